@@ -1,0 +1,75 @@
+//! Sizes and counts, as a storage server reports them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A number of bytes, at most `i64::MAX`, so that every database and every JSON reader can hold it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ByteCount(u64);
+
+impl ByteCount {
+    /// The largest count.
+    pub const MAX: Self = Self(i64::MAX.unsigned_abs());
+
+    /// Makes a count; one that is larger than [`ByteCount::MAX`] becomes it.
+    pub fn saturating(bytes: u64) -> Self {
+        Self(bytes.min(Self::MAX.0))
+    }
+
+    /// The count of `blocks` blocks of `size` bytes each, at most [`ByteCount::MAX`].
+    pub fn of_blocks(blocks: u64, size: u64) -> Self {
+        Self::saturating(blocks.saturating_mul(size))
+    }
+
+    /// The number of bytes.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The number of bytes, as databases hold it.
+    pub fn to_i64(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+}
+
+impl fmt::Display for ByteCount {
+    /// Writes the count for people, in binary units: `1.5 GiB`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if self.0 < 1024 {
+            return write!(f, "{} B", self.0);
+        }
+        let mut unit = 0;
+        let mut tenths = u128::from(self.0) * 10 / 1024;
+        while tenths >= 10_240 && unit + 1 < UNITS.len() {
+            tenths /= 1024;
+            unit += 1;
+        }
+        write!(f, "{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+    }
+}
+
+/// How full a file system is, after `statvfs(3)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capacity {
+    /// `(f_blocks - f_bfree) * f_frsize`.
+    pub used: ByteCount,
+    /// `f_blocks * f_frsize`.
+    pub total: ByteCount,
+    /// `f_bavail * f_frsize`: what an ordinary user may still write.
+    pub available: ByteCount,
+}
+
+/// What is known of a backend's content. `None` is "not measured", which is not zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes in use.
+    pub used: Option<ByteCount>,
+    /// Bytes in all, where the kind of storage has a bound.
+    pub total: Option<ByteCount>,
+    /// Regular files.
+    pub file_count: Option<u64>,
+    /// Files that are boot or install images by their name ([`crate::TemplatePatterns`]).
+    pub template_count: Option<u64>,
+}

@@ -1,0 +1,351 @@
+//! NFS mount options, after nfs(5) and mount(8).
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::invalid::Rule;
+
+/// Options that only mount(8) and mount.nfs(8) understand: dropped, for they mean nothing to mount(2).
+const TOOL_OPTIONS: [&str; 18] = [
+    "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "bg",
+    "fg", "retry", "comment", "intr", "nointr", "loud", "silent",
+];
+
+/// Options that would weaken this host, move the mount elsewhere, or take it out of the service's hands.
+const REFUSED: [(&str, &str); 23] = [
+    ("suid", WEAKENS),
+    ("dev", WEAKENS),
+    ("exec", WEAKENS),
+    ("mand", WEAKENS),
+    ("context", WEAKENS),
+    ("fscontext", WEAKENS),
+    ("defcontext", WEAKENS),
+    ("rootcontext", WEAKENS),
+    ("addr", REDIRECTS),
+    ("mountaddr", REDIRECTS),
+    ("mounthost", REDIRECTS),
+    ("clientaddr", REDIRECTS),
+    ("source", REDIRECTS),
+    ("bind", REDIRECTS),
+    ("rbind", REDIRECTS),
+    ("move", REDIRECTS),
+    ("remount", REDIRECTS),
+    ("shared", REDIRECTS),
+    ("rshared", REDIRECTS),
+    ("slave", REDIRECTS),
+    ("private", REDIRECTS),
+    ("udp", UDP),
+    ("sloppy", "would hide mistakes in the others"),
+];
+const WEAKENS: &str = "would weaken this host";
+const REDIRECTS: &str = "would redirect the mount; server and export_path say what is mounted";
+const UDP: &str = "asks for UDP, which Linux no longer speaks for NFS; leave it out";
+
+/// Generic options, which are flags of mount(2) and not NFS's.
+const GENERIC: [&str; 15] = [
+    "ro",
+    "rw",
+    "nosuid",
+    "nodev",
+    "noexec",
+    "nomand",
+    "atime",
+    "noatime",
+    "diratime",
+    "nodiratime",
+    "relatime",
+    "norelatime",
+    "strictatime",
+    "sync",
+    "async",
+];
+
+/// NFS options without a value, as nfs(5) and the kernel's `fs/nfs/fs_context.c` list them.
+const SWITCHES: [&str; 38] = [
+    "soft",
+    "softerr",
+    "hard",
+    "softreval",
+    "nosoftreval",
+    "posix",
+    "noposix",
+    "cto",
+    "nocto",
+    "ac",
+    "noac",
+    "lock",
+    "nolock",
+    "acl",
+    "noacl",
+    "rdirplus",
+    "nordirplus",
+    "sharecache",
+    "nosharecache",
+    "resvport",
+    "noresvport",
+    "fsc",
+    "nofsc",
+    "migration",
+    "nomigration",
+    "tcp",
+    "rdma",
+    "trunkdiscovery",
+    "notrunkdiscovery",
+    "v3",
+    "v4",
+    "v4.0",
+    "v4.1",
+    "v4.2",
+    "checkatime",
+    "nocheckatime",
+    "lazytime",
+    "nolazytime",
+];
+
+/// NFS options with a number, and the numbers that they may have.
+const NUMBERS: [(&str, u32, u32); 18] = [
+    ("rsize", 1024, 1 << 30),
+    ("wsize", 1024, 1 << 30),
+    ("bsize", 512, 1 << 30),
+    ("timeo", 1, i32::MAX as u32),
+    ("retrans", 0, i32::MAX as u32),
+    ("acregmin", 0, i32::MAX as u32),
+    ("acregmax", 0, i32::MAX as u32),
+    ("acdirmin", 0, i32::MAX as u32),
+    ("acdirmax", 0, i32::MAX as u32),
+    ("actimeo", 0, i32::MAX as u32),
+    ("namlen", 1, 255),
+    ("port", 1, 65535),
+    ("mountport", 1, 65535),
+    ("mountvers", 3, 3),
+    ("minorversion", 0, 2),
+    ("nconnect", 1, 16),
+    ("max_connect", 1, 16),
+    ("namelen", 1, 255),
+];
+
+/// NFS options with a word, and the words that they may have.
+const WORDS: [(&str, &[&str]); 9] = [
+    ("vers", &VERSIONS),
+    ("nfsvers", &VERSIONS),
+    ("proto", &["tcp", "tcp6", "rdma", "rdma6"]),
+    ("mountproto", &["tcp", "tcp6"]),
+    ("sec", &["sys", "krb5", "krb5i", "krb5p"]),
+    ("lookupcache", &["all", "none", "pos", "positive"]),
+    ("local_lock", &["all", "none", "flock", "posix"]),
+    ("write", &["lazy", "eager", "wait"]),
+    ("xprtsec", &["none", "tls", "mtls"]),
+];
+const VERSIONS: [&str; 5] = ["3", "4", "4.0", "4.1", "4.2"];
+
+/// A version of the NFS protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NfsVersion {
+    /// RFC 1813.
+    V3,
+    /// RFC 7530.
+    V4_0,
+    /// RFC 8881.
+    V4_1,
+    /// RFC 7862.
+    V4_2,
+}
+
+impl NfsVersion {
+    /// The value of the option `vers`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V3 => "3",
+            Self::V4_0 => "4.0",
+            Self::V4_1 => "4.1",
+            Self::V4_2 => "4.2",
+        }
+    }
+}
+
+impl fmt::Display for NfsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A list of mount options that are known, harmless and meant for the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountOptions(Vec<MountOption>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct MountOption {
+    key: String,
+    value: Option<String>,
+}
+
+impl MountOptions {
+    /// The longest list, in bytes: mount(2) takes one page of options, and the service adds its own.
+    pub const MAX_BYTES: usize = 2048;
+
+    /// Whether nothing is left for the kernel.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the option is there, with a value or without one.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|o| o.key == key)
+    }
+
+    /// The value of the last option of this name, as the kernel sees it.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.0.iter().rev().find(|o| o.key == key)?.value.as_deref()
+    }
+
+    /// The last of several options that exclude each other.
+    pub fn last_of(&self, keys: &[&str]) -> Option<&str> {
+        self.0
+            .iter()
+            .rev()
+            .map(|o| o.key.as_str())
+            .find(|k| keys.contains(k))
+    }
+
+    /// Whether the mount may be written to: the last of `ro` and `rw`; read-only where neither is there.
+    pub fn read_write(&self) -> bool {
+        self.last_of(&["ro", "rw"]) == Some("rw")
+    }
+
+    /// The versions to try, the newest first; one where the options name it.
+    pub fn versions(&self) -> Vec<NfsVersion> {
+        use NfsVersion::{V3, V4_0, V4_1, V4_2};
+        let said = self
+            .0
+            .iter()
+            .rev()
+            .find_map(|o| match (o.key.as_str(), o.value.as_deref()) {
+                ("vers" | "nfsvers", Some(version)) => Some(version),
+                (switch @ ("v3" | "v4" | "v4.0" | "v4.1" | "v4.2"), _) => Some(&switch[1..]),
+                _ => None,
+            });
+        match (said, self.value("minorversion")) {
+            (Some("3"), _) => vec![V3],
+            (Some("4.0"), _) | (Some("4"), Some("0")) => vec![V4_0],
+            (Some("4.1"), _) | (Some("4") | None, Some("1")) => vec![V4_1],
+            (Some("4.2"), _) | (Some("4") | None, Some("2")) => vec![V4_2],
+            (Some(_), _) => vec![V4_2, V4_1, V4_0],
+            (None, Some(_)) => vec![V4_0],
+            (None, None) => vec![V4_2, V4_1, V4_0, V3],
+        }
+    }
+
+    /// The options that are NFS's own, for mount(2)'s data, less the version (see [`MountOptions::versions`]).
+    pub fn nfs_options(&self) -> impl Iterator<Item = String> + '_ {
+        let version = |k: &str| {
+            matches!(
+                k,
+                "vers" | "nfsvers" | "minorversion" | "v3" | "v4" | "v4.0" | "v4.1" | "v4.2"
+            )
+        };
+        self.0
+            .iter()
+            .filter(move |o| !GENERIC.contains(&o.key.as_str()) && !version(&o.key))
+            .map(ToString::to_string)
+    }
+
+    /// The generic options, which become flags of mount(2).
+    pub fn generic_options(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .map(|o| o.key.as_str())
+            .filter(|k| GENERIC.contains(k))
+    }
+}
+
+impl FromStr for MountOptions {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(Rule::new(format!(
+                "must be at most {} bytes long",
+                Self::MAX_BYTES
+            )));
+        }
+        let options = text
+            .split(',')
+            .map(str::trim)
+            .filter(|o| !o.is_empty())
+            .map(MountOption::parse);
+        Ok(Self(
+            options.filter_map(Result::transpose).collect::<Result<_, _>>()?,
+        ))
+    }
+}
+
+impl MountOption {
+    /// Parses one option; `None` where only mount(8) understands it.
+    fn parse(text: &str) -> Result<Option<Self>, Rule> {
+        let (key, value) = text.split_once('=').map_or((text, None), |(k, v)| (k, Some(v)));
+        if TOOL_OPTIONS.contains(&key) || key.starts_with("x-") || key.starts_with("X-") {
+            return Ok(None);
+        }
+        if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == key) {
+            return Err(Rule::new(format!("must not contain {key}, which {why}")));
+        }
+        if value == Some("udp") || value == Some("udp6") {
+            return Err(Rule::new(format!("must not contain {key}=udp, which {UDP}")));
+        }
+        check_value(key, value)?;
+        Ok(Some(Self {
+            key: key.to_owned(),
+            value: value.map(str::to_owned),
+        }))
+    }
+}
+
+fn check_value(key: &str, value: Option<&str>) -> Result<(), Rule> {
+    if GENERIC.contains(&key) || SWITCHES.contains(&key) {
+        return match value {
+            None => Ok(()),
+            Some(_) => Err(Rule::new(format!("must not give a value to {key}"))),
+        };
+    }
+    if let Some((_, min, max)) = NUMBERS.iter().find(|(name, ..)| *name == key) {
+        let digits = value.filter(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit()));
+        return match digits
+            .and_then(|v| v.parse::<u32>().ok())
+            .filter(|n| (min..=max).contains(&n))
+        {
+            Some(_) => Ok(()),
+            None => Err(Rule::new(format!("must give {key} a number from {min} to {max}"))),
+        };
+    }
+    if let Some((_, words)) = WORDS.iter().find(|(name, _)| *name == key) {
+        return match value.filter(|v| words.contains(v)) {
+            Some(_) => Ok(()),
+            None => Err(Rule::new(format!("must give {key} one of {}", words.join(", ")))),
+        };
+    }
+    let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
+    Err(Rule::new(format!(
+        "must not contain {shown}, which is no NFS mount option that nfs(5) knows"
+    )))
+}
+
+impl fmt::Display for MountOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{}={value}", self.key),
+            None => f.write_str(&self.key),
+        }
+    }
+}
+
+impl fmt::Display for MountOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, option) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            option.fmt(f)?;
+        }
+        Ok(())
+    }
+}

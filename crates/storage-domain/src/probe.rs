@@ -1,0 +1,63 @@
+//! What a probe of a backend found out.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::capacity::Capacity;
+
+/// How one check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// What was checked works.
+    Passed,
+    /// It does not; the check's detail says what to do.
+    Failed,
+    /// It was not checked; the check's detail says why.
+    Skipped,
+}
+
+/// One step of a probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The step's stable name, such as `resolve`.
+    pub name: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One plain sentence that a person can act on, without a secret.
+    pub detail: String,
+    /// How long the step took.
+    pub duration: Duration,
+}
+
+/// The checks of one probe, in the order in which they ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeReport {
+    /// The steps.
+    pub checks: Vec<Check>,
+    /// How full the storage is, where the probe could read it.
+    pub capacity: Option<Capacity>,
+    /// One sentence that sums up a probe in which nothing failed.
+    pub summary: String,
+    /// How long the whole probe took.
+    pub duration: Duration,
+}
+
+impl ProbeReport {
+    /// Whether no check failed.
+    pub fn passed(&self) -> bool {
+        self.first_failure().is_none()
+    }
+
+    /// The first check that failed.
+    pub fn first_failure(&self) -> Option<&Check> {
+        self.checks.iter().find(|c| c.outcome == Outcome::Failed)
+    }
+
+    /// What failed first and what to do, or the summary where nothing failed.
+    pub fn message(&self) -> &str {
+        self.first_failure()
+            .map_or(self.summary.as_str(), |c| c.detail.as_str())
+    }
+}

@@ -1,0 +1,199 @@
+//! The config of an S3 backend.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use crate::fields::{Fields, Members};
+use crate::invalid::Rule;
+use crate::net::BaseUrl;
+use crate::secret::Secret;
+
+/// Where the S3 service answers: a URL, or a bare host (then https).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    text: String,
+    url: BaseUrl,
+}
+
+impl Endpoint {
+    /// The service's URL.
+    pub fn url(&self) -> &BaseUrl {
+        &self.url
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        let bare = !text.contains("://");
+        let url = if bare {
+            format!("https://{text}").parse()
+        } else {
+            text.parse()
+        }?;
+        Ok(Self {
+            text: text.to_owned(),
+            url,
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A bucket's name, after the naming rules of general purpose buckets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketName(String);
+
+impl BucketName {
+    /// The shortest name, in characters.
+    pub const MIN_CHARS: usize = 3;
+    /// The longest name, in characters.
+    pub const MAX_CHARS: usize = 63;
+    const RESERVED_PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
+    const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BucketName {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        if !(Self::MIN_CHARS..=Self::MAX_CHARS).contains(&text.len()) {
+            return Err(Rule::new(format!(
+                "must be {} to {} characters long",
+                Self::MIN_CHARS,
+                Self::MAX_CHARS
+            )));
+        }
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        if !text.bytes().all(|b| plain(b) || b == b'.' || b == b'-') {
+            return Err(Rule::new(
+                "must consist of lower-case letters, digits, dots and hyphens",
+            ));
+        }
+        if !text.bytes().next().is_some_and(plain) || !text.bytes().last().is_some_and(plain) {
+            return Err(Rule::new("must begin and end with a letter or a digit"));
+        }
+        if text.contains("..") || text.parse::<Ipv4Addr>().is_ok() {
+            return Err(Rule::new(
+                "must not have two dots in a row or look like an IP address",
+            ));
+        }
+        let reserved = Self::RESERVED_PREFIXES.iter().find(|p| text.starts_with(**p));
+        let reserved = reserved.or_else(|| Self::RESERVED_SUFFIXES.iter().find(|s| text.ends_with(**s)));
+        match reserved {
+            Some(part) => Err(Rule::new(format!(
+                "must not begin or end with {part}, which is reserved"
+            ))),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A region's name or an access key's id: visible ASCII, 1 to [`Token::MAX_CHARS`] characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// The longest token, in characters.
+    pub const MAX_CHARS: usize = 128;
+
+    /// The token.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Token {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        if text.is_empty() || text.len() > Self::MAX_CHARS || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Rule::new(format!(
+                "must be 1 to {} visible ASCII characters",
+                Self::MAX_CHARS
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The settings of an S3 backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Config {
+    /// Where the service answers.
+    pub endpoint: Endpoint,
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The region that requests are signed for.
+    pub region: Option<Token>,
+    /// The access key's id.
+    pub access_key_id: Token,
+    /// The secret that requests are signed with.
+    pub secret_access_key: Option<Secret>,
+    /// Whether clients read through a content delivery network.
+    pub cdn_enabled: bool,
+    /// The content delivery network's URL.
+    pub cdn_url: Option<BaseUrl>,
+}
+
+impl S3Config {
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let endpoint = fields.required("endpoint");
+        let bucket = fields.required("bucket");
+        let region = fields.optional("region");
+        let access_key_id = fields.required("access_key_id");
+        let secret_access_key = fields.secret("secret_access_key");
+        let cdn_enabled = fields.flag("cdn_enabled", false);
+        let cdn_url = fields.optional("cdn_url");
+        if cdn_enabled && fields.is_blank("cdn_url") {
+            fields.broken("cdn_url", &Rule::new("is required where cdn_enabled is true"));
+        }
+        let (endpoint, bucket, access_key_id) = (endpoint?, bucket?, access_key_id?);
+        Some(Self {
+            endpoint,
+            bucket,
+            region,
+            access_key_id,
+            secret_access_key,
+            cdn_enabled,
+            cdn_url,
+        })
+    }
+
+    pub(crate) fn write(&self, secrets: bool) -> Map<String, Value> {
+        Members::new(secrets)
+            .put("endpoint", self.endpoint.to_string())
+            .put("bucket", self.bucket.to_string())
+            .put_text("region", self.region.as_ref())
+            .put("access_key_id", self.access_key_id.to_string())
+            .put_secret("secret_access_key", self.secret_access_key.as_ref())
+            .put("cdn_enabled", self.cdn_enabled)
+            .put_text("cdn_url", self.cdn_url.as_ref())
+            .finish()
+    }
+}

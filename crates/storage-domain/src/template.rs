@@ -1,0 +1,77 @@
+//! Which files are boot or install images.
+
+use crate::invalid::Rule;
+
+/// Tells a boot or install image by its file name's ending, in any case, compressed forms included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplatePatterns {
+    extensions: Vec<String>,
+}
+
+impl TemplatePatterns {
+    /// The endings that count where nothing else is configured.
+    pub const DEFAULT_EXTENSIONS: [&str; 9] = [
+        "iso", "img", "qcow2", "raw", "wim", "vhd", "vhdx", "vmdk", "squashfs",
+    ];
+    /// The endings of compressed files that may follow one of the patterns.
+    pub const COMPRESSIONS: [&str; 7] = ["gz", "xz", "zst", "bz2", "lz4", "lzma", "zip"];
+    /// How long an ending may be, in bytes.
+    pub const MAX_EXTENSION_BYTES: usize = 32;
+
+    /// Takes the endings to look for, without their dots.
+    ///
+    /// # Errors
+    /// The rule that an ending breaks.
+    pub fn new<S: AsRef<str>>(extensions: &[S]) -> Result<Self, Rule> {
+        let mut checked = Vec::with_capacity(extensions.len());
+        for extension in extensions {
+            let extension = extension.as_ref();
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+            let inner_dots = !extension.starts_with('.') && !extension.ends_with('.');
+            if extension.is_empty() || extension.len() > Self::MAX_EXTENSION_BYTES || !inner_dots {
+                return Err(Rule::new(format!(
+                    "must hold endings of 1 to {} characters without a leading dot, such as iso",
+                    Self::MAX_EXTENSION_BYTES
+                )));
+            }
+            if !extension.bytes().all(allowed) {
+                return Err(Rule::new(
+                    "must hold endings of letters, digits, dots, hyphens and underscores only",
+                ));
+            }
+            checked.push(extension.to_ascii_lowercase());
+        }
+        Ok(Self { extensions: checked })
+    }
+
+    /// Whether a file of this name (the last segment of its path) is a boot or install image.
+    pub fn matches(&self, file_name: &[u8]) -> bool {
+        let plain = Self::COMPRESSIONS
+            .iter()
+            .find_map(|c| strip_extension(file_name, c))
+            .unwrap_or(file_name);
+        self.extensions
+            .iter()
+            .any(|e| strip_extension(plain, e).is_some())
+    }
+
+    /// The endings that are looked for, in lower case.
+    pub fn extensions(&self) -> &[String] {
+        &self.extensions
+    }
+}
+
+impl Default for TemplatePatterns {
+    fn default() -> Self {
+        Self {
+            extensions: Self::DEFAULT_EXTENSIONS.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// The name without `.extension`, where it has that ending and something before it.
+fn strip_extension<'a>(name: &'a [u8], extension: &str) -> Option<&'a [u8]> {
+    let stem = name.len().checked_sub(extension.len() + 1).filter(|&n| n > 0)?;
+    let (head, tail) = name.split_at(stem);
+    (tail[0] == b'.' && tail[1..].eq_ignore_ascii_case(extension.as_bytes())).then_some(head)
+}
