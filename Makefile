@@ -1,0 +1,72 @@
+# `make` alone lists the targets. Every target installs what it needs first (see .ci/setup); SKIP_SETUP=1 does not.
+
+# Rust's usual place, for a shell that has not read its profile.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
+
+CARGO ?= cargo
+# Arguments for `serve`, as in `make run ARGS='--listen 127.0.0.1:9000'`.
+ARGS ?=
+# Seconds that `make fuzz` gives each target.
+FUZZ_SECONDS ?= 60
+# The name of the image that `make image` builds.
+IMAGE ?= pureboot-storage:latest
+
+.DEFAULT_GOAL := help
+# The parts of `make test` share one target directory and two of them start servers: one after the other.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup-run ## Builds the release binary and serves on http://127.0.0.1:8080 (ARGS='…' for more)
+	$(CARGO) run --release --locked --package pureboot-storage -- serve $(ARGS)
+
+.PHONY: test
+test: lint test-unit test-vm ## Runs every check and every test
+
+.PHONY: test-unit
+test-unit: setup-test ## Runs the unit and integration tests
+	$(CARGO) test --workspace --locked
+
+.PHONY: test-vm
+test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virtual machine
+	@if [ -x crates/server/tests/vm/run ]; then crates/server/tests/vm/run; \
+	else echo "no virtual machine suite in this tree"; fi
+
+.PHONY: lint
+lint: setup-test ## Checks format, spelling, dependencies and clippy's findings
+	.ci/lint
+
+.PHONY: advisories
+advisories: setup-test ## Checks dependencies against the RustSec database (fetches it: needs the network)
+	cargo-deny --workspace --locked check advisories
+
+.PHONY: fmt
+fmt: ## Formats the code
+	$(CARGO) fmt --all
+
+.PHONY: bench
+bench: setup-test ## Runs the benchmarks
+	$(CARGO) bench --workspace --locked --bench '*'
+
+.PHONY: fuzz
+fuzz: setup-fuzz ## Runs every fuzz target for FUZZ_SECONDS each
+	.ci/fuzz $(FUZZ_SECONDS)
+
+.PHONY: image
+image: setup-image ## Builds the container image IMAGE
+	docker/build $(IMAGE)
+
+.PHONY: clean
+clean: ## Deletes what was built, and the tools that were installed for it
+	$(CARGO) clean
+	rm -rf .cache
+
+.PHONY: setup-run setup-test setup-fuzz setup-image
+setup-run: ## Installs what `make run` needs
+setup-test: ## Installs what `make test` needs
+setup-run setup-test setup-fuzz setup-image: setup-%:
+	@.ci/setup $*
