@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Network-boot storage that can be probed, mounted and measured: NFS exports and HTTP directories.
+//!
+//! A service embeds this crate in three steps: call [`worker::run_if_requested`] first in its `main` (or name a
+//! worker binary), build a [`registry::Registry`] with its [`registry::Settings`], and ask it for the [`Backend`]
+//! of a config.
+
+pub mod backend;
+pub mod context;
+pub mod error;
+pub mod http;
+pub mod lane;
+pub mod nfs;
+pub mod process;
+pub mod registry;
+pub mod scan;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+mod untested;
+pub mod worker;
+
+pub use backend::{Backend, Files, Mount, MountState, UnmountMode};
+pub use context::OpContext;
+pub use error::{BackendError, ErrorClass};
+pub use registry::{Registry, Settings};
+pub use scan::{ScanProgress, ScanReport};

