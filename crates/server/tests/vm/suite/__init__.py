@@ -1,0 +1,1 @@
+"""The service beside the kernel's own NFS client and server, inside a virtual machine."""

@@ -1,0 +1,122 @@
+"""Servers that are there and not well, beside one that is."""
+
+from .. import checks
+from ..netns import HALF, SERVER
+from ..service import Later, Watch
+from ..world import IMAGES
+
+TEST_SECONDS = 75
+
+
+def _fails_in_time(world, backend):
+    with Watch(world.service):
+        result = world.service.test(backend)
+    assert result["success"] is False and result["message"], result
+    assert result["seconds"] < TEST_SECONDS, f"the test took {result['seconds']:.1f} s"
+    checks.status(world, backend, "error")
+    return result
+
+
+def _healthy(world, name="healthy", options="vers=4.1"):
+    backend = world.service.register(name, SERVER, IMAGES, options)
+    checks.passed(world.service.test(backend))
+
+
+def answers_null_only(world):
+    """One mount(2) that waits for such a server blocks every other NFS mount of the machine until it is killed."""
+    sick = world.service.register("sick", HALF, "/srv/exp/images")
+    well = world.service.register("well", SERVER, IMAGES)
+    with world.fake("fake_nfsd.py", "null") as fake, Watch(world.service):
+        waiting = Later(world.service.test, sick)
+        # The kernel's client has had its NULL answered: from here on it is in the trap.
+        assert fake.stdout.readline().strip() == "null", "the kernel never asked"
+        beside = world.service.test(well)
+        result = waiting.result()
+        assert result["success"] is False and result["message"], result
+        assert result["seconds"] < TEST_SECONDS, f"the test took {result['seconds']:.1f} s"
+        checks.failed(result, "mount")
+        checks.passed(beside)
+        _healthy(world, "after", "vers=3")
+    assert not world.service.mounts(sick), "the sick one is mounted"
+
+
+def never_answers(world):
+    sick = world.service.register("silent", HALF, "/srv/exp/images")
+    with world.fake("fake_nfsd.py", "silent"):
+        _fails_in_time(world, sick)
+    _healthy(world)
+
+
+def resets_connections(world):
+    sick = world.service.register("resetting", HALF, "/srv/exp/images")
+    with world.fake("fake_nfsd.py", "reset"):
+        _fails_in_time(world, sick)
+    _healthy(world)
+
+
+def nobody_listens(world):
+    """Port closed: an answer within seconds, not at some deadline."""
+    sick = world.service.register("closed", HALF, "/srv/exp/images")
+    result = _fails_in_time(world, sick)
+    assert result["seconds"] < 20, f"the test took {result['seconds']:.1f} s"
+
+
+def _list(world, mode, *exports):
+    backend = world.service.register(mode, HALF, "/srv/exp/images")
+    with world.fake("fake_mountd.py", mode, *exports):
+        result = _fails_in_time(world, backend)
+    assert world.service.running(), "the service ended"
+    return result
+
+
+def list_without_the_export(world):
+    exports = ("/srv/exp/image", "*", "/srv/exp/images2", "*", "/srv/exp", "*", "/SRV/EXP/IMAGES", "*")
+    checks.failed(_list(world, "list", *exports), "exports")
+
+
+def list_forged_by_a_newline(world):
+    """One export whose name holds a line break must not pass for two."""
+    checks.failed(_list(world, "list", "/x *\nInjected /srv/exp/images", "*"), "exports")
+
+
+def list_with_the_export(world):
+    """Listed, but nobody serves NFS there: the list passes, the mount fails."""
+    result = _list(world, "list", "/srv/exp/images", "*", "/with blank", "10.0.0.0/8,@group")
+    found = checks.outcomes(result)
+    assert (found["exports"], found["mount"]) == ("passed", "failed"), result["checks"]
+
+
+def list_never_comes(world):
+    _list(world, "hang")
+
+
+def rpcbind_never_answers(world):
+    _list(world, "hangbind")
+
+
+def list_drips(world):
+    _list(world, "drip", "/srv/exp/images", "*")
+
+
+def list_is_garbage(world):
+    _list(world, "garbage")
+
+
+def list_never_ends(world):
+    _list(world, "endless")
+
+
+CASES = [
+    answers_null_only,
+    never_answers,
+    resets_connections,
+    nobody_listens,
+    list_without_the_export,
+    list_forged_by_a_newline,
+    list_with_the_export,
+    list_never_comes,
+    rpcbind_never_answers,
+    list_drips,
+    list_is_garbage,
+    list_never_ends,
+]

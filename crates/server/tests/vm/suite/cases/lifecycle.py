@@ -1,0 +1,156 @@
+"""Busy mounts, crashes and restarts, races, a service that may not mount, and the commands without a service."""
+
+import json
+import socket
+import subprocess
+
+from .. import checks, syscalls
+from ..netns import SERVER
+from ..service import BASE, BINARY, PORT, Later, until
+from ..world import IMAGES
+
+
+def _online(world, name, export=IMAGES):
+    backend = world.service.register(name, SERVER, export)
+    checks.passed(world.service.test(backend))
+    return backend, checks.mounted(world, backend, "4.1", SERVER)
+
+
+def delete_while_a_file_is_open(world):
+    backend, layer = _online(world, "busy")
+    with open(f"{layer.point}/a.iso", "rb") as file:
+        world.service.call("DELETE", f"/{backend}").problem(409, "backend_busy")
+        assert len(world.service.mounts(backend)) == 1, "gone although it was busy"
+        assert world.service.get(backend)["id"] == backend
+        answer = world.service.call("DELETE", f"/{backend}?force=true")
+        assert answer.data["id"] == backend, answer.body
+        assert not world.service.mounts(backend), "still mounted after force"
+        assert file.read(3) == b"xxx", "the open file broke"
+
+
+def eight_tests_one_layer(world):
+    backend = world.service.register("raced", SERVER, IMAGES)
+    racers = [Later(world.service.test, backend) for _ in range(8)]
+    for racer in racers:
+        checks.passed(racer.result())
+    checks.mounted(world, backend, "4.1", SERVER)
+
+
+def test_again_keeps_the_layer(world):
+    backend, layer = _online(world, "again")
+    with checks.kept(world, backend, layer):
+        checks.passed(world.service.test(backend))
+
+
+def unmounted_behind_the_back(world):
+    backend, layer = _online(world, "robbed")
+    syscalls.umount(layer.point)
+    checks.passed(world.service.test(backend))
+    checks.mounted(world, backend, "4.1", SERVER)
+
+
+def client_hangs_up(world):
+    """Nobody waits for the answer: either the mount is there and whole, or it is not there."""
+    backend = world.service.register("lonely", SERVER, IMAGES)
+    with socket.create_connection(("127.0.0.1", PORT)) as client:
+        head = f"POST /api/v1/storage/backends/{backend}/test HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        client.sendall(head.encode())
+    checks.passed(world.service.test(backend))
+    checks.mounted(world, backend, "4.1", SERVER)
+
+
+def killed_and_restarted(world):
+    """What a killed service left is adopted where it is still wanted, and unmounted where it is not."""
+    kept, layer = _online(world, "kept")
+    deleted, _ = _online(world, "deleted", "/srv/exp/second")
+    changed, _ = _online(world, "changed", "/srv/exp/with space")
+    folder = world.service.mount_dir
+    with checks.kept(world, kept, layer):
+        world.service.kill()
+        # A second instance on the same database, which knows nothing of the first one's mounts, changes the records.
+        world.service.start(mount_dir=f"{BASE}/elsewhere")
+        assert world.service.call("DELETE", f"/{deleted}").status == 200
+        body = {"config": {"export_path": "/srv/exp/many"}}
+        assert world.service.call("PATCH", f"/{changed}", body).status == 200
+        world.service.kill()
+        world.service.start(mount_dir=folder)
+        until("mounts of deleted backends are unmounted", lambda: not world.service.mounts(deleted), 30)
+        until("mounts of changed backends are unmounted", lambda: not world.service.mounts(changed), 30)
+        checks.passed(world.service.test(kept))
+    checks.measured(world, kept, IMAGES, *world.images)
+
+
+def killed_in_the_middle_of_a_test(world):
+    backend = world.service.register("torn", SERVER, IMAGES)
+    world.link.slow(150)
+    asked = Later(world.service.test, backend)
+    until("a helper is at work", lambda: checks.helpers(world), 20)
+    world.service.kill()
+    try:
+        asked.result(20)
+    except (OSError, ValueError, AssertionError):
+        pass
+    world.link.heal()
+    world.service.start()
+    checks.passed(world.service.test(backend))
+    checks.mounted(world, backend, "4.1", SERVER)
+
+
+def graceful_stop(world):
+    backend, _ = _online(world, "stopped")
+    assert world.service.stop() == 0, "status of a drained stop"
+    world.service.start()
+    checks.passed(world.service.test(backend))
+    checks.mounted(world, backend, "4.1", SERVER)
+
+
+def without_the_right_to_mount(world):
+    world.service.stop()
+    world.service.start(prepare=syscalls.drop_sys_admin)
+    backend = world.service.register("powerless", SERVER, IMAGES)
+    result = world.service.test(backend)
+    found = checks.outcomes(result)
+    assert found.get("exports") == "passed", result["checks"]
+    assert found.get("mount") == "skipped", result["checks"]
+    assert next(c["detail"] for c in result["checks"] if c["name"] == "mount"), "no reason"
+    assert not world.service.mounts(), "mounted after all"
+    world.service.call("DELETE", f"/{backend}")
+    world.service.stop()
+
+
+def _command(*argv):
+    return subprocess.run([BINARY, *argv], capture_output=True, text=True, timeout=100)
+
+
+def command_scan(world):
+    _, layer = _online(world, "scanned")
+    done = _command("scan", "--json", layer.point)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    files, templates = world.images
+    assert (found["files"], found["templates"]) == (files, templates), found
+
+
+def command_probe(world):
+    done = _command("probe", "nfs", "--server", SERVER, "--export-path", IMAGES, "--mount-options", "vers=4.1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = _command("probe", "nfs", "--server", SERVER, "--export-path", "/srv/exp/nothing")
+    assert done.returncode != 0, done.stdout
+    with open("/proc/self/mountinfo") as lines:
+        left = [line for line in lines if " - nfs" in line]
+    assert not left, f"the probe left a mount: {left}"
+
+
+CASES = [
+    delete_while_a_file_is_open,
+    eight_tests_one_layer,
+    test_again_keeps_the_layer,
+    unmounted_behind_the_back,
+    client_hangs_up,
+    killed_and_restarted,
+    killed_in_the_middle_of_a_test,
+    graceful_stop,
+    without_the_right_to_mount,
+    command_scan,
+    command_probe,
+]
