@@ -1,0 +1,309 @@
+//! A backend with knobs, for the tests of whoever uses backends.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use storage_domain::{BackendId, BackendKind, ByteCount, Capacity, Check, MountPoint, Outcome, ProbeReport};
+
+use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::scan::{ScanProgress, ScanReport};
+
+/// A backend that does what it is told to. Its knobs are set before it is used; [`FakeBackend::calls`] tells what was
+/// asked of it.
+#[derive(Debug)]
+pub struct FakeBackend {
+    kind: BackendKind,
+    fails_left: AtomicU32,
+    delay: Duration,
+    hangs: bool,
+    broken: bool,
+    mount: Option<FakeMount>,
+    files: Option<FakeFiles>,
+    calls: Arc<FakeCalls>,
+}
+
+/// What was asked of a [`FakeBackend`].
+#[derive(Debug, Default)]
+pub struct FakeCalls {
+    probes: AtomicU32,
+    scans: AtomicU32,
+    unfinished: AtomicU32,
+    unmounts: Mutex<Vec<UnmountMode>>,
+}
+
+#[derive(Debug)]
+struct FakeMount {
+    at: MountPoint,
+    state: Mutex<MountState>,
+    busy: bool,
+    calls: Arc<FakeCalls>,
+}
+
+#[derive(Debug)]
+struct FakeFiles {
+    report: ScanReport,
+    delay: Duration,
+    refusal: Option<String>,
+    calls: Arc<FakeCalls>,
+}
+
+impl FakeBackend {
+    /// How full a fake says it is.
+    pub fn capacity() -> Capacity {
+        Capacity {
+            used: ByteCount::saturating(1 << 30),
+            total: ByteCount::saturating(4 << 30),
+            available: ByteCount::saturating(3 << 30),
+        }
+    }
+
+    /// A backend whose probe passes at once, without facets.
+    pub fn healthy(kind: BackendKind) -> Self {
+        Self {
+            kind,
+            fails_left: AtomicU32::new(0),
+            delay: Duration::ZERO,
+            hangs: false,
+            broken: false,
+            mount: None,
+            files: None,
+            calls: Arc::default(),
+        }
+    }
+
+    /// The first `times` probes fail, the later ones pass.
+    #[must_use]
+    pub fn failing(mut self, times: u32) -> Self {
+        self.fails_left = AtomicU32::new(times);
+        self
+    }
+
+    /// Every probe fails.
+    #[must_use]
+    pub fn unreachable(self) -> Self {
+        self.failing(u32::MAX)
+    }
+
+    /// Every probe takes this long.
+    #[must_use]
+    pub fn slow(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// A probe ends with its deadline or its cancellation only.
+    #[must_use]
+    pub fn hanging(mut self) -> Self {
+        self.hangs = true;
+        self
+    }
+
+    /// A probe can't run: its worker breaks off.
+    #[must_use]
+    pub fn broken(mut self) -> Self {
+        self.broken = true;
+        self
+    }
+
+    /// With the facet [`Mount`]; a probe that passes mounts.
+    #[must_use]
+    pub fn mountable(mut self, state: MountState) -> Self {
+        self.mount = Some(FakeMount {
+            at: MountPoint::new(Path::new("/run/fake"), BackendId::generate()),
+            state: Mutex::new(state),
+            busy: false,
+            calls: Arc::clone(&self.calls),
+        });
+        self
+    }
+
+    /// With the facet [`Mount`], mounted, and in use.
+    #[must_use]
+    pub fn busy(self) -> Self {
+        let mut fake = self.mountable(MountState::Mounted);
+        if let Some(mount) = &mut fake.mount {
+            mount.busy = true;
+        }
+        fake
+    }
+
+    /// With the facet [`Files`]; a scan gives `report` after `delay`.
+    #[must_use]
+    pub fn with_files(mut self, report: ScanReport, delay: Duration) -> Self {
+        self.files = Some(FakeFiles {
+            report,
+            delay,
+            refusal: None,
+            calls: Arc::clone(&self.calls),
+        });
+        self
+    }
+
+    /// With the facet [`Files`], whose scan can't begin because of `reason`.
+    #[must_use]
+    pub fn not_listable(self, reason: impl Into<String>) -> Self {
+        let mut fake = self.with_files(ScanReport::default(), Duration::ZERO);
+        if let Some(files) = &mut fake.files {
+            files.refusal = Some(reason.into());
+        }
+        fake
+    }
+
+    /// What was asked of this backend; stays valid after the backend went elsewhere.
+    pub fn calls(&self) -> Arc<FakeCalls> {
+        Arc::clone(&self.calls)
+    }
+
+    async fn work(&self, cx: &OpContext) -> Result<(), BackendError> {
+        let work = async {
+            tokio::time::sleep(self.delay).await;
+            if self.hangs {
+                std::future::pending::<()>().await;
+            }
+        };
+        cx.bound("the probe", work).await?;
+        if self.broken {
+            let reason = "it was told to".to_owned();
+            return Err(BackendError::WorkerBroken { reason });
+        }
+        Ok(())
+    }
+
+    fn report(&self, passes: bool) -> ProbeReport {
+        let (outcome, detail) = if passes {
+            (Outcome::Passed, "The storage answers")
+        } else {
+            (Outcome::Failed, "The storage does not answer; is it switched on?")
+        };
+        ProbeReport {
+            checks: vec![Check {
+                name: "fake",
+                outcome,
+                detail: detail.to_owned(),
+                duration: self.delay,
+            }],
+            capacity: passes.then(Self::capacity),
+            summary: "The fake storage works".to_owned(),
+            duration: self.delay,
+        }
+    }
+}
+
+impl FakeCalls {
+    /// Probes that began.
+    pub fn probes(&self) -> u32 {
+        self.probes.load(Ordering::SeqCst)
+    }
+
+    /// Scans that began.
+    pub fn scans(&self) -> u32 {
+        self.scans.load(Ordering::SeqCst)
+    }
+
+    /// Probes and scans that are under way now; one whose future was dropped is not.
+    pub fn under_way(&self) -> u32 {
+        self.unfinished.load(Ordering::SeqCst)
+    }
+
+    /// Every unmount that was asked for, in order.
+    pub fn unmounts(&self) -> Vec<UnmountMode> {
+        self.unmounts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn begin(&self) -> UnderWay<'_> {
+        self.unfinished.fetch_add(1, Ordering::SeqCst);
+        UnderWay(self)
+    }
+}
+
+/// Counts a call as under way until it is dropped.
+struct UnderWay<'a>(&'a FakeCalls);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.unfinished.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Backend for FakeBackend {
+    fn kind(&self) -> BackendKind {
+        self.kind
+    }
+
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+        self.calls.probes.fetch_add(1, Ordering::SeqCst);
+        let _under_way = self.calls.begin();
+        self.work(cx).await?;
+        let fails = self
+            .fails_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
+                0 => None,
+                u32::MAX => Some(u32::MAX),
+                n => Some(n - 1),
+            })
+            .is_ok();
+        if let Some(mount) = self.mount.as_ref().filter(|_| !fails) {
+            mount.set(MountState::Mounted);
+        }
+        Ok(self.report(!fails))
+    }
+
+    fn as_mount(&self) -> Option<&dyn Mount> {
+        self.mount.as_ref().map(|m| m as &dyn Mount)
+    }
+
+    fn as_files(&self) -> Option<&dyn Files> {
+        self.files.as_ref().map(|f| f as &dyn Files)
+    }
+}
+
+impl FakeMount {
+    fn set(&self, state: MountState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+#[async_trait]
+impl Mount for FakeMount {
+    fn state(&self) -> Result<MountState, BackendError> {
+        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    async fn unmount(&self, _cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
+        self.calls
+            .unmounts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(mode);
+        if self.busy && mode == UnmountMode::Plain && self.state()? != MountState::Unmounted {
+            let at = self.at.clone();
+            return Err(BackendError::Busy { at });
+        }
+        self.set(MountState::Unmounted);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Files for FakeFiles {
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+        self.calls.scans.fetch_add(1, Ordering::SeqCst);
+        let _under_way = self.calls.begin();
+        if let Some(reason) = self.refusal.clone() {
+            return Err(BackendError::NotListable { reason });
+        }
+        progress.set(self.report.files / 2, self.report.directories / 2);
+        cx.bound("the scan", tokio::time::sleep(self.delay)).await?;
+        progress.set(self.report.files, self.report.directories);
+        Ok(self.report.clone())
+    }
+}
