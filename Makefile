@@ -5,6 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
 
 CARGO ?= cargo
+TARGET_DIR = $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Arguments for `serve`, as in `make run ARGS='--listen 127.0.0.1:9000'`.
 ARGS ?=
 # Seconds that `make fuzz` gives each target.
@@ -33,8 +34,8 @@ test-unit: setup-test ## Runs the unit and integration tests
 
 .PHONY: test-vm
 test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virtual machine
-	@if [ -x crates/server/tests/vm/run ]; then crates/server/tests/vm/run; \
-	else echo "no virtual machine suite in this tree"; fi
+	$(CARGO) build --workspace --locked --bins
+	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage crates/server/tests/vm/run.sh
 
 .PHONY: lint
 lint: setup-test ## Checks format, spelling, dependencies and clippy's findings
