@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The database's schema, as ordered migrations: one change a file, up and down.
+//!
+//! A migration that was released never changes; a new one follows it. Whoever runs them takes a lock first (the
+//! migrator itself has none), and runs all of them in one transaction, which both databases support for DDL.
+
+mod m0001_create_backends;
+
+use sea_orm_migration::prelude::*;
+
+/// Brings a database's schema up to date.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_create_backends::Migration)]
+    }
+}

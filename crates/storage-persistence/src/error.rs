@@ -1,5 +1,7 @@
 //! Why the store could not do it.
 
+use sea_orm::sqlx::Error as DriverError;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use storage_domain::BackendId;
 
 /// What went wrong in the store.
@@ -27,7 +29,7 @@ pub enum StoreError {
     Settings(String),
     /// The database did not answer in time, or is gone.
     #[error("the database is not available")]
-    Unavailable(#[source] sea_orm::DbErr),
+    Unavailable(#[source] DbErr),
     /// The database refused.
     #[error("the database refused: {what}")]
     Database {
@@ -35,6 +37,81 @@ pub enum StoreError {
         what: &'static str,
         /// What the database said.
         #[source]
-        source: sea_orm::DbErr,
+        source: DbErr,
     },
+}
+
+/// Codes of PostgreSQL that say that the server is going, gone or full, and not that the statement is bad: the
+/// classes "connection exception", "insufficient resources" and "operator intervention".
+const PASSING_POSTGRES_CLASSES: [&str; 3] = ["08", "53", "57"];
+/// Primary result codes of SQLite: busy, locked, full, can't open, I/O error.
+const PASSING_SQLITE_CODES: [i32; 5] = [5, 6, 13, 14, 10];
+
+impl StoreError {
+    /// What a failed unit of work means.
+    pub(crate) fn of(what: &'static str, source: DbErr) -> Self {
+        if is_passing(&source) {
+            Self::Unavailable(source)
+        } else if is_name_taken(&source) {
+            Self::NameTaken
+        } else {
+            Self::Database { what, source }
+        }
+    }
+
+    /// The database did not answer within the time that a unit of work may take.
+    pub(crate) fn too_slow(what: &'static str) -> Self {
+        Self::unavailable(format!("{what}: no answer in time"))
+    }
+
+    /// The database is not available, for this reason.
+    pub(crate) fn unavailable(reason: String) -> Self {
+        Self::Unavailable(DbErr::Conn(RuntimeErr::Internal(reason)))
+    }
+}
+
+/// The names of the constraint: PostgreSQL's messages hold the index, SQLite's the column.
+fn is_name_taken(error: &DbErr) -> bool {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(message)) => {
+            message.contains("backends_name_key") || message.contains("backends.name")
+        }
+        _ => false,
+    }
+}
+
+fn is_passing(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) => {
+            is_passing_driver_error(e)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the same call may well succeed later.
+pub(crate) fn is_passing_driver_error(error: &DriverError) -> bool {
+    match error {
+        DriverError::Io(_)
+        | DriverError::Tls(_)
+        | DriverError::Protocol(_)
+        | DriverError::PoolTimedOut
+        | DriverError::PoolClosed
+        | DriverError::WorkerCrashed => true,
+        DriverError::Database(e) => {
+            let code = e.code().unwrap_or_default();
+            if e.try_downcast_ref::<sea_orm::sqlx::postgres::PgDatabaseError>()
+                .is_some()
+            {
+                PASSING_POSTGRES_CLASSES
+                    .iter()
+                    .any(|class| code.starts_with(class))
+            } else {
+                code.parse::<i32>()
+                    .is_ok_and(|c| PASSING_SQLITE_CODES.contains(&(c & 0xff)))
+            }
+        }
+        _ => false,
+    }
 }

@@ -1,22 +1,50 @@
 //! One public method a unit of work.
 
+mod backends;
+mod list;
+mod postgres;
+mod schema;
+mod sqlite;
+
+use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
+use sea_orm::{DatabaseConnection, DbErr};
 use storage_domain::{
-    Backend, BackendConfig, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Revision, Stats,
+    Backend, BackendConfig, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Stats,
 };
 
 use crate::error::StoreError;
 
 /// How the database is reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StoreSettings {
     /// `sqlite://FILE` or `postgres://…`; may hold a password, which no error and no log shows.
     pub url: String,
-    /// How many connections may be open at once.
+    /// How many connections may be open at once; SQLite takes no more than a few of them.
     pub max_connections: u32,
     /// How long a unit of work waits for a connection.
     pub acquire_timeout: Duration,
+}
+
+impl StoreSettings {
+    /// The schemes of a URL that names a SQLite file.
+    pub const SQLITE_SCHEME: &'static str = "sqlite:";
+    /// The schemes of a URL that names a PostgreSQL server.
+    pub const POSTGRES_SCHEMES: [&'static str; 2] = ["postgres://", "postgresql://"];
+}
+
+/// Shows no password: of a PostgreSQL URL, nothing at all.
+impl fmt::Debug for StoreSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_file = self.url.starts_with(Self::SQLITE_SCHEME);
+        f.debug_struct("StoreSettings")
+            .field("url", if is_file { &self.url } else { &"[redacted]" })
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .finish()
+    }
 }
 
 /// A backend that is to be created.
@@ -74,83 +102,56 @@ pub struct Measurement {
     pub stats: Stats,
 }
 
+/// How long a unit of work may take once it has a connection. A statement takes milliseconds; what takes longer waits
+/// for a server that hangs.
+const WORK_DEADLINE: Duration = Duration::from_secs(10);
+
 /// The store. Cheap to clone; all clones share one pool of connections.
+///
+/// # Cancel safety
+/// Dropping the future of a write before it ends leaves open whether it was done; it is never done by half.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store {
+    db: DatabaseConnection,
+    deadline: Duration,
+}
 
 impl Store {
     /// Opens the database; a SQLite file is created where it is missing, with mode 0600. Does not migrate.
     ///
     /// # Errors
     /// [`StoreError::Settings`] and [`StoreError::Unavailable`].
-    pub async fn connect(_settings: &StoreSettings) -> Result<Self, StoreError> {
-        unimplemented!()
-    }
-
-    /// Brings the schema up to date. Several processes may do so at once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-
-    /// Whether the database answers and its schema is up to date; for `/readyz`.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-
-    /// Creates a backend; answers after the commit.
-    ///
-    /// # Errors
-    /// [`StoreError::NameTaken`].
-    pub async fn create(&self, _new: NewBackend) -> Result<Backend, StoreError> {
-        unimplemented!()
-    }
-
-    /// One backend.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] and [`StoreError::Unreadable`].
-    pub async fn get(&self, _id: BackendId) -> Result<Backend, StoreError> {
-        unimplemented!()
-    }
-
-    /// The backends that match, the oldest first; one query where the filter sets no limit and no offset.
-    pub async fn list(&self, _filter: &BackendFilter) -> Result<BackendPage, StoreError> {
-        unimplemented!()
-    }
-
-    /// Changes name and config of a backend that is still as it was read (`read.version`). A change of the config
-    /// makes a new revision, puts the status to offline, and forgets stats and the last test. Moves `updated_at`.
-    ///
-    /// # Errors
-    /// [`StoreError::Changed`], [`StoreError::NotFound`] and [`StoreError::NameTaken`].
-    pub async fn update(
-        &self,
-        _read: &Backend,
-        _name: &BackendName,
-        _config: &BackendConfig,
-    ) -> Result<Backend, StoreError> {
-        unimplemented!()
-    }
-
-    /// Stores what a test or a scan of this revision found; `None` where the revision is no longer the present one
-    /// (nothing is stored then). Does not move `updated_at`.
-    pub async fn record(
-        &self,
-        _id: BackendId,
-        _revision: Revision,
-        _found: &Measurement,
-    ) -> Result<Option<Backend>, StoreError> {
-        unimplemented!()
-    }
-
-    /// Deletes a backend, readable or not.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn delete(&self, _id: BackendId) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn connect(settings: &StoreSettings) -> Result<Self, StoreError> {
+        let url = settings.url.as_str();
+        let db = if let Some(file) = url.strip_prefix(StoreSettings::SQLITE_SCHEME) {
+            sqlite::connect(file, settings).await?
+        } else if StoreSettings::POSTGRES_SCHEMES.iter().any(|s| url.starts_with(s)) {
+            postgres::connect(settings).await?
+        } else {
+            return Err(StoreError::Settings(
+                "its URL must begin with sqlite:// or postgres://".to_owned(),
+            ));
+        };
+        let deadline = settings.acquire_timeout.saturating_add(WORK_DEADLINE);
+        Ok(Self { db, deadline })
     }
 
     /// Closes the pool.
-    pub async fn close(self) {}
+    pub async fn close(self) {
+        if let Err(error) = self.db.close().await {
+            tracing::warn!(%error, "the database's connections could not be closed in order");
+        }
+    }
+
+    /// Runs one statement, or a few, within the deadline.
+    async fn run<T>(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, DbErr>> + Send,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.deadline, work).await {
+            Ok(result) => result.map_err(|error| StoreError::of(what, error)),
+            Err(_) => Err(StoreError::too_slow(what)),
+        }
+    }
 }

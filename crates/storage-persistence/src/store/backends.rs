@@ -1,0 +1,180 @@
+//! One backend: create, get, update, record, delete.
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait,
+};
+use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
+
+use super::{Measurement, NewBackend, Store};
+use crate::convert;
+use crate::entity::{ActiveModel, Column, Entity};
+use crate::error::StoreError;
+
+/// How often [`Store::record`] starts anew because something else changed the row in between.
+const MAX_ATTEMPTS: u32 = 16;
+
+impl Store {
+    /// Creates a backend; answers after the commit.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`].
+    pub async fn create(&self, new: NewBackend) -> Result<Backend, StoreError> {
+        let now = convert::now();
+        let backend = Backend {
+            id: BackendId::generate(),
+            name: new.name,
+            config: new.config,
+            revision: Revision::FIRST,
+            version: 1,
+            status: BackendStatus::Offline,
+            stats: Stats::default(),
+            last_test: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let insert = Entity::insert(columns(&backend)).exec_without_returning(&self.db);
+        self.run("creating a backend", insert).await?;
+        Ok(backend)
+    }
+
+    /// One backend.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] and [`StoreError::Unreadable`].
+    pub async fn get(&self, id: BackendId) -> Result<Backend, StoreError> {
+        let query = Entity::find_by_id(id.to_string()).into_query();
+        let row = self
+            .run("reading a backend", self.db.query_one(&query))
+            .await?
+            .ok_or(StoreError::NotFound)?;
+        convert::read(&row).map_err(|unreadable| StoreError::Unreadable {
+            id,
+            reason: unreadable.reason,
+        })
+    }
+
+    /// Changes name and config of a backend that is still as it was read (`read.version`). A change of the config
+    /// makes a new revision, puts the status to offline, and forgets stats and the last test. Moves `updated_at`,
+    /// unless nothing changes.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`], [`StoreError::NotFound`] and [`StoreError::NameTaken`].
+    pub async fn update(
+        &self,
+        read: &Backend,
+        name: &BackendName,
+        config: &BackendConfig,
+    ) -> Result<Backend, StoreError> {
+        // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
+        let new_config = read.config.stored() != config.stored();
+        if !new_config && read.name == *name {
+            return self.still(read).await;
+        }
+        let mut changed = Backend {
+            name: name.clone(),
+            version: read.version + 1,
+            updated_at: convert::now().max(read.updated_at),
+            ..read.clone()
+        };
+        if new_config {
+            changed.config = config.clone();
+            changed.revision = read.revision.next();
+            changed.status = BackendStatus::Offline;
+            changed.stats = Stats::default();
+            changed.last_test = None;
+        }
+        if self.replace(read, &changed).await? {
+            return Ok(changed);
+        }
+        // Either it is gone, or it changed.
+        self.get(read.id).await?;
+        Err(StoreError::Changed)
+    }
+
+    /// Stores what a test or a scan of this revision found; `None` where the revision is no longer the present one
+    /// (nothing is stored then). Does not move `updated_at`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`], and [`StoreError::Changed`] where others never cease to change the backend.
+    pub async fn record(
+        &self,
+        id: BackendId,
+        revision: Revision,
+        found: &Measurement,
+    ) -> Result<Option<Backend>, StoreError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let read = match self.get(id).await {
+                Ok(read) if read.revision == revision => read,
+                Ok(_) | Err(StoreError::NotFound) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let mut changed = found.applied_to(&read);
+            if changed == read {
+                return Ok(Some(read));
+            }
+            changed.version += 1;
+            if self.replace(&read, &changed).await? {
+                return Ok(Some(changed));
+            }
+        }
+        Err(StoreError::Changed)
+    }
+
+    /// Deletes a backend, readable or not.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn delete(&self, id: BackendId) -> Result<(), StoreError> {
+        let delete = Entity::delete_by_id(id.to_string()).exec(&self.db);
+        match self.run("deleting a backend", delete).await?.rows_affected {
+            0 => Err(StoreError::NotFound),
+            _ => Ok(()),
+        }
+    }
+
+    /// The backend, where it is still as it was read.
+    async fn still(&self, read: &Backend) -> Result<Backend, StoreError> {
+        let present = self.get(read.id).await?;
+        if present.version == read.version {
+            Ok(present)
+        } else {
+            Err(StoreError::Changed)
+        }
+    }
+
+    /// Replaces the row in one statement, where it is still as it was read; tells whether it was.
+    async fn replace(&self, read: &Backend, changed: &Backend) -> Result<bool, StoreError> {
+        let update = Entity::update_many()
+            .set(columns(changed))
+            .filter(Column::Id.eq(read.id.to_string()))
+            .filter(Column::Version.eq(read.version))
+            .exec(&self.db);
+        let done = self.run("changing a backend", update).await?;
+        Ok(done.rows_affected > 0)
+    }
+}
+
+impl Measurement {
+    /// The backend with what was found; what was not measured stays as it is.
+    fn applied_to(&self, read: &Backend) -> Backend {
+        let mut changed = read.clone();
+        changed.status = self.status.unwrap_or(read.status);
+        if let Some(test) = &self.last_test {
+            let mut test = test.clone();
+            test.at = convert::to_stored_precision(test.at);
+            changed.last_test = Some(test);
+        }
+        changed.stats = Stats {
+            used: self.stats.used.or(read.stats.used),
+            total: self.stats.total.or(read.stats.total),
+            file_count: self.stats.file_count.or(read.stats.file_count),
+            template_count: self.stats.template_count.or(read.stats.template_count),
+        };
+        changed
+    }
+}
+
+/// Every column of the backend's row, to be written.
+fn columns(backend: &Backend) -> ActiveModel {
+    convert::write(backend).into_active_model().reset_all()
+}

@@ -1,0 +1,215 @@
+//! A SQLite file.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sea_orm::sqlx::{ConnectOptions, Connection, Error as DriverError};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector};
+use tokio::time::{Instant, sleep};
+
+use super::StoreSettings;
+use crate::error::{StoreError, is_passing_driver_error};
+
+/// Readers don't wait for the writer, and there is only one writer: more connections cost memory and win nothing.
+const MAX_CONNECTIONS: u32 = 4;
+/// Connections beyond the first are closed after this time without work.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The page cache of a connection in KiB. The whole database is seldom larger.
+const CACHE_KIB: u32 = 512;
+/// The file holds secrets.
+const FILE_MODE: u32 = 0o600;
+/// How often a first start that meets another one looks again.
+const RETRY_EVERY: Duration = Duration::from_millis(20);
+
+/// What follows `sqlite:` in a URL.
+struct Location {
+    /// `None` is a database in memory.
+    file: Option<PathBuf>,
+    /// `mode=ro`.
+    read_only: bool,
+    /// Not `mode=rw`.
+    create: bool,
+}
+
+/// Opens the file that `rest` (the URL without `sqlite:`) names.
+pub(super) async fn connect(rest: &str, settings: &StoreSettings) -> Result<DatabaseConnection, StoreError> {
+    let location = Location::parse(rest)?;
+    let base = SqliteConnectOptions::new()
+        .foreign_keys(true)
+        .busy_timeout(settings.acquire_timeout)
+        .read_only(location.read_only)
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .disable_statement_logging();
+    let Some(file) = &location.file else {
+        return Ok(in_memory(base, settings));
+    };
+    prepare_file(file, &location)?;
+    // FULL syncs the log at every commit: what was acknowledged survives a power cut. WAL's usual NORMAL syncs it at
+    // checkpoints only, and would lose the last seconds.
+    let mut options = base.filename(file).synchronous(SqliteSynchronous::Full);
+    if !location.read_only {
+        options = options.journal_mode(SqliteJournalMode::Wal);
+    }
+    try_once(file, &options, settings.acquire_timeout).await?;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(settings.max_connections.clamp(1, MAX_CONNECTIONS))
+        .min_connections(1)
+        .acquire_timeout(settings.acquire_timeout)
+        .idle_timeout(IDLE_TIMEOUT)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options);
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+/// One connection that is never closed, for the database ends with it.
+fn in_memory(base: SqliteConnectOptions, settings: &StoreSettings) -> DatabaseConnection {
+    let pool: SqlitePool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .acquire_timeout(settings.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(base.in_memory(true));
+    SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
+}
+
+impl Location {
+    fn parse(rest: &str) -> Result<Self, StoreError> {
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut location = Self {
+            file: None,
+            read_only: false,
+            create: true,
+        };
+        let mut in_memory = path == ":memory:";
+        for parameter in query.split('&').filter(|p| !p.is_empty()) {
+            match parameter {
+                "mode=rwc" => {}
+                "mode=rw" => location.create = false,
+                "mode=ro" => (location.create, location.read_only) = (false, true),
+                "mode=memory" => in_memory = true,
+                _ => {
+                    return Err(bad(
+                        "after the ? of its URL, only mode=rwc, mode=rw and mode=ro are known",
+                    ));
+                }
+            }
+        }
+        if !in_memory {
+            location.file = Some(decode(path)?);
+        }
+        Ok(location)
+    }
+}
+
+/// The file's path. It is percent-encoded, for a URL ends at `?`.
+fn decode(path: &str) -> Result<PathBuf, StoreError> {
+    let path = percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| bad("the path in its URL is not UTF-8"))?;
+    if path.is_empty() || path.contains('\0') {
+        return Err(bad(
+            "its URL must name a file, such as sqlite:///var/lib/pureboot/storage.db",
+        ));
+    }
+    Ok(PathBuf::from(path.into_owned()))
+}
+
+fn bad(sentence: &str) -> StoreError {
+    StoreError::Settings(sentence.to_owned())
+}
+
+/// Creates the file where it is missing; nobody but its owner may read it, whatever the umask. SQLite gives the
+/// files beside it (`-wal`, `-shm`) the same mode.
+fn prepare_file(file: &Path, location: &Location) -> Result<(), StoreError> {
+    let shown = file.display();
+    let sentence = |what: &str| StoreError::Settings(format!("{shown} {what}"));
+    if let Some(dir) = file.parent().filter(|d| !d.as_os_str().is_empty())
+        && !dir.is_dir()
+    {
+        return Err(StoreError::Settings(format!(
+            "the directory {} does not exist; create it, or name another file",
+            dir.display()
+        )));
+    }
+    if location.create {
+        let new = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(file);
+        match new {
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(sentence(&format!("can't be created: {e}"))),
+        }
+    }
+    match fs::metadata(file) {
+        Ok(meta) if !meta.is_file() => Err(sentence("is no file")),
+        Ok(meta) if !location.read_only => {
+            make_private(file, meta.permissions().mode());
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Err(sentence("does not exist")),
+        Err(e) => Err(sentence(&format!("can't be read: {e}"))),
+    }
+}
+
+/// Takes a file that others may read away from them. It still works where that is not allowed.
+fn make_private(file: &Path, mode: u32) {
+    if mode & 0o7777 == FILE_MODE {
+        return;
+    }
+    match fs::set_permissions(file, fs::Permissions::from_mode(FILE_MODE)) {
+        Ok(()) => tracing::info!(file = %file.display(), "the database holds secrets: its mode is 0600 now"),
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "the database holds secrets and others may read it");
+        }
+    }
+}
+
+/// Opens the file once, for a good message, and to switch it to WAL. Two first starts can meet at that switch, where
+/// SQLite does not wait: so it is tried again.
+async fn try_once(file: &Path, options: &SqliteConnectOptions, within: Duration) -> Result<(), StoreError> {
+    let deadline = Instant::now() + within;
+    loop {
+        let opened = match options.connect().await {
+            Ok(connection) => connection.close().await,
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok(()) => return Ok(()),
+            Err(error) if is_passing_driver_error(&error) && Instant::now() < deadline => {
+                sleep(RETRY_EVERY).await;
+            }
+            Err(error) => return Err(explain(file, error)),
+        }
+    }
+}
+
+/// SQLite's primary result code for a file that is none of its own.
+const NOT_A_DATABASE: &str = "26";
+
+fn explain(file: &Path, error: DriverError) -> StoreError {
+    let code = error
+        .as_database_error()
+        .and_then(|e| e.code().map(|c| c.into_owned()));
+    if code.as_deref() == Some(NOT_A_DATABASE) {
+        return StoreError::Settings(format!("{} is no SQLite database", file.display()));
+    }
+    if is_passing_driver_error(&error) {
+        return StoreError::Unavailable(DbErr::Conn(RuntimeErr::SqlxError(error.into())));
+    }
+    StoreError::Settings(format!("{}: {error}", file.display()))
+}
