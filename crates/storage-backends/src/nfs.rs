@@ -1,5 +1,9 @@
 //! NFS exports, mounted by the kernel's own client.
 
+pub mod exports;
+pub mod preflight;
+pub mod scan;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
