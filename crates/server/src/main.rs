@@ -1,2 +1,21 @@
-//! Placeholder.
-fn main() {}
+//! PureBoot Storage: the service and its command line.
+
+mod cli;
+mod commands;
+mod exit;
+mod logging;
+mod notify;
+mod output;
+mod settings;
+mod shutdown;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A worker must be one before any thread or runtime exists.
+    storage_backends::worker::run_if_requested();
+    // Only an earlier call could make this fail, and there is none; every TLS client of the process uses this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    cli::run()
+}

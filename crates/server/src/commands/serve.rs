@@ -1,0 +1,114 @@
+//! `serve`: the service.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App as WebApp, HttpServer};
+use anyhow::Context;
+use clap::{ArgMatches, Command};
+use storage_api::App;
+
+use crate::exit::{self, Failure};
+use crate::settings::layers::with_flags;
+use crate::settings::{self, Settings, directories};
+use crate::shutdown::Signals;
+use crate::{commands, logging, notify, shutdown, wiring};
+
+/// How long a client may take to send a request's head.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept for a further request.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a client may take to close.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The arguments.
+pub(crate) fn command() -> Command {
+    with_flags(Command::new("serve").about("Serves the REST API")).after_help(exit::HELP)
+}
+
+/// Serves until a signal comes.
+pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
+    let mut settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
+    logging::start(&settings.log);
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    directories::prepare(&mut settings).map_err(|e| Failure::Usage(format!("{e:#}")))?;
+    commands::block_on(serve(&settings))??;
+    tracing::info!("stopped");
+    // A thread that hangs in the kernel would keep a process that returns from `main`.
+    std::process::exit(i32::from(exit::OK));
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let signals = Signals::catch()?;
+    // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
+    let listeners = bind(&settings.listen)?;
+    let store = wiring::store(settings).await?;
+    store
+        .migrate()
+        .await
+        .context("bringing the database up to date failed")?;
+    tracing::info!("the database is up to date");
+    let app = wiring::app(settings, store.clone());
+    app.adopt()
+        .await
+        .context("adopting the mounts of an earlier run failed")?;
+    let addresses = addresses(&listeners)?;
+    let server = server(settings, Arc::clone(&app), listeners)?;
+    let stop = shutdown::on_signal(signals, server.handle(), app, settings.shutdown_deadline);
+    announce(&addresses);
+    let serving = tokio::spawn(server);
+    stop.await;
+    store.close().await;
+    // After its stop the server has ended; an error of it matters only where it ended by itself.
+    serving.abort();
+    Ok(())
+}
+
+fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+    let bind = |address: &SocketAddr| {
+        TcpListener::bind(address).with_context(|| {
+            format!(
+                "listening on {address} failed; is another service there? Set another address with --listen"
+            )
+        })
+    };
+    addresses.iter().map(bind).collect()
+}
+
+fn addresses(listeners: &[TcpListener]) -> anyhow::Result<Vec<SocketAddr>> {
+    let addresses: Result<_, _> = listeners.iter().map(TcpListener::local_addr).collect();
+    addresses.context("asking for the listening address failed")
+}
+
+fn server(settings: &Settings, app: Arc<App>, listeners: Vec<TcpListener>) -> anyhow::Result<Server> {
+    let configure = storage_api::configure(app);
+    let mut server = HttpServer::new(move || WebApp::new().configure(configure.clone()))
+        .workers(settings.http_workers)
+        .disable_signals()
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1));
+    for listener in listeners {
+        server = server
+            .listen(listener)
+            .context("starting the web server failed")?;
+    }
+    Ok(server.run())
+}
+
+/// Says that requests are answered, and where: a log line an address, with the address as a field of its own.
+fn announce(addresses: &[SocketAddr]) {
+    for address in addresses {
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "anybody who reaches this address can use the API: it asks for no login yet");
+        }
+        tracing::info!(%address, "listening on http://{address}");
+    }
+    notify::tell(notify::READY);
+}

@@ -1,0 +1,36 @@
+//! The only door to standard output and standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Writes a command's result to standard output. A reader that went away (`| head`) is not a mistake.
+///
+/// # Errors
+/// Where it can't be written, such as on a full disk.
+pub(crate) fn result(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Tells the user something on standard error; there is nobody to tell where that fails.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether standard output may be coloured: a terminal, and no `NO_COLOR` (<https://no-color.org>).
+pub(crate) fn colours_stdout() -> bool {
+    io::stdout().is_terminal() && wants_colour()
+}
+
+/// Whether standard error may be coloured.
+pub(crate) fn colours_stderr() -> bool {
+    io::stderr().is_terminal() && wants_colour()
+}
+
+fn wants_colour() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+    !dumb && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}

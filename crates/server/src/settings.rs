@@ -1,0 +1,172 @@
+//! Everything that can be set, from flags, the environment, a file and defaults, in this order.
+//!
+//! [`keys`] has the table that the command line, `--help`, the file and the README share. All of it is read and
+//! checked at start, and every mistake is told at once.
+
+pub(crate) mod directories;
+pub(crate) mod file;
+pub(crate) mod keys;
+pub(crate) mod layers;
+pub(crate) mod mistakes;
+pub(crate) mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use storage_backends::registry::Settings as BackendSettings;
+use storage_domain::TemplatePatterns;
+
+use keys::{Key, key};
+use layers::{Layers, Reader};
+use mistakes::Mistakes;
+pub(crate) use values::{LogFormat, LogLevel};
+
+/// What the service was told, checked.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// Where the service listens.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// The database; may hold a password.
+    pub(crate) database_url: DatabaseUrl,
+    pub(crate) database_max_connections: u32,
+    pub(crate) state_dir: PathBuf,
+    /// `None`: mounting is switched off.
+    pub(crate) mount_dir: Option<PathBuf>,
+    pub(crate) unmount_at_stop: bool,
+    pub(crate) templates: TemplatePatterns,
+    pub(crate) mount_deadline: Duration,
+    pub(crate) test_deadline: Duration,
+    pub(crate) scan_deadline: Duration,
+    pub(crate) shutdown_deadline: Duration,
+    pub(crate) http_workers: usize,
+    pub(crate) log: LogSettings,
+    /// What is allowed, and worth a word in the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    pub(crate) level: LogLevel,
+}
+
+/// The URL of the database. It has no `Debug` and no `Display`, for it may hold a password.
+#[derive(Clone)]
+pub(crate) struct DatabaseUrl(pub(crate) String);
+
+/// Reads every setting.
+///
+/// # Errors
+/// Every mistake, with its key and where it was set.
+pub(crate) fn load(flags: &ArgMatches) -> Result<Settings, Mistakes> {
+    let (layers, mistakes) = Layers::collect(flags);
+    read(Reader::new(layers, mistakes))
+}
+
+fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
+    let state_dir = state_dir(&mut reader);
+    let mounting = reader.one(key(keys::MOUNTING), values::switch).unwrap_or(true);
+    let mount_dir = mount_dir(&mut reader, state_dir.as_ref());
+    let database_url = database_url(&mut reader, state_dir.as_ref());
+    let mount_deadline = reader.one(key(keys::MOUNT_DEADLINE), values::duration);
+    let test_deadline = reader.one(key(keys::TEST_DEADLINE), values::duration);
+    check_nesting(&mut reader, mount_deadline, test_deadline);
+    let listen = reader.many(key(keys::LISTEN), values::listen);
+    let templates = reader.whole(key(keys::TEMPLATE_EXTENSIONS), |endings| {
+        TemplatePatterns::new(endings).map_err(|rule| rule.to_string())
+    });
+    let settings = Settings {
+        listen: listen.unwrap_or_default(),
+        database_url: database_url.unwrap_or(DatabaseUrl(String::new())),
+        database_max_connections: reader.one_or_zero(key(keys::DATABASE_MAX_CONNECTIONS)),
+        state_dir: state_dir.unwrap_or_default(),
+        mount_dir: mount_dir.filter(|_| mounting),
+        unmount_at_stop: reader
+            .one(key(keys::UNMOUNT_AT_STOP), values::switch)
+            .unwrap_or(false),
+        templates: templates.unwrap_or_default(),
+        mount_deadline: mount_deadline.unwrap_or_default(),
+        test_deadline: test_deadline.unwrap_or_default(),
+        scan_deadline: reader
+            .one(key(keys::SCAN_DEADLINE), values::duration)
+            .unwrap_or_default(),
+        shutdown_deadline: reader
+            .one(key(keys::SHUTDOWN_DEADLINE), values::duration)
+            .unwrap_or_default(),
+        http_workers: usize::try_from(reader.one_or_zero(key(keys::HTTP_WORKERS))).unwrap_or(1),
+        log: log(&mut reader),
+        warnings: reader.take_warnings(),
+    };
+    reader.finish()?;
+    Ok(settings)
+}
+
+fn log(reader: &mut Reader) -> LogSettings {
+    LogSettings {
+        format: reader
+            .one(key(keys::LOG_FORMAT), values::log_format)
+            .unwrap_or_default(),
+        level: reader
+            .one(key(keys::LOG_LEVEL), values::log_level)
+            .unwrap_or_default(),
+    }
+}
+
+fn state_dir(reader: &mut Reader) -> Option<PathBuf> {
+    let key = key(keys::STATE_DIR);
+    match reader.given(key) {
+        true => reader.one(key, values::absolute_path),
+        false => {
+            let found = directories::default_state_dir();
+            found.map_err(|why| reader.mistake(key, why)).ok()
+        }
+    }
+}
+
+fn mount_dir(reader: &mut Reader, state_dir: Option<&PathBuf>) -> Option<PathBuf> {
+    let key = key(keys::MOUNT_DIR);
+    match reader.given(key) {
+        true => reader.one(key, values::absolute_path),
+        false => state_dir.map(|dir| dir.join(directories::MOUNTS)),
+    }
+}
+
+fn database_url(reader: &mut Reader, state_dir: Option<&PathBuf>) -> Option<DatabaseUrl> {
+    let key: &Key = key(keys::DATABASE_URL);
+    let url = match reader.given(key) {
+        true => reader.one(key, values::database_url),
+        false => state_dir.map(|dir| format!("sqlite://{}/storage.db", dir.display())),
+    }?;
+    if reader.is_flag(key) && values::has_password(&url) {
+        reader.warn(format!(
+            "a password in --{} can be read by every user of this machine (ps); set {} or the file instead",
+            key.flag(),
+            key.env()
+        ));
+    }
+    Some(DatabaseUrl(url))
+}
+
+/// The kernel gives a mount up before its deadline, and a test outlasts the mount in it.
+fn check_nesting(reader: &mut Reader, mount: Option<Duration>, test: Option<Duration>) {
+    let least = BackendSettings::MIN_MOUNT_DEADLINE;
+    if mount.is_some_and(|d| d < least) {
+        let why = format!(
+            "must be at least {}, which the kernel needs to give up by itself",
+            values::show(least)
+        );
+        reader.mistake(key(keys::MOUNT_DEADLINE), why);
+    }
+    if let (Some(mount), Some(test)) = (mount, test)
+        && test <= mount
+    {
+        let why = format!("must be longer than mount_deadline ({})", values::show(mount));
+        reader.mistake(key(keys::TEST_DEADLINE), why);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! The private directories, looked at once at start.
+
+use std::fs::{DirBuilder, Metadata, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use nix::unistd::geteuid;
+
+use super::Settings;
+
+/// The mount directory's name in the state directory.
+pub(crate) const MOUNTS: &str = "mounts";
+/// The service's name, as directories have it.
+const NAME: &str = "pureboot-storage";
+/// Only the owner.
+const PRIVATE: u32 = 0o700;
+/// What others must not have.
+const OTHERS: u32 = 0o077;
+/// Who else may write.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// Where the state lies if nothing else is said.
+///
+/// # Errors
+/// The rule that says what is missing.
+pub(crate) fn default_state_dir() -> Result<PathBuf, String> {
+    if geteuid().is_root() {
+        return Ok(Path::new("/var/lib").join(NAME));
+    }
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute())
+    };
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .map(|base| base.join(NAME))
+        .ok_or_else(|| "must be set, because neither XDG_STATE_HOME nor HOME is".to_owned())
+}
+
+/// Makes the directories where they are missing, and sees to it that they are private. The paths in `settings` are
+/// free of symbolic links afterwards.
+///
+/// # Errors
+/// What is wrong and what to do.
+pub(crate) fn prepare(settings: &mut Settings) -> anyhow::Result<()> {
+    settings.state_dir = private("state_dir", &settings.state_dir)?;
+    if let Some(mount_dir) = &mut settings.mount_dir {
+        *mount_dir = private("mount_dir", mount_dir)?;
+        refuse_shared(mount_dir)?;
+    }
+    Ok(())
+}
+
+/// A private directory of this user at `path`, by its real path.
+///
+/// # Errors
+/// What is wrong with `key` and what to do.
+pub(crate) fn private(key: &str, path: &Path) -> anyhow::Result<PathBuf> {
+    let shown = path.display();
+    let mut builder = DirBuilder::new();
+    let made = builder.recursive(true).mode(PRIVATE).create(path);
+    made.with_context(|| {
+        format!(
+            "{key}: the directory {shown} can't be made; set another one with --{}",
+            dashed(key)
+        )
+    })?;
+    let real = path
+        .canonicalize()
+        .with_context(|| format!("{key}: {shown} can't be resolved"))?;
+    let found = real
+        .symlink_metadata()
+        .with_context(|| format!("{key}: {shown} can't be read"))?;
+    check_owner(key, &real, &found)?;
+    if found.permissions().mode() & OTHERS != 0 {
+        tighten(key, &real)?;
+    }
+    Ok(real)
+}
+
+fn check_owner(key: &str, path: &Path, found: &Metadata) -> anyhow::Result<()> {
+    let me = geteuid().as_raw();
+    if !found.is_dir() {
+        bail!("{key}: {} is no directory", path.display());
+    }
+    if found.uid() != me {
+        bail!(
+            "{key}: {} belongs to user {}, and this service runs as user {me}; give it the directory (chown {me} {}) or set another one",
+            path.display(),
+            found.uid(),
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Makes an empty directory private. One with something in it may be somebody's home: that is the operator's to do.
+fn tighten(key: &str, path: &Path) -> anyhow::Result<()> {
+    let shown = path.display();
+    let mut entries = path
+        .read_dir()
+        .with_context(|| format!("{key}: {shown} can't be read"))?;
+    if entries.next().is_some() {
+        bail!(
+            "{key}: other users may enter {shown}, which is not empty; if it is only for this service: chmod 700 {shown}"
+        );
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(PRIVATE))
+        .with_context(|| format!("{key}: {shown} can't be made private (chmod 700 {shown})"))
+}
+
+/// Refuses a mount directory that other users could move away: one below a directory that they may write to.
+fn refuse_shared(mount_dir: &Path) -> anyhow::Result<()> {
+    for above in mount_dir.ancestors().skip(1) {
+        let found = above
+            .symlink_metadata()
+            .with_context(|| format!("mount_dir: {} can't be read", above.display()))?;
+        let trusted = found.uid() == 0 || found.uid() == geteuid().as_raw();
+        if !trusted || found.permissions().mode() & OTHERS_WRITE != 0 {
+            bail!(
+                "mount_dir: {} lies below {}, which other users may write to; set another one with --mount-dir, or switch mounting off with --no-mount",
+                mount_dir.display(),
+                above.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn dashed(key: &str) -> String {
+    key.replace('_', "-")
+}

@@ -1,0 +1,230 @@
+//! The table of settings.
+
+/// How a setting is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One value.
+    One,
+    /// Several values: a flag may be repeated, commas part them, the file takes an array.
+    Many,
+    /// True or false; the flag without a value sets what is named here.
+    Switch {
+        /// The flag's name.
+        flag: &'static str,
+        /// What it sets.
+        sets: &'static str,
+    },
+}
+
+/// One setting.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// Its name in the file.
+    pub(crate) name: &'static str,
+    /// How it is written.
+    pub(crate) kind: Kind,
+    /// What `--help` puts in place of the value.
+    pub(crate) value: &'static str,
+    /// The default as it is parsed; `None` where it depends on the host (then `default_help` tells it).
+    pub(crate) default: Option<&'static str>,
+    /// The default as it is told.
+    pub(crate) default_help: &'static str,
+    /// What it does, one sentence without its full stop.
+    pub(crate) help: &'static str,
+}
+
+pub(crate) const LISTEN: &str = "listen";
+pub(crate) const DATABASE_URL: &str = "database_url";
+pub(crate) const DATABASE_MAX_CONNECTIONS: &str = "database_max_connections";
+pub(crate) const STATE_DIR: &str = "state_dir";
+pub(crate) const MOUNT_DIR: &str = "mount_dir";
+pub(crate) const MOUNTING: &str = "mounting";
+pub(crate) const UNMOUNT_AT_STOP: &str = "unmount_at_stop";
+pub(crate) const TEMPLATE_EXTENSIONS: &str = "template_extensions";
+pub(crate) const MOUNT_DEADLINE: &str = "mount_deadline";
+pub(crate) const TEST_DEADLINE: &str = "test_deadline";
+pub(crate) const SCAN_DEADLINE: &str = "scan_deadline";
+pub(crate) const SHUTDOWN_DEADLINE: &str = "shutdown_deadline";
+pub(crate) const HTTP_WORKERS: &str = "http_workers";
+pub(crate) const LOG_FORMAT: &str = "log_format";
+pub(crate) const LOG_LEVEL: &str = "log_level";
+
+/// Where the file lies that is read where none is named.
+pub(crate) const DEFAULT_FILE: &str = "/etc/pureboot-storage/config.toml";
+/// Names the file.
+pub(crate) const FILE_ENV: &str = "PUREBOOT_STORAGE_CONFIG";
+/// Begins every environment variable of this service.
+pub(crate) const ENV_PREFIX: &str = "PUREBOOT_STORAGE_";
+/// The variable for the database that other programs share.
+pub(crate) const SHARED_DATABASE_ENV: &str = "DATABASE_URL";
+
+const fn one(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key {
+        name,
+        kind: Kind::One,
+        value,
+        default: Some(default),
+        default_help: default,
+        help,
+    }
+}
+
+const fn on_host(
+    name: &'static str,
+    value: &'static str,
+    default_help: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind: Kind::One,
+        value,
+        default: None,
+        default_help,
+        help,
+    }
+}
+
+const fn many(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key {
+        kind: Kind::Many,
+        ..one(name, value, default, help)
+    }
+}
+
+const fn switch(
+    name: &'static str,
+    default: &'static str,
+    flag: &'static str,
+    sets: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        kind: Kind::Switch { flag, sets },
+        ..one(name, "true|false", default, help)
+    }
+}
+
+/// Every setting, in the order in which `--help` and the README tell them.
+pub(crate) const KEYS: &[Key] = &[
+    many(
+        LISTEN,
+        "ADDR:PORT",
+        "127.0.0.1:8080",
+        "Addresses to listen on; port 0 takes a free one, which the log tells",
+    ),
+    on_host(
+        DATABASE_URL,
+        "URL",
+        "sqlite://<state_dir>/storage.db",
+        "The database: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME; DATABASE_URL is read too",
+    ),
+    one(
+        DATABASE_MAX_CONNECTIONS,
+        "N",
+        "8",
+        "Connections to the database that may be open at once",
+    ),
+    on_host(
+        STATE_DIR,
+        "DIR",
+        "/var/lib/pureboot-storage (root), else $XDG_STATE_HOME/pureboot-storage or ~/.local/state/pureboot-storage",
+        "The service's private directory (mode 0700), made where it is missing",
+    ),
+    on_host(
+        MOUNT_DIR,
+        "DIR",
+        "<state_dir>/mounts",
+        "The private directory that NFS backends are mounted in; never under /tmp or another shared directory",
+    ),
+    switch(
+        MOUNTING,
+        "true",
+        "no-mount",
+        "false",
+        "Whether NFS backends are mounted; the flag switches it off",
+    ),
+    switch(
+        UNMOUNT_AT_STOP,
+        "false",
+        "unmount-at-stop",
+        "true",
+        "Whether a stop unmounts; otherwise mounts stay, and the next start adopts them",
+    ),
+    many(
+        TEMPLATE_EXTENSIONS,
+        "ENDING",
+        "iso,img,qcow2,raw,wim,vhd,vhdx,vmdk,squashfs",
+        "Endings of files that count as boot or install images, compressed forms included",
+    ),
+    one(
+        MOUNT_DEADLINE,
+        "DURATION",
+        "30s",
+        "How long one mount may take; at least 20s",
+    ),
+    one(
+        TEST_DEADLINE,
+        "DURATION",
+        "75s",
+        "How long a whole test may take; longer than mount_deadline",
+    ),
+    one(
+        SCAN_DEADLINE,
+        "DURATION",
+        "1h",
+        "How long counting one backend's files may take",
+    ),
+    one(
+        SHUTDOWN_DEADLINE,
+        "DURATION",
+        "15s",
+        "How long a stop waits for requests and tests that still run",
+    ),
+    one(HTTP_WORKERS, "N", "2", "Threads that answer requests"),
+    one(
+        LOG_FORMAT,
+        "auto|human|json",
+        "auto",
+        "How the log on standard error is written; auto is human on a terminal, else json",
+    ),
+    one(
+        LOG_LEVEL,
+        "LEVEL",
+        "info",
+        "error, warn, info, debug, trace or off; or directives such as info,storage_backends=debug",
+    ),
+];
+
+/// The setting of this name; every name comes from a constant of this module.
+pub(crate) fn key(name: &'static str) -> &'static Key {
+    match find(name) {
+        Some(key) => key,
+        None => &KEYS[0],
+    }
+}
+
+/// The setting of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.name == name)
+}
+
+impl Key {
+    /// The flag's name, without its hyphens.
+    pub(crate) fn flag(&self) -> String {
+        match self.kind {
+            Kind::Switch { flag, .. } => flag.to_owned(),
+            Kind::One | Kind::Many => self.name.replace('_', "-"),
+        }
+    }
+
+    /// The environment variable's name.
+    pub(crate) fn env(&self) -> String {
+        format!("{ENV_PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+
+    /// Whether the value may hold a secret, and is never shown.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.name == DATABASE_URL
+    }
+}

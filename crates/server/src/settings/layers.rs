@@ -1,0 +1,328 @@
+//! Where a setting's value comes from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::file;
+use super::keys::{DEFAULT_FILE, ENV_PREFIX, FILE_ENV, KEYS, Key, Kind, SHARED_DATABASE_ENV, find};
+use super::mistakes::Mistakes;
+
+/// Where a value was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// On the command line.
+    Flag,
+    /// In this environment variable.
+    Env(String),
+    /// In this file.
+    File(PathBuf),
+    /// Nowhere.
+    Default,
+}
+
+/// A value, as text.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) values: Vec<String>,
+    pub(crate) origin: Origin,
+}
+
+/// What was set, by key; the first layer that sets a key wins.
+#[derive(Debug, Default)]
+pub(crate) struct Layers {
+    found: BTreeMap<&'static str, Found>,
+    warnings: Vec<String>,
+}
+
+/// Adds a flag for every setting, and `--config`.
+pub(crate) fn with_flags(command: Command) -> Command {
+    let config = Arg::new("config").long("config").value_name("FILE").help(format!(
+        "Reads settings from this TOML file [default: {DEFAULT_FILE}, where it is there] [env: {FILE_ENV}]"
+    ));
+    command.arg(config).args(KEYS.iter().map(flag))
+}
+
+fn flag(key: &Key) -> Arg {
+    let help = format!(
+        "{} [default: {}] [env: {}]",
+        key.help,
+        key.default_help,
+        key.env()
+    );
+    let arg = Arg::new(key.name).long(key.flag()).help(help);
+    match key.kind {
+        Kind::One => arg.value_name(key.value),
+        Kind::Many => arg.value_name(key.value).action(ArgAction::Append),
+        Kind::Switch { .. } => arg.action(ArgAction::SetTrue),
+    }
+}
+
+impl Layers {
+    /// Reads flags, environment and file.
+    pub(crate) fn collect(flags: &ArgMatches) -> (Self, Mistakes) {
+        let mut mistakes = Mistakes::default();
+        let mut layers = Self::default();
+        let environment = Environment::of_process();
+        layers.add_flags(flags);
+        layers.add_environment(&environment, &mut mistakes);
+        let named = flags
+            .get_one::<String>("config")
+            .or(environment.get(FILE_ENV))
+            .map(PathBuf::from);
+        match file::read(named) {
+            Ok(Some((path, table))) => layers.add_file(&path, &table, &mut mistakes),
+            Ok(None) => {}
+            Err(mistake) => mistakes.add(mistake),
+        }
+        (layers, mistakes)
+    }
+
+    /// Takes what the command line sets.
+    pub(crate) fn add_flags(&mut self, flags: &ArgMatches) {
+        for key in KEYS {
+            let values: Vec<String> = match key.kind {
+                Kind::Switch { sets, .. } if flags.get_flag(key.name) => vec![sets.to_owned()],
+                Kind::Switch { .. } => continue,
+                Kind::One | Kind::Many => flags.get_many(key.name).into_iter().flatten().cloned().collect(),
+            };
+            if !values.is_empty() {
+                self.add(key, values, Origin::Flag);
+            }
+        }
+    }
+
+    /// Takes what the environment sets. A variable that nobody knows is only worth a warning: orchestrators set
+    /// some by themselves (`PUREBOOT_STORAGE_SERVICE_HOST` for a service of this name).
+    pub(crate) fn add_environment(&mut self, environment: &Environment, mistakes: &mut Mistakes) {
+        for (name, value) in &environment.set {
+            let key = match name.strip_prefix(ENV_PREFIX) {
+                Some(rest) => find(&rest.to_ascii_lowercase()).filter(|k| k.env() == *name),
+                None => None,
+            };
+            match key {
+                Some(key) => self.add(key, vec![value.clone()], Origin::Env(name.clone())),
+                None if name == FILE_ENV || name == SHARED_DATABASE_ENV => {}
+                None => self
+                    .warnings
+                    .push(format!("{name} is set, and is no setting of this service")),
+            }
+        }
+        if let (Some(url), Some(key)) = (
+            environment.get(SHARED_DATABASE_ENV),
+            find(super::keys::DATABASE_URL),
+        ) {
+            self.add(
+                key,
+                vec![url.clone()],
+                Origin::Env(SHARED_DATABASE_ENV.to_owned()),
+            );
+        }
+        for name in &environment.unreadable {
+            mistakes.add(format!("{name} (environment) must be UTF-8 text"));
+        }
+    }
+
+    /// Takes what the file sets.
+    pub(crate) fn add_file(&mut self, path: &std::path::Path, table: &toml::Table, mistakes: &mut Mistakes) {
+        for (name, value) in table {
+            let Some(key) = find(name) else {
+                let known: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
+                mistakes.add(format!(
+                    "{name} (in {}) is no setting; the settings are {}",
+                    path.display(),
+                    known.join(", ")
+                ));
+                continue;
+            };
+            match file::texts(key, value) {
+                Ok(values) => self.add(key, values, Origin::File(path.to_owned())),
+                Err(why) => mistakes.add(format!("{name} (in {}) {why}", path.display())),
+            }
+        }
+    }
+
+    fn add(&mut self, key: &Key, values: Vec<String>, origin: Origin) {
+        let values = match key.kind {
+            Kind::Many => values
+                .iter()
+                .flat_map(|v| v.split(','))
+                .map(|v| v.trim().to_owned())
+                .collect(),
+            Kind::One | Kind::Switch { .. } => values,
+        };
+        if let Some(known) = find(key.name) {
+            self.found.entry(known.name).or_insert(Found { values, origin });
+        }
+    }
+}
+
+/// The environment variables that concern this service. One that is empty is the same as absent.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    set: BTreeMap<String, String>,
+    unreadable: Vec<String>,
+}
+
+impl Environment {
+    fn of_process() -> Self {
+        let mut environment = Self::default();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            if !name.starts_with(ENV_PREFIX) && name != SHARED_DATABASE_ENV {
+                continue;
+            }
+            match value.into_string() {
+                Ok(value) if value.is_empty() => {}
+                Ok(value) => {
+                    environment.set.insert(name, value);
+                }
+                Err(_) => environment.unreadable.push(name),
+            }
+        }
+        environment
+    }
+
+    fn get(&self, name: &str) -> Option<&String> {
+        self.set.get(name)
+    }
+}
+
+#[cfg(test)]
+impl Environment {
+    /// An environment for a test.
+    pub(crate) fn of(set: &[(&str, &str)]) -> Self {
+        Self {
+            set: set
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+            unreadable: Vec::new(),
+        }
+    }
+}
+
+/// Reads values out of the layers, and collects what is wrong with them.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    layers: Layers,
+    mistakes: Mistakes,
+}
+
+impl Reader {
+    /// Reads `layers`; `mistakes` were found while they were collected.
+    pub(crate) fn new(layers: Layers, mistakes: Mistakes) -> Self {
+        Self { layers, mistakes }
+    }
+
+    /// Whether anybody set it.
+    pub(crate) fn given(&self, key: &Key) -> bool {
+        self.layers.found.contains_key(key.name)
+    }
+
+    /// Whether it was set on the command line.
+    pub(crate) fn is_flag(&self, key: &Key) -> bool {
+        self.layers
+            .found
+            .get(key.name)
+            .is_some_and(|f| f.origin == Origin::Flag)
+    }
+
+    /// One value.
+    pub(crate) fn one<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let found = self.found(key);
+        let text = found.values.last()?.clone();
+        self.keep(key, &text, parse(&text))
+    }
+
+    /// A number of at least 1, within what the key allows; 0 after a mistake.
+    pub(crate) fn one_or_zero(&mut self, key: &Key) -> u32 {
+        self.one(key, super::values::count).unwrap_or(0)
+    }
+
+    /// Several values, each checked by itself.
+    pub(crate) fn many<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+        let values = self.found(key).values;
+        if values.is_empty() {
+            self.mistake(key, "must not be empty".to_owned());
+        }
+        values
+            .iter()
+            .map(|text| self.keep(key, text, parse(text)))
+            .collect()
+    }
+
+    /// Several values, checked together.
+    pub(crate) fn whole<T>(
+        &mut self,
+        key: &Key,
+        parse: impl Fn(&[String]) -> Result<T, String>,
+    ) -> Option<T> {
+        let values = self.found(key).values;
+        self.keep(key, &values.join(","), parse(&values))
+    }
+
+    /// Notes a mistake at a key.
+    pub(crate) fn mistake(&mut self, key: &Key, why: String) {
+        let origin = match self.found(key).origin {
+            Origin::Flag => format!("--{}", key.flag()),
+            Origin::Env(name) => name,
+            Origin::File(path) => format!("in {}", path.display()),
+            Origin::Default => "default".to_owned(),
+        };
+        self.mistakes.add(format!("{} ({origin}) {why}", key.name));
+    }
+
+    /// Notes what is allowed, and worth a word in the log.
+    pub(crate) fn warn(&mut self, text: String) {
+        self.layers.warnings.push(text);
+    }
+
+    /// What was noted.
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.layers.warnings)
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// Every mistake that was found.
+    pub(crate) fn finish(self) -> Result<(), Mistakes> {
+        if self.mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(self.mistakes)
+        }
+    }
+
+    fn found(&self, key: &Key) -> Found {
+        let default = || Found {
+            values: match key.kind {
+                Kind::Many => key
+                    .default
+                    .into_iter()
+                    .flat_map(|d| d.split(','))
+                    .map(str::to_owned)
+                    .collect(),
+                Kind::One | Kind::Switch { .. } => key.default.into_iter().map(str::to_owned).collect(),
+            },
+            origin: Origin::Default,
+        };
+        self.layers.found.get(key.name).cloned().unwrap_or_else(default)
+    }
+
+    fn keep<T>(&mut self, key: &Key, text: &str, parsed: Result<T, String>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(why) if key.is_secret() => {
+                self.mistake(key, why);
+                None
+            }
+            Err(why) => {
+                self.mistake(key, format!("{why}, not {text:?}"));
+                None
+            }
+        }
+    }
+}

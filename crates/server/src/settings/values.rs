@@ -1,0 +1,144 @@
+//! How each kind of value is written. Errors are predicates whose subject is the key: "must be …".
+
+use std::net::SocketAddr;
+use std::path::{Component, PathBuf};
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+/// The longest duration that can be set.
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
+/// The largest number of threads or connections that can be set.
+pub(crate) const MAX_COUNT: u32 = 256;
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people on a terminal, as JSON elsewhere.
+    #[default]
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is logged, as `tracing_subscriber`'s directives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LogLevel(String);
+
+impl LogLevel {
+    /// The directives.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let rule = "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+    text.parse().map_err(|_| rule.to_owned())
+}
+
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
+}
+
+pub(crate) fn count(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if (1..=MAX_COUNT).contains(&number) => Ok(number),
+        _ => Err(format!("must be a whole number from 1 to {MAX_COUNT}")),
+    }
+}
+
+pub(crate) fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let plain = path.components().all(|c| c != Component::ParentDir);
+    if !path.is_absolute() || !plain || text.contains('\0') {
+        return Err("must be an absolute path without ..".to_owned());
+    }
+    Ok(path)
+}
+
+pub(crate) fn database_url(text: &str) -> Result<String, String> {
+    let known = ["sqlite://", "postgres://", "postgresql://"];
+    if known
+        .iter()
+        .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
+    {
+        return Ok(text.to_owned());
+    }
+    Err("must be sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME (what was given may hold a password and is not shown)".to_owned())
+}
+
+/// Whether a URL has a password.
+pub(crate) fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = authority.split(['/', '?']).next().unwrap_or_default();
+    authority
+        .rsplit_once('@')
+        .is_some_and(|(user, _)| user.contains(':'))
+        || url.contains("password=")
+}
+
+pub(crate) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "human" => Ok(LogFormat::Human),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be auto, human or json".to_owned()),
+    }
+}
+
+pub(crate) fn log_level(text: &str) -> Result<LogLevel, String> {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let known = |part: &str| part.contains('=') || levels.contains(&part);
+    if !text.split(',').all(known) || EnvFilter::try_new(text).is_err() {
+        return Err(
+            "must be error, warn, info, debug, trace or off, or directives such as info,storage_backends=debug"
+                .to_owned(),
+        );
+    }
+    Ok(LogLevel(text.to_owned()))
+}
+
+/// Reads a duration such as `30s`, `500ms`, `1m30s` or `2h`.
+///
+/// # Errors
+/// The rule that it breaks.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let rule = || "must be a duration from 1ms to 24h, such as 500ms, 30s, 1m30s or 2h".to_owned();
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(rule)?;
+        let (number, tail) = rest.split_at(digits);
+        let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_end);
+        let number: u32 = number.parse().map_err(|_| rule())?;
+        let unit = match unit {
+            "ms" => Duration::from_millis(1),
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_secs(60),
+            "h" => Duration::from_secs(3600),
+            _ => return Err(rule()),
+        };
+        total = unit
+            .checked_mul(number)
+            .and_then(|d| total.checked_add(d))
+            .ok_or_else(rule)?;
+        rest = tail;
+    }
+    if total.is_zero() || total > MAX_DURATION {
+        return Err(rule());
+    }
+    Ok(total)
+}
+
+/// Writes a duration as it is read.
+pub(crate) fn show(duration: Duration) -> String {
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (0, millis) => format!("{millis}ms"),
+        (secs, 0) => format!("{secs}s"),
+        (secs, millis) => format!("{secs}s{millis}ms"),
+    }
+}

@@ -1,0 +1,47 @@
+//! The object graph: store, live backends, use cases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use storage_api::{App, AppSettings};
+use storage_backends::{Registry, registry};
+use storage_persistence::{Store, StoreSettings};
+
+use crate::settings::Settings;
+
+/// How long a unit of work waits for a connection to the database.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the commands on the database share.
+pub(crate) async fn store(settings: &Settings) -> anyhow::Result<Store> {
+    let settings = StoreSettings {
+        url: settings.database_url.0.clone(),
+        max_connections: settings.database_max_connections,
+        acquire_timeout: ACQUIRE_TIMEOUT,
+    };
+    Store::connect(&settings)
+        .await
+        .context("opening the database failed (setting database_url)")
+}
+
+/// The use cases over a store, with background work on the runtime that this is called on.
+pub(crate) fn app(settings: &Settings, store: Store) -> Arc<App> {
+    let app_settings = AppSettings {
+        test_deadline: settings.test_deadline,
+        unmount_at_stop: settings.unmount_at_stop,
+        ..AppSettings::default()
+    };
+    let runtime = tokio::runtime::Handle::current();
+    App::new(store, Registry::new(backends(settings)), app_settings, runtime)
+}
+
+/// What backends need to know.
+pub(crate) fn backends(settings: &Settings) -> registry::Settings {
+    registry::Settings {
+        templates: settings.templates.clone(),
+        mount_deadline: settings.mount_deadline,
+        scan_deadline: settings.scan_deadline,
+        ..registry::Settings::new(settings.mount_dir.clone())
+    }
+}
