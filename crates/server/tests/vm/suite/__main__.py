@@ -33,7 +33,7 @@ def run(world, name, case):
         return True
     print(f"FAIL {name} {seconds:.1f}s {reason}", flush=True)
     for line in world.service.tail():
-        print(f"    {line.rstrip()[:600]}", flush=True)
+        print(f"    {name} | {line.rstrip()[:600]}", flush=True)
     # The next case begins with a new process: this one's state may be what was wrong.
     if world.service.running():
         world.service.kill()

@@ -9,7 +9,8 @@ from ..world import IMAGES
 
 TEST_SECONDS = 75
 """What a test may take, whatever its server does."""
-DELETE_SECONDS = 30
+DELETE_SECONDS = 20
+"""An unmount sends the server a farewell and waits 30 s and more for the answer, unless somebody ends the wait."""
 
 
 def _test_in_time(world, backend):
