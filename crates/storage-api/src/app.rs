@@ -1,10 +1,35 @@
 //! The use cases; no actix types in here.
 
+mod catalog;
+mod changing;
+mod error;
+mod explain;
+mod lifecycle;
+mod preconditions;
+mod scanning;
+mod slots;
+mod source;
+mod testing;
+
+pub use catalog::BackendDraft;
+pub use error::AppError;
+pub use preconditions::{Preconditions, entity_tag};
+pub use source::BackendSource;
+pub use testing::TestOutcome;
+pub(crate) use testing::millis;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use storage_backends::Registry;
-use storage_persistence::{Store, StoreError};
+use storage_persistence::Store;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use slots::Slots;
 
 /// What bounds the use cases.
 #[derive(Debug, Clone)]
@@ -30,29 +55,59 @@ impl Default for AppSettings {
     }
 }
 
-/// The use cases, over one store and one registry of live backends.
+/// How many tests run at once; the others wait for a turn, under their own deadlines.
+pub const MAX_TESTS_AT_ONCE: usize = 16;
+
+/// The use cases, over one store and one source of live backends.
 #[derive(Debug)]
-pub struct App {}
+pub struct App {
+    store: Store,
+    source: Arc<dyn BackendSource>,
+    settings: AppSettings,
+    runtime: Handle,
+    slots: Arc<Slots>,
+    turns: Semaphore,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
 
 impl App {
     /// Puts the use cases together. Background work runs on `runtime`, not on the web server's threads.
-    pub fn new(
-        _store: Store,
-        _registry: Registry,
-        _settings: AppSettings,
-        _runtime: tokio::runtime::Handle,
+    pub fn new(store: Store, registry: Registry, settings: AppSettings, runtime: Handle) -> Arc<Self> {
+        Self::with_source(store, Arc::new(registry), settings, runtime)
+    }
+
+    /// The same over another source of live backends.
+    pub fn with_source(
+        store: Store,
+        source: Arc<dyn BackendSource>,
+        settings: AppSettings,
+        runtime: Handle,
     ) -> Arc<Self> {
-        Arc::new(Self {})
+        Arc::new(Self {
+            store,
+            source,
+            settings,
+            runtime,
+            slots: Arc::default(),
+            turns: Semaphore::new(MAX_TESTS_AT_ONCE),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        })
     }
 
-    /// At start: adopts mounts that an earlier process left, and unmounts those whose backend is gone or changed.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn adopt(&self) -> Result<(), StoreError> {
-        Ok(())
+    /// Runs work to its end on the app's own runtime, even where the client that asked for it hangs up.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, AppError>> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let task = self.tasks.spawn_on(work.in_current_span(), &self.runtime);
+        task.await.unwrap_or(Err(AppError::Task(what)))
     }
 
-    /// At stop: cancels scans, waits for tests to end, and unmounts where so configured, within `limit`.
-    pub async fn shutdown(&self, _limit: Duration) {}
+    /// How long a change or a test waits for other work on the same backend: a quiesce, an unmount, and the store.
+    fn gate_limit(&self) -> Duration {
+        self.settings.unmount_deadline * 3
+    }
 }

@@ -1,0 +1,98 @@
+//! Creating and reading backends.
+
+use serde_json::{Map, Value};
+use storage_domain::{Backend, BackendConfig, BackendId, BackendKind, BackendName, Invalid};
+use storage_persistence::{BackendFilter, BackendPage, NewBackend};
+
+use super::{App, AppError};
+
+/// What a client asks a backend to be; what is `None` was not said, or not said right.
+#[derive(Debug, Default)]
+pub struct BackendDraft {
+    /// The name.
+    pub name: Option<BackendName>,
+    /// The kind of storage.
+    pub kind: Option<BackendKind>,
+    /// The members of the config, not validated yet.
+    pub config: Option<Map<String, Value>>,
+    /// What is wrong with name, type and shape; reported together with what is wrong with the config.
+    pub problems: Vec<Invalid>,
+}
+
+impl BackendDraft {
+    /// The two kinds of mistakes as one error, or what `config` and the rest give.
+    pub(super) fn judge(
+        problems: Vec<Invalid>,
+        config: Result<BackendConfig, Vec<Invalid>>,
+    ) -> Result<BackendConfig, AppError> {
+        match config {
+            Ok(config) if problems.is_empty() => Ok(config),
+            Ok(_) => Err(AppError::InvalidRequest(problems)),
+            Err(more) if problems.is_empty() => Err(AppError::InvalidConfig(more)),
+            Err(more) => Err(AppError::InvalidRequest([problems, more].concat())),
+        }
+    }
+
+    fn into_new(self) -> Result<NewBackend, AppError> {
+        let Self {
+            name,
+            kind,
+            config,
+            problems,
+        } = self;
+        let parsed = match (kind, &config) {
+            (Some(kind), Some(members)) => {
+                BackendConfig::parse(kind, members).map_err(storage_domain::InvalidInput::into_problems)
+            }
+            _ => Err(Vec::new()),
+        };
+        let config = Self::judge(problems, parsed)?;
+        match name {
+            Some(name) => Ok(NewBackend { name, config }),
+            None => Err(AppError::InvalidRequest(Vec::new())),
+        }
+    }
+}
+
+impl App {
+    /// Creates a backend.
+    ///
+    /// # Errors
+    /// Every mistake of the draft at once; [`AppError::Store`] where the name is taken.
+    pub async fn create(&self, draft: BackendDraft) -> Result<Backend, AppError> {
+        let created = self.store.create(draft.into_new()?).await?;
+        tracing::info!(backend.id = %created.id, backend.kind = %created.kind(), "backend created");
+        Ok(created)
+    }
+
+    /// One backend.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn get(&self, id: BackendId) -> Result<Backend, AppError> {
+        Ok(self.store.get(id).await?)
+    }
+
+    /// The backends that match; rows that can't be read are told and left out.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn list(&self, filter: &BackendFilter) -> Result<BackendPage, AppError> {
+        let page = self.store.list(filter).await?;
+        for row in &page.unreadable {
+            tracing::warn!(backend.id = ?row.id, reason = %row.reason, "a stored backend can't be read");
+        }
+        Ok(page)
+    }
+
+    /// Whether the database answers and its schema is up to date.
+    ///
+    /// # Errors
+    /// [`AppError::Store`], and [`AppError::ShuttingDown`].
+    pub async fn ready(&self) -> Result<(), AppError> {
+        if self.stopping.is_cancelled() {
+            return Err(AppError::ShuttingDown);
+        }
+        Ok(self.store.ready().await?)
+    }
+}

@@ -1,0 +1,185 @@
+//! Changing and deleting backends: what is mounted under the old config goes first.
+
+use std::sync::Arc;
+
+use storage_backends::{ErrorClass, OpContext, UnmountMode};
+use storage_domain::{Backend, BackendConfig, BackendId, BackendName, Invalid, InvalidInput, Rule};
+use storage_persistence::{BackendFilter, StoreError};
+
+use super::catalog::BackendDraft;
+use super::preconditions::Preconditions;
+use super::slots::SlotHandle;
+use super::{App, AppError};
+
+/// How often a change is tried again, where a test's result or another process changed the row in between.
+const MAX_TRIES: usize = 8;
+
+impl App {
+    /// Changes a backend. Goes on to its end where the client hangs up.
+    ///
+    /// # Errors
+    /// Every mistake of the draft at once; [`AppError::Precondition`]; [`AppError::Busy`] and [`AppError::Stuck`]
+    /// where the old mount can't be taken away (nothing is stored then); [`AppError::Store`].
+    pub async fn update(
+        self: &Arc<Self>,
+        id: BackendId,
+        change: BackendDraft,
+        conditions: Preconditions,
+    ) -> Result<Backend, AppError> {
+        let app = Arc::clone(self);
+        let work = async move { app.update_under_gate(id, change, conditions).await };
+        self.to_the_end("the update", work).await
+    }
+
+    async fn update_under_gate(
+        &self,
+        id: BackendId,
+        change: BackendDraft,
+        conditions: Preconditions,
+    ) -> Result<Backend, AppError> {
+        let slot = self.slots.of(id);
+        let _gate = slot.gate(self.gate_limit()).await?;
+        let mut quiet = false;
+        for _ in 0..MAX_TRIES {
+            let read = self.store.get(id).await?;
+            conditions.allow_change(&read)?;
+            let (name, config) = plan(&read, &change)?;
+            if name == read.name && config == read.config {
+                return Ok(read);
+            }
+            if config != read.config {
+                if name != read.name && self.is_taken(&name, id).await? {
+                    return Err(StoreError::NameTaken.into());
+                }
+                if !quiet {
+                    self.quiesce(&slot, id).await?;
+                    // A test that ended just now may have changed the row: read it again.
+                    quiet = true;
+                    continue;
+                }
+                self.unmount(&read, UnmountMode::Plain).await?;
+            }
+            match self.store.update(&read, &name, &config).await {
+                Err(StoreError::Changed) if conditions.names_version() => return Err(AppError::Precondition),
+                Err(StoreError::Changed) => {}
+                Err(error) => return Err(error.into()),
+                Ok(updated) => {
+                    tracing::info!(backend.id = %id, config_changed = config != read.config, "backend updated");
+                    return Ok(updated);
+                }
+            }
+        }
+        Err(AppError::InProgress)
+    }
+
+    /// Deletes a backend, after it was unmounted; `force` detaches a mount that is in use. Goes on to its end where
+    /// the client hangs up.
+    ///
+    /// # Errors
+    /// [`AppError::Precondition`]; [`AppError::Busy`] and [`AppError::Stuck`], where the backend stays;
+    /// [`AppError::Store`].
+    pub async fn delete(
+        self: &Arc<Self>,
+        id: BackendId,
+        force: bool,
+        conditions: Preconditions,
+    ) -> Result<(), AppError> {
+        let app = Arc::clone(self);
+        let work = async move { app.delete_under_gate(id, force, conditions).await };
+        self.to_the_end("the delete", work).await
+    }
+
+    async fn delete_under_gate(
+        &self,
+        id: BackendId,
+        force: bool,
+        conditions: Preconditions,
+    ) -> Result<(), AppError> {
+        let slot = self.slots.of(id);
+        let _gate = slot.gate(self.gate_limit()).await?;
+        match self.store.get(id).await {
+            Ok(read) => {
+                conditions.allow_change(&read)?;
+                match self.quiesce(&slot, id).await {
+                    Err(AppError::Stuck { .. }) if force => {
+                        tracing::warn!(backend.id = %id, "deleting a backend whose worker hangs");
+                    }
+                    other => other?,
+                }
+                let mode = if force {
+                    UnmountMode::Lazy
+                } else {
+                    UnmountMode::Plain
+                };
+                match self.unmount(&read, mode).await {
+                    Err(AppError::Stuck { since }) if force => {
+                        tracing::warn!(backend.id = %id, ?since, "deleting a backend whose mount hangs");
+                    }
+                    other => other?,
+                }
+            }
+            // What its config was nobody can tell any more; a mount that it left goes at the next start.
+            Err(StoreError::Unreadable { reason, .. }) => {
+                tracing::warn!(backend.id = %id, reason, "deleting a backend that can't be read");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.store.delete(id).await?;
+        self.source.forget(id);
+        tracing::info!(backend.id = %id, force, "backend deleted");
+        Ok(())
+    }
+
+    /// Ends the test and the scan that run.
+    pub(super) async fn quiesce(&self, slot: &SlotHandle, id: BackendId) -> Result<(), AppError> {
+        if slot.quiesce(self.settings.unmount_deadline).await {
+            return Ok(());
+        }
+        let since = self.source.stuck_since(id);
+        Err(AppError::Stuck { since })
+    }
+
+    /// Takes away what is mounted under a config.
+    pub(super) async fn unmount(&self, backend: &Backend, mode: UnmountMode) -> Result<(), AppError> {
+        let live = match self.source.live(backend.id, backend.revision, &backend.config) {
+            Ok(live) => live,
+            // Only backends that are never mounted fail to be set up.
+            Err(error) if error.class() == ErrorClass::Permanent => return Ok(()),
+            Err(error) => return Err(AppError::of_unmount(error)),
+        };
+        let Some(mount) = live.as_mount() else {
+            return Ok(());
+        };
+        let cx = OpContext::within(self.settings.unmount_deadline);
+        mount.unmount(&cx, mode).await.map_err(AppError::of_unmount)
+    }
+
+    /// Whether another backend has this name. The constraint of the database decides in the end; this spares a mount
+    /// from being taken away for a change that can't be stored.
+    async fn is_taken(&self, name: &BackendName, id: BackendId) -> Result<bool, AppError> {
+        let filter = BackendFilter {
+            name_contains: Some(name.as_str().to_owned()),
+            ..BackendFilter::default()
+        };
+        let page = self.store.list(&filter).await?;
+        Ok(page.backends.iter().any(|b| b.id != id && b.name == *name))
+    }
+}
+
+/// Name and config as they will be.
+fn plan(read: &Backend, change: &BackendDraft) -> Result<(BackendName, BackendConfig), AppError> {
+    let mut problems = change.problems.clone();
+    if let Some(kind) = change.kind.filter(|kind| *kind != read.kind()) {
+        let rule = format!(
+            "can't be changed from {} to {kind}; create another backend instead",
+            read.kind()
+        );
+        problems.push(Invalid::at("", "type", &Rule::new(rule)));
+    }
+    let config = match &change.config {
+        None => Ok(read.config.clone()),
+        Some(members) => read.config.merge(members).map_err(InvalidInput::into_problems),
+    };
+    let config = BackendDraft::judge(problems, config)?;
+    Ok((change.name.clone().unwrap_or_else(|| read.name.clone()), config))
+}

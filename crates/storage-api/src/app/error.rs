@@ -1,0 +1,66 @@
+//! Why a use case could not be done.
+
+use std::sync::Arc;
+
+use storage_backends::BackendError;
+use storage_domain::Invalid;
+use storage_persistence::StoreError;
+use time::OffsetDateTime;
+
+/// What kept a use case from its end; the API turns each into one problem.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppError {
+    /// The store could not do it.
+    #[error("the store could not do it")]
+    Store(#[from] Arc<StoreError>),
+    /// Name, type or shape of the input are wrong, and perhaps its config too.
+    #[error("the request is not valid")]
+    InvalidRequest(Vec<Invalid>),
+    /// Only the config is wrong.
+    #[error("the config is not valid")]
+    InvalidConfig(Vec<Invalid>),
+    /// A condition that the client sent does not hold.
+    #[error("the condition of the request does not hold")]
+    Precondition,
+    /// The test was broken off, because the backend is being changed or deleted, or was changed by another process.
+    #[error("the test was overtaken by a change")]
+    Overtaken,
+    /// The mount is in use.
+    #[error("the mount is in use")]
+    Busy,
+    /// Other work on this backend did not end in time.
+    #[error("other work on the backend did not end in time")]
+    InProgress,
+    /// A call on the backend hangs in the kernel.
+    #[error("a call on the backend hangs")]
+    Stuck {
+        /// Since when, where that is known.
+        since: Option<OffsetDateTime>,
+    },
+    /// The mount could not be taken away.
+    #[error("the mount could not be taken away")]
+    Unmount(#[source] Arc<BackendError>),
+    /// The service is about to end.
+    #[error("the service is shutting down")]
+    ShuttingDown,
+    /// A task of the service ended without an answer: a bug.
+    #[error("{0} ended without an answer")]
+    Task(&'static str),
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl AppError {
+    /// An unmount that failed, by what may be done about it.
+    pub(crate) fn of_unmount(error: BackendError) -> Self {
+        match error {
+            BackendError::Busy { .. } => Self::Busy,
+            BackendError::Stuck { since, .. } => Self::Stuck { since: Some(since) },
+            other => Self::Unmount(Arc::new(other)),
+        }
+    }
+}

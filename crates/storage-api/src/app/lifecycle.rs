@@ -1,0 +1,103 @@
+//! The start and the end of the service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use storage_backends::UnmountMode;
+use storage_domain::{Backend, BackendKind};
+use storage_persistence::{BackendFilter, StoreError};
+use tokio::time::Instant;
+
+use super::{App, AppError};
+
+impl App {
+    /// At start: adopts mounts that an earlier process left, and unmounts those whose backend is gone or changed.
+    /// Where the table of mounts can't be read, that is logged, and the service goes on.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn adopt(&self) -> Result<(), StoreError> {
+        let page = self.store.list(&BackendFilter::default()).await?;
+        for row in &page.unreadable {
+            tracing::error!(backend.id = ?row.id, reason = %row.reason, "a stored backend can't be read");
+        }
+        match self.source.reconcile(&page.backends).await {
+            Ok(found) => {
+                for (at, reason) in &found.failed {
+                    tracing::warn!(at = %at.display(), reason, "a left-over mount could not be taken away");
+                }
+                tracing::info!(
+                    adopted = found.adopted.len(),
+                    unmounted = found.unmounted.len(),
+                    failed = found.failed.len(),
+                    "mounts of an earlier process looked through"
+                );
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "mounts could not be looked through"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// At stop: cancels tests and scans, waits for their ends, and unmounts where so configured, within `limit`.
+    pub async fn shutdown(&self, limit: Duration) {
+        let until = Instant::now() + limit;
+        self.stopping.cancel();
+        self.tasks.close();
+        if tokio::time::timeout_at(until, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                left = self.tasks.len(),
+                "work on backends did not end before the stop"
+            );
+        }
+        if self.settings.unmount_at_stop && tokio::time::timeout_at(until, self.unmount_all()).await.is_err()
+        {
+            tracing::warn!("not every mount could be taken away before the stop");
+        }
+    }
+
+    async fn unmount_all(&self) {
+        let filter = BackendFilter {
+            kind: Some(BackendKind::Nfs),
+            ..BackendFilter::default()
+        };
+        match self.store.list(&filter).await {
+            Ok(page) => {
+                join_all(page.backends.iter().map(|b| self.unmount_at_stop(b))).await;
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "mounts could not be looked up"
+                );
+            }
+        }
+    }
+
+    async fn unmount_at_stop(&self, backend: &Backend) {
+        match self.unmount(backend, UnmountMode::Plain).await {
+            Ok(()) => {}
+            Err(AppError::Busy) => tracing::warn!(backend.id = %backend.id, "a mount in use stays"),
+            Err(error) => {
+                tracing::warn!(backend.id = %backend.id, error = &error as &dyn std::error::Error, "a mount stays");
+            }
+        }
+    }
+
+    /// With how many backends something goes on now.
+    #[cfg(test)]
+    pub(crate) fn busy_backends(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The store, for tests.
+    #[cfg(test)]
+    pub(crate) fn store(self: &Arc<Self>) -> &storage_persistence::Store {
+        &self.store
+    }
+}

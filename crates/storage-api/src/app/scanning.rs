@@ -1,0 +1,161 @@
+//! Counting a backend's files, past the end of the test that started it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use storage_backends::{Backend as LiveBackend, BackendError, OpContext, ScanProgress, ScanReport};
+use storage_domain::{Backend, BackendId, Check, Outcome, Revision, Stats};
+use storage_persistence::Measurement;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::App;
+use super::explain::explain;
+use super::slots::{Running, RunningScan, ScanEnd, SlotHandle};
+
+/// The name of the check that tells what was counted.
+const SCAN: &str = "scan";
+
+impl App {
+    /// Starts a scan, or joins the one that runs, and waits for it a little; what is told is a check of the test.
+    pub(super) async fn count_files(
+        self: &Arc<Self>,
+        slot: &SlotHandle,
+        backend: &Backend,
+        live: Arc<dyn LiveBackend>,
+        cancel: &CancellationToken,
+    ) -> Option<Check> {
+        let started = Instant::now();
+        let running = slot.scan().filter(|scan| scan.work.revision == backend.revision);
+        // A quiesce may have begun; it waits for this test, and then for the scan that is noted here.
+        let scan = match running {
+            Some(scan) => scan,
+            None if cancel.is_cancelled() => return None,
+            None => self.start_scan(slot, backend, live),
+        };
+        let end = tokio::select! {
+            end = tokio::time::timeout(self.settings.scan_wait, scan.work.ended()) => end,
+            () = cancel.cancelled() => Ok(None),
+        };
+        let (outcome, detail) = match end {
+            Ok(Some(ScanEnd::Counted(report))) => (Outcome::Passed, counted(&report)),
+            Ok(Some(ScanEnd::NotCounted(reason))) => (Outcome::Skipped, reason),
+            Ok(None) => (
+                Outcome::Skipped,
+                "The count was broken off; test again".to_owned(),
+            ),
+            Err(_) => (Outcome::Skipped, still_counting(&scan.progress)),
+        };
+        Some(Check {
+            name: SCAN,
+            outcome,
+            detail,
+            duration: started.elapsed(),
+        })
+    }
+
+    fn start_scan(
+        self: &Arc<Self>,
+        slot: &SlotHandle,
+        backend: &Backend,
+        live: Arc<dyn LiveBackend>,
+    ) -> RunningScan {
+        let (work, told) = Running::new(backend.revision, self.stopping.child_token());
+        let progress = Arc::<ScanProgress>::default();
+        let scan = RunningScan { work, progress };
+        slot.set_scan(scan.clone());
+        let app = Arc::clone(self);
+        let (id, revision) = (backend.id, backend.revision);
+        let (running, handle) = (scan.clone(), slot.clone());
+        let run = async move {
+            let end = app.scan(id, revision, live, &running).await;
+            told.send_replace(Some(end));
+            drop(handle);
+        };
+        self.tasks.spawn_on(run.in_current_span(), &self.runtime);
+        scan
+    }
+
+    async fn scan(
+        &self,
+        id: BackendId,
+        revision: Revision,
+        live: Arc<dyn LiveBackend>,
+        running: &RunningScan,
+    ) -> ScanEnd {
+        let Some(files) = live.as_files() else {
+            return ScanEnd::NotCounted("This kind of storage has no files to count".to_owned());
+        };
+        let cx = OpContext::within(self.source.scan_deadline()).with_cancel(running.work.cancel.clone());
+        let report = match files.scan(&cx, Arc::clone(&running.progress)).await {
+            Ok(report) => report,
+            Err(error) => return not_counted(id, &error),
+        };
+        let has_capacity = live.as_mount().is_some();
+        let found = Measurement {
+            stats: Stats {
+                used: report.bytes.filter(|_| !has_capacity),
+                total: None,
+                file_count: Some(report.files),
+                template_count: Some(report.templates),
+            },
+            ..Measurement::default()
+        };
+        match self.store.record(id, revision, &found).await {
+            Ok(Some(_)) => {
+                tracing::info!(backend.id = %id, files = report.files, errors = report.errors, "files counted");
+                ScanEnd::Counted(Arc::new(report))
+            }
+            Ok(None) => ScanEnd::NotCounted("The config changed while the files were counted".to_owned()),
+            Err(error) => {
+                tracing::error!(backend.id = %id, error = &error as &dyn std::error::Error, "a count could not be stored");
+                ScanEnd::NotCounted("The count could not be stored; see the service's log".to_owned())
+            }
+        }
+    }
+}
+
+fn not_counted(id: BackendId, error: &BackendError) -> ScanEnd {
+    if !matches!(
+        error,
+        BackendError::Cancelled { .. } | BackendError::NotListable { .. }
+    ) {
+        tracing::warn!(backend.id = %id, error = error as &dyn std::error::Error, "the files could not be counted");
+    }
+    ScanEnd::NotCounted(format!("The files were not counted: {}", explain(error)))
+}
+
+fn counted(report: &ScanReport) -> String {
+    let ScanReport {
+        files,
+        templates,
+        directories,
+        ..
+    } = report;
+    let mut detail = format!(
+        "{files} {}, {templates} of them boot or install images, in {directories} {}",
+        if *files == 1 { "file" } else { "files" },
+        if *directories == 1 {
+            "directory"
+        } else {
+            "directories"
+        },
+    );
+    if report.errors > 0 {
+        detail.push_str(&format!("; {} could not be read", report.errors));
+        if let Some(first) = &report.first_error {
+            detail.push_str(&format!(" (first: {first})"));
+        }
+    }
+    if let Some(bound) = &report.truncated {
+        detail.push_str(&format!("; the count ended early: {bound}"));
+    }
+    detail
+}
+
+fn still_counting(progress: &ScanProgress) -> String {
+    format!(
+        "Still counting, {} files so far; the stats fill when it ends",
+        progress.files()
+    )
+}

@@ -1,0 +1,240 @@
+//! Testing a backend: one run at a time, shared by all who ask.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use storage_backends::{Backend as LiveBackend, BackendError, OpContext};
+use storage_domain::{
+    Backend, BackendId, BackendStatus, Check, LastTest, Outcome, ProbeReport, Revision, Stats,
+};
+use storage_persistence::{Measurement, StoreError};
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::explain::explain;
+use super::slots::{Running, SlotHandle};
+use super::{App, AppError};
+
+/// How long a probe may go on past its deadline or its cancellation, to end in good order.
+const PROBE_GRACE: Duration = Duration::from_secs(5);
+
+/// What a test found.
+#[derive(Debug, Clone)]
+pub struct TestOutcome {
+    /// The revision of the config that was tested.
+    pub revision: Revision,
+    /// Whether the backend can be used.
+    pub success: bool,
+    /// What failed and what to do, or what was found.
+    pub message: String,
+    /// The steps, in the order in which they ran.
+    pub checks: Vec<Check>,
+    /// Since when an earlier call on this backend hangs in the kernel, where one does.
+    pub stuck_since: Option<OffsetDateTime>,
+    /// How long the test took.
+    pub duration: Duration,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub(crate) enum TestEnd {
+    /// With a result, which is stored.
+    Done(Arc<TestOutcome>),
+    /// Without one, because the config is no longer the one that was tested, or the service ends.
+    Overtaken,
+    /// The result could not be stored.
+    NotStored(Arc<StoreError>),
+}
+
+impl App {
+    /// Tests a backend, or joins the test of the same config that runs. The run goes on where the client hangs up.
+    ///
+    /// # Errors
+    /// [`AppError::Overtaken`], [`AppError::InProgress`], [`AppError::ShuttingDown`] and [`AppError::Store`]. A
+    /// backend that does not pass is no error.
+    pub async fn test(self: &Arc<Self>, id: BackendId) -> Result<Arc<TestOutcome>, AppError> {
+        let app = Arc::clone(self);
+        let start = async move { app.join_or_start(id).await };
+        let running = self.to_the_end("the start of a test", start).await?;
+        match running.ended().await {
+            Some(TestEnd::Done(outcome)) => Ok(outcome),
+            Some(TestEnd::NotStored(error)) => Err(error.into()),
+            Some(TestEnd::Overtaken) if self.stopping.is_cancelled() => Err(AppError::ShuttingDown),
+            Some(TestEnd::Overtaken) => {
+                self.store.get(id).await?;
+                Err(AppError::Overtaken)
+            }
+            None => Err(AppError::Task("the test")),
+        }
+    }
+
+    async fn join_or_start(self: &Arc<Self>, id: BackendId) -> Result<Running<TestEnd>, AppError> {
+        if self.stopping.is_cancelled() {
+            return Err(AppError::ShuttingDown);
+        }
+        let slot = self.slots.of(id);
+        let gate = slot.gate(self.gate_limit()).await?;
+        let backend = self.store.get(id).await?;
+        if let Some(running) = slot.test() {
+            if running.revision == backend.revision {
+                return Ok(running);
+            }
+            // Another process changed the config: what runs here tests what is no more.
+            self.quiesce(&slot, id).await?;
+        }
+        let (running, told) = Running::new(backend.revision, self.stopping.child_token());
+        slot.set_test(running.clone());
+        drop(gate);
+        let app = Arc::clone(self);
+        let cancel = running.cancel.clone();
+        let run = async move { app.run_test(slot, backend, cancel, told).await };
+        self.tasks.spawn_on(run.in_current_span(), &self.runtime);
+        Ok(running)
+    }
+
+    async fn run_test(
+        self: &Arc<Self>,
+        slot: SlotHandle,
+        backend: Backend,
+        cancel: CancellationToken,
+        told: watch::Sender<Option<TestEnd>>,
+    ) {
+        let end = self.test_once(&slot, &backend, &cancel).await;
+        told.send_replace(Some(end));
+    }
+
+    async fn test_once(
+        self: &Arc<Self>,
+        slot: &SlotHandle,
+        backend: &Backend,
+        cancel: &CancellationToken,
+    ) -> TestEnd {
+        let started = Instant::now();
+        let cx = OpContext::within(self.settings.test_deadline).with_cancel(cancel.clone());
+        let probed = self.probe(backend, &cx).await;
+        if cancel.is_cancelled() && matches!(probed, Err(BackendError::Cancelled { .. })) {
+            return TestEnd::Overtaken;
+        }
+        let (live, mut outcome, found) = judge(backend.revision, probed);
+        match self.store.record(backend.id, backend.revision, &found).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return TestEnd::Overtaken,
+            Err(error) => return TestEnd::NotStored(Arc::new(error)),
+        }
+        if let Some(live) = live.filter(|live| outcome.success && live.as_files().is_some()) {
+            let check = self.count_files(slot, backend, live, cancel).await;
+            outcome.checks.extend(check);
+        }
+        outcome.duration = started.elapsed();
+        tracing::info!(
+            backend.id = %backend.id,
+            success = outcome.success,
+            duration_ms = millis(outcome.duration),
+            message = %outcome.message,
+            "backend tested"
+        );
+        TestEnd::Done(Arc::new(outcome))
+    }
+
+    async fn probe(
+        &self,
+        backend: &Backend,
+        cx: &OpContext,
+    ) -> Result<(Arc<dyn LiveBackend>, ProbeReport), BackendError> {
+        let _turn = cx
+            .bound("waiting for the other tests", self.turns.acquire())
+            .await?;
+        let live = self.source.live(backend.id, backend.revision, &backend.config)?;
+        let overdue = async {
+            tokio::select! {
+                () = cx.cancellation().cancelled() => {}
+                () = tokio::time::sleep_until(cx.deadline()) => {}
+            }
+            tokio::time::sleep(PROBE_GRACE).await;
+        };
+        let report = tokio::select! {
+            report = live.probe(cx) => report?,
+            () = overdue => return Err(BackendError::Deadline { what: "the probe" }),
+        };
+        Ok((live, report))
+    }
+}
+
+type Probed = Result<(Arc<dyn LiveBackend>, ProbeReport), BackendError>;
+
+/// What the client is told, and what is stored.
+fn judge(revision: Revision, probed: Probed) -> (Option<Arc<dyn LiveBackend>>, TestOutcome, Measurement) {
+    let mut stats = Stats::default();
+    let (live, outcome) = match probed {
+        Ok((live, report)) => {
+            if let Some(capacity) = report.capacity.filter(|_| report.passed()) {
+                stats.used = Some(capacity.used);
+                stats.total = Some(capacity.total);
+            }
+            (Some(live), reported(revision, report))
+        }
+        Err(error) => (None, not_probed(revision, &error)),
+    };
+    let found = Measurement {
+        status: Some(if outcome.success {
+            BackendStatus::Online
+        } else {
+            BackendStatus::Error
+        }),
+        last_test: Some(LastTest {
+            at: now(),
+            message: outcome.message.clone(),
+        }),
+        stats,
+    };
+    (live, outcome, found)
+}
+
+fn reported(revision: Revision, report: ProbeReport) -> TestOutcome {
+    TestOutcome {
+        revision,
+        success: report.passed(),
+        message: report.message().to_owned(),
+        checks: report.checks,
+        stuck_since: None,
+        duration: report.duration,
+    }
+}
+
+/// A probe that could not run, as one failed check.
+fn not_probed(revision: Revision, error: &BackendError) -> TestOutcome {
+    tracing::warn!(error = error as &dyn std::error::Error, "the probe could not run");
+    let message = explain(error);
+    let check = Check {
+        name: "probe",
+        outcome: Outcome::Failed,
+        detail: message.clone(),
+        duration: Duration::ZERO,
+    };
+    let stuck_since = match error {
+        BackendError::Stuck { since, .. } => Some(*since),
+        _ => None,
+    };
+    TestOutcome {
+        revision,
+        success: false,
+        message,
+        checks: vec![check],
+        stuck_since,
+        duration: Duration::ZERO,
+    }
+}
+
+/// Now, in UTC, to the millisecond.
+fn now() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(u32::from(now.millisecond()) * 1_000_000)
+        .unwrap_or(now)
+}
+
+/// Whole milliseconds, for the wire and the log.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,90 @@
+//! A backend as it is shown.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use storage_domain::{Backend, BackendKind, BackendStatus, ByteCount, LastTest, Stats};
+use storage_persistence::UnreadableBackend;
+
+use super::timestamp;
+
+/// A backend as it is shown: without secrets.
+#[derive(Debug, Serialize)]
+pub(crate) struct BackendDto {
+    id: String,
+    name: String,
+    #[serde(rename = "type")]
+    kind: BackendKind,
+    status: BackendStatus,
+    config: Map<String, Value>,
+    stats: StatsDto,
+    last_test: Option<LastTestDto>,
+    created_at: String,
+    updated_at: String,
+}
+
+/// What is known of the content. Clients of old take numbers only, so that what was never measured is 0 for them.
+#[derive(Debug, Serialize)]
+struct StatsDto {
+    used_bytes: u64,
+    total_bytes: Option<u64>,
+    file_count: u64,
+    template_count: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct LastTestDto {
+    at: String,
+    message: String,
+}
+
+impl From<&Backend> for BackendDto {
+    fn from(backend: &Backend) -> Self {
+        Self {
+            id: backend.id.to_string(),
+            name: backend.name.to_string(),
+            kind: backend.kind(),
+            status: backend.status,
+            config: backend.config.shown(),
+            stats: StatsDto::from(backend.stats),
+            last_test: backend.last_test.as_ref().map(LastTestDto::from),
+            created_at: timestamp(backend.created_at),
+            updated_at: timestamp(backend.updated_at),
+        }
+    }
+}
+
+impl From<Stats> for StatsDto {
+    fn from(stats: Stats) -> Self {
+        Self {
+            used_bytes: stats.used.map_or(0, ByteCount::get),
+            total_bytes: stats.total.map(ByteCount::get),
+            file_count: stats.file_count.unwrap_or(0),
+            template_count: stats.template_count.unwrap_or(0),
+        }
+    }
+}
+
+impl From<&LastTest> for LastTestDto {
+    fn from(test: &LastTest) -> Self {
+        Self {
+            at: timestamp(test.at),
+            message: test.message.clone(),
+        }
+    }
+}
+
+/// A stored backend that can't be read.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnreadableDto {
+    id: Option<String>,
+    detail: String,
+}
+
+impl From<&UnreadableBackend> for UnreadableDto {
+    fn from(row: &UnreadableBackend) -> Self {
+        Self {
+            id: row.id.map(|id| id.to_string()),
+            detail: row.reason.clone(),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The parameters of a query; unknown ones are ignored, as proxies and caches add their own.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use storage_domain::{BackendName, Invalid, Rule};
+use storage_persistence::BackendFilter;
+use url::form_urlencoded;
+
+use crate::error::ApiError;
+use crate::problem::{Code, Problem};
+
+/// The longest page.
+pub(crate) const MAX_LIMIT: u64 = 1000;
+/// How many backends a page may skip.
+pub(crate) const MAX_OFFSET: u64 = 1_000_000_000;
+
+/// Reads which backends a list is to hold.
+pub(crate) fn list_filter(query: &str) -> Result<BackendFilter, ApiError> {
+    let mut params = Params::new(query);
+    let filter = BackendFilter {
+        kind: params.parsed("type"),
+        status: params.parsed("status"),
+        name_contains: params.parsed("q").and_then(|Needle(text)| text),
+        limit: params.number("limit", 1, MAX_LIMIT),
+        offset: params.number("offset", 0, MAX_OFFSET).unwrap_or(0),
+    };
+    params.finish()?;
+    Ok(filter)
+}
+
+/// Reads whether a delete detaches a mount that is in use.
+pub(crate) fn wants_force(query: &str) -> Result<bool, ApiError> {
+    let mut params = Params::new(query);
+    let Flag(force) = params.parsed("force").unwrap_or(Flag(false));
+    params.finish()?;
+    Ok(force)
+}
+
+struct Flag(bool);
+
+impl FromStr for Flag {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        match text {
+            "true" | "1" => Ok(Self(true)),
+            "false" | "0" => Ok(Self(false)),
+            _ => Err(Rule::new("must be true or false")),
+        }
+    }
+}
+
+/// What a name is to contain; nothing is contained in every name.
+struct Needle(Option<String>);
+
+impl FromStr for Needle {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        if text.chars().count() > BackendName::MAX_CHARS {
+            let rule = format!("must be at most {} characters long", BackendName::MAX_CHARS);
+            return Err(Rule::new(rule));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Rule::new("must not contain control characters"));
+        }
+        Ok(Self((!text.is_empty()).then(|| text.to_owned())))
+    }
+}
+
+struct Params<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    problems: Vec<Invalid>,
+}
+
+impl<'a> Params<'a> {
+    fn new(query: &'a str) -> Self {
+        Self {
+            pairs: form_urlencoded::parse(query.as_bytes()).collect(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn parsed<T: FromStr<Err = Rule>>(&mut self, name: &str) -> Option<T> {
+        let mut values = self.pairs.iter().filter(|(key, _)| key == name);
+        let (_, value) = values.next()?;
+        let parsed = if values.next().is_some() {
+            Err(Rule::new("must be given once"))
+        } else {
+            value.parse()
+        };
+        parsed
+            .map_err(|rule| self.problems.push(Invalid::at("", name, &rule)))
+            .ok()
+    }
+
+    fn number(&mut self, name: &str, min: u64, max: u64) -> Option<u64> {
+        let Text(text) = self.parsed(name)?;
+        let plain = text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|n| plain && (min..=max).contains(n));
+        if number.is_none() {
+            let rule = format!("must be a whole number from {min} to {max}");
+            self.problems.push(Invalid::at("", name, &Rule::new(rule)));
+        }
+        number
+    }
+
+    fn finish(self) -> Result<(), ApiError> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::of_input(Code::InvalidQuery, self.problems).into())
+    }
+}
+
+struct Text(String);
+
+impl FromStr for Text {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        Ok(Self(text.to_owned()))
+    }
+}

@@ -1,0 +1,35 @@
+//! The conditional header fields.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::{FromRequest, HttpRequest};
+
+use crate::app::Preconditions;
+use crate::error::ApiError;
+
+/// `If-Match` and `If-None-Match`; several lines of one field are one list (RFC 9110, section 5.3).
+#[derive(Debug)]
+pub(crate) struct Conditions(pub(crate) Preconditions);
+
+impl FromRequest for Conditions {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let if_match = field(request, &IF_MATCH);
+        let if_none_match = field(request, &IF_NONE_MATCH);
+        let conditions = Preconditions::new(if_match.as_deref(), if_none_match.as_deref());
+        ready(Ok(Self(conditions)))
+    }
+}
+
+fn field(request: &HttpRequest, name: &HeaderName) -> Option<String> {
+    let lines: Vec<String> = request
+        .headers()
+        .get_all(name)
+        .map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned())
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
+}

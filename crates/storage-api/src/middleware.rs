@@ -1,0 +1,118 @@
+//! What happens to every request and every answer: its id, the limits, the problem, the log line.
+
+mod request_id;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse};
+use futures_util::FutureExt as _;
+use tracing::Instrument as _;
+
+use crate::app::millis;
+use crate::error::ApiError;
+use crate::problem::{Code, MEDIA_TYPE, Problem};
+use request_id::RequestId;
+
+/// The longest address (RFC 9110, section 4.1, asks for 8000 at least).
+pub(crate) const MAX_URI_BYTES: usize = 8192;
+/// The largest sum of header names and values.
+pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The boundary between HTTP and the handlers. It wraps each resource, so that a request may be cloned here.
+pub(crate) async fn boundary(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let http = request.request().clone();
+    let id = RequestId::of(&http);
+    let span = tracing::info_span!("request", request_id = %id);
+    let answer = async {
+        within_limits(&http)?;
+        let answer = next.call(request).await?;
+        Ok::<_, Error>(answer.into_parts().1.map_into_boxed_body())
+    };
+    let answer = AssertUnwindSafe(answer)
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
+    let _entered = span.enter();
+    let mut response = match answer {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => HttpResponse::from_error(error),
+        Err(_) => HttpResponse::from_error(ApiError::panicked()),
+    };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = as_problem(response, &http, &id);
+    }
+    add_headers(&mut response, &id);
+    log(&http, &response, started);
+    Ok(ServiceResponse::new(http, response))
+}
+
+fn within_limits(request: &HttpRequest) -> Result<(), ApiError> {
+    let uri = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
+    if uri > MAX_URI_BYTES {
+        let detail = format!("The address is longer than {MAX_URI_BYTES} bytes; shorten the query");
+        return Err(ApiError::new(Code::UriTooLong, detail));
+    }
+    let headers: usize = request
+        .headers()
+        .iter()
+        .map(|(k, v)| k.as_str().len() + v.len())
+        .sum();
+    if headers > MAX_HEADER_BYTES {
+        let detail = format!("The header fields are larger than {MAX_HEADER_BYTES} bytes; send fewer");
+        return Err(ApiError::new(Code::HeadersTooLarge, detail));
+    }
+    Ok(())
+}
+
+/// Renders the problem of a refusal, whoever refused.
+fn as_problem(mut response: HttpResponse, request: &HttpRequest, id: &RequestId) -> HttpResponse {
+    let problem = response.extensions_mut().remove::<Problem>();
+    let is_rendered = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|t| t == MEDIA_TYPE);
+    let error = match problem {
+        Some(problem) => ApiError(problem),
+        None if is_rendered => return response,
+        None => ApiError::of_status(response.status()),
+    };
+    if let Some(cause) = &error.0.cause {
+        let cause: &(dyn std::error::Error + 'static) = &**cause;
+        tracing::error!(code = error.0.code.as_str(), error = cause, "a request failed");
+    }
+    error.respond(Some(request.path()), Some(id.as_str()))
+}
+
+fn add_headers(response: &mut HttpResponse, id: &RequestId) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+/// One line a request; the span adds its id.
+fn log(request: &HttpRequest, response: &HttpResponse, started: Instant) {
+    let route = request.match_pattern();
+    tracing::info!(
+        method = %request.method(),
+        route = route.as_deref().unwrap_or("-"),
+        status = response.status().as_u16(),
+        duration_ms = millis(started.elapsed()),
+        "answered"
+    );
+}

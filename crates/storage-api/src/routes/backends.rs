@@ -1,0 +1,88 @@
+//! The six endpoints of storage backends.
+
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+use storage_domain::Backend;
+
+use crate::app::entity_tag;
+use crate::dto::{self, BackendDto, List, One, TestDto, UnreadableDto};
+use crate::error::ApiError;
+use crate::extract::{Conditions, Id, IgnoredBody, JsonBody};
+use crate::state::State;
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// `GET /storage/backends`
+pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Answer {
+    let filter = dto::list_filter(request.query_string())?;
+    let page = state.app.list(&filter).await?;
+    Ok(HttpResponse::Ok().json(List {
+        success: true,
+        data: page.backends.iter().map(BackendDto::from).collect(),
+        total: page.total,
+        unreadable: page.unreadable.iter().map(UnreadableDto::from).collect(),
+    }))
+}
+
+/// `POST /storage/backends`
+pub(crate) async fn create(state: Data<State>, JsonBody(body): JsonBody) -> Answer {
+    let created = state.app.create(dto::creation(body)).await?;
+    let location = format!("{}/storage/backends/{}", super::BASE, created.id);
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, location))
+        .insert_header((ETAG, entity_tag(&created)))
+        .json(One::told(
+            BackendDto::from(&created),
+            "Storage backend created successfully",
+        )))
+}
+
+/// `GET /storage/backends/{id}`
+pub(crate) async fn get(state: Data<State>, Id(id): Id, Conditions(conditions): Conditions) -> Answer {
+    let backend = state.app.get(id).await?;
+    let tag = entity_tag(&backend);
+    if conditions.not_modified(&tag)? {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, tag))
+        .json(One::new(BackendDto::from(&backend))))
+}
+
+/// `PATCH /storage/backends/{id}`
+pub(crate) async fn update(
+    state: Data<State>,
+    Id(id): Id,
+    Conditions(conditions): Conditions,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let updated: Backend = state.app.update(id, dto::update(body), conditions).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, entity_tag(&updated)))
+        .json(One::told(
+            BackendDto::from(&updated),
+            "Backend updated successfully",
+        )))
+}
+
+/// `DELETE /storage/backends/{id}`
+pub(crate) async fn delete(
+    state: Data<State>,
+    Id(id): Id,
+    Conditions(conditions): Conditions,
+    request: HttpRequest,
+    _: IgnoredBody,
+) -> Answer {
+    let force = dto::wants_force(request.query_string())?;
+    state.app.delete(id, force, conditions).await?;
+    let gone = json!({ "id": id.to_string() });
+    Ok(HttpResponse::Ok().json(One::told(gone, "Backend deleted successfully")))
+}
+
+/// `POST /storage/backends/{id}/test`
+pub(crate) async fn test(state: Data<State>, Id(id): Id, _: IgnoredBody) -> Answer {
+    let outcome = state.app.test(id).await?;
+    Ok(HttpResponse::Ok().json(One::new(TestDto::from(&*outcome))))
+}

@@ -1,0 +1,103 @@
+//! One path of the table.
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{Handler, HttpRequest, Resource, Responder, Route, web};
+
+use crate::error::ApiError;
+use crate::middleware::boundary;
+use crate::problem::{Code, Problem};
+
+/// A path and the handlers of its methods.
+pub(crate) struct Endpoint {
+    pub(crate) path: &'static str,
+    pub(crate) methods: Vec<Method>,
+    resource: Resource,
+}
+
+impl Endpoint {
+    pub(crate) fn at(path: &'static str) -> Self {
+        Self {
+            path,
+            methods: Vec::new(),
+            resource: web::resource(path),
+        }
+    }
+
+    /// Answers GET, and HEAD with the same header.
+    pub(crate) fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::GET, web::get().to(handler.clone()))
+            .on(Method::HEAD, web::head().to(handler))
+    }
+
+    pub(crate) fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::POST, web::post().to(handler))
+    }
+
+    pub(crate) fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::PATCH, web::patch().to(handler))
+    }
+
+    pub(crate) fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::DELETE, web::delete().to(handler))
+    }
+
+    fn on(mut self, method: Method, route: Route) -> Self {
+        self.methods.push(method);
+        self.resource = self.resource.route(route);
+        self
+    }
+
+    /// The resource; methods that it does not have are refused with the ones that it has.
+    pub(crate) fn into_resource(self) -> impl HttpServiceFactory {
+        let allow: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        let allow = allow.join(", ");
+        let refuse = move |request: HttpRequest| {
+            let refusal = not_allowed(&request, &allow);
+            async move { Err::<String, ApiError>(refusal) }
+        };
+        self.resource
+            .default_service(web::to(refuse))
+            .wrap(from_fn(boundary))
+    }
+}
+
+fn not_allowed(request: &HttpRequest, allow: &str) -> ApiError {
+    let detail = format!("{} is not allowed here; use one of {allow}", request.method());
+    Problem::new(Code::MethodNotAllowed, detail)
+        .with_header("allow", allow)
+        .into()
+}
+
+/// Every path that the table does not name.
+pub(crate) fn unknown_path() -> impl HttpServiceFactory {
+    web::resource("/{tail:.*}")
+        .default_service(web::to(not_found))
+        .wrap(from_fn(boundary))
+}
+
+pub(crate) async fn not_found() -> Result<String, ApiError> {
+    let detail = "There is nothing at this path; the API is described at /docs/";
+    Err(ApiError::new(Code::NotFound, detail))
+}

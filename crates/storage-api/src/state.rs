@@ -1,0 +1,40 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use actix_web::web::Bytes;
+
+use crate::app::App;
+
+/// What the handlers share; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) app: Arc<App>,
+    /// The OpenAPI document, rendered once for all workers.
+    pub(crate) document: Document,
+}
+
+/// A document that stays the same as long as the service runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    pub(crate) body: Bytes,
+    pub(crate) entity_tag: String,
+}
+
+impl State {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        let body = Bytes::from(crate::openapi::document());
+        let entity_tag = format!("\"{:016x}\"", fnv1a(&body));
+        Self {
+            app,
+            document: Document { body, entity_tag },
+        }
+    }
+}
+
+/// The 64-bit FNV-1a hash: the same for the same bytes in every process.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
