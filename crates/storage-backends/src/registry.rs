@@ -150,7 +150,7 @@ impl Registry {
                     &self.settings,
                 ))
             }
-            BackendConfig::Http(http) => Arc::new(HttpBackend::new(http.clone(), &self.settings)?),
+            BackendConfig::Http(http) => Arc::new(HttpBackend::new(http, &self.settings)?),
             BackendConfig::S3(_) => Arc::new(Untested(BackendKind::S3)),
             BackendConfig::Iscsi(_) => Arc::new(Untested(BackendKind::Iscsi)),
         })

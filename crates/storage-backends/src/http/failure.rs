@@ -1,0 +1,139 @@
+//! What can go wrong between a request and its answer, one variant a step, in sentences for operators.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::error::BackendError;
+use crate::http::limits::MAX_REDIRECTS;
+
+/// Why a request has no answer. Its text is one plain sentence, without a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(
+        "The name {host} is not known to the name server: check base_url, and the name servers of this host"
+    )]
+    NameUnknown { host: String },
+    #[error("Looking up the name {host} took longer than {} s: check the name servers of this host", .limit.as_secs_f32())]
+    NameTimeout { host: String, limit: Duration },
+    #[error(
+        "{0} refused the connection, nothing listens there: is the web server running, and is the port right?"
+    )]
+    Refused(Endpoint),
+    #[error("{0} did not answer within {limit} s: is the host up, and does a firewall drop the packets?", limit = .1.as_secs_f32())]
+    ConnectTimeout(Endpoint, Duration),
+    #[error("{0} can't be reached from here (no route): check the address, and the network of this host")]
+    Unreachable(Endpoint),
+    #[error("Connecting to {0} failed: {1}")]
+    Connect(Endpoint, String),
+    #[error(transparent)]
+    Tls(#[from] TlsFailure),
+    #[error("The server accepted the connection and sent no answer within {} s: it is overloaded or hangs", .0.as_secs_f32())]
+    HeaderTimeout(Duration),
+    #[error("The server closed the connection before it had answered")]
+    ClosedEarly,
+    #[error("The server reset the connection")]
+    Reset,
+    #[error(
+        "What answers is not an HTTP server: check the port, and whether base_url has to begin with https://"
+    )]
+    NotHttp,
+    #[error("The header of the server's answer is too large to be read")]
+    HeadTooLarge,
+    #[error("The server stopped in the middle of its answer")]
+    BodyStalled,
+    #[error("The server broke its answer off before its end")]
+    BodyBroken,
+    #[error("The server's redirects go round in a circle at {0}")]
+    RedirectLoop(String),
+    #[error(
+        "The server redirects more than {MAX_REDIRECTS} times; the last redirect names {0}: set base_url to where the files are"
+    )]
+    TooManyRedirects(String),
+    #[error("The server redirects to a {0}: URL, which is neither http nor https")]
+    RedirectScheme(String),
+    #[error("The server answers {0} and does not say where to")]
+    RedirectNowhere(StatusCode),
+    #[error(
+        "The server redirects from https to {0}, which is not encrypted; that is not followed while credentials are set"
+    )]
+    Downgrade(String),
+    #[error("The URL {0} can't be requested")]
+    BadUrl(String),
+    #[error("The request failed: {0}")]
+    Other(String),
+}
+
+/// Why a TLS connection was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TlsFailure {
+    #[error("The TLS handshake took longer than {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+    #[error(
+        "The server does not speak TLS on this port: use http:// in base_url, or the port that speaks https"
+    )]
+    NotTls,
+    #[error(
+        "The server's certificate is signed by an authority that is not known here: put the authority's certificate into ca_pem"
+    )]
+    UnknownIssuer,
+    #[error("The server's certificate ended on {0}: renew it")]
+    Expired(String),
+    #[error(
+        "The server's certificate is not valid yet: check the clock of this host and the certificate's dates"
+    )]
+    NotYetValid,
+    #[error(
+        "The server's certificate is for {names} and not for {host}: use one of its names in base_url, or have a certificate made for {host}"
+    )]
+    WrongName { host: String, names: String },
+    #[error(
+        "This host has no list of trusted authorities: install its ca-certificates, or put the authority's certificate into ca_pem"
+    )]
+    NoRoots,
+    #[error("The server's certificate is not accepted: {0}")]
+    Certificate(String),
+    #[error(
+        "The server offers none of the TLS versions and ciphers that are safe today; TLS 1.2 is the least"
+    )]
+    TooOld,
+    #[error("The server asks for a client certificate, which is not supported")]
+    ClientCertificate,
+    #[error("The TLS handshake failed: {0}")]
+    Handshake(String),
+}
+
+/// Where a connection goes, as people write it: a name or address with a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint(String);
+
+impl Endpoint {
+    pub(crate) fn of(addr: SocketAddr) -> Self {
+        Self(addr.to_string())
+    }
+
+    pub(crate) fn all(addrs: &[SocketAddr]) -> Self {
+        Self(
+            addrs
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" or "),
+        )
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Failure> for BackendError {
+    fn from(failure: Failure) -> Self {
+        Self::HttpRequest {
+            reason: failure.to_string(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! TLS: which certificates are accepted, and what is told of them.
+
+use std::sync::Arc;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{ClientConfig, Resumption};
+use rustls::crypto::CryptoProvider;
+use storage_domain::HttpConfig;
+use storage_domain::http::CaBundle;
+
+use crate::error::BackendError;
+
+pub(crate) mod certificate;
+pub(crate) mod roots;
+mod verifier;
+
+pub(crate) use verifier::NO_ROOTS;
+use verifier::{AcceptAny, Verifier};
+
+/// The TLS side of a client: ring only, TLS 1.2 and 1.3. Nothing is read from disk before the first handshake.
+///
+/// # Errors
+/// [`BackendError::HttpSetup`].
+pub(crate) fn client_config(config: &HttpConfig) -> Result<Arc<ClientConfig>, BackendError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = verifier(config, &provider);
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| BackendError::HttpSetup {
+            reason: error.to_string(),
+        })?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Connections are pooled, and a probe wants to see the certificate every time.
+    tls.resumption = Resumption::disabled();
+    Ok(Arc::new(tls))
+}
+
+fn verifier(config: &HttpConfig, provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
+    if config.tls_verify {
+        let private = config.ca_pem.as_ref().map(CaBundle::certificates);
+        Arc::new(Verifier::new(Arc::clone(provider), private.unwrap_or_default()))
+    } else {
+        Arc::new(AcceptAny(Arc::clone(provider)))
+    }
+}

@@ -1,0 +1,169 @@
+//! Decides whether a server's certificate is accepted.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+
+use crate::http::tls::certificate::Facts;
+use crate::http::tls::roots;
+
+/// What a failed handshake says where the host trusts nobody.
+pub(crate) const NO_ROOTS: &str = "no trusted authorities";
+
+/// Accepts what the authorities of `ca_pem` or of the system vouch for, and the certificates of `ca_pem` themselves.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    provider: Arc<CryptoProvider>,
+    private: Vec<CertificateDer<'static>>,
+    by_private: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+}
+
+impl Verifier {
+    pub(super) fn new(provider: Arc<CryptoProvider>, private: Vec<CertificateDer<'static>>) -> Self {
+        Self {
+            provider,
+            private,
+            by_private: OnceLock::new(),
+        }
+    }
+
+    fn by_private(&self) -> Option<Arc<WebPkiServerVerifier>> {
+        self.by_private
+            .get_or_init(|| roots::verifier_of(self.private.clone(), &self.provider))
+            .clone()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.private.iter().any(|known| known == end_entity) {
+            return pinned(end_entity, server_name, now);
+        }
+        let ask = |verifier: Arc<WebPkiServerVerifier>| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        match self.by_private().map(ask) {
+            None | Some(Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => {}
+            Some(decided) => return decided,
+        }
+        match roots::system(&self.provider).map(ask) {
+            Some(decided) => decided,
+            None if self.private.is_empty() => Err(Error::General(NO_ROOTS.to_owned())),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        signature_tls12(&self.provider, message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        signature_tls13(&self.provider, message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// Accepts a certificate that the operator named itself, while it is valid and for this name.
+///
+/// A self-signed certificate as `openssl req -x509` makes it is an authority by its own word, and as a server's
+/// certificate webpki refuses one.
+fn pinned(
+    certificate: &CertificateDer<'_>,
+    server_name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<ServerCertVerified, Error> {
+    verify_server_name(&ParsedCertificate::try_from(certificate)?, server_name)?;
+    let facts = Facts::of(certificate).ok_or(CertificateError::BadEncoding)?;
+    let not_after = UnixTime::since_unix_epoch(facts.until_unix());
+    if facts.ended_at(now) {
+        return Err(CertificateError::ExpiredContext { time: now, not_after }.into());
+    }
+    if facts.not_begun_at(now) {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    Ok(ServerCertVerified::assertion())
+}
+
+/// Accepts any certificate; the handshake still has to be signed with its key.
+#[derive(Debug)]
+pub(super) struct AcceptAny(pub(super) Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AcceptAny {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        signature_tls12(&self.0, message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        signature_tls13(&self.0, message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn signature_tls12(
+    provider: &CryptoProvider,
+    message: &[u8],
+    cert: &CertificateDer<'_>,
+    dss: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    verify_tls12_signature(message, cert, dss, &provider.signature_verification_algorithms)
+}
+
+fn signature_tls13(
+    provider: &CryptoProvider,
+    message: &[u8],
+    cert: &CertificateDer<'_>,
+    dss: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    verify_tls13_signature(message, cert, dss, &provider.signature_verification_algorithms)
+}
