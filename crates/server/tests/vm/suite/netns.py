@@ -11,6 +11,8 @@ import subprocess
 from . import syscalls
 
 SERVER, SERVER6 = "10.9.0.1", "fd00::1"
+# What the kernel makes of the MAC address below, on the client's interface.
+SERVER_LINK_LOCAL = "fe80::ff:fe00:1%vc"
 HALF = "10.9.1.1"
 SERVER_MAC, CLIENT_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
@@ -86,6 +88,7 @@ def join(server, half):
         f"link add vs address {SERVER_MAC} type veth peer name vc address {CLIENT_MAC} netns {me}",
         f"addr add {SERVER}/24 dev vs",
         f"addr add {SERVER6}/64 dev vs nodad",
+        f"addr add {SERVER_LINK_LOCAL.partition('%')[0]}/64 dev vs nodad",
         "link set vs up",
         host=server,
     )

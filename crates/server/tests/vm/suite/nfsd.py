@@ -48,6 +48,8 @@ class Server(netns.Host):
     def __init__(self):
         super().__init__(server_root)
         self.exports = {}
+        # tmpfs has no stable device number: every export names its own id.
+        self.ids = {path: number for number, path in enumerate(AREAS, 10)}
 
     def start(self, v4_only=False):
         # Records of earlier clients would keep the grace period open; the kernel's helper keeps them in the first root.
@@ -56,19 +58,33 @@ class Server(netns.Host):
         if not v4_only:
             self.run("rpcbind", "-w")
         self.run("exportfs", "-ra")
-        quiet = ["-N", "3"] if v4_only else []
-        self.run("rpc.nfsd", "--grace-time", "10", "--lease-time", "10", *quiet, "4")
         self.run("rpc.mountd", *(["-N", "2", "-N", "3"] if v4_only else []))
+        self.serve(*(["-N", "3"] if v4_only else []))
+
+    def serve(self, *args):
+        """Starts nfsd's threads, and ends the grace period at once."""
+        self.run("rpc.nfsd", "--grace-time", "10", "--lease-time", "10", *args, "4")
         with open(self.path("/proc/fs/nfsd/v4_end_grace"), "w") as grace:
             grace.write("Y")
+
+    def halt(self):
+        """Stops nfsd: its port resets connections from now on."""
+        self.run("rpc.nfsd", "0")
+
+    def replace(self, path):
+        """Another file system at the same place: every handle to the old one is stale."""
+        before = dict(self.exports)
+        self.export({})
+        self.run("umount", path)
+        self.run("mount", "-t", "tmpfs", "-o", f"size={AREAS[path]}m", "area", path)
+        # Under the old id the handle of an export's root would still be good.
+        self.ids[path] += 100
+        self.export(before)
 
     def export(self, exports, apply=True):
         """Exports {path: clients} and nothing else."""
         self.exports = dict(exports)
-        # tmpfs has no stable device number: every export names its own id.
-        lines = [
-            f'"{path}" {clients}({OPTIONS},fsid={10 + list(AREAS).index(path)})\n' for path, clients in exports.items()
-        ]
+        lines = [f'"{path}" {clients}({OPTIONS},fsid={self.ids[path]})\n' for path, clients in exports.items()]
         with open(self.path("/etc/exports"), "w") as file:
             file.writelines(lines)
         if apply:

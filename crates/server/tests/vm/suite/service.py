@@ -93,8 +93,8 @@ class Service:
             connection.close()
         return Answer(answer.status, json.loads(raw) if raw[:1] in b"{[" and raw else {}, time.monotonic() - begin)
 
-    def register(self, name, server, path, options="vers=4.1"):
-        config = {"server": server, "export_path": path, "mount_options": options, "auth_method": "none"}
+    def register(self, name, server, path, options="vers=4.1", auth="none"):
+        config = {"server": server, "export_path": path, "mount_options": options, "auth_method": auth}
         answer = self.call("POST", "", {"name": name, "type": "nfs", "config": config})
         assert answer.status == 201, f"{answer.status} {answer.body}"
         return answer.data["id"]
@@ -132,6 +132,11 @@ class Later(threading.Thread):
             self.value = self.call(*self.args)
         except Exception as error:  # handed on to whoever asks for the value
             self.error = error
+
+    def still_waits(self, seconds):
+        """The call has not ended after so many seconds."""
+        self.join(seconds)
+        assert self.is_alive(), f"ended within {seconds} s: {self.value or self.error!r}"
 
     def result(self, seconds=100):
         self.join(seconds)

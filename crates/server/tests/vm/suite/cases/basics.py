@@ -1,7 +1,9 @@
 """Register, test, mounted, measured: versions, addresses, exports."""
 
+import socket
+
 from .. import checks
-from ..netns import SERVER, SERVER6
+from ..netns import SERVER, SERVER6, SERVER_LINK_LOCAL
 from ..world import IMAGES
 
 
@@ -46,6 +48,12 @@ def ipv6(world):
 
 def ipv6_brackets_v3(world):
     _whole_way(world, f"[{SERVER6}]", "vers=3", "3", SERVER6)
+
+
+def ipv6_link_local(world):
+    # The kernel shows the zone by its number.
+    shown = SERVER_LINK_LOCAL.replace("vc", str(socket.if_nametoindex("vc")))
+    _whole_way(world, SERVER_LINK_LOCAL, "vers=4.2", "4.2", shown)
 
 
 def host_name(world):
@@ -126,6 +134,12 @@ def denied_v3(world):
     _denied(world, "vers=3")
 
 
+def kerberos_without_keys(world):
+    backend = world.service.register("kerberos", SERVER, IMAGES, auth="kerberos")
+    checks.failed(world.service.test(backend), "mount")
+    assert not world.service.mounts(), "mounted without Kerberos"
+
+
 def patch_to_another_export(world):
     backend = _whole_way(world, SERVER, "vers=4.1", "4.1")
     answer = world.service.call("PATCH", f"/{backend}", {"config": {"export_path": "/srv/exp/second"}})
@@ -153,6 +167,7 @@ CASES = [
     delete_unmounts,
     ipv6,
     ipv6_brackets_v3,
+    ipv6_link_local,
     host_name,
     unknown_host_name,
     options_null,
@@ -163,6 +178,7 @@ CASES = [
     export_is_prefix,
     denied_v4,
     denied_v3,
+    kerberos_without_keys,
     patch_to_another_export,
     patch_of_the_name_keeps_the_mount,
 ]

@@ -106,6 +106,19 @@ def patched_away(world):
     _heals(world, backend)
 
 
+def server_restarts(world):
+    """nfsd goes and comes: its port resets connections meanwhile."""
+    backend = world.service.register("rebooted", SERVER, IMAGES)
+    checks.passed(world.service.test(backend))
+    world.server.halt()
+    try:
+        result = _test_in_time(world, backend)
+    finally:
+        world.server.serve()
+    assert result["success"] is False, result["checks"]
+    _heals(world, backend)
+
+
 CASES = [
     before_the_test,
     in_the_middle_of_a_test,
@@ -113,4 +126,5 @@ CASES = [
     in_the_middle_of_a_scan,
     in_the_middle_of_a_delete,
     patched_away,
+    server_restarts,
 ]

@@ -30,6 +30,7 @@ def answers_null_only(world):
         waiting = Later(world.service.test, sick)
         # The kernel's client has had its NULL answered: from here on it is in the trap.
         assert fake.stdout.readline().strip() == "null", "the kernel never asked"
+        waiting.still_waits(5)
         beside = world.service.test(well)
         result = waiting.result()
         assert result["success"] is False and result["message"], result

@@ -7,7 +7,7 @@ import subprocess
 from .. import checks, syscalls
 from ..netns import SERVER
 from ..service import BASE, BINARY, PORT, Later, until
-from ..world import IMAGES
+from ..world import DEFAULT_EXPORTS, IMAGES
 
 
 def _online(world, name, export=IMAGES):
@@ -47,6 +47,35 @@ def unmounted_behind_the_back(world):
     syscalls.umount(layer.point)
     checks.passed(world.service.test(backend))
     checks.mounted(world, backend, "4.1", SERVER)
+
+
+def _recovers(world, backend):
+    """A test passes again: the first one, or the one after it where the first only cleared up."""
+    result = world.service.test(backend)
+    if result["success"] is not True:
+        result = world.service.test(backend)
+    checks.passed(result)
+    checks.mounted(world, backend, "4.1", SERVER)
+
+
+def unexported_under_the_mount(world):
+    """The server takes the export back, later gives it again: failed, then well, without anybody's help."""
+    backend, _ = _online(world, "withdrawn", "/srv/exp/second")
+    world.server.export({IMAGES: "*"})
+    result = world.service.test(backend)
+    assert result["success"] is False, result["checks"]
+    checks.status(world, backend, "error")
+    world.server.export(DEFAULT_EXPORTS)
+    _recovers(world, backend)
+
+
+def replaced_under_the_mount(world):
+    """Every handle of the old mount is stale: only a new mount helps."""
+    backend, _ = _online(world, "stale", "/srv/exp/with space")
+    world.server.replace("/srv/exp/with space")
+    world.server.write("/srv/exp/with space/new.iso")
+    _recovers(world, backend)
+    checks.measured(world, backend, "/srv/exp/with space", 1, 1)
 
 
 def client_hangs_up(world):
@@ -146,6 +175,8 @@ CASES = [
     eight_tests_one_layer,
     test_again_keeps_the_layer,
     unmounted_behind_the_back,
+    unexported_under_the_mount,
+    replaced_under_the_mount,
     client_hangs_up,
     killed_and_restarted,
     killed_in_the_middle_of_a_test,
