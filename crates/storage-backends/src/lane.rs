@@ -1,9 +1,26 @@
 //! One worker a backend and one for its scan, each under deadlines.
 
-use std::sync::Arc;
+mod running;
+mod slot;
 
-use storage_domain::BackendId;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use storage_domain::{BackendId, Capacity, TemplatePatterns};
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::scan::{ScanProgress, ScanReport};
+use crate::worker::WorkerCommand;
+use crate::worker::protocol::{Call, CallFailure, Reply, ScanCall};
+pub(crate) use running::{Cleanup, KILL_GRACE};
+pub(crate) use slot::{Session, Slot};
+
+/// How many mounts may be under way at once, over all backends.
+pub const MAX_MOUNTS_IN_FLIGHT: usize = 8;
 
 /// A worker that hangs in the kernel and could not be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,21 +34,175 @@ pub struct StuckWorker {
 }
 
 /// The lanes of all backends.
-#[derive(Debug, Default)]
-pub struct Lanes {}
-
-/// The lanes of one backend.
 #[derive(Debug)]
-pub struct Lane {}
+pub struct Lanes {
+    worker: WorkerCommand,
+    mounts: Arc<Semaphore>,
+    known: Mutex<HashMap<BackendId, Arc<Lane>>>,
+}
+
+/// The lanes of one backend: one worker for probes and mounts, and one for scans, so that neither waits for the other.
+///
+/// A worker is started for each call and is gone after it. One that hangs in the kernel even after SIGKILL is "stuck":
+/// every further call on its lane fails at once with [`BackendError::Stuck`] until the kernel lets it go.
+#[derive(Debug)]
+pub struct Lane {
+    worker: WorkerCommand,
+    mounts: Arc<Semaphore>,
+    pub(crate) probe: Arc<Slot>,
+    pub(crate) scan: Arc<Slot>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self::new(WorkerCommand::this_program())
+    }
+}
 
 impl Lanes {
+    /// No lanes yet; their workers are started by `worker`.
+    pub fn new(worker: WorkerCommand) -> Self {
+        Self {
+            worker,
+            mounts: Arc::new(Semaphore::new(MAX_MOUNTS_IN_FLIGHT)),
+            known: Mutex::default(),
+        }
+    }
+
     /// The lanes of a backend, which outlive changes of its config.
-    pub fn of(&self, _id: BackendId) -> Arc<Lane> {
-        Arc::new(Lane {})
+    pub fn of(&self, id: BackendId) -> Arc<Lane> {
+        let mut lanes = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|known, lane| *known == id || Arc::strong_count(lane) > 1 || !lane.is_idle());
+        let lane = lanes.entry(id).or_insert_with(|| {
+            Arc::new(Lane {
+                worker: self.worker.clone(),
+                mounts: Arc::clone(&self.mounts),
+                probe: Slot::new(id),
+                scan: Slot::new(id),
+            })
+        });
+        Arc::clone(lane)
     }
 
     /// Workers that hang in the kernel now.
     pub fn stuck(&self) -> Vec<StuckWorker> {
-        Vec::new()
+        let lanes = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes
+            .values()
+            .flat_map(|lane| [lane.probe.stuck(), lane.scan.stuck()])
+            .flatten()
+            .collect()
+    }
+}
+
+impl Lane {
+    /// Reads how full the file system at `path` is, with `statvfs(3)`.
+    ///
+    /// # Errors
+    /// [`BackendError::MountCall`] with what the kernel said, and whatever keeps the worker from answering in time.
+    /// # Cancel safety
+    /// Dropping the future kills the worker.
+    pub async fn statfs(&self, cx: &OpContext, path: &Path) -> Result<Capacity, BackendError> {
+        let session = self.probe.enter(cx).await?;
+        self.statfs_in(&session, cx, path).await
+    }
+
+    /// The same, within a session that the caller has.
+    pub(crate) async fn statfs_in(
+        &self,
+        session: &Session,
+        cx: &OpContext,
+        path: &Path,
+    ) -> Result<Capacity, BackendError> {
+        let call = Call::Statfs {
+            path: path.to_owned(),
+        };
+        match self.ask(session, cx, "statfs", &call, None, |_, _| ()).await? {
+            Reply::Capacity(capacity) => Ok(capacity),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Counts the files below `root`, telling `progress` as it goes, and adds their sizes up where `bytes` says so.
+    ///
+    /// # Errors
+    /// [`BackendError::MountCall`] where `root` itself can't be read, and whatever keeps the worker from answering.
+    /// # Cancel safety
+    /// Dropping the future kills the worker.
+    pub async fn scan(
+        &self,
+        cx: &OpContext,
+        root: &Path,
+        templates: &TemplatePatterns,
+        bytes: bool,
+        progress: &ScanProgress,
+    ) -> Result<ScanReport, BackendError> {
+        let session = self.scan.enter(cx).await?;
+        let call = Call::Scan(ScanCall {
+            root: root.to_owned(),
+            templates: templates.extensions().to_vec(),
+            bytes,
+        });
+        let tell = |files, directories| progress.set(files, directories);
+        match self.ask(&session, cx, "the scan", &call, None, tell).await? {
+            Reply::Scanned(report) => {
+                progress.set(report.files, report.directories);
+                Ok(report)
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Mounts, with at most [`MAX_MOUNTS_IN_FLIGHT`] at once. `cleanup` runs where the worker is ended before it said
+    /// how the mount went, after it is gone and before another call on this lane begins.
+    pub(crate) async fn mount_in(
+        &self,
+        session: &Session,
+        cx: &OpContext,
+        call: &Call,
+        cleanup: Cleanup,
+    ) -> Result<Result<(), CallFailure>, BackendError> {
+        let _permit = cx
+            .bound("waiting for other mounts", self.mounts.acquire())
+            .await?;
+        let reply = self
+            .ask(session, cx, "the mount", call, Some(cleanup), |_, _| ())
+            .await?;
+        match reply {
+            Reply::Mounted => Ok(Ok(())),
+            Reply::Failed(failure) => Ok(Err(failure)),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        session: &Session,
+        cx: &OpContext,
+        what: &'static str,
+        call: &Call,
+        cleanup: Option<Cleanup>,
+        on_progress: impl FnMut(u64, u64) + Send,
+    ) -> Result<Reply, BackendError> {
+        session
+            .call(cx, what, &self.worker, call, cleanup, on_progress)
+            .await
+    }
+
+    fn is_idle(&self) -> bool {
+        self.probe.is_idle() && self.scan.is_idle()
+    }
+}
+
+/// What an answer means that is not the one that was asked for.
+fn unexpected(reply: Reply) -> BackendError {
+    match reply {
+        Reply::Failed(failure) => BackendError::MountCall {
+            call: failure.step.name(),
+            source: std::io::Error::from_raw_os_error(failure.errno),
+        },
+        _ => BackendError::WorkerBroken {
+            reason: "it answered another question".to_owned(),
+        },
     }
 }

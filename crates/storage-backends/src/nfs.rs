@@ -1,28 +1,59 @@
 //! NFS exports, mounted by the kernel's own client.
 
 pub mod exports;
+mod live;
+mod mount;
+pub mod mountinfo;
 pub mod preflight;
+mod probe;
 pub mod scan;
+pub(crate) mod unmount;
+mod words;
+
+pub use mount::{DEFAULT_RETRANS, DEFAULT_TIMEO};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport};
+use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport, TemplatePatterns};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::BackendError;
-use crate::lane::Lane;
+use crate::lane::{KILL_GRACE, Lane};
 use crate::registry::Settings;
+use crate::scan::{ScanProgress, ScanReport};
+use mount::Wanted;
 
 /// An NFS export.
 #[derive(Debug)]
-pub struct NfsBackend {}
+pub struct NfsBackend {
+    config: NfsConfig,
+    wanted: Wanted,
+    at: Option<MountPoint>,
+    lane: Arc<Lane>,
+    templates: TemplatePatterns,
+    mount_deadline: Duration,
+    scan_deadline: Duration,
+    /// The number of the mount that this very object made; 0 where it made none.
+    made: AtomicU32,
+}
 
 impl NfsBackend {
     /// A backend that mounts on `at`, where mounting is switched on.
-    pub fn new(_config: NfsConfig, _at: Option<MountPoint>, _lane: Arc<Lane>, _settings: &Settings) -> Self {
-        Self {}
+    pub fn new(config: NfsConfig, at: Option<MountPoint>, lane: Arc<Lane>, settings: &Settings) -> Self {
+        Self {
+            wanted: Wanted::new(&config),
+            config,
+            at,
+            lane,
+            templates: settings.templates.clone(),
+            mount_deadline: settings.mount_deadline,
+            scan_deadline: settings.scan_deadline,
+            made: AtomicU32::new(0),
+        }
     }
 }
 
@@ -32,7 +63,59 @@ impl Backend for NfsBackend {
         BackendKind::Nfs
     }
 
-    async fn probe(&self, _cx: &OpContext) -> Result<ProbeReport, BackendError> {
-        Err(BackendError::Cancelled { what: "the probe" })
+    /// Checks `resolve`, `exports`, `mount` and `capacity`, in this order; each of them is always there.
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+        let begun = Instant::now();
+        let mut report = self.run_checks(cx).await?;
+        report.duration = begun.elapsed();
+        Ok(report)
+    }
+
+    fn as_mount(&self) -> Option<&dyn Mount> {
+        self.at.as_ref().map(|_| self as &dyn Mount)
+    }
+
+    fn as_files(&self) -> Option<&dyn Files> {
+        self.at.as_ref().map(|_| self as &dyn Files)
+    }
+}
+
+#[async_trait]
+impl Mount for NfsBackend {
+    fn state(&self) -> Result<MountState, BackendError> {
+        match &self.at {
+            Some(at) => self.look(at, &[]).map(live::Found::state),
+            None => Ok(MountState::Unmounted),
+        }
+    }
+
+    /// Ends a probe and a scan that are under way first: nothing that they would find out matters any more.
+    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
+        let Some(at) = &self.at else { return Ok(()) };
+        self.lane.probe.interrupt();
+        self.lane.scan.interrupt();
+        // A worker that hangs in the kernel does not keep a mount from being detached.
+        let patience = cx.step(KILL_GRACE * 2);
+        let (probe, scan) = tokio::join!(self.lane.probe.enter(&patience), self.lane.scan.enter(&patience));
+        let result = unmount::unmount(cx, at, mode).await;
+        drop((probe, scan));
+        result
+    }
+}
+
+#[async_trait]
+impl Files for NfsBackend {
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+        let Some(at) = &self.at else {
+            let reason = "mounting is switched off, so that the files can't be counted".to_owned();
+            return Err(BackendError::NotListable { reason });
+        };
+        if self.state()? != MountState::Mounted {
+            return Err(BackendError::NotMounted { at: at.clone() });
+        }
+        let cx = cx.step(self.scan_deadline);
+        self.lane
+            .scan(&cx, at.as_path(), &self.templates, false, &progress)
+            .await
     }
 }

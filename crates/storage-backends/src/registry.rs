@@ -79,8 +79,8 @@ impl Registry {
     /// Makes an empty registry.
     pub fn new(settings: Settings) -> Self {
         Self {
+            lanes: Lanes::new(settings.worker.clone()),
             settings,
-            lanes: Lanes::default(),
             live: Mutex::default(),
             builder: None,
         }

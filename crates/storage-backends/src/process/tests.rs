@@ -9,7 +9,7 @@ async fn sh(cx: &OpContext, script: &str) -> Result<Finished, ProcessError> {
 }
 
 fn minute() -> OpContext {
-    OpContext::within(Duration::from_secs(60))
+    OpContext::within(Duration::from_mins(1))
 }
 
 /// The processes of a group that are there and no zombies.

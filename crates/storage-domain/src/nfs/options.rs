@@ -169,8 +169,8 @@ impl fmt::Display for NfsVersion {
     }
 }
 
-/// A list of mount options that are known, harmless and meant for the kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A list of mount options that are known, harmless and meant for the kernel. The default is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MountOptions(Vec<MountOption>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]

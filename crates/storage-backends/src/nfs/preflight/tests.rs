@@ -3,7 +3,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use super::*;
 
 fn minute() -> OpContext {
-    OpContext::within(Duration::from_secs(60))
+    OpContext::within(Duration::from_mins(1))
 }
 
 async fn shown(host: &str) -> Result<Vec<String>, ResolveError> {
