@@ -9,7 +9,7 @@ use crate::settings::{LogFormat, LogSettings};
 
 /// Starts logging. A second call does nothing.
 pub(crate) fn start(settings: &LogSettings) {
-    let filter = EnvFilter::new(settings.level.as_str());
+    let filter = EnvFilter::new(directives(settings.level.as_str()));
     let builder = tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_env_filter(filter);
@@ -31,4 +31,13 @@ pub(crate) fn start(settings: &LogSettings) {
             .with_span_list(false)
             .try_init()
     };
+}
+
+/// The web server's own words about its threads are none of an operator's business; whoever names a target gets it.
+fn directives(level: &str) -> String {
+    if level == "info" {
+        "info,actix_server=warn".to_owned()
+    } else {
+        level.to_owned()
+    }
 }

@@ -11,17 +11,21 @@ pub(crate) mod mistakes;
 pub(crate) mod values;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgMatches;
 use storage_backends::registry::Settings as BackendSettings;
 use storage_domain::TemplatePatterns;
+use storage_persistence::StoreSettings;
 
 use keys::{Key, key};
 use layers::{Layers, Reader};
 use mistakes::Mistakes;
 pub(crate) use values::{LogFormat, LogLevel};
+
+/// The database's name in the state directory.
+const DATABASE_FILE: &str = "storage.db";
 
 /// What the service was told, checked.
 #[derive(Clone)]
@@ -117,28 +121,27 @@ fn log(reader: &mut Reader) -> LogSettings {
 
 fn state_dir(reader: &mut Reader) -> Option<PathBuf> {
     let key = key(keys::STATE_DIR);
-    match reader.given(key) {
-        true => reader.one(key, values::absolute_path),
-        false => {
-            let found = directories::default_state_dir();
-            found.map_err(|why| reader.mistake(key, why)).ok()
-        }
+    if reader.given(key) {
+        return reader.one(key, values::absolute_path);
     }
+    let found = directories::default_state_dir();
+    found.map_err(|why| reader.mistake(key, &why)).ok()
 }
 
 fn mount_dir(reader: &mut Reader, state_dir: Option<&PathBuf>) -> Option<PathBuf> {
     let key = key(keys::MOUNT_DIR);
-    match reader.given(key) {
-        true => reader.one(key, values::absolute_path),
-        false => state_dir.map(|dir| dir.join(directories::MOUNTS)),
+    if reader.given(key) {
+        return reader.one(key, values::absolute_path);
     }
+    state_dir.map(|dir| dir.join(directories::MOUNTS))
 }
 
 fn database_url(reader: &mut Reader, state_dir: Option<&PathBuf>) -> Option<DatabaseUrl> {
     let key: &Key = key(keys::DATABASE_URL);
-    let url = match reader.given(key) {
-        true => reader.one(key, values::database_url),
-        false => state_dir.map(|dir| format!("sqlite://{}/storage.db", dir.display())),
+    let url = if reader.given(key) {
+        reader.one(key, values::database_url)
+    } else {
+        state_dir.map(|dir| sqlite_url(&dir.join(DATABASE_FILE)))
     }?;
     if reader.is_flag(key) && values::has_password(&url) {
         reader.warn(format!(
@@ -150,6 +153,12 @@ fn database_url(reader: &mut Reader, state_dir: Option<&PathBuf>) -> Option<Data
     Some(DatabaseUrl(url))
 }
 
+/// The URL of a file. `%` and `?` would end its path or begin an escape.
+fn sqlite_url(file: &Path) -> String {
+    let path = file.to_string_lossy().replace('%', "%25").replace('?', "%3F");
+    format!("{}//{path}", StoreSettings::SQLITE_SCHEME)
+}
+
 /// The kernel gives a mount up before its deadline, and a test outlasts the mount in it.
 fn check_nesting(reader: &mut Reader, mount: Option<Duration>, test: Option<Duration>) {
     let least = BackendSettings::MIN_MOUNT_DEADLINE;
@@ -158,13 +167,13 @@ fn check_nesting(reader: &mut Reader, mount: Option<Duration>, test: Option<Dura
             "must be at least {}, which the kernel needs to give up by itself",
             values::show(least)
         );
-        reader.mistake(key(keys::MOUNT_DEADLINE), why);
+        reader.mistake(key(keys::MOUNT_DEADLINE), &why);
     }
     if let (Some(mount), Some(test)) = (mount, test)
         && test <= mount
     {
         let why = format!("must be longer than mount_deadline ({})", values::show(mount));
-        reader.mistake(key(keys::TEST_DEADLINE), why);
+        reader.mistake(key(keys::TEST_DEADLINE), &why);
     }
 }
 

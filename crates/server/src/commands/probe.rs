@@ -1,15 +1,159 @@
-//! `probe`.
+//! `probe`: tests a config without a database.
 
+mod fields;
+mod show;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use clap::{ArgMatches, Command};
+use anyhow::{Context, anyhow};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use storage_backends::{Backend, OpContext, Registry, UnmountMode};
+use storage_domain::{BackendConfig, BackendId, BackendKind, ProbeReport, Revision};
+use tokio_util::sync::CancellationToken;
 
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
+use crate::settings::layers::with_some_flags;
+use crate::settings::{self, Settings, directories, keys};
+use crate::{commands, output, wiring};
 
+/// Where probes mount, in the state directory.
+const PROBES: &str = "probes";
+/// How long the mount of a probe may take to go away again.
+const UNMOUNT_DEADLINE: Duration = Duration::from_secs(10);
+/// How often the picture of a probe that runs is drawn.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The arguments.
 pub(crate) fn command() -> Command {
+    let kinds = fields::KINDS.iter().map(|(kind, about, fields)| {
+        let settings = [
+            keys::STATE_DIR,
+            keys::MOUNTING,
+            keys::MOUNT_DEADLINE,
+            keys::TEST_DEADLINE,
+        ];
+        let command = Command::new(kind.as_str())
+            .about(*about)
+            .args(fields::args(fields));
+        with_some_flags(command.arg(json()), &settings).after_help(exit::HELP)
+    });
     Command::new("probe")
+        .about("Tests a backend's config, without a database; what it mounts is unmounted again")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(kinds)
+        .after_help(exit::HELP)
 }
 
-pub(crate) fn run(_flags: &ArgMatches) -> Result<ExitCode, Failure> {
-    Ok(ExitCode::SUCCESS)
+fn json() -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Prints one JSON object")
+}
+
+/// Probes; exit code 0 where it passed, 1 where it did not.
+pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
+    let (kind, fields, flags) = fields::chosen(flags)?;
+    let settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
+    let members = fields::members(fields, flags).map_err(Failure::Usage)?;
+    let config =
+        BackendConfig::parse(kind, &members).map_err(|e| Failure::Usage(fields::explain(fields, &e)))?;
+    let report = commands::block_on(probe(settings, config))??;
+    let text = if flags.get_flag("json") {
+        show::json(&report)
+    } else {
+        show::human(&report)
+    };
+    output::result(&text).context("writing failed")?;
+    Ok(ExitCode::from(if report.passed() {
+        exit::OK
+    } else {
+        exit::FAILED
+    }))
+}
+
+async fn probe(mut settings: Settings, config: BackendConfig) -> Result<ProbeReport, Failure> {
+    let place = Place::make(&mut settings, config.kind());
+    let registry = Registry::new(wiring::backends(&settings));
+    let backend = registry
+        .get(BackendId::generate(), Revision::FIRST, &config)
+        .map_err(|e| Failure::NotRun(e.into()))?;
+    let result = watched(&backend, settings.test_deadline).await;
+    unmount(&backend).await;
+    drop(place);
+    result
+}
+
+/// Runs the probe, and ends it where Ctrl-C is pressed.
+async fn watched(backend: &Arc<dyn Backend>, deadline: Duration) -> Result<ProbeReport, Failure> {
+    let cancel = CancellationToken::new();
+    let cx = OpContext::within(deadline).with_cancel(cancel.clone());
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_message("probing…");
+    bar.enable_steady_tick(TICK);
+    let probe = backend.probe(&cx);
+    tokio::pin!(probe);
+    let result = tokio::select! {
+        result = &mut probe => result,
+        _ = tokio::signal::ctrl_c() => {
+            cancel.cancel();
+            probe.await
+        }
+    };
+    bar.finish_and_clear();
+    match result {
+        _ if cancel.is_cancelled() => Err(Failure::Interrupted),
+        Ok(report) => Ok(report),
+        Err(error) => Err(Failure::NotRun(
+            anyhow!(error).context("the probe could not be run"),
+        )),
+    }
+}
+
+async fn unmount(backend: &Arc<dyn Backend>) {
+    let Some(mount) = backend.as_mount() else { return };
+    let cx = OpContext::within(UNMOUNT_DEADLINE);
+    if let Err(error) = mount.unmount(&cx, UnmountMode::Lazy).await {
+        output::tell(&format!("pureboot-storage: {:#}", anyhow!(error)));
+    }
+}
+
+/// The private directory of one probe, removed when it is dropped unless something is left mounted in it.
+struct Place(Option<PathBuf>);
+
+impl Place {
+    /// Makes it for a kind that is mounted, and makes `settings` mount there. Where it can't be made, the probe goes
+    /// on without mounting.
+    fn make(settings: &mut Settings, kind: BackendKind) -> Self {
+        let wanted = settings.mount_dir.take().filter(|_| kind == BackendKind::Nfs);
+        let made = wanted.map(|_| make_private(&settings.state_dir));
+        let made = made.transpose().unwrap_or_else(|error| {
+            output::tell(&format!("pureboot-storage: the export is not mounted: {error:#}"));
+            None
+        });
+        settings.mount_dir.clone_from(&made);
+        Self(made)
+    }
+}
+
+fn make_private(state_dir: &Path) -> anyhow::Result<PathBuf> {
+    let state_dir = directories::private("state_dir", state_dir)?;
+    let probes = directories::private("state_dir", &state_dir.join(PROBES))?;
+    let place = directories::private("state_dir", &probes.join(BackendId::generate().to_string()))?;
+    directories::refuse_shared(&place)?;
+    Ok(place)
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Never more than an empty directory: a mount that is still there keeps it.
+        if let Some(place) = &self.0 {
+            let _ = std::fs::remove_dir(place);
+        }
+    }
 }

@@ -1,15 +1,177 @@
-//! `scan`.
+//! `scan`: counts the files of a directory.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use clap::{ArgMatches, Command};
+use anyhow::{Context, anyhow};
+use clap::builder::PathBufValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, Value};
+use storage_backends::ScanReport;
+use storage_backends::nfs::scan::{WalkOptions, walk};
+use tokio::task::JoinHandle;
 
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
+use crate::settings::layers::with_some_flags;
+use crate::settings::{self, keys};
+use crate::{commands, output};
 
+/// Directories that may be read at once, at the most.
+const MAX_THREADS: i64 = 256;
+/// How often the progress is drawn.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a cancelled scan may take to end before it is left behind.
+const CANCEL_GRACE: Duration = Duration::from_secs(2);
+
+/// The arguments.
 pub(crate) fn command() -> Command {
-    Command::new("scan")
+    let path = Arg::new("path")
+        .value_name("PATH")
+        .required(true)
+        .value_parser(PathBufValueParser::new());
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let threads = Arg::new("threads")
+        .long("threads")
+        .value_name("N")
+        .value_parser(value_parser!(u32).range(1..=MAX_THREADS))
+        .help(format!(
+            "Directories to read at once [default: {}]",
+            WalkOptions::DEFAULT_THREADS
+        ));
+    let command = Command::new("scan")
+        .about("Counts the files and images below a directory; what can't be read is counted as an error")
+        .arg(path.help("The directory"))
+        .arg(flag("json", "Prints one JSON object"))
+        .arg(flag(
+            "bytes",
+            "Adds the files' sizes up, which costs a stat a file",
+        ))
+        .arg(threads);
+    with_some_flags(command, &[keys::TEMPLATE_EXTENSIONS]).after_help(exit::HELP)
 }
 
-pub(crate) fn run(_flags: &ArgMatches) -> Result<ExitCode, Failure> {
+/// Counts; exit code 0 where the directory itself could be read.
+pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
+    let settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
+    let mut options = WalkOptions {
+        templates: settings.templates,
+        bytes: flags.get_flag("bytes"),
+        ..WalkOptions::default()
+    };
+    if let Some(threads) = flags.get_one::<u32>("threads") {
+        options.threads = usize::try_from(*threads).unwrap_or(options.threads);
+    }
+    let Some(path) = flags.get_one::<PathBuf>("path") else {
+        return Err(Failure::Usage("the directory is missing".to_owned()));
+    };
+    let report = commands::block_on(scan(path.clone(), options))??;
+    let text = if flags.get_flag("json") {
+        json(&report)
+    } else {
+        human(path, &report)
+    };
+    if let Some(error) = &report.first_error {
+        output::tell(&format!(
+            "pureboot-storage: {} could not be read, the first: {error}",
+            report.errors
+        ));
+    }
+    output::result(&text).context("writing failed")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the walking threads and the drawing one share.
+#[derive(Default)]
+struct Shared {
+    files: AtomicU64,
+    directories: AtomicU64,
+    cancel: AtomicBool,
+}
+
+async fn scan(path: PathBuf, options: WalkOptions) -> Result<ScanReport, Failure> {
+    let shared = Arc::new(Shared::default());
+    let walking: JoinHandle<std::io::Result<ScanReport>> = tokio::task::spawn_blocking({
+        let (shared, path) = (Arc::clone(&shared), path.clone());
+        move || {
+            let progress = |files, directories| {
+                shared.files.store(files, Ordering::Relaxed);
+                shared.directories.store(directories, Ordering::Relaxed);
+            };
+            walk(&path, &options, &progress, &shared.cancel)
+        }
+    });
+    let result = watched(walking, &shared).await?;
+    result.map_err(|e| Failure::NotRun(anyhow!(e).context(format!("{} can't be scanned", path.display()))))
+}
+
+/// Draws the progress until the walk ends or Ctrl-C is pressed.
+async fn watched(
+    mut walking: JoinHandle<std::io::Result<ScanReport>>,
+    shared: &Shared,
+) -> Result<std::io::Result<ScanReport>, Failure> {
+    let bar = bar();
+    let mut ticks = tokio::time::interval(TICK);
+    let result = loop {
+        tokio::select! {
+            result = &mut walking => break result,
+            _ = ticks.tick() => draw(&bar, shared),
+            _ = tokio::signal::ctrl_c() => {
+                shared.cancel.store(true, Ordering::Relaxed);
+                let _ = tokio::time::timeout(CANCEL_GRACE, &mut walking).await;
+                bar.finish_and_clear();
+                return Err(Failure::Interrupted);
+            }
+        }
+    };
+    bar.finish_and_clear();
+    result.map_err(|e| Failure::NotRun(anyhow!(e).context("the scan broke off")))
+}
+
+/// A bar without an end, drawn on a terminal only.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn draw(bar: &ProgressBar, shared: &Shared) {
+    let files = shared.files.load(Ordering::Relaxed);
+    let directories = shared.directories.load(Ordering::Relaxed);
+    bar.set_message(format!("{files} files in {directories} directories"));
+    bar.tick();
+}
+
+fn json(report: &ScanReport) -> String {
+    let mut object = Map::new();
+    object.insert("files".to_owned(), report.files.into());
+    object.insert("directories".to_owned(), report.directories.into());
+    object.insert("templates".to_owned(), report.templates.into());
+    object.insert("errors".to_owned(), report.errors.into());
+    let millis = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
+    object.insert("duration_ms".to_owned(), millis.into());
+    if let Some(bytes) = report.bytes {
+        object.insert("bytes".to_owned(), bytes.get().into());
+    }
+    format!("{}\n", Value::Object(object))
+}
+
+fn human(path: &Path, report: &ScanReport) -> String {
+    let bytes = report.bytes.map_or(String::new(), |bytes| format!(", {bytes}"));
+    format!(
+        "{}: {} files in {} directories{bytes}; {} boot or install images; {} errors; {} ms\n",
+        path.display(),
+        report.files,
+        report.directories,
+        report.templates,
+        report.errors,
+        report.duration.as_millis()
+    )
 }

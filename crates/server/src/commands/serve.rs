@@ -60,8 +60,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let addresses = addresses(&listeners)?;
     let server = server(settings, Arc::clone(&app), listeners)?;
     let stop = shutdown::on_signal(signals, server.handle(), app, settings.shutdown_deadline);
-    announce(&addresses);
     let serving = tokio::spawn(server);
+    announce(&addresses);
     stop.await;
     store.close().await;
     // After its stop the server has ended; an error of it matters only where it ended by itself.

@@ -112,7 +112,7 @@ fn tighten(key: &str, path: &Path) -> anyhow::Result<()> {
 }
 
 /// Refuses a mount directory that other users could move away: one below a directory that they may write to.
-fn refuse_shared(mount_dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn refuse_shared(mount_dir: &Path) -> anyhow::Result<()> {
     for above in mount_dir.ancestors().skip(1) {
         let found = above
             .symlink_metadata()

@@ -1,13 +1,14 @@
 //! Where a setting's value comes from.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::file;
 use super::keys::{DEFAULT_FILE, ENV_PREFIX, FILE_ENV, KEYS, Key, Kind, SHARED_DATABASE_ENV, find};
 use super::mistakes::Mistakes;
+use super::values::has_password;
 
 /// Where a value was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +37,24 @@ pub(crate) struct Layers {
     warnings: Vec<String>,
 }
 
+/// The argument that names the file.
+const CONFIG: &str = "config";
+
 /// Adds a flag for every setting, and `--config`.
 pub(crate) fn with_flags(command: Command) -> Command {
-    let config = Arg::new("config").long("config").value_name("FILE").help(format!(
+    let config = Arg::new(CONFIG).long(CONFIG).value_name("FILE").help(format!(
         "Reads settings from this TOML file [default: {DEFAULT_FILE}, where it is there] [env: {FILE_ENV}]"
     ));
-    command.arg(config).args(KEYS.iter().map(flag))
+    command
+        .next_line_help(true)
+        .arg(config)
+        .args(KEYS.iter().map(flag))
+}
+
+/// Adds flags for some settings. A command without `--config` reads no file: whoever asks for a probe need not be
+/// allowed to read the service's.
+pub(crate) fn with_some_flags(command: Command, names: &[&str]) -> Command {
+    command.args(KEYS.iter().filter(|k| names.contains(&k.name)).map(flag))
 }
 
 fn flag(key: &Key) -> Arg {
@@ -67,21 +80,20 @@ impl Layers {
         let environment = Environment::of_process();
         layers.add_flags(flags);
         layers.add_environment(&environment, &mut mistakes);
-        let named = flags
-            .get_one::<String>("config")
-            .or(environment.get(FILE_ENV))
-            .map(PathBuf::from);
-        match file::read(named) {
-            Ok(Some((path, table))) => layers.add_file(&path, &table, &mut mistakes),
-            Ok(None) => {}
-            Err(mistake) => mistakes.add(mistake),
+        if let Ok(flag) = flags.try_get_one::<String>(CONFIG) {
+            let named = flag.or(environment.get(FILE_ENV)).map(PathBuf::from);
+            match file::read(named) {
+                Ok(Some((path, table))) => layers.add_file(&path, &table, &mut mistakes),
+                Ok(None) => {}
+                Err(mistake) => mistakes.add(mistake),
+            }
         }
         (layers, mistakes)
     }
 
     /// Takes what the command line sets.
     pub(crate) fn add_flags(&mut self, flags: &ArgMatches) {
-        for key in KEYS {
+        for key in KEYS.iter().filter(|k| flags.try_contains_id(k.name).is_ok()) {
             let values: Vec<String> = match key.kind {
                 Kind::Switch { sets, .. } if flags.get_flag(key.name) => vec![sets.to_owned()],
                 Kind::Switch { .. } => continue,
@@ -125,7 +137,16 @@ impl Layers {
     }
 
     /// Takes what the file sets.
-    pub(crate) fn add_file(&mut self, path: &std::path::Path, table: &toml::Table, mistakes: &mut Mistakes) {
+    pub(crate) fn add_file(&mut self, path: &Path, table: &toml::Table, mistakes: &mut Mistakes) {
+        let with_password = |key: &str, value: &toml::Value| {
+            find(key).is_some_and(Key::is_secret) && value.as_str().is_some_and(has_password)
+        };
+        if table.iter().any(|(key, value)| with_password(key, value)) && file::is_open(path) {
+            let shown = path.display();
+            self.warnings.push(format!(
+                "{shown} holds a password and others may read it: chmod 600 {shown}"
+            ));
+        }
         for (name, value) in table {
             let Some(key) = find(name) else {
                 let known: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
@@ -189,20 +210,6 @@ impl Environment {
     }
 }
 
-#[cfg(test)]
-impl Environment {
-    /// An environment for a test.
-    pub(crate) fn of(set: &[(&str, &str)]) -> Self {
-        Self {
-            set: set
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect(),
-            unreadable: Vec::new(),
-        }
-    }
-}
-
 /// Reads values out of the layers, and collects what is wrong with them.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -245,7 +252,7 @@ impl Reader {
     pub(crate) fn many<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
         let values = self.found(key).values;
         if values.is_empty() {
-            self.mistake(key, "must not be empty".to_owned());
+            self.mistake(key, "must not be empty");
         }
         values
             .iter()
@@ -264,7 +271,7 @@ impl Reader {
     }
 
     /// Notes a mistake at a key.
-    pub(crate) fn mistake(&mut self, key: &Key, why: String) {
+    pub(crate) fn mistake(&mut self, key: &Key, why: &str) {
         let origin = match self.found(key).origin {
             Origin::Flag => format!("--{}", key.flag()),
             Origin::Env(name) => name,
@@ -316,11 +323,11 @@ impl Reader {
         match parsed {
             Ok(value) => Some(value),
             Err(why) if key.is_secret() => {
-                self.mistake(key, why);
+                self.mistake(key, &why);
                 None
             }
             Err(why) => {
-                self.mistake(key, format!("{why}, not {text:?}"));
+                self.mistake(key, &format!("{why}, not {text:?}"));
                 None
             }
         }

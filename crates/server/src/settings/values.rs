@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Component, PathBuf};
 use std::time::Duration;
 
+use storage_persistence::StoreSettings;
 use tracing_subscriber::EnvFilter;
 
 /// The longest duration that can be set.
-pub(crate) const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const MAX_DURATION: Duration = Duration::from_hours(24);
 /// The largest number of threads or connections that can be set.
 pub(crate) const MAX_COUNT: u32 = 256;
 
@@ -60,7 +61,8 @@ pub(crate) fn absolute_path(text: &str) -> Result<PathBuf, String> {
 }
 
 pub(crate) fn database_url(text: &str) -> Result<String, String> {
-    let known = ["sqlite://", "postgres://", "postgresql://"];
+    let [postgres, postgresql] = StoreSettings::POSTGRES_SCHEMES;
+    let known = [StoreSettings::SQLITE_SCHEME, postgres, postgresql];
     if known
         .iter()
         .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
@@ -118,8 +120,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         let unit = match unit {
             "ms" => Duration::from_millis(1),
             "s" => Duration::from_secs(1),
-            "m" => Duration::from_secs(60),
-            "h" => Duration::from_secs(3600),
+            "m" => Duration::from_mins(1),
+            "h" => Duration::from_hours(1),
             _ => return Err(rule()),
         };
         total = unit

@@ -1,0 +1,99 @@
+//! A probe's report, for people and for programs.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use storage_domain::{Capacity, Check, Outcome, ProbeReport};
+
+use crate::output;
+
+/// The report as one JSON object: what the API's `test` answers in `data`, and the capacity.
+pub(super) fn json(report: &ProbeReport) -> String {
+    let object = json!({
+        "success": report.passed(),
+        "message": report.message(),
+        "checks": report.checks.iter().map(check).collect::<Vec<Value>>(),
+        "capacity": report.capacity.as_ref().map(capacity),
+        "duration_ms": millis(report.duration),
+    });
+    format!("{object:#}\n")
+}
+
+fn check(check: &Check) -> Value {
+    json!({
+        "name": check.name,
+        "outcome": check.outcome,
+        "detail": check.detail,
+        "duration_ms": millis(check.duration),
+    })
+}
+
+fn capacity(capacity: &Capacity) -> Value {
+    json!({
+        "used_bytes": capacity.used.get(),
+        "total_bytes": capacity.total.get(),
+        "available_bytes": capacity.available.get(),
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The report for people: a line a check, and what to do.
+pub(super) fn human(report: &ProbeReport) -> String {
+    let coloured = output::colours_stdout();
+    let widest = report.checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for check in &report.checks {
+        let outcome = paint(coloured, check.outcome, word(check.outcome));
+        let (name, detail, ms) = (check.name, printable(&check.detail), millis(check.duration));
+        let _ = writeln!(text, "{outcome:7}  {name:widest$}  {detail} ({ms} ms)");
+    }
+    if let Some(capacity) = &report.capacity {
+        let _ = writeln!(text, "capacity: {} of {} used", capacity.used, capacity.total);
+    }
+    let (outcome, verdict) = if report.passed() {
+        (Outcome::Passed, "Passed")
+    } else {
+        (Outcome::Failed, "Failed")
+    };
+    let verdict = paint(coloured, outcome, verdict);
+    let _ = writeln!(
+        text,
+        "{verdict} in {} ms: {}",
+        millis(report.duration),
+        printable(report.message())
+    );
+    text
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "failed",
+        Outcome::Skipped => "skipped",
+    }
+}
+
+/// The text in the outcome's colour, padded to the longest of the words.
+fn paint(coloured: bool, outcome: Outcome, text: &str) -> String {
+    let colour = match outcome {
+        Outcome::Passed => 32,
+        Outcome::Failed => 31,
+        Outcome::Skipped => 33,
+    };
+    if coloured {
+        format!("\u{1b}[{colour}m{text:7}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A foreign server's words without what would steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
