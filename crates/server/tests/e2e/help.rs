@@ -1,0 +1,57 @@
+//! `--help`, and the README's table that comes from it.
+
+use rstest::rstest;
+
+use crate::service::run;
+
+#[rstest]
+#[case("top", &["--help"])]
+#[case("serve", &["serve", "--help"])]
+#[case("migrate", &["migrate", "--help"])]
+#[case("probe-nfs", &["probe", "nfs", "--help"])]
+#[case("probe-http", &["probe", "http", "--help"])]
+#[case("scan", &["scan", "--help"])]
+fn help_stays_as_it_is(#[case] name: &str, #[case] args: &[&str]) {
+    let done = run(args);
+    assert_eq!(done.code, Some(0));
+    insta::assert_snapshot!(format!("help-{name}"), done.out);
+}
+
+#[test]
+fn the_version_is_told() {
+    let wanted = format!("pureboot-storage {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]).out, wanted);
+}
+
+#[rstest]
+#[case(&[])]
+#[case(&["nonsense"])]
+#[case(&["serve", "--nonsense"])]
+#[case(&["probe"])]
+fn what_is_no_command_is_refused(#[case] args: &[&str]) {
+    assert_eq!(run(args).code, Some(2));
+}
+
+/// The table in the README is what `--help` says, setting by setting.
+#[test]
+fn the_readme_tells_every_setting() {
+    let readme = include_str!("../../../../README.md");
+    let row = |line: &str| -> Option<Vec<String>> {
+        let line = line.strip_prefix("| `")?.replace("\\|", "\0").replace('`', "");
+        let cells = line.split('|').map(|c| c.trim().replace('\0', "|"));
+        Some(cells.collect())
+    };
+    let told: Vec<Vec<String>> = readme.lines().filter_map(row).collect();
+    let help = run(&["serve", "--help"]).out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let keys = help.matches("[env: PUREBOOT_STORAGE_").count() - 1;
+    assert_eq!(told.len(), keys, "{told:?}");
+    for cells in &told {
+        let [key, flag, default, meaning, ..] = &cells[..] else {
+            panic!("{cells:?}")
+        };
+        let env = format!("[env: PUREBOOT_STORAGE_{}]", key.to_uppercase());
+        let wanted = format!("{flag} {meaning} [default: {default}] {env}");
+        assert!(help.contains(&wanted), "{wanted}\n--\n{help}");
+    }
+}

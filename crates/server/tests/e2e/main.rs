@@ -1,0 +1,10 @@
+//! The built binary, from outside.
+
+mod help;
+mod probe;
+mod readme;
+mod scan;
+mod service;
+mod serving;
+mod settings;
+mod signals;

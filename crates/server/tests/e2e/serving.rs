@@ -1,0 +1,159 @@
+//! `serve` and `migrate` on both databases.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::service::{Service, directory, run};
+
+const BACKENDS: &str = "/api/v1/storage/backends";
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
+}
+
+fn database(home: &Path) -> String {
+    format!("sqlite://{}", home.join("shared.db").display())
+}
+
+#[test]
+fn what_was_registered_is_there_after_a_restart() {
+    let home = directory();
+    let url = database(home.path());
+    let state = home.path().join("state");
+    let mut service = Service::start_in(&state, &["--database-url", &url]);
+    assert_eq!(service.ask("GET", "/readyz", "").status, 200);
+    assert_eq!(service.register("images").status, 201);
+    assert_eq!(service.register("images").status, 409);
+    service.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+
+    let service = Service::start_in(&state, &["--database-url", &url]);
+    let list = service.ask("GET", BACKENDS, "").json();
+    assert_eq!(list["total"], 1);
+    assert_eq!(list["data"][0]["name"], "images");
+}
+
+#[test]
+fn two_that_start_at_once_on_an_empty_database_both_come_up() {
+    let home = directory();
+    let url = database(home.path());
+    let options = ["--database-url", url.as_str()];
+    let mut first = Service::spawn(&home.path().join("first"), &options);
+    let mut second = Service::spawn(&home.path().join("second"), &options);
+    first.address = first.wait_for_address();
+    second.address = second.wait_for_address();
+    assert_eq!(first.register("images").status, 201);
+    assert_eq!(second.ask("GET", BACKENDS, "").json()["total"], 1);
+}
+
+#[test]
+fn state_is_private_whatever_the_umask() {
+    let home = directory();
+    let state = home.path().join("deep/state");
+    std::fs::create_dir(home.path().join("deep")).expect("it can be made");
+    let _service = Service::start_in(&state, &[]);
+    assert_eq!(mode(&state), 0o700);
+    assert_eq!(mode(&state.join("storage.db")), 0o600);
+}
+
+#[test]
+fn an_empty_directory_becomes_private_and_one_with_files_is_refused() {
+    let home = directory();
+    let state = home.path().join("state");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::create_dir(&state).expect("it can be made");
+    std::fs::set_permissions(&state, open.clone()).expect("its mode can be set");
+    drop(Service::start_in(&state, &[]));
+    assert_eq!(mode(&state), 0o700);
+
+    std::fs::set_permissions(&state, open).expect("its mode can be set");
+    let shown = state.to_str().expect("UTF-8");
+    let done = run(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--no-mount",
+        "--state-dir",
+        shown,
+    ]);
+    assert_eq!(done.code, Some(2), "{}", done.err);
+    assert!(done.err.contains(&format!("chmod 700 {shown}")), "{}", done.err);
+    assert_eq!(mode(&state), 0o755, "it was changed nevertheless");
+}
+
+#[test]
+fn a_mount_directory_that_others_can_move_away_is_refused() {
+    let shared = tempfile::tempdir().expect("a temporary directory can be made");
+    let shown = shared.path().to_str().expect("UTF-8");
+    let done = run(&["serve", "--listen", "127.0.0.1:0", "--state-dir", shown]);
+    assert_eq!(done.code, Some(2), "{}", done.err);
+    assert!(
+        done.err.contains("mount_dir: ") && done.err.contains("other users may write to"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let (service, home) = (Service::start(), directory());
+    let address = service.address.to_string();
+    let state = home.path().join("state");
+    let state = state.to_str().expect("UTF-8");
+    let done = run(&["serve", "--no-mount", "--listen", &address, "--state-dir", state]);
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    let wanted =
+        format!("listening on {address} failed; is another service there? Set another address with --listen");
+    assert!(done.err.contains(&wanted), "{}", done.err);
+}
+
+#[test]
+fn an_address_that_others_reach_is_warned_of() {
+    let home = directory();
+    let service = Service::start_in(&home.path().join("state"), &["--listen", "0.0.0.0:0"]);
+    assert!(service.events().iter().any(|e| e["level"] == "WARN" && e["address"].as_str().is_some_and(|a| a.starts_with("0.0.0.0:"))), "{}", service.log());
+    assert_eq!(service.ask("GET", "/healthz", "").status, 200);
+}
+
+#[test]
+fn migrate_says_what_it_did() {
+    let home = directory();
+    let state = home.path().join("state");
+    let state = state.to_str().expect("UTF-8");
+    let missing = run(&["migrate", "--check", "--state-dir", state]);
+    assert_eq!(missing.code, Some(1), "{}", missing.err);
+    let first = run(&["migrate", "--state-dir", state]);
+    assert_eq!(
+        (first.code, first.out.as_str()),
+        (Some(0), "the database was brought up to date\n")
+    );
+    let second = run(&["migrate", "--state-dir", state]);
+    assert_eq!(
+        (second.code, second.out.as_str()),
+        (Some(0), "the database was up to date already\n")
+    );
+    let check = run(&["migrate", "--check", "--state-dir", state]);
+    assert_eq!(
+        (check.code, check.out.as_str()),
+        (Some(0), "the database is up to date\n")
+    );
+}
+
+#[test]
+fn openapi_prints_what_the_service_serves() {
+    let printed = run(&["openapi"]);
+    assert_eq!(printed.code, Some(0));
+    let printed: serde_json::Value = serde_json::from_str(&printed.out).expect("JSON");
+    let served = Service::start().ask("GET", "/api/v1/openapi.json", "").json();
+    assert_eq!(printed, served);
+}
+
+/// A worker reads calls from its input and ends with it; no thread of the service ever starts in it.
+#[test]
+fn the_binary_is_its_own_worker() {
+    let done = run(&["--storage-backends-worker-protocol=1"]);
+    assert_eq!(
+        (done.code, done.out.as_str(), done.err.as_str()),
+        (Some(0), "", "")
+    );
+}

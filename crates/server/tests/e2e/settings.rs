@@ -1,0 +1,197 @@
+//! Settings that can't be used.
+
+use std::os::unix::fs::PermissionsExt;
+
+use rstest::rstest;
+
+use crate::service::{Service, binary, directory, finish, run};
+
+/// Every key, wrong, by its flag.
+#[rstest]
+#[case("listen", "--listen=localhost")]
+#[case("listen", "--listen=127.0.0.1:99999")]
+#[case("database_url", "--database-url=mysql://u:hidden@h/d")]
+#[case("database_max_connections", "--database-max-connections=0")]
+#[case("state_dir", "--state-dir=relative")]
+#[case("mount_dir", "--mount-dir=/srv/../tmp")]
+#[case("template_extensions", "--template-extensions=.iso")]
+#[case("mount_deadline", "--mount-deadline=19s")]
+#[case("test_deadline", "--test-deadline=30s")]
+#[case("scan_deadline", "--scan-deadline=soon")]
+#[case("shutdown_deadline", "--shutdown-deadline=25h")]
+#[case("http_workers", "--http-workers=257")]
+#[case("log_format", "--log-format=xml")]
+#[case("log_level", "--log-level=loud")]
+fn a_wrong_flag_is_named(#[case] key: &str, #[case] flag: &str) {
+    let done = run(&["serve", flag]);
+    let name = flag.split('=').next().unwrap_or_default();
+    assert_eq!(done.code, Some(2), "{}", done.err);
+    assert!(
+        done.err.contains(&format!("  {key} ({name}) must ")),
+        "{}",
+        done.err
+    );
+    assert!(!done.err.contains("hidden"), "{}", done.err);
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_origin() {
+    let home = directory();
+    let file = home.path().join("config.toml");
+    std::fs::write(
+        &file,
+        "listn = \"127.0.0.1:1\"\nhttp_workers = \"many\"\nmounting = \"no\"\n",
+    )
+    .expect("it can be written");
+    let mut command = binary();
+    command
+        .env("PUREBOOT_STORAGE_LOG_LEVEL", "loud")
+        .env("DATABASE_URL", "mysql://u:hidden@h/d");
+    let done = finish(
+        command
+            .args(["serve", "--scan-deadline", "x", "--config"])
+            .arg(&file),
+    );
+    assert_eq!(done.code, Some(2), "{}", done.err);
+    let file = file.display();
+    for wanted in [
+        format!("  listn (in {file}) is no setting; the settings are listen, "),
+        format!("  mounting (in {file}) must be true or false"),
+        format!("  http_workers (in {file}) must be a whole number from 1 to 256, not \"many\""),
+        "  log_level (PUREBOOT_STORAGE_LOG_LEVEL) must be ".to_owned(),
+        "  database_url (DATABASE_URL) must be ".to_owned(),
+        "  scan_deadline (--scan-deadline) must be ".to_owned(),
+    ] {
+        assert!(done.err.contains(&wanted), "{wanted}\n--\n{}", done.err);
+    }
+    assert!(!done.err.contains("hidden"), "{}", done.err);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_named_with_its_line_and_without_its_text() {
+    let home = directory();
+    let file = home.path().join("config.toml");
+    std::fs::write(
+        &file,
+        "listen = \"127.0.0.1:1\"\ndatabase_url = postgres://u:hidden@h/d\n",
+    )
+    .expect("it can be written");
+    let done = finish(binary().args(["serve", "--config"]).arg(&file));
+    assert_eq!(done.code, Some(2), "{}", done.err);
+    assert!(
+        done.err
+            .contains(&format!("config ({}) is no TOML at line 2", file.display())),
+        "{}",
+        done.err
+    );
+    assert!(!done.err.contains("hidden"), "{}", done.err);
+}
+
+#[test]
+fn a_file_that_was_named_has_to_be_there() {
+    let done = run(&["serve", "--config", "/nowhere/config.toml"]);
+    assert_eq!(done.code, Some(2));
+    assert!(
+        done.err.contains("config (/nowhere/config.toml) can't be read"),
+        "{}",
+        done.err
+    );
+}
+
+/// Flag over environment over file over default, each seen by its effect.
+#[test]
+fn the_nearest_layer_wins() {
+    let home = directory();
+    let file = home.path().join("config.toml");
+    std::fs::write(
+        &file,
+        "shutdown_deadline = \"1s\"\nscan_deadline = \"bad\"\nlog_level = \"bad\"\n",
+    )
+    .expect("it can be written");
+    let mut command = binary();
+    command
+        .env("PUREBOOT_STORAGE_SCAN_DEADLINE", "2s")
+        .env("PUREBOOT_STORAGE_LOG_LEVEL", "worse");
+    command
+        .args(["serve", "--log-level", "info", "--http-workers", "0", "--config"])
+        .arg(&file);
+    let done = finish(&mut command);
+    assert!(done.err.contains("http_workers (--http-workers)"), "{}", done.err);
+    for overridden in ["scan_deadline", "log_level", "shutdown_deadline"] {
+        assert!(!done.err.contains(overridden), "{}", done.err);
+    }
+}
+
+#[test]
+fn a_variable_that_nobody_knows_is_warned_of() {
+    let home = directory();
+    let log = home.path().join("log");
+    let mut command = binary();
+    command.env("PUREBOOT_STORAGE_LISTNE", "127.0.0.1:1").args([
+        "serve",
+        "--no-mount",
+        "--log-format",
+        "json",
+    ]);
+    command
+        .args(["--listen", "192.0.2.1:1", "--state-dir"])
+        .arg(home.path().join("state"));
+    let done = finish(&mut command);
+    std::fs::write(log, &done.err).expect("it can be written");
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert!(
+        done.err
+            .contains("PUREBOOT_STORAGE_LISTNE is set, and is no setting of this service"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn a_password_is_in_no_output() {
+    let home = directory();
+    let file = home.path().join("config.toml");
+    // Nobody listens on the discard port.
+    std::fs::write(&file, "database_url = \"postgres://u:hidden@127.0.0.1:9/d\"\n")
+        .expect("it can be written");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("its mode can be set");
+    let mut command = binary();
+    command
+        .args([
+            "serve",
+            "--no-mount",
+            "--listen",
+            "127.0.0.1:0",
+            "--log-level",
+            "trace",
+            "--config",
+        ])
+        .arg(&file);
+    let done = finish(command.arg("--state-dir").arg(home.path().join("state")));
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert!(
+        done.err.contains("database_url") && done.err.contains("127.0.0.1:9"),
+        "{}",
+        done.err
+    );
+    assert!(done.err.contains("chmod 600"), "{}", done.err);
+    assert!(
+        !done.err.contains("hidden") && !done.out.contains("hidden"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+fn a_file_sets_everything_that_a_flag_does() {
+    let home = directory();
+    let file = home.path().join("config.toml");
+    let state = home.path().join("state");
+    let text = format!(
+        "listen = [\"127.0.0.1:0\", \"[::1]:0\"]\nstate_dir = {state:?}\nmounting = false\nlog_format = \"json\"\n\
+         http_workers = 1\ntemplate_extensions = [\"iso\"]\nunmount_at_stop = true\n"
+    );
+    std::fs::write(&file, text).expect("it can be written");
+    let service = Service::start_in(&state, &["--config", file.to_str().expect("UTF-8")]);
+    assert_eq!(service.ask("GET", "/healthz", "").status, 200);
+}

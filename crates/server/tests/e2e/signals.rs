@@ -1,0 +1,102 @@
+//! How the service ends.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use rstest::rstest;
+
+use crate::service::{PATIENCE, Service, directory, until};
+
+#[rstest]
+#[case(Signal::SIGTERM)]
+#[case(Signal::SIGINT)]
+fn a_signal_stops_it_in_order(#[case] signal: Signal) {
+    let mut service = Service::start();
+    service.signal(signal);
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+    assert!(TcpStream::connect(service.address).is_err(), "it still listens");
+    assert_eq!(
+        service.events().last().map(|e| e["message"].clone()),
+        Some("stopped".into())
+    );
+}
+
+/// A connection that a browser keeps open must not cost a stop its whole deadline.
+#[test]
+fn an_idle_connection_does_not_hold_the_stop_up() {
+    let mut service = Service::start();
+    let mut idle = TcpStream::connect(service.address).expect("the service accepts");
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+        .expect("the request can be sent");
+    let mut byte = [0];
+    std::io::Read::read_exact(&mut idle, &mut byte).expect("it answers");
+    let begun = Instant::now();
+    service.signal(Signal::SIGTERM);
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "the stop took {:?}",
+        begun.elapsed()
+    );
+}
+
+/// A request whose body never comes holds the drain; the second signal does not wait for it.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let home = directory();
+    let mut service = Service::start_in(&home.path().join("state"), &["--shutdown-deadline", "10m"]);
+    let mut slow = TcpStream::connect(service.address).expect("the service accepts");
+    slow.write_all(b"POST /api/v1/storage/backends HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        .expect("the request can be sent");
+    service.signal(Signal::SIGTERM);
+    until("it is stopping", || {
+        let stopping =
+            |e: &serde_json::Value| e["message"].as_str().is_some_and(|m| m.starts_with("stopping"));
+        service.events().iter().any(stopping).then_some(())
+    });
+    service.signal(Signal::SIGTERM);
+    let ended = service.wait();
+    assert!(
+        matches!(ended.code(), Some(143 | 0)),
+        "{ended:?}\n{}",
+        service.log()
+    );
+}
+
+#[test]
+fn a_service_manager_is_told() {
+    let home = directory();
+    let path = home.path().join("notify");
+    let manager = UnixDatagram::bind(&path).expect("a socket can be made");
+    manager
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a timeout can be set");
+    let state = home.path().join("state");
+    let mut command = crate::service::binary();
+    command.env("NOTIFY_SOCKET", &path).args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--no-mount",
+        "--state-dir",
+    ]);
+    let mut child = command
+        .arg(&state)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut heard = [0; 64];
+    let length = manager.recv(&mut heard).expect("the service is ready in time");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it can be signalled");
+    assert_eq!(&heard[..length], b"READY=1");
+    let length = manager.recv(&mut heard).expect("the service stops in time");
+    assert_eq!(&heard[..length], b"STOPPING=1");
+    let ended = until("it ends", || {
+        child.try_wait().expect("the child can be waited for")
+    });
+    assert_eq!(ended.code(), Some(0));
+}
