@@ -1,0 +1,113 @@
+//! Requests: timed one after the other, or as many as go.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::host::command;
+
+/// Between two samples, so that they see the service and not their own queue.
+const PAUSE: Duration = Duration::from_micros(500);
+/// How long wrk loads, and over how many connections.
+const WRK: [&str; 4] = ["-t1", "-c8", "-d5s", "--timeout=5s"];
+
+/// Percentiles in ms.
+pub(crate) struct Sample {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+}
+
+/// A connection that is kept.
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the service accepts");
+        stream.set_nodelay(true).expect("it can be set");
+        Self(BufReader::new(stream))
+    }
+
+    fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        self.0
+            .get_mut()
+            .write_all(request.as_bytes())
+            .expect("the request can be sent");
+        let (mut status, mut length) = (0, 0);
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).expect("an answer");
+            let line = line.trim_end().to_ascii_lowercase();
+            if line.starts_with("http/1.1 ") {
+                status = line[9..12].parse().expect("a status");
+            } else if let Some(found) = line.strip_prefix("content-length: ") {
+                length = found.parse().expect("a length");
+            } else if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).expect("a body");
+        (status, String::from_utf8(body).expect("UTF-8"))
+    }
+}
+
+/// One GET on a connection of its own.
+pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    Connection::open(address).ask("GET", path, "")
+}
+
+/// Registers a backend; gives its id.
+pub(crate) fn register(address: SocketAddr, body: &str) -> String {
+    let (status, answer) = Connection::open(address).ask("POST", crate::BACKENDS, body);
+    assert_eq!(status, 201, "{answer}");
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+    answer["data"]["id"].as_str().expect("an id").to_owned()
+}
+
+/// Begins a test of a backend in a thread of its own.
+pub(crate) fn begin_test(address: SocketAddr, id: &str) -> JoinHandle<()> {
+    let path = format!("{}/{id}/test", crate::BACKENDS);
+    std::thread::spawn(move || {
+        Connection::open(address).ask("POST", &path, "");
+    })
+}
+
+/// Times so many GETs, one after the other.
+pub(crate) fn sample(address: SocketAddr, path: &str, count: usize) -> Sample {
+    let mut connection = Connection::open(address);
+    let mut times: Vec<f64> = (0..count)
+        .map(|_| {
+            std::thread::sleep(PAUSE);
+            let begun = Instant::now();
+            let (status, _) = connection.ask("GET", path, "");
+            assert_eq!(status, 200);
+            begun.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    Sample {
+        p50: times[count / 2],
+        p99: times[count * 99 / 100],
+    }
+}
+
+/// As many GETs a second as go.
+pub(crate) fn rate(address: SocketAddr, path: &str) -> f64 {
+    let url = format!("http://{address}{path}");
+    let done = command("wrk")
+        .args(WRK)
+        .arg(url)
+        .output()
+        .expect("wrk is installed");
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(!text.contains("Non-2xx"), "{text}");
+    let rate = text
+        .lines()
+        .find_map(|l| l.trim().strip_prefix("Requests/sec:")?.trim().parse().ok());
+    rate.unwrap_or_else(|| panic!("wrk told no rate: {text}"))
+}
