@@ -130,7 +130,7 @@ impl Revision {
     /// The revision after a change of the config.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A number of bytes, at most `i64::MAX`, so that every database and every JSON reader can hold it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64")]
 pub struct ByteCount(u64);
 
 impl ByteCount {
@@ -30,6 +31,13 @@ impl ByteCount {
     /// The number of bytes, as databases hold it.
     pub fn to_i64(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+}
+
+/// Keeps the bound where a count is read from another process.
+impl From<u64> for ByteCount {
+    fn from(bytes: u64) -> Self {
+        Self::saturating(bytes)
     }
 }
 

@@ -29,7 +29,7 @@ impl Invalid {
     pub fn at(parent: &str, field: &str, rule: &Rule) -> Self {
         Self {
             pointer: format!("{parent}/{}", escape(field)),
-            detail: format!("{field} {rule}"),
+            detail: format!("{} {rule}", excerpt(field)),
         }
     }
 }
@@ -41,6 +41,19 @@ fn escape(token: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(token)
     }
+}
+
+/// The longest part of an unknown word that a message repeats, in characters.
+const MAX_EXCERPT_CHARS: usize = 40;
+
+/// The beginning of a foreign word, fit for a sentence.
+pub(crate) fn excerpt(word: &str) -> String {
+    let plain = word.chars().filter(|c| !c.is_control());
+    let mut shown: String = plain.take(MAX_EXCERPT_CHARS).collect();
+    if word.chars().count() > MAX_EXCERPT_CHARS {
+        shown.push('…');
+    }
+    shown
 }
 
 /// All mistakes of one input; never empty.

@@ -68,7 +68,8 @@ fn is_iqn(rest: &str) -> bool {
     };
     let date_ok = digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month);
     let label_ok = |l: &str| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-');
-    let unique_ok = |u: &str| !u.is_empty() && u.chars().all(|c| c.is_alphanumeric() || "-.:".contains(c));
+    // RFC 3722 has no underscore, yet several targets in use have.
+    let unique_ok = |u: &str| !u.is_empty() && u.chars().all(|c| c.is_alphanumeric() || "-.:_".contains(c));
     date_ok && domain.split('.').all(label_ok) && unique.is_none_or(unique_ok)
 }
 

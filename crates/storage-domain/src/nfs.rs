@@ -50,16 +50,7 @@ impl NfsConfig {
             Self::DEFAULT_MOUNT_OPTIONS.parse().ok()
         };
         let mount_options = options.filter(|o| !o.is_empty());
-        let auth_method = fields.optional("auth_method").unwrap_or(NfsAuthMethod::None);
-        if let Some(flavor) = mount_options.as_ref().and_then(|o| o.value("sec")) {
-            let kerberos = flavor.starts_with("krb5");
-            if kerberos != (auth_method == NfsAuthMethod::Kerberos) {
-                let rule = format!(
-                    "must not ask for sec={flavor} where auth_method is {auth_method}; change one of the two"
-                );
-                fields.broken("mount_options", &Rule::new(rule));
-            }
-        }
+        let auth_method = read_auth_method(fields, mount_options.as_ref());
         Some(Self {
             server: server?,
             export_path: export_path?,
@@ -76,4 +67,23 @@ impl NfsConfig {
             .put("auth_method", self.auth_method.as_str())
             .finish()
     }
+}
+
+/// Reads `auth_method`, which the option `sec=` must not contradict. Where `auth_method` itself is wrong, that alone
+/// is told.
+fn read_auth_method(fields: &mut Fields<'_>, options: Option<&MountOptions>) -> NfsAuthMethod {
+    let by_default = fields.is_blank("auth_method").then_some(NfsAuthMethod::None);
+    let method = fields.optional("auth_method").or(by_default);
+    if let (Some(method), Some(flavor)) = (method, options.and_then(|o| o.value("sec"))) {
+        let kerberos = flavor.starts_with("krb5");
+        if kerberos != (method == NfsAuthMethod::Kerberos) {
+            fields.broken(
+                "mount_options",
+                &Rule::new(format!(
+                    "must not ask for sec={flavor} where auth_method is {method}; change one of the two"
+                )),
+            );
+        }
+    }
+    method.unwrap_or(NfsAuthMethod::None)
 }

@@ -1,142 +1,12 @@
 //! NFS mount options, after nfs(5) and mount(8).
 
+mod tables;
+
 use std::fmt;
 use std::str::FromStr;
 
+use self::tables::{GENERIC, REFUSED, TOOL_OPTIONS, UDP, check_value};
 use crate::invalid::Rule;
-
-/// Options that only mount(8) and mount.nfs(8) understand: dropped, for they mean nothing to mount(2).
-const TOOL_OPTIONS: [&str; 18] = [
-    "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "bg",
-    "fg", "retry", "comment", "intr", "nointr", "loud", "silent",
-];
-
-/// Options that would weaken this host, move the mount elsewhere, or take it out of the service's hands.
-const REFUSED: [(&str, &str); 23] = [
-    ("suid", WEAKENS),
-    ("dev", WEAKENS),
-    ("exec", WEAKENS),
-    ("mand", WEAKENS),
-    ("context", WEAKENS),
-    ("fscontext", WEAKENS),
-    ("defcontext", WEAKENS),
-    ("rootcontext", WEAKENS),
-    ("addr", REDIRECTS),
-    ("mountaddr", REDIRECTS),
-    ("mounthost", REDIRECTS),
-    ("clientaddr", REDIRECTS),
-    ("source", REDIRECTS),
-    ("bind", REDIRECTS),
-    ("rbind", REDIRECTS),
-    ("move", REDIRECTS),
-    ("remount", REDIRECTS),
-    ("shared", REDIRECTS),
-    ("rshared", REDIRECTS),
-    ("slave", REDIRECTS),
-    ("private", REDIRECTS),
-    ("udp", UDP),
-    ("sloppy", "would hide mistakes in the others"),
-];
-const WEAKENS: &str = "would weaken this host";
-const REDIRECTS: &str = "would redirect the mount; server and export_path say what is mounted";
-const UDP: &str = "asks for UDP, which Linux no longer speaks for NFS; leave it out";
-
-/// Generic options, which are flags of mount(2) and not NFS's.
-const GENERIC: [&str; 15] = [
-    "ro",
-    "rw",
-    "nosuid",
-    "nodev",
-    "noexec",
-    "nomand",
-    "atime",
-    "noatime",
-    "diratime",
-    "nodiratime",
-    "relatime",
-    "norelatime",
-    "strictatime",
-    "sync",
-    "async",
-];
-
-/// NFS options without a value, as nfs(5) and the kernel's `fs/nfs/fs_context.c` list them.
-const SWITCHES: [&str; 38] = [
-    "soft",
-    "softerr",
-    "hard",
-    "softreval",
-    "nosoftreval",
-    "posix",
-    "noposix",
-    "cto",
-    "nocto",
-    "ac",
-    "noac",
-    "lock",
-    "nolock",
-    "acl",
-    "noacl",
-    "rdirplus",
-    "nordirplus",
-    "sharecache",
-    "nosharecache",
-    "resvport",
-    "noresvport",
-    "fsc",
-    "nofsc",
-    "migration",
-    "nomigration",
-    "tcp",
-    "rdma",
-    "trunkdiscovery",
-    "notrunkdiscovery",
-    "v3",
-    "v4",
-    "v4.0",
-    "v4.1",
-    "v4.2",
-    "checkatime",
-    "nocheckatime",
-    "lazytime",
-    "nolazytime",
-];
-
-/// NFS options with a number, and the numbers that they may have.
-const NUMBERS: [(&str, u32, u32); 18] = [
-    ("rsize", 1024, 1 << 30),
-    ("wsize", 1024, 1 << 30),
-    ("bsize", 512, 1 << 30),
-    ("timeo", 1, i32::MAX as u32),
-    ("retrans", 0, i32::MAX as u32),
-    ("acregmin", 0, i32::MAX as u32),
-    ("acregmax", 0, i32::MAX as u32),
-    ("acdirmin", 0, i32::MAX as u32),
-    ("acdirmax", 0, i32::MAX as u32),
-    ("actimeo", 0, i32::MAX as u32),
-    ("namlen", 1, 255),
-    ("port", 1, 65535),
-    ("mountport", 1, 65535),
-    ("mountvers", 3, 3),
-    ("minorversion", 0, 2),
-    ("nconnect", 1, 16),
-    ("max_connect", 1, 16),
-    ("namelen", 1, 255),
-];
-
-/// NFS options with a word, and the words that they may have.
-const WORDS: [(&str, &[&str]); 9] = [
-    ("vers", &VERSIONS),
-    ("nfsvers", &VERSIONS),
-    ("proto", &["tcp", "tcp6", "rdma", "rdma6"]),
-    ("mountproto", &["tcp", "tcp6"]),
-    ("sec", &["sys", "krb5", "krb5i", "krb5p"]),
-    ("lookupcache", &["all", "none", "pos", "positive"]),
-    ("local_lock", &["all", "none", "flock", "posix"]),
-    ("write", &["lazy", "eager", "wait"]),
-    ("xprtsec", &["none", "tls", "mtls"]),
-];
-const VERSIONS: [&str; 5] = ["3", "4", "4.0", "4.1", "4.2"];
 
 /// A version of the NFS protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -298,35 +168,6 @@ impl MountOption {
             value: value.map(str::to_owned),
         }))
     }
-}
-
-fn check_value(key: &str, value: Option<&str>) -> Result<(), Rule> {
-    if GENERIC.contains(&key) || SWITCHES.contains(&key) {
-        return match value {
-            None => Ok(()),
-            Some(_) => Err(Rule::new(format!("must not give a value to {key}"))),
-        };
-    }
-    if let Some((_, min, max)) = NUMBERS.iter().find(|(name, ..)| *name == key) {
-        let digits = value.filter(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit()));
-        return match digits
-            .and_then(|v| v.parse::<u32>().ok())
-            .filter(|n| (min..=max).contains(&n))
-        {
-            Some(_) => Ok(()),
-            None => Err(Rule::new(format!("must give {key} a number from {min} to {max}"))),
-        };
-    }
-    if let Some((_, words)) = WORDS.iter().find(|(name, _)| *name == key) {
-        return match value.filter(|v| words.contains(v)) {
-            Some(_) => Ok(()),
-            None => Err(Rule::new(format!("must give {key} one of {}", words.join(", ")))),
-        };
-    }
-    let shown: String = key.chars().filter(|c| !c.is_control()).take(40).collect();
-    Err(Rule::new(format!(
-        "must not contain {shown}, which is no NFS mount option that nfs(5) knows"
-    )))
 }
 
 impl fmt::Display for MountOption {

@@ -1,0 +1,103 @@
+//! URLs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+use crate::invalid::Rule;
+
+/// An `http://` or `https://` URL with a host, without user info, query, fragment and trailing slashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+impl BaseUrl {
+    /// The longest URL, in bytes.
+    pub const MAX_BYTES: usize = 2048;
+
+    /// The URL as a directory: its path ends in a slash, so that relative references stay below it.
+    pub fn directory(&self) -> Url {
+        let mut url = self.0.clone();
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        url
+    }
+
+    /// The URL itself.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Scheme, host and port (RFC 6454), to compare where a secret would go.
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(too_long());
+        }
+        // The URL standard strips blanks and line breaks in silence; what an operator typed must not change unseen.
+        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(Rule::new("must not contain blanks or control characters"));
+        }
+        let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+        if !(lower.starts_with("http://") || lower.starts_with("https://")) {
+            return Err(Rule::new(
+                "must begin with http:// or https://, such as http://10.0.0.5/images",
+            ));
+        }
+        if text[lower.find("//").map_or(0, |at| at + 2)..].starts_with(['/', '\\']) {
+            return Err(Rule::new("must name a host right after the two slashes"));
+        }
+        let mut url = Url::parse(text).map_err(|e| Rule::new(format!("must be a URL with a host ({e})")))?;
+        if !url.username().is_empty() || url.password().is_some() || has_user_info(text) {
+            return Err(Rule::new(
+                "must not contain user info; use username and password instead",
+            ));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(Rule::new(
+                "must not contain a query or a fragment; name the directory itself",
+            ));
+        }
+        if url.port() == Some(0) {
+            return Err(Rule::new("must not name port 0"));
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        // What is not ASCII grows when it is encoded; the encoded form is what is stored and read back.
+        if url.as_str().len() > Self::MAX_BYTES {
+            return Err(too_long());
+        }
+        Ok(Self(url))
+    }
+}
+
+fn too_long() -> Rule {
+    Rule::new(format!(
+        "must be at most {} bytes long, percent-encoding included",
+        BaseUrl::MAX_BYTES
+    ))
+}
+
+/// Whether the authority of a URL has an `@`, even with nothing before it.
+fn has_user_info(text: &str) -> bool {
+    let authority = text.split("//").nth(1).unwrap_or_default();
+    authority
+        .split(['/', '?', '#', '\\'])
+        .next()
+        .unwrap_or_default()
+        .contains('@')
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}

@@ -1,0 +1,11 @@
+//! The rules of names, configs and their parts, as tables and as properties.
+#![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
+
+mod backend;
+mod http;
+mod iscsi;
+mod merge;
+mod nfs;
+mod properties;
+mod s3;
+mod support;
