@@ -33,7 +33,6 @@ fn canonical_id(text: &str) -> Option<BackendId> {
 
 fn from_model(id: BackendId, model: Model) -> Result<Backend, String> {
     let kind: BackendKind = model.kind.parse().map_err(|rule| broken("kind", &rule))?;
-    let status = model.status.parse().map_err(|rule| broken("status", &rule))?;
     let name = model.name.parse().map_err(|rule| broken("name", &rule))?;
     let config = config(kind, &model.config)?;
     let stats = Stats {
@@ -55,7 +54,7 @@ fn from_model(id: BackendId, model: Model) -> Result<Backend, String> {
         config,
         revision: Revision(model.revision),
         version: model.version,
-        status,
+        status: model.status.parse().map_err(|rule| broken("status", &rule))?,
         stats,
         last_test,
         created_at: time("created_at", model.created_at)?,

@@ -143,6 +143,12 @@ impl Store {
         }
     }
 
+    /// The pool, for tests that go behind the store's back.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn connection(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
     /// Runs one statement, or a few, within the deadline.
     async fn run<T>(
         &self,

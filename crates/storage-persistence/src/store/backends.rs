@@ -72,7 +72,7 @@ impl Store {
         }
         let mut changed = Backend {
             name: name.clone(),
-            version: read.version + 1,
+            version: read.version.saturating_add(1),
             updated_at: convert::now().max(read.updated_at),
             ..read.clone()
         };
@@ -112,7 +112,7 @@ impl Store {
             if changed == read {
                 return Ok(Some(read));
             }
-            changed.version += 1;
+            changed.version = changed.version.saturating_add(1);
             if self.replace(&read, &changed).await? {
                 return Ok(Some(changed));
             }

@@ -1,5 +1,6 @@
 //! A PostgreSQL server.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -10,7 +11,7 @@ use super::StoreSettings;
 use crate::error::{StoreError, is_passing_driver_error};
 
 /// Connections beyond the first are closed after this time without work.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// A connection that rested for longer is asked for a sign of life before it is used; one in constant use is not, for
 /// that would double every call's round trips.
 const ASK_AFTER: Duration = Duration::from_secs(1);
@@ -73,7 +74,7 @@ fn explain(options: &PgConnectOptions, error: DriverError) -> StoreError {
     }
     let code = error
         .as_database_error()
-        .and_then(|e| e.code().map(|c| c.into_owned()));
+        .and_then(|e| e.code().map(Cow::into_owned));
     match code.as_deref() {
         Some("28P01" | "28000") => StoreError::Settings(format!(
             "{server} refuses the user {}; check user and password in the URL",

@@ -12,7 +12,7 @@ use super::Store;
 use crate::error::StoreError;
 
 /// How long migrations may take, the wait for another process that migrates included.
-const MIGRATION_DEADLINE: Duration = Duration::from_secs(300);
+const MIGRATION_DEADLINE: Duration = Duration::from_mins(5);
 /// How long `/readyz` waits.
 const READY_DEADLINE: Duration = Duration::from_secs(2);
 /// The key of the advisory lock: any number that no other program on the server uses ("pbstore1" in ASCII).

@@ -1,5 +1,6 @@
 //! A SQLite file.
 
+use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -204,7 +205,7 @@ const NOT_A_DATABASE: &str = "26";
 fn explain(file: &Path, error: DriverError) -> StoreError {
     let code = error
         .as_database_error()
-        .and_then(|e| e.code().map(|c| c.into_owned()));
+        .and_then(|e| e.code().map(Cow::into_owned));
     if code.as_deref() == Some(NOT_A_DATABASE) {
         return StoreError::Settings(format!("{} is no SQLite database", file.display()));
     }

@@ -1,0 +1,54 @@
+//! How long the store takes on SQLite: one backend, and a list of a thousand.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use serde_json::json;
+use storage_domain::{BackendConfig, BackendId, BackendKind};
+use storage_persistence::testkit::{TestDatabase, TestDatabaseKind};
+use storage_persistence::{BackendFilter, NewBackend};
+use tokio::runtime::Runtime;
+
+const ROWS: usize = 1000;
+
+async fn filled() -> (TestDatabase, BackendId) {
+    let database = TestDatabase::migrated(TestDatabaseKind::Sqlite).await;
+    let members = json!({"server": "nas.lab", "export_path": "/srv/images"});
+    let config = members
+        .as_object()
+        .and_then(|m| BackendConfig::parse(BackendKind::Nfs, m).ok());
+    let config = config.expect("the config is valid");
+    let mut last = BackendId::generate();
+    for i in 0..ROWS {
+        let name = format!("backend {i}").parse().expect("the name is valid");
+        let new = NewBackend {
+            name,
+            config: config.clone(),
+        };
+        last = database.store().create(new).await.expect("the name is free").id;
+    }
+    (database, last)
+}
+
+fn benches(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime can be made");
+    let (database, id) = runtime.block_on(filled());
+    let store = database.store();
+    criterion.bench_function("store/get", |b| {
+        b.iter(|| black_box(runtime.block_on(store.get(id)).is_ok()));
+    });
+    let all = BackendFilter::default();
+    criterion.bench_function("store/list_1000", |b| {
+        b.iter(|| black_box(runtime.block_on(store.list(&all)).is_ok()));
+    });
+    let page = BackendFilter {
+        limit: Some(10),
+        ..BackendFilter::default()
+    };
+    criterion.bench_function("store/page_of_10", |b| {
+        b.iter(|| black_box(runtime.block_on(store.list(&page)).is_ok()));
+    });
+}
+
+criterion_group!(group, benches);
+criterion_main!(group);

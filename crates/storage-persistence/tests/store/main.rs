@@ -1,0 +1,12 @@
+//! The store on real databases: SQLite, and a PostgreSQL server that the tests start.
+#![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
+
+mod backends;
+mod configs;
+mod lists;
+mod migrations;
+mod outage;
+mod races;
+mod sqlite;
+mod support;
+mod unreadable;
