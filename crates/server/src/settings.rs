@@ -4,10 +4,12 @@
 //! checked at start, and every mistake is told at once.
 
 pub(crate) mod directories;
-pub(crate) mod file;
+mod environment;
+mod file;
 pub(crate) mod keys;
 pub(crate) mod layers;
-pub(crate) mod mistakes;
+mod mistakes;
+mod reader;
 pub(crate) mod values;
 
 use std::net::SocketAddr;
@@ -20,8 +22,9 @@ use storage_domain::TemplatePatterns;
 use storage_persistence::StoreSettings;
 
 use keys::{Key, key};
-use layers::{Layers, Reader};
+use layers::Layers;
 use mistakes::Mistakes;
+use reader::Reader;
 pub(crate) use values::{LogFormat, LogLevel};
 
 /// The database's name in the state directory.

@@ -1,6 +1,7 @@
 //! `probe`: tests a config without a database.
 
 mod fields;
+mod kinds;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// The arguments.
 pub(crate) fn command() -> Command {
-    let kinds = fields::KINDS.iter().map(|(kind, about, fields)| {
+    let kinds = kinds::KINDS.iter().map(|(kind, about, fields)| {
         let settings = [
             keys::STATE_DIR,
             keys::MOUNTING,

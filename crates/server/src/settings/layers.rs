@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::environment::Environment;
 use super::file;
 use super::keys::{DEFAULT_FILE, ENV_PREFIX, FILE_ENV, KEYS, Key, Kind, SHARED_DATABASE_ENV, find};
 use super::mistakes::Mistakes;
@@ -92,7 +93,7 @@ impl Layers {
     }
 
     /// Takes what the command line sets.
-    pub(crate) fn add_flags(&mut self, flags: &ArgMatches) {
+    fn add_flags(&mut self, flags: &ArgMatches) {
         for key in KEYS.iter().filter(|k| flags.try_contains_id(k.name).is_ok()) {
             let values: Vec<String> = match key.kind {
                 Kind::Switch { sets, .. } if flags.get_flag(key.name) => vec![sets.to_owned()],
@@ -107,7 +108,7 @@ impl Layers {
 
     /// Takes what the environment sets. A variable that nobody knows is only worth a warning: orchestrators set
     /// some by themselves (`PUREBOOT_STORAGE_SERVICE_HOST` for a service of this name).
-    pub(crate) fn add_environment(&mut self, environment: &Environment, mistakes: &mut Mistakes) {
+    fn add_environment(&mut self, environment: &Environment, mistakes: &mut Mistakes) {
         for (name, value) in &environment.set {
             let key = match name.strip_prefix(ENV_PREFIX) {
                 Some(rest) => find(&rest.to_ascii_lowercase()).filter(|k| k.env() == *name),
@@ -137,7 +138,7 @@ impl Layers {
     }
 
     /// Takes what the file sets.
-    pub(crate) fn add_file(&mut self, path: &Path, table: &toml::Table, mistakes: &mut Mistakes) {
+    fn add_file(&mut self, path: &Path, table: &toml::Table, mistakes: &mut Mistakes) {
         let with_password = |key: &str, value: &toml::Value| {
             find(key).is_some_and(Key::is_secret) && value.as_str().is_some_and(has_password)
         };
@@ -164,6 +165,21 @@ impl Layers {
         }
     }
 
+    /// What was set for a key.
+    pub(crate) fn get(&self, key: &Key) -> Option<&Found> {
+        self.found.get(key.name)
+    }
+
+    /// Notes what is allowed, and worth a word in the log.
+    pub(crate) fn warn(&mut self, text: String) {
+        self.warnings.push(text);
+    }
+
+    /// What was noted.
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
     fn add(&mut self, key: &Key, values: Vec<String>, origin: Origin) {
         let values = match key.kind {
             Kind::Many => values
@@ -175,161 +191,6 @@ impl Layers {
         };
         if let Some(known) = find(key.name) {
             self.found.entry(known.name).or_insert(Found { values, origin });
-        }
-    }
-}
-
-/// The environment variables that concern this service. One that is empty is the same as absent.
-#[derive(Debug, Default)]
-pub(crate) struct Environment {
-    set: BTreeMap<String, String>,
-    unreadable: Vec<String>,
-}
-
-impl Environment {
-    fn of_process() -> Self {
-        let mut environment = Self::default();
-        for (name, value) in std::env::vars_os() {
-            let Ok(name) = name.into_string() else { continue };
-            if !name.starts_with(ENV_PREFIX) && name != SHARED_DATABASE_ENV {
-                continue;
-            }
-            match value.into_string() {
-                Ok(value) if value.is_empty() => {}
-                Ok(value) => {
-                    environment.set.insert(name, value);
-                }
-                Err(_) => environment.unreadable.push(name),
-            }
-        }
-        environment
-    }
-
-    fn get(&self, name: &str) -> Option<&String> {
-        self.set.get(name)
-    }
-}
-
-/// Reads values out of the layers, and collects what is wrong with them.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    layers: Layers,
-    mistakes: Mistakes,
-}
-
-impl Reader {
-    /// Reads `layers`; `mistakes` were found while they were collected.
-    pub(crate) fn new(layers: Layers, mistakes: Mistakes) -> Self {
-        Self { layers, mistakes }
-    }
-
-    /// Whether anybody set it.
-    pub(crate) fn given(&self, key: &Key) -> bool {
-        self.layers.found.contains_key(key.name)
-    }
-
-    /// Whether it was set on the command line.
-    pub(crate) fn is_flag(&self, key: &Key) -> bool {
-        self.layers
-            .found
-            .get(key.name)
-            .is_some_and(|f| f.origin == Origin::Flag)
-    }
-
-    /// One value.
-    pub(crate) fn one<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let found = self.found(key);
-        let text = found.values.last()?.clone();
-        self.keep(key, &text, parse(&text))
-    }
-
-    /// A number of at least 1, within what the key allows; 0 after a mistake.
-    pub(crate) fn one_or_zero(&mut self, key: &Key) -> u32 {
-        self.one(key, super::values::count).unwrap_or(0)
-    }
-
-    /// Several values, each checked by itself.
-    pub(crate) fn many<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
-        let values = self.found(key).values;
-        if values.is_empty() {
-            self.mistake(key, "must not be empty");
-        }
-        values
-            .iter()
-            .map(|text| self.keep(key, text, parse(text)))
-            .collect()
-    }
-
-    /// Several values, checked together.
-    pub(crate) fn whole<T>(
-        &mut self,
-        key: &Key,
-        parse: impl Fn(&[String]) -> Result<T, String>,
-    ) -> Option<T> {
-        let values = self.found(key).values;
-        self.keep(key, &values.join(","), parse(&values))
-    }
-
-    /// Notes a mistake at a key.
-    pub(crate) fn mistake(&mut self, key: &Key, why: &str) {
-        let origin = match self.found(key).origin {
-            Origin::Flag => format!("--{}", key.flag()),
-            Origin::Env(name) => name,
-            Origin::File(path) => format!("in {}", path.display()),
-            Origin::Default => "default".to_owned(),
-        };
-        self.mistakes.add(format!("{} ({origin}) {why}", key.name));
-    }
-
-    /// Notes what is allowed, and worth a word in the log.
-    pub(crate) fn warn(&mut self, text: String) {
-        self.layers.warnings.push(text);
-    }
-
-    /// What was noted.
-    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.layers.warnings)
-    }
-
-    /// Ends the reading.
-    ///
-    /// # Errors
-    /// Every mistake that was found.
-    pub(crate) fn finish(self) -> Result<(), Mistakes> {
-        if self.mistakes.is_empty() {
-            Ok(())
-        } else {
-            Err(self.mistakes)
-        }
-    }
-
-    fn found(&self, key: &Key) -> Found {
-        let default = || Found {
-            values: match key.kind {
-                Kind::Many => key
-                    .default
-                    .into_iter()
-                    .flat_map(|d| d.split(','))
-                    .map(str::to_owned)
-                    .collect(),
-                Kind::One | Kind::Switch { .. } => key.default.into_iter().map(str::to_owned).collect(),
-            },
-            origin: Origin::Default,
-        };
-        self.layers.found.get(key.name).cloned().unwrap_or_else(default)
-    }
-
-    fn keep<T>(&mut self, key: &Key, text: &str, parsed: Result<T, String>) -> Option<T> {
-        match parsed {
-            Ok(value) => Some(value),
-            Err(why) if key.is_secret() => {
-                self.mistake(key, &why);
-                None
-            }
-            Err(why) => {
-                self.mistake(key, &format!("{why}, not {text:?}"));
-                None
-            }
         }
     }
 }
