@@ -4,6 +4,7 @@ mod help;
 mod probe;
 mod readme;
 mod scan;
+mod secrets;
 mod service;
 mod serving;
 mod settings;

@@ -3,6 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rstest::rstest;
+use storage_persistence::testkit::PostgresServer;
+
 use crate::service::{Service, directory, run};
 
 const BACKENDS: &str = "/api/v1/storage/backends";
@@ -11,14 +14,25 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
 }
 
-fn database(home: &Path) -> String {
-    format!("sqlite://{}", home.join("shared.db").display())
+async fn database(kind: &str, server: &mut Option<PostgresServer>, home: &Path) -> String {
+    if kind == "sqlite" {
+        return format!("sqlite://{}", home.join("shared.db").display());
+    }
+    let started = tokio::task::spawn_blocking(PostgresServer::start)
+        .await
+        .expect("PostgreSQL starts");
+    let url = started.create_database().await;
+    *server = Some(started);
+    url
 }
 
-#[test]
-fn what_was_registered_is_there_after_a_restart() {
-    let home = directory();
-    let url = database(home.path());
+#[rstest]
+#[case("sqlite")]
+#[case("postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_registered_is_there_after_a_restart(#[case] kind: &str) {
+    let (home, mut server) = (directory(), None);
+    let url = database(kind, &mut server, home.path()).await;
     let state = home.path().join("state");
     let mut service = Service::start_in(&state, &["--database-url", &url]);
     assert_eq!(service.ask("GET", "/readyz", "").status, 200);
@@ -33,10 +47,13 @@ fn what_was_registered_is_there_after_a_restart() {
     assert_eq!(list["data"][0]["name"], "images");
 }
 
-#[test]
-fn two_that_start_at_once_on_an_empty_database_both_come_up() {
-    let home = directory();
-    let url = database(home.path());
+#[rstest]
+#[case("sqlite")]
+#[case("postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_start_at_once_on_an_empty_database_both_come_up(#[case] kind: &str) {
+    let (home, mut server) = (directory(), None);
+    let url = database(kind, &mut server, home.path()).await;
     let options = ["--database-url", url.as_str()];
     let mut first = Service::spawn(&home.path().join("first"), &options);
     let mut second = Service::spawn(&home.path().join("second"), &options);
