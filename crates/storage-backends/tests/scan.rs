@@ -1,0 +1,308 @@
+//! Walks of real trees, and of trees that exist only as answers of a file system in this process.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use storage_backends::ScanReport;
+use storage_backends::nfs::scan::{WalkOptions, walk};
+use storage_domain::ByteCount;
+
+#[path = "support/fuse.rs"]
+mod fuse;
+
+use fuse::{Mounted, Tree};
+
+fn count(root: &Path, options: &WalkOptions) -> ScanReport {
+    walk(root, options, &|_, _| {}, &AtomicBool::new(false)).unwrap()
+}
+
+fn counted(root: &Path) -> ScanReport {
+    let report = count(root, &WalkOptions::default());
+    assert_eq!(report.errors, 0, "{:?}", report.first_error);
+    report
+}
+
+/// Only root may mount; `make test` runs as root where it can.
+fn mounted(tree: Tree, at: &Path) -> Option<Mounted> {
+    match Mounted::new(tree, at, 40) {
+        Ok(mounted) => Some(mounted),
+        Err(error) if nix::unistd::geteuid().is_root() => panic!("mounting failed: {error}"),
+        Err(_) => None,
+    }
+}
+
+const TREE: Tree = Tree {
+    outer: 12,
+    inner: 30,
+    files: 25,
+    delay: Duration::ZERO,
+    typed: true,
+    broken_every: 0,
+};
+
+/// What is made below a directory of a random tree.
+#[derive(Debug, Clone)]
+enum Make {
+    File(u16),
+    Directory(Vec<(u8, Make)>),
+    Link,
+}
+
+fn any_directory() -> impl Strategy<Value = Vec<(u8, Make)>> {
+    let leaf = prop_oneof![4 => (0..2000_u16).prop_map(Make::File), 1 => Just(Make::Link)];
+    let tree = leaf.prop_recursive(5, 120, 12, |inner| {
+        prop::collection::vec((any::<u8>(), inner), 0..12).prop_map(Make::Directory)
+    });
+    prop::collection::vec((any::<u8>(), tree), 0..12)
+}
+
+fn make(dir: &Path, children: &[(u8, Make)]) {
+    let mut taken = BTreeSet::new();
+    for (number, what) in children.iter().filter(|(n, _)| taken.insert(*n)) {
+        let path = |ending| dir.join(format!("n{number}{ending}"));
+        match what {
+            Make::File(size) => {
+                fs::write(
+                    path([".iso", "", ".txt", ".IMG.xz"][usize::from(number % 4)]),
+                    vec![0; usize::from(*size)],
+                )
+                .unwrap();
+            }
+            Make::Link => symlink("..", path("")).unwrap(),
+            Make::Directory(children) => {
+                fs::create_dir(path("")).unwrap();
+                make(&path(""), children);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn counts_as_walkdir_does(children in any_directory(), threads in 1..6_usize) {
+        let dir = tempfile::tempdir().unwrap();
+        make(dir.path(), &children);
+        let options = WalkOptions { bytes: true, threads, ..WalkOptions::default() };
+        let report = count(dir.path(), &options);
+        let entries: Vec<_> = walkdir::WalkDir::new(dir.path()).into_iter().map(Result::unwrap).collect();
+        let files: Vec<_> = entries.iter().filter(|e| e.file_type().is_file()).collect();
+        let templates = files.iter().filter(|e| options.templates.matches(e.file_name().as_bytes()));
+        prop_assert_eq!(report.files, files.len() as u64);
+        prop_assert_eq!(report.directories, entries.iter().filter(|e| e.file_type().is_dir()).count() as u64);
+        prop_assert_eq!(report.templates, templates.count() as u64);
+        let bytes = files.iter().map(|e| e.metadata().unwrap().len()).sum();
+        prop_assert_eq!(report.bytes, Some(ByteCount::saturating(bytes)));
+        prop_assert_eq!(report.errors, 0);
+    }
+}
+
+#[test]
+fn odd_names_are_names() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [
+        &b"line\nbreak.iso"[..],
+        b"\xff\xfe.img",
+        b" ",
+        b"-rf",
+        "\u{202e}x.iso".as_bytes(),
+    ] {
+        fs::create_dir(dir.path().join(OsStr::from_bytes(&[b"d", name].concat()))).unwrap();
+        File::create(
+            dir.path()
+                .join(OsStr::from_bytes(&[b"d", name].concat()))
+                .join(OsStr::from_bytes(name)),
+        )
+        .unwrap();
+    }
+    let report = counted(dir.path());
+    assert_eq!((report.files, report.directories, report.templates), (5, 6, 3));
+}
+
+#[test]
+fn links_are_never_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("a")).unwrap();
+    File::create(dir.path().join("a/x.iso")).unwrap();
+    symlink(dir.path(), dir.path().join("a/loop")).unwrap();
+    symlink("x.iso", dir.path().join("a/y.iso")).unwrap();
+    symlink("/nonexistent", dir.path().join("nowhere")).unwrap();
+    let report = counted(dir.path());
+    assert_eq!((report.files, report.directories, report.templates), (1, 2, 1));
+    // The root itself may be one.
+    let link = tempfile::tempdir().unwrap();
+    symlink(dir.path(), link.path().join("root")).unwrap();
+    assert_eq!(counted(&link.path().join("root")).files, 1);
+}
+
+#[test]
+fn only_regular_files_are_files() {
+    let dir = tempfile::tempdir().unwrap();
+    nix::unistd::mkfifo(&dir.path().join("pipe.iso"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket.iso")).unwrap();
+    assert_eq!(counted(dir.path()).files, 0);
+}
+
+/// More directories wait than are held open at once.
+#[test]
+fn a_deep_tree_with_branches_is_walked_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut path = dir.path().to_owned();
+    for _ in 0..700 {
+        for branch in ["a", "b", "c"] {
+            fs::create_dir(path.join(branch)).unwrap();
+            File::create(path.join(branch).join("f")).unwrap();
+        }
+        path.push("b");
+    }
+    for threads in [1, 4] {
+        let options = WalkOptions {
+            threads,
+            ..WalkOptions::default()
+        };
+        let report = count(dir.path(), &options);
+        assert_eq!((report.files, report.directories, report.errors), (2100, 2101, 0));
+    }
+    // Deeper than the standard library's recursive removal likes.
+    let _removed = fs::remove_dir_all(dir.path());
+}
+
+#[test]
+fn a_root_that_is_no_directory_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    File::create(&file).unwrap();
+    let kind = |path: &Path| {
+        let result = walk(path, &WalkOptions::default(), &|_, _| {}, &AtomicBool::new(false));
+        result.unwrap_err().kind()
+    };
+    assert_eq!(kind(&file), io::ErrorKind::NotADirectory);
+    assert_eq!(kind(&dir.path().join("none")), io::ErrorKind::NotFound);
+}
+
+#[test]
+fn file_systems_mounted_below_the_root_are_not_entered() {
+    let dir = tempfile::tempdir().unwrap();
+    let below = dir.path().join("below");
+    fs::create_dir(&below).unwrap();
+    File::create(dir.path().join("mine")).unwrap();
+    let Some(_mounted) = mounted(TREE, &below) else {
+        return;
+    };
+    let report = counted(dir.path());
+    assert_eq!((report.files, report.directories), (1, 2));
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Tree {
+        broken_every: 10,
+        ..TREE
+    };
+    let Some(_mounted) = mounted(tree, dir.path()) else {
+        return;
+    };
+    let report = count(dir.path(), &WalkOptions::default());
+    assert_eq!(report.errors, 36);
+    assert_eq!(report.files, tree.total_files() - 36 * tree.files);
+    assert_eq!(report.directories, tree.total_directories());
+    let told = report.first_error.unwrap();
+    assert!(told.starts_with("Reading d00000"), "{told}");
+    assert!(
+        told.ends_with(" failed: Input/output error (os error 5)"),
+        "{told}"
+    );
+}
+
+#[test]
+fn entries_without_a_type_are_asked_for_theirs() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Tree { typed: false, ..TREE };
+    let Some(mounted) = mounted(tree, dir.path()) else {
+        return;
+    };
+    let report = counted(dir.path());
+    assert_eq!(
+        (report.files, report.directories),
+        (tree.total_files(), tree.total_directories())
+    );
+    assert_eq!(report.templates, report.files);
+    assert!(mounted.operations() > tree.total_files());
+}
+
+#[test]
+fn a_directory_wider_than_what_may_wait_is_read_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Tree {
+        outer: 40_000,
+        inner: 0,
+        files: 0,
+        ..TREE
+    };
+    let Some(_mounted) = mounted(tree, dir.path()) else {
+        return;
+    };
+    assert_eq!(counted(dir.path()).directories, 40_001);
+}
+
+#[test]
+fn cancelling_ends_a_walk_of_slow_storage_soon() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Tree {
+        outer: 1000,
+        inner: 1000,
+        files: 10,
+        delay: Duration::from_millis(5),
+        ..TREE
+    };
+    let Some(_mounted) = mounted(tree, dir.path()) else {
+        return;
+    };
+    let (cancel, cancelled_at) = (AtomicBool::new(false), Mutex::new(None));
+    let stop = |files: u64, _: u64| {
+        if files > 0 && !cancel.swap(true, Ordering::Relaxed) {
+            *cancelled_at.lock().unwrap() = Some(Instant::now());
+        }
+    };
+    let error = walk(dir.path(), &WalkOptions::default(), &stop, &cancel).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+    assert!(cancelled_at.lock().unwrap().unwrap().elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn progress_grows_and_ends_at_the_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Tree {
+        delay: Duration::from_millis(2),
+        ..TREE
+    };
+    let Some(_mounted) = mounted(tree, dir.path()) else {
+        return;
+    };
+    let (calls, last) = (AtomicU64::new(0), AtomicU64::new(0));
+    let progress = |files, _| {
+        calls.fetch_add(1, Ordering::Relaxed);
+        last.store(files, Ordering::Relaxed);
+    };
+    let options = WalkOptions {
+        threads: 2,
+        ..WalkOptions::default()
+    };
+    let report = walk(dir.path(), &options, &progress, &AtomicBool::new(false)).unwrap();
+    assert!(calls.into_inner() > 2);
+    assert_eq!(
+        (report.files, last.into_inner()),
+        (tree.total_files(), tree.total_files())
+    );
+}
