@@ -33,3 +33,123 @@ fn found(printed: &str, wanted: &str) -> Option<String> {
 fn finds_whole_paths_only(#[case] printed: &str, #[case] wanted: &str, #[case] export: Option<&str>) {
     assert_eq!(found(printed, wanted).as_deref(), export);
 }
+
+/// Captured from real servers, and written by hand where no server at hand prints such a list.
+#[rstest::rstest]
+#[case("knfsd")]
+#[case("ganesha")]
+#[case("mixed")]
+#[case("qnap")]
+#[case("duplicates")]
+#[case("hostile")]
+#[case("with_header")]
+#[case("empty")]
+fn reads_what_servers_print(#[case] name: &str) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/showmount");
+    let printed = std::fs::read(format!("{file}/{name}.txt")).unwrap();
+    let lines: Vec<_> = parse(&printed)
+        .exports
+        .iter()
+        .map(|e| format!("{:?} for {:?}", e.path.as_str(), e.clients))
+        .collect();
+    insta::assert_snapshot!(name, lines.join("\n"));
+}
+
+#[test]
+fn keeps_so_many_lines_and_says_that_there_were_more() {
+    let printed: String = (0..=MAX_LINES).map(|n| format!("/e/{n} *\n")).collect();
+    let list = parse(printed.as_bytes());
+    assert!(list.truncated);
+    assert_eq!(list.exports.len(), MAX_LINES);
+    let whole = parse(
+        printed[..printed.len() - 2]
+            .rsplit_once('\n')
+            .unwrap()
+            .0
+            .as_bytes(),
+    );
+    assert!(!whole.truncated);
+}
+
+#[rstest::rstest]
+#[case("/srv/Images", &["/srv/images", "/srv/iso"])]
+#[case("/volume1/iso", &["/srv/iso", "/other"])]
+#[case("/srv/imagse", &["/srv/images", "/srv/iso"])]
+fn the_nearest_exports_are_shown_first(#[case] wanted: &str, #[case] nearest: &[&str]) {
+    let list = parse(b"/other *\n/srv/iso *\n/home/me *\n/srv/images *\n");
+    let shown: Vec<_> = list
+        .nearest(&path(wanted), 2)
+        .iter()
+        .map(|e| e.path.as_str())
+        .collect();
+    assert_eq!(shown, nearest);
+}
+
+fn complaint(stderr: &str) -> String {
+    let server = "nas".parse().unwrap();
+    match words::complaint(&server, 1, stderr) {
+        ExportsError::NotAvailable { reason } => format!("not available: {reason}"),
+        ExportsError::Failed { reason } => format!("failed: {reason}"),
+        ExportsError::Cancelled => "cancelled".to_owned(),
+    }
+}
+
+#[test]
+fn showmounts_complaints_become_sentences() {
+    let complaints = [
+        "clnt_create: RPC: Program not registered\n",
+        "clnt_create: RPC: Unable to receive\n",
+        "clnt_create: RPC: Unable to send\n",
+        "clnt_create: RPC: Timed out\n",
+        "rpc mount export: RPC: Timed out\n",
+        "rpc mount export: RPC: Program/version mismatch; low version = 1, high version = 1\n",
+        "rpc mount export: RPC: Authentication error; why = Failed (unspecified error)\n",
+        "rpc mount export: RPC: Can't decode result\n",
+        "\n  something\u{1b}[31m new\nmore\n",
+        "",
+    ];
+    let told: Vec<_> = complaints.iter().map(|c| complaint(c)).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+mod arbitrary {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn segment() -> impl Strategy<Value = String> {
+        "[a-zA-Z0-9_ #,*()@.-]{1,12}".prop_filter("is a name", |s| s != "." && s != ".." && s.trim() == s)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_harm(printed in prop::collection::vec(any::<u8>(), 0..4096)) {
+            for export in parse(&printed).exports {
+                prop_assert!(export.path.as_str().starts_with('/'));
+                prop_assert!(!export.path.as_str().contains(char::is_control));
+                prop_assert!(!export.clients.contains(char::is_control));
+            }
+        }
+
+        #[test]
+        fn any_lines_are_read_without_harm(printed in "(/[a-z /.]{0,20}[ \t]{0,3}[*a-z0-9,()@]{0,9}\r?\n){0,20}") {
+            let list = parse(printed.as_bytes());
+            for export in &list.exports {
+                prop_assert!(list.find(&export.path).is_some());
+            }
+        }
+
+        /// What showmount prints of any exports is found again.
+        #[test]
+        fn every_printed_export_is_found(paths in prop::collection::btree_set(prop::collection::vec(segment(), 1..4), 1..8)) {
+            let paths: Vec<_> = paths.iter().map(|p| format!("/{}", p.join("/"))).collect();
+            let width = paths.iter().map(String::len).max().unwrap_or_default();
+            let printed: String = paths.iter().map(|p| format!("{p:width$} 10.0.0.0/8\n")).collect();
+            let list = parse(printed.as_bytes());
+            for path in paths {
+                let path: ExportPath = path.parse().unwrap();
+                prop_assert_eq!(list.find(&path).map(|e| e.path.normalized()), Some(path.normalized()));
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The export list of a real NFS server, and of servers that don't behave, each in namespaces of its own.
+//!
+//! showmount always asks port 111, so that each test starts its own binary again in a private network namespace, in
+//! which `tests/showmount/setup.sh` starts the server. Everything there dies with the namespace's first process.
+//! Namespaces need root.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use storage_backends::OpContext;
+use storage_backends::nfs::exports::{ExportsError, LIST_DEADLINE, list};
+use storage_backends::nfs::preflight::resolve;
+
+/// Set inside the namespaces; names the test.
+const INSIDE: &str = "SHOWMOUNT_TEST_INSIDE";
+
+/// True inside the namespaces, beside a server of that `kind`. Outside it runs the test there, and is false.
+fn inside(test: &str, kind: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return false;
+    }
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/showmount");
+    let output: Output = command("unshare")
+        .args([
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--propagation",
+            "private",
+        ])
+        .arg("sh")
+        .arg(dir.join("setup.sh"))
+        .arg(kind)
+        .arg(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(INSIDE, test)
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    assert!(out.contains("test result: ok. 1 passed"), "{out}\n{err}");
+    false
+}
+
+fn command(program: &str) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "a test starts its own server")]
+    Command::new(program)
+}
+
+async fn ask(host: &str) -> Result<Vec<String>, ExportsError> {
+    let cx = OpContext::within(Duration::from_secs(60));
+    let host = host.parse().unwrap();
+    let addr = resolve(&cx, &host).await.unwrap().remove(0);
+    let found = list(&cx, &host, &addr).await?;
+    Ok(found
+        .exports
+        .iter()
+        .map(|e| format!("{} {}", e.path, e.clients))
+        .collect())
+}
+
+fn failed(result: Result<Vec<String>, ExportsError>) -> String {
+    match result {
+        Err(ExportsError::Failed { reason }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn not_available(result: Result<Vec<String>, ExportsError>) -> String {
+    match result {
+        Err(ExportsError::NotAvailable { reason }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// No showmount may be left in this process namespace.
+fn none_left() {
+    let names = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        (stat.contains("(showmount)") && !stat.contains(") Z ")).then_some(stat)
+    });
+    let names: Vec<_> = names.collect();
+    assert!(names.is_empty(), "{names:?}");
+}
+
+#[tokio::test]
+async fn ganesha_tells_its_exports() {
+    if inside("ganesha_tells_its_exports", "ganesha") {
+        for host in ["127.0.0.1", "::1"] {
+            let mut exports = ask(host).await.unwrap();
+            exports.sort();
+            assert_eq!(
+                exports,
+                [
+                    "/mem/images 127.0.0.1/32,10.0.0.0/8,netgrp",
+                    "/mem/with space (everyone)"
+                ],
+                "{host}"
+            );
+        }
+        none_left();
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_is_told_at_once() {
+    if inside("a_closed_port_is_told_at_once", "none") {
+        for host in ["127.0.0.1", "::1"] {
+            let begun = Instant::now();
+            let reason = not_available(ask(host).await);
+            assert!(reason.contains("runs no rpcbind"), "{reason}");
+            assert!(begun.elapsed() < Duration::from_secs(1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn rpcbind_without_a_mount_daemon_is_an_nfsv4_server() {
+    if inside("rpcbind_without_a_mount_daemon_is_an_nfsv4_server", "rpcbind") {
+        let reason = not_available(ask("127.0.0.1").await);
+        assert_eq!(
+            reason,
+            "127.0.0.1 runs no mount daemon, as NFSv4-only servers do, so it has no export list"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_never_answers_is_given_up() {
+    if inside("a_server_that_accepts_and_never_answers_is_given_up", "none") {
+        let silent = std::net::TcpListener::bind("127.0.0.1:111").unwrap();
+        let begun = Instant::now();
+        let reason = failed(ask("127.0.0.1").await);
+        assert!(reason.contains("did not answer"), "{reason}");
+        let took = begun.elapsed();
+        assert!(
+            took >= LIST_DEADLINE && took < LIST_DEADLINE + Duration::from_secs(3),
+            "{took:?}"
+        );
+        none_left();
+        drop(silent);
+    }
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_told() {
+    if inside("an_unreachable_server_is_told", "none") {
+        let reason = not_available(ask("192.0.2.1").await);
+        assert!(reason.contains("does not answer on port 111"), "{reason}");
+    }
+}
