@@ -9,7 +9,12 @@ cd "$(dirname "$0")/.."
 
 work=$(mktemp -d "${WORK:-/var/tmp}/pureboot-image.XXXXXX")
 mounts=()
+service=
+port=18080
 cleanup() {
+    if [[ -n $service ]]; then
+        kill "$service" 2>/dev/null || true
+    fi
     for at in "${mounts[@]}"; do
         umount --lazy "$at" || true
     done
@@ -60,60 +65,61 @@ rust_base() {
     buildah commit --quiet --rm "$container" docker.io/library/rust:1.95-bookworm >/dev/null
 }
 
-# Runs a command in the image as its user, with no capability but those that the container may have (as setpriv's
-# --bounding-set says it).
-inside() {
-    local at=$1 bounding=$2
-    shift 2
-    chroot "$at" setpriv --reuid 10001 --regid 10001 --clear-groups --inh-caps=-all --bounding-set="$bounding" \
-        env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin "$@"
+# Sets `at`, the image's tree, `as_user`, the command that runs others in it as its user without capabilities, and
+# `health`, its HEALTHCHECK on a port of this script.
+enter() {
+    local image=$1 container
+    container=$(buildah from "$image")
+    at=$(buildah mount "$container")
+    step "$image: $(du -sm "$at" | cut -f1) MB, $(getcap "$at/usr/local/bin/pureboot-storage" | grep -o 'cap_.*' ||
+        echo 'no capability')"
+    mount -t proc proc "$at/proc"
+    mounts+=("$at/proc")
+    as_user=(chroot "$at" setpriv --reuid 10001 --regid 10001 --clear-groups --inh-caps=-all)
+    health=$(buildah inspect --type image --format '{{index .Docker.Config.Healthcheck.Test 3}}' "$image")
+    health=${health/8080/$port}
+    "${as_user[@]}" --bounding-set=-all showmount --version
 }
 
-# Starts the service in the image and asks it for its health as the image's HEALTHCHECK does.
+# Starts the service with the bounding set that a container would have (as setpriv says it), and asks for its health.
 serves() {
-    local at=$1 bounding=$2 pid tries healthy=1
-    inside "$at" "$bounding" PUREBOOT_STORAGE_LISTEN=127.0.0.1:18080 \
-        PUREBOOT_STORAGE_STATE_DIR=/var/lib/pureboot-storage \
-        PUREBOOT_STORAGE_MOUNT_DIR=/var/lib/pureboot-storage-mounts pureboot-storage serve >"$work/serve.log" 2>&1 &
-    pid=$!
-    for tries in {1..50}; do
-        if inside "$at" -all bash -c "${health/8080/18080}" 2>/dev/null; then
+    local bounding=$1 tries healthy=1
+    # A simple command, so that $! is the service itself.
+    "${as_user[@]}" --bounding-set="$bounding" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin \
+        PUREBOOT_STORAGE_LISTEN="127.0.0.1:$port" PUREBOOT_STORAGE_STATE_DIR=/var/lib/pureboot-storage \
+        PUREBOOT_STORAGE_MOUNT_DIR=/var/lib/pureboot-storage-mounts \
+        /usr/local/bin/pureboot-storage serve >"$work/serve.log" 2>&1 &
+    service=$!
+    for tries in {1..100}; do
+        if ! kill -0 "$service" 2>/dev/null; then
+            break
+        elif "${as_user[@]}" --bounding-set=-all bash -c "$health" 2>/dev/null; then
             healthy=0
+            grep CapEff "/proc/$service/status"
             break
         fi
         sleep 0.1
     done
-    grep CapEff "/proc/$pid/status" || true
-    kill "$pid" 2>/dev/null || true
-    wait "$pid" || true
-    ((healthy == 0)) || tail -n 5 "$work/serve.log"
+    kill "$service" 2>/dev/null || true
+    wait "$service" || true
+    service=
+    tail -n 3 "$work/serve.log"
     return "$healthy"
-}
-
-# Sets `at`, the image's tree, and `health`, its HEALTHCHECK.
-check_image() {
-    local image=$1 container
-    container=$(buildah from "$image")
-    at=$(buildah mount "$container")
-    health=$(buildah inspect --type image --format '{{index .Docker.Config.Healthcheck.Test 3}}' "$image")
-    mount -t proc proc "$at/proc"
-    mounts+=("$at/proc")
-    step "$image: $(du -sm "$at" | cut -f1) MB; $(getcap "$at/usr/local/bin/pureboot-storage" | grep -o 'cap_.*' ||
-        echo 'no capability')"
-    inside "$at" -all showmount --version
 }
 
 step "base images"
 debian_base
 rust_base
 step "build"
-time docker/build pureboot-storage:latest
+docker/build pureboot-storage:latest
 docker/build pureboot-storage:no-mount no-mount
 
-check_image pureboot-storage:no-mount
-serves "$at" -all
-check_image pureboot-storage:latest
-serves "$at" -all,+sys_admin
+enter pureboot-storage:no-mount
+serves -all
+enter pureboot-storage:latest
+serves -all,+sys_admin
 step "without the capability, the kernel refuses to start the image that mounts"
-! serves "$at" -all
+if serves -all; then
+    exit 1
+fi
 printf '\nthe image builds and serves\n'
