@@ -1,0 +1,12 @@
+//! iSCSI names: what is accepted is read back from its own text as the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use storage_domain::iscsi::Iqn;
+
+fuzz_target!(|text: &str| {
+    if let Ok(value) = text.parse::<Iqn>() {
+        let shown = value.to_string();
+        assert_eq!(shown.parse().as_ref(), Ok(&value), "{shown:?}");
+    }
+});
