@@ -9,8 +9,8 @@ use crate::host::command;
 
 /// Between two samples, so that they see the service and not their own queue.
 const PAUSE: Duration = Duration::from_micros(500);
-/// How long wrk loads, and over how many connections.
-const WRK: [&str; 4] = ["-t1", "-c8", "-d5s", "--timeout=5s"];
+/// How long the load lasts, and over how many connections.
+const LOAD: [&str; 4] = ["-t1", "-c8", "-d5s", "--timeout=5s"];
 
 /// Percentiles in ms.
 pub(crate) struct Sample {
@@ -100,7 +100,7 @@ pub(crate) fn sample(address: SocketAddr, path: &str, count: usize) -> Sample {
 pub(crate) fn rate(address: SocketAddr, path: &str) -> f64 {
     let url = format!("http://{address}{path}");
     let done = command("wrk")
-        .args(WRK)
+        .args(LOAD)
         .arg(url)
         .output()
         .expect("wrk is installed");
