@@ -16,7 +16,8 @@ use crate::error::BackendError;
 use crate::scan::{ScanProgress, ScanReport};
 use crate::worker::WorkerCommand;
 use crate::worker::protocol::{Call, CallFailure, Reply, ScanCall};
-pub(crate) use running::{Cleanup, KILL_GRACE};
+pub(crate) use running::Cleanup;
+use running::KILL_GRACE;
 pub(crate) use slot::{Session, Slot};
 
 /// How many mounts may be under way at once, over all backends.
@@ -51,6 +52,11 @@ pub struct Lane {
     mounts: Arc<Semaphore>,
     pub(crate) probe: Arc<Slot>,
     pub(crate) scan: Arc<Slot>,
+}
+
+/// Lanes on which nothing runs.
+pub(crate) struct Quiet {
+    _sessions: [Option<Session>; 2],
 }
 
 impl Default for Lanes {
@@ -172,6 +178,18 @@ impl Lane {
             Reply::Mounted => Ok(Ok(())),
             Reply::Failed(failure) => Ok(Err(failure)),
             other => Err(unexpected(other)),
+        }
+    }
+
+    /// Ends what is under way on both lanes and keeps them free for as long as the result is there. A worker that
+    /// hangs in the kernel is not waited for: it does not keep a mount from being detached.
+    pub(crate) async fn quiet(&self, cx: &OpContext) -> Quiet {
+        self.probe.interrupt();
+        self.scan.interrupt();
+        let patience = cx.step(KILL_GRACE * 2);
+        let (probe, scan) = tokio::join!(self.probe.enter(&patience), self.scan.enter(&patience));
+        Quiet {
+            _sessions: [probe.ok(), scan.ok()],
         }
     }
 

@@ -10,6 +10,7 @@ pub mod scan;
 pub(crate) mod unmount;
 mod words;
 
+pub use live::STATFS_DEADLINE;
 pub use mount::{DEFAULT_RETRANS, DEFAULT_TIMEO};
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport, TemplatePa
 use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::BackendError;
-use crate::lane::{KILL_GRACE, Lane};
+use crate::lane::Lane;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 use mount::Wanted;
@@ -92,14 +93,8 @@ impl Mount for NfsBackend {
     /// Ends a probe and a scan that are under way first: nothing that they would find out matters any more.
     async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
         let Some(at) = &self.at else { return Ok(()) };
-        self.lane.probe.interrupt();
-        self.lane.scan.interrupt();
-        // A worker that hangs in the kernel does not keep a mount from being detached.
-        let patience = cx.step(KILL_GRACE * 2);
-        let (probe, scan) = tokio::join!(self.lane.probe.enter(&patience), self.lane.scan.enter(&patience));
-        let result = unmount::unmount(cx, at, mode).await;
-        drop((probe, scan));
-        result
+        let _quiet = self.lane.quiet(cx).await;
+        unmount::unmount(cx, at, mode).await
     }
 }
 
@@ -118,4 +113,9 @@ impl Files for NfsBackend {
             .scan(&cx, at.as_path(), &self.templates, false, &progress)
             .await
     }
+}
+
+/// Whether a mount is the one that a config wants, by its name for the server.
+pub(crate) fn is_mount_of(config: &NfsConfig, entry: &mountinfo::MountEntry) -> bool {
+    Wanted::new(config).matches(entry, &[])
 }

@@ -1,12 +1,16 @@
 //! From configs to live backends.
 
+mod reconcile;
+mod settings;
+
+pub use reconcile::Reconciled;
+pub use settings::{Settings, SettingsError};
+
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision, TemplatePatterns};
+use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision};
 
 use crate::backend::Backend;
 use crate::error::BackendError;
@@ -14,42 +18,6 @@ use crate::http::HttpBackend;
 use crate::lane::Lanes;
 use crate::nfs::NfsBackend;
 use crate::untested::Untested;
-use crate::worker::WorkerCommand;
-
-/// What backends need to know of their host.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The private directory in which backends are mounted; `None` switches mounting off.
-    pub mount_dir: Option<PathBuf>,
-    /// How the worker process is started.
-    pub worker: WorkerCommand,
-    /// Which files are boot or install images.
-    pub templates: TemplatePatterns,
-    /// How long a mount may take.
-    pub mount_deadline: Duration,
-    /// How long a scan may take.
-    pub scan_deadline: Duration,
-}
-
-impl Settings {
-    /// How long a mount may take where nothing else is said: 25 round trips at 300 ms and the kernel's own limits.
-    pub const DEFAULT_MOUNT_DEADLINE: Duration = Duration::from_secs(30);
-    /// How long a scan may take where nothing else is said.
-    pub const DEFAULT_SCAN_DEADLINE: Duration = Duration::from_hours(1);
-    /// Below this a mount deadline would end before the kernel's own time limits.
-    pub const MIN_MOUNT_DEADLINE: Duration = Duration::from_secs(20);
-
-    /// Settings with the defaults, mounting in `mount_dir`, with this program as its own worker.
-    pub fn new(mount_dir: Option<PathBuf>) -> Self {
-        Self {
-            mount_dir,
-            worker: WorkerCommand::this_program(),
-            templates: TemplatePatterns::default(),
-            mount_deadline: Self::DEFAULT_MOUNT_DEADLINE,
-            scan_deadline: Self::DEFAULT_SCAN_DEADLINE,
-        }
-    }
-}
 
 /// A live backend and the revision of the config that it was made of.
 type Live = (Revision, Arc<dyn Backend>);
@@ -157,28 +125,7 @@ impl Registry {
     }
 }
 
-/// What was found in the mount directory at start.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reconciled {
-    /// Backends whose mount was found as their config wants it.
-    pub adopted: Vec<BackendId>,
-    /// Mount points that were unmounted, because their backend is gone or has another config.
-    pub unmounted: Vec<PathBuf>,
-    /// Mount points that could not be unmounted, with the reason.
-    pub failed: Vec<(PathBuf, String)>,
-}
-
 impl Registry {
-    /// Compares the mount directory with the backends that are registered: keeps the mounts that are right, and
-    /// takes the others away. To be called at start, before anything is mounted.
-    ///
-    /// # Errors
-    /// [`BackendError::Mountinfo`].
-    pub async fn reconcile(&self, _known: &[storage_domain::Backend]) -> Result<Reconciled, BackendError> {
-        tokio::task::yield_now().await;
-        Ok(Reconciled::default())
-    }
-
     /// Workers that hang in the kernel now.
     pub fn stuck(&self) -> Vec<crate::lane::StuckWorker> {
         self.lanes.stuck()

@@ -20,6 +20,8 @@ use crate::worker::WorkerCommand;
 
 /// How long the kernel may take to let a killed worker go, before it counts as stuck.
 pub(crate) const KILL_GRACE: Duration = Duration::from_secs(2);
+/// How long a worker that closed its output may take to end by itself: how it does is worth knowing.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The stack of the threads that wait for workers: they do nothing but wait.
 const STACK_BYTES: usize = 64 * 1024;
 
@@ -34,6 +36,18 @@ pub(super) struct Running {
     pub(super) output: pipe::Receiver,
     process: Arc<Process>,
     gone: Option<oneshot::Receiver<ExitStatus>>,
+    given_up: bool,
+}
+
+/// Why a worker is no longer waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It answered.
+    Answered,
+    /// It closed its output or answered what is no answer.
+    BrokenOff,
+    /// Its answer takes too long, or nobody wants it any more.
+    GivenUp,
 }
 
 /// A child process that may be killed for as long as it is not reaped, so that its number can't be another's.
@@ -83,44 +97,44 @@ impl Running {
             output,
             process,
             gone: Some(gone),
+            given_up: false,
         })
     }
 
     /// Kills the worker and waits until it is gone and cleaned up after, for at most [`KILL_GRACE`]; tells how it
     /// ended.
-    pub(super) async fn end(mut self, answered: bool) -> String {
-        self.process.lock().answered = answered;
-        // A worker that closed its output is about to end: how it does is worth knowing.
-        let Some(gone) = self.gone.as_mut() else {
+    pub(super) async fn end(mut self, why: Ending) -> String {
+        self.process.lock().answered = why == Ending::Answered;
+        let Some(mut gone) = self.gone.take() else {
             return String::new();
         };
-        if !answered && let Ok(status) = tokio::time::timeout(Duration::from_millis(50), &mut *gone).await {
-            self.gone = None;
+        if why == Ending::BrokenOff
+            && let Ok(status) = tokio::time::timeout(LAST_WORDS, &mut gone).await
+        {
             return told(status.ok());
         }
         self.process.kill();
         let ended = tokio::time::timeout(KILL_GRACE, gone).await;
-        self.gone = None;
         if let Ok(status) = ended {
             return told(status.ok());
         }
         self.process.declare_stuck();
+        self.given_up = true;
         "it hangs in the kernel".to_owned()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.gone.is_none() {
-            return;
+        if !self.given_up && self.process.lock().alive {
+            self.process.kill();
+            let process = Arc::clone(&self.process);
+            // Without the thread the worker is killed and reaped all the same; only "stuck" would not be seen.
+            let _ = thread::Builder::new()
+                .name("worker-grace".to_owned())
+                .stack_size(STACK_BYTES)
+                .spawn(move || process.wait_grace());
         }
-        self.process.kill();
-        let process = Arc::clone(&self.process);
-        // Without the thread the worker is killed and reaped all the same; only "stuck" would not be seen.
-        let _ = thread::Builder::new()
-            .name("worker-grace".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(move || process.wait_grace());
     }
 }
 

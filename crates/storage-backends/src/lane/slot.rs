@@ -7,7 +7,7 @@ use tokio::sync::{OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::StuckWorker;
-use super::running::{Cleanup, Running};
+use super::running::{Cleanup, Ending, Running};
 use crate::context::OpContext;
 use crate::error::BackendError;
 use crate::worker::WorkerCommand;
@@ -145,8 +145,13 @@ impl Session {
             }
         };
         let answer = cx.bound(what, exchange).await;
-        let answered = matches!(answer, Ok(Ok(Ok(_))));
-        let ended = running.end(answered).await;
+        let ended = running
+            .end(match &answer {
+                Ok(Ok(Ok(_))) => Ending::Answered,
+                Ok(Ok(Err(_))) => Ending::BrokenOff,
+                Ok(Err(_)) | Err(_) => Ending::GivenUp,
+            })
+            .await;
         match answer {
             Ok(Ok(Ok(reply))) => Ok(reply),
             Ok(Ok(Err(broken))) => Err(BackendError::WorkerBroken {

@@ -18,7 +18,7 @@ use crate::nfs::mountinfo::MountEntry;
 use crate::worker::protocol::Call;
 
 /// How long a server may take to tell how full an export is: longer than the kernel asks with the default options.
-pub(crate) const STATFS_DEADLINE: Duration = Duration::from_secs(20);
+pub const STATFS_DEADLINE: Duration = Duration::from_secs(20);
 /// How long taking a wrong mount away may take.
 const REMOVE_DEADLINE: Duration = Duration::from_secs(5);
 

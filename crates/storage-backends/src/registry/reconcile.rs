@@ -1,0 +1,145 @@
+//! The mounts that an earlier process left, and those that this one leaves.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use storage_domain::{Backend, BackendConfig, BackendId, MountPoint};
+
+use super::Registry;
+use crate::backend::UnmountMode;
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::nfs::mountinfo::{self, MountEntry};
+use crate::nfs::{is_mount_of, unmount};
+
+/// How long taking one mount away may take.
+const UNMOUNT_DEADLINE: Duration = Duration::from_secs(8);
+
+/// What was found in the mount directory at start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Backends whose mount was found as their config wants it.
+    pub adopted: Vec<BackendId>,
+    /// Mount points that were unmounted, because their backend is gone or has another config.
+    pub unmounted: Vec<PathBuf>,
+    /// Mount points that could not be unmounted, with the reason.
+    pub failed: Vec<(PathBuf, String)>,
+}
+
+impl Registry {
+    /// Compares the mount directory with the backends that are registered: keeps the mounts that are right, takes the
+    /// others away (detaching those in use), and removes empty mount points. To be called at start, before anything is
+    /// mounted.
+    ///
+    /// # Errors
+    /// [`BackendError::Mountinfo`].
+    pub async fn reconcile(&self, known: &[Backend]) -> Result<Reconciled, BackendError> {
+        let Some(dir) = &self.settings.mount_dir else {
+            return Ok(Reconciled::default());
+        };
+        let mut found = Reconciled::default();
+        let mut wrong = Vec::new();
+        for (place, layers) in mounts_in(dir)? {
+            match layers.as_slice() {
+                [only] => match owner(dir, &place, only, known) {
+                    Some(id) => found.adopted.push(id),
+                    None => wrong.push(place),
+                },
+                _ => wrong.push(place),
+            }
+        }
+        let cx = OpContext::within(UNMOUNT_DEADLINE);
+        for (place, result) in unmount_places(&cx, wrong).await {
+            match result {
+                Ok(()) => found.unmounted.push(place),
+                Err(error) => found.failed.push((place, error)),
+            }
+        }
+        remove_empty(dir);
+        Ok(found)
+    }
+
+    /// The backends that are mounted now, as far as their mount points' names tell.
+    ///
+    /// # Errors
+    /// [`BackendError::Mountinfo`].
+    pub fn mounted(&self) -> Result<Vec<BackendId>, BackendError> {
+        let Some(dir) = &self.settings.mount_dir else {
+            return Ok(Vec::new());
+        };
+        let places = mounts_in(dir)?;
+        Ok(places
+            .iter()
+            .filter_map(|(place, _)| MountPoint::owner(dir, place))
+            .collect())
+    }
+
+    /// At stop: takes every mount away, detaching those in use; tells what stayed.
+    ///
+    /// # Errors
+    /// [`BackendError::Mountinfo`].
+    pub async fn unmount_all(&self, cx: &OpContext) -> Result<Vec<(PathBuf, String)>, BackendError> {
+        let Some(dir) = &self.settings.mount_dir else {
+            return Ok(Vec::new());
+        };
+        let quiet = self.mounted()?.into_iter().map(|id| async move {
+            let lane = self.lanes.of(id);
+            lane.quiet(cx).await
+        });
+        let _quiet = join_all(quiet).await;
+        let places = mounts_in(dir)?.into_iter().map(|(place, _)| place).collect();
+        let done = unmount_places(cx, places).await;
+        Ok(done
+            .into_iter()
+            .filter_map(|(place, result)| Some((place, result.err()?)))
+            .collect())
+    }
+}
+
+/// What is mounted directly in `dir`: each place with its layers.
+fn mounts_in(dir: &Path) -> Result<Vec<(PathBuf, Vec<MountEntry>)>, BackendError> {
+    let mut places: HashMap<PathBuf, Vec<MountEntry>> = HashMap::new();
+    for entry in mountinfo::read()? {
+        if entry.at.parent() == Some(dir) {
+            places.entry(entry.at.clone()).or_default().push(entry);
+        }
+    }
+    let mut places: Vec<_> = places.into_iter().collect();
+    places.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(places)
+}
+
+/// The backend that wants exactly this mount at this place.
+fn owner(dir: &Path, place: &Path, entry: &MountEntry, known: &[Backend]) -> Option<BackendId> {
+    let id = MountPoint::owner(dir, place)?;
+    let backend = known.iter().find(|backend| backend.id == id)?;
+    match &backend.config {
+        BackendConfig::Nfs(config) if is_mount_of(config, entry) => Some(id),
+        _ => None,
+    }
+}
+
+async fn unmount_places(cx: &OpContext, places: Vec<PathBuf>) -> Vec<(PathBuf, Result<(), String>)> {
+    let unmounts = places.into_iter().map(|place| async move {
+        let result = unmount::unmount_place(cx, &place, UnmountMode::Lazy).await;
+        (place, result)
+    });
+    join_all(unmounts).await
+}
+
+/// Removes the empty directories that are named by an id and on which nothing is mounted.
+fn remove_empty(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return;
+    };
+    let mounted: BTreeSet<PathBuf> = mountinfo::read()
+        .map(|entries| entries.into_iter().map(|e| e.at).collect())
+        .unwrap_or_default();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if MountPoint::owner(dir, &path).is_some() && !mounted.contains(&path) {
+            unmount::remove_mount_point(&path);
+        }
+    }
+}

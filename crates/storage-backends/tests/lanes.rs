@@ -1,0 +1,178 @@
+//! Lanes with workers that misbehave: real processes, found again in /proc.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up fails")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+use storage_backends::lane::{Lane, Lanes};
+use storage_backends::worker::WorkerCommand;
+use storage_backends::{BackendError, OpContext};
+use storage_domain::BackendId;
+use tokio_util::sync::CancellationToken;
+
+/// What a machine under load may need to start or end a process.
+const SOON: Duration = Duration::from_secs(10);
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/workers")
+        .join(name)
+}
+
+fn lane(name: &str) -> Arc<Lane> {
+    Lanes::new(WorkerCommand::program(fixture(name))).of(BackendId::generate())
+}
+
+/// The children of this process that run the fixture, and theirs, by process group.
+fn groups(name: &str) -> Vec<i32> {
+    let script = fixture(name).display().to_string();
+    let me = std::process::id().to_string();
+    let mut groups = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
+            continue;
+        };
+        let read = |file: &str| std::fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+        let stat = read("stat");
+        let parent = stat
+            .rsplit(") ")
+            .next()
+            .unwrap_or_default()
+            .split(' ')
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned();
+        if read("cmdline").contains(&script) && parent == me {
+            groups.push(pid);
+        }
+    }
+    groups
+}
+
+fn members(group: i32) -> usize {
+    let of = |stat: String| stat.rsplit(") ").next()?.split(' ').nth(2)?.parse::<i32>().ok();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|e| std::fs::read_to_string(e.path().join("stat")).ok())
+        .filter_map(of)
+        .filter(|g| *g == group)
+        .count()
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + SOON;
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until the fixture runs with a child of its own; gives its process group.
+async fn started(name: &str, running: usize) -> i32 {
+    until("the worker did not start", || {
+        groups(name).iter().any(|g| members(*g) >= running)
+    })
+    .await;
+    groups(name)[0]
+}
+
+/// All that concerns the fixture that hangs is one test: it looks for its processes by name.
+#[tokio::test]
+async fn a_worker_that_hangs_is_killed_with_all_that_it_started() {
+    let lane = lane("hangs");
+
+    let begun = Instant::now();
+    let cx = OpContext::within(Duration::from_millis(300));
+    let result = lane.statfs(&cx, Path::new("/")).await;
+    assert!(
+        matches!(result, Err(BackendError::Deadline { what: "statfs" })),
+        "{result:?}"
+    );
+    assert!(begun.elapsed() < SOON);
+    assert_eq!(
+        groups("hangs"),
+        Vec::<i32>::new(),
+        "it is reaped when the call ends"
+    );
+
+    let cancel = CancellationToken::new();
+    let cx = OpContext::within(SOON * 3).with_cancel(cancel.clone());
+    let (result, group) = tokio::join!(lane.statfs(&cx, Path::new("/")), async {
+        let group = started("hangs", 3).await;
+        cancel.cancel();
+        group
+    });
+    assert!(
+        matches!(result, Err(BackendError::Cancelled { .. })),
+        "{result:?}"
+    );
+    until("the group outlived the cancellation", || members(group) == 0).await;
+
+    let cx = OpContext::within(SOON * 3);
+    let group = tokio::select! {
+        result = lane.statfs(&cx, Path::new("/")) => panic!("{result:?}"),
+        group = started("hangs", 3) => group,
+    };
+    until("the group outlived the dropped future", || members(group) == 0).await;
+
+    // The lane is free again, and a second call waits for the first one's worker to be gone.
+    let short = || OpContext::within(Duration::from_millis(200));
+    let (first, second) = (short(), OpContext::within(Duration::from_millis(400)));
+    let (a, b) = tokio::join!(lane.statfs(&first, Path::new("/")), async {
+        tokio::select! {
+            result = lane.statfs(&second, Path::new("/")) => result,
+            () = until("two workers at once", || groups("hangs").len() > 1) => panic!("two workers at once"),
+        }
+    });
+    assert!(matches!(a, Err(BackendError::Deadline { .. })), "{a:?}");
+    assert!(matches!(b, Err(BackendError::Deadline { .. })), "{b:?}");
+}
+
+#[test]
+fn a_runtime_that_ends_leaves_no_worker() {
+    let lane = lane("hangs_too");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let group = runtime.block_on(async {
+        let task = tokio::spawn(async move {
+            let cx = OpContext::within(SOON * 3);
+            lane.statfs(&cx, Path::new("/")).await.map(|_| ())
+        });
+        let group = started("hangs_too", 3).await;
+        assert!(!task.is_finished());
+        group
+    });
+    drop(runtime);
+    let end = Instant::now() + SOON;
+    while members(group) > 0 {
+        assert!(Instant::now() < end, "the worker outlived the runtime");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[rstest]
+#[case::garbage("garbage", "too long")]
+#[case::a_frame_that_is_too_long("endless", "too long")]
+#[case::an_early_end("leaves", "status 3")]
+#[case::a_signal("dies", "signal 11")]
+#[tokio::test]
+async fn what_is_no_answer_is_an_error(#[case] name: &str, #[case] says: &str) {
+    let lane = lane(name);
+    let cx = OpContext::within(SOON);
+    match lane.statfs(&cx, Path::new("/")).await {
+        Err(BackendError::WorkerBroken { reason }) => assert!(reason.contains(says), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(groups(name), Vec::<i32>::new());
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_told() {
+    let lane = lane("missing");
+    let cx = OpContext::within(SOON);
+    let result = lane.statfs(&cx, Path::new("/")).await;
+    assert!(matches!(result, Err(BackendError::WorkerStart(_))), "{result:?}");
+}

@@ -1,0 +1,168 @@
+//! The real worker: this very program, started again. It has no test harness, because its `main` has to ask first
+//! whether it is the worker.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "it is a test without the harness"
+)]
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use storage_backends::lane::{Lane, Lanes};
+use storage_backends::{BackendError, OpContext, ScanProgress};
+use storage_domain::{BackendId, TemplatePatterns};
+
+/// The argument with which this program is a service that is about to be killed.
+const SERVICE: &str = "--service-that-scans-for-ever";
+const SOON: Duration = Duration::from_secs(20);
+
+fn main() {
+    storage_backends::worker::run_if_requested();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    if std::env::args().nth(1).as_deref() == Some(SERVICE) {
+        runtime.block_on(scan_for_ever());
+    }
+    runtime.block_on(statfs_is_what_the_system_says());
+    runtime.block_on(errors_name_the_call());
+    runtime.block_on(scans_count_and_can_be_ended());
+    a_killed_service_leaves_no_worker();
+    println!("test result: ok. 4 passed");
+}
+
+fn lane() -> Arc<Lane> {
+    Lanes::default().of(BackendId::generate())
+}
+
+async fn statfs_is_what_the_system_says() {
+    let cx = OpContext::within(SOON);
+    let capacity = lane().statfs(&cx, Path::new("/proc")).await.unwrap();
+    assert_eq!(capacity.total.get(), 0, "/proc has no size");
+    let capacity = lane().statfs(&cx, Path::new("/")).await.unwrap();
+    assert!(
+        capacity.total.get() > 0 && capacity.used <= capacity.total,
+        "{capacity:?}"
+    );
+    assert!(capacity.available <= capacity.total, "{capacity:?}");
+}
+
+async fn errors_name_the_call() {
+    let cx = OpContext::within(SOON);
+    match lane().statfs(&cx, Path::new("/nowhere")).await {
+        Err(BackendError::MountCall {
+            call: "statfs",
+            source,
+        }) => {
+            assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+        }
+        other => panic!("{other:?}"),
+    }
+    let progress = ScanProgress::default();
+    let scan = lane()
+        .scan(
+            &cx,
+            Path::new("/nowhere"),
+            &TemplatePatterns::default(),
+            false,
+            &progress,
+        )
+        .await;
+    assert!(matches!(scan, Err(BackendError::MountCall { .. })), "{scan:?}");
+}
+
+async fn scans_count_and_can_be_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.iso", "b.txt", "c.img.xz"] {
+        std::fs::write(dir.path().join(name), "12345").unwrap();
+    }
+    std::fs::create_dir(dir.path().join("sub")).unwrap();
+    let progress = ScanProgress::default();
+    let cx = OpContext::within(SOON);
+    let report = lane()
+        .scan(&cx, dir.path(), &TemplatePatterns::default(), true, &progress)
+        .await
+        .unwrap();
+    assert_eq!((report.files, report.directories, report.templates), (3, 2, 2));
+    assert_eq!(report.bytes.map(storage_domain::ByteCount::get), Some(15));
+    assert_eq!((progress.files(), progress.directories()), (3, 2));
+
+    let lane = lane();
+    let short = OpContext::within(Duration::from_millis(1));
+    let ended = lane
+        .scan(
+            &short,
+            Path::new("/"),
+            &TemplatePatterns::default(),
+            false,
+            &progress,
+        )
+        .await;
+    assert!(matches!(ended, Err(BackendError::Deadline { .. })), "{ended:?}");
+    assert!(
+        lane.statfs(&OpContext::within(SOON), Path::new("/"))
+            .await
+            .is_ok()
+    );
+}
+
+async fn scan_for_ever() {
+    let lane = lane();
+    loop {
+        let cx = OpContext::within(Duration::from_hours(1));
+        let progress = ScanProgress::default();
+        let _ = lane
+            .scan(
+                &cx,
+                Path::new("/"),
+                &TemplatePatterns::default(),
+                false,
+                &progress,
+            )
+            .await;
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test plays a service that is killed"
+)]
+fn a_killed_service_leaves_no_worker() {
+    let mut service = std::process::Command::new(std::env::current_exe().unwrap())
+        .arg(SERVICE)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let worker = wait_for("no worker was started", || child_of(service.id()));
+    service.kill().unwrap();
+    service.wait().unwrap();
+    wait_for("the worker outlived its service", || {
+        (!is_worker(worker)).then_some(())
+    });
+}
+
+fn wait_for<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + SOON;
+    loop {
+        if let Some(found) = seen() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn is_worker(pid: u32) -> bool {
+    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"storage-worker\0"))
+}
+
+fn child_of(parent: u32) -> Option<u32> {
+    std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let its_parent: u32 = stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()?;
+        (its_parent == parent && is_worker(pid)).then_some(pid)
+    })
+}
