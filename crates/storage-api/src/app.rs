@@ -8,13 +8,11 @@ mod lifecycle;
 mod preconditions;
 mod scanning;
 mod slots;
-mod source;
 mod testing;
 
 pub use catalog::BackendDraft;
 pub use error::AppError;
 pub use preconditions::{Preconditions, entity_tag};
-pub use source::BackendSource;
 pub use testing::TestOutcome;
 pub(crate) use testing::millis;
 
@@ -58,41 +56,35 @@ impl Default for AppSettings {
 /// How many tests run at once; the others wait for a turn, under their own deadlines.
 pub const MAX_TESTS_AT_ONCE: usize = 16;
 
-/// The use cases, over one store and one source of live backends.
+/// The use cases, over one store and one registry of live backends.
 #[derive(Debug)]
 pub struct App {
     store: Store,
-    source: Arc<dyn BackendSource>,
+    registry: Registry,
     settings: AppSettings,
     runtime: Handle,
     slots: Arc<Slots>,
     turns: Semaphore,
     tasks: TaskTracker,
+    /// Ends scans, and keeps new tests from beginning.
     stopping: CancellationToken,
+    /// Ends tests.
+    giving_up: CancellationToken,
 }
 
 impl App {
     /// Puts the use cases together. Background work runs on `runtime`, not on the web server's threads.
     pub fn new(store: Store, registry: Registry, settings: AppSettings, runtime: Handle) -> Arc<Self> {
-        Self::with_source(store, Arc::new(registry), settings, runtime)
-    }
-
-    /// The same over another source of live backends.
-    pub fn with_source(
-        store: Store,
-        source: Arc<dyn BackendSource>,
-        settings: AppSettings,
-        runtime: Handle,
-    ) -> Arc<Self> {
         Arc::new(Self {
             store,
-            source,
+            registry,
             settings,
             runtime,
             slots: Arc::default(),
             turns: Semaphore::new(MAX_TESTS_AT_ONCE),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            giving_up: CancellationToken::new(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! What the handlers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::web::Bytes;
 
@@ -10,7 +10,7 @@ use crate::app::App;
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) app: Arc<App>,
-    /// The OpenAPI document, rendered once for all workers.
+    /// The OpenAPI document.
     pub(crate) document: Document,
 }
 
@@ -21,14 +21,17 @@ pub(crate) struct Document {
     pub(crate) entity_tag: String,
 }
 
+/// Rendered once, whatever the number of workers.
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+    let body = Bytes::from(crate::openapi::document());
+    let entity_tag = format!("\"{:016x}\"", fnv1a(&body));
+    Document { body, entity_tag }
+});
+
 impl State {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        let body = Bytes::from(crate::openapi::document());
-        let entity_tag = format!("\"{:016x}\"", fnv1a(&body));
-        Self {
-            app,
-            document: Document { body, entity_tag },
-        }
+        let document = DOCUMENT.clone();
+        Self { app, document }
     }
 }
 

@@ -1,1 +1,8 @@
-//! The API in process, over a real store.
+//! The API in process, over a real store, with backends that have knobs.
+
+mod concurrency;
+mod contract;
+mod document;
+mod harness;
+mod refusals;
+mod service;

@@ -125,7 +125,7 @@ impl App {
             Err(error) => return Err(error.into()),
         }
         self.store.delete(id).await?;
-        self.source.forget(id);
+        self.registry.forget(id);
         tracing::info!(backend.id = %id, force, "backend deleted");
         Ok(())
     }
@@ -135,13 +135,14 @@ impl App {
         if slot.quiesce(self.settings.unmount_deadline).await {
             return Ok(());
         }
-        let since = self.source.stuck_since(id);
+        let stuck = self.registry.stuck();
+        let since = stuck.iter().find(|w| w.backend == id).map(|w| w.since);
         Err(AppError::Stuck { since })
     }
 
     /// Takes away what is mounted under a config.
     pub(super) async fn unmount(&self, backend: &Backend, mode: UnmountMode) -> Result<(), AppError> {
-        let live = match self.source.live(backend.id, backend.revision, &backend.config) {
+        let live = match self.registry.get(backend.id, backend.revision, &backend.config) {
             Ok(live) => live,
             // Only backends that are never mounted fail to be set up.
             Err(error) if error.class() == ErrorClass::Permanent => return Ok(()),

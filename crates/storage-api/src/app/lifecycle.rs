@@ -1,6 +1,5 @@
 //! The start and the end of the service.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -22,7 +21,7 @@ impl App {
         for row in &page.unreadable {
             tracing::error!(backend.id = ?row.id, reason = %row.reason, "a stored backend can't be read");
         }
-        match self.source.reconcile(&page.backends).await {
+        match self.registry.reconcile(&page.backends).await {
             Ok(found) => {
                 for (at, reason) in &found.failed {
                     tracing::warn!(at = %at.display(), reason, "a left-over mount could not be taken away");
@@ -44,11 +43,18 @@ impl App {
         Ok(())
     }
 
-    /// At stop: cancels tests and scans, waits for their ends, and unmounts where so configured, within `limit`.
+    /// At stop: cancels scans, waits for tests to end (and cancels them, when three quarters of the time are gone), and
+    /// unmounts where so configured, within `limit`.
     pub async fn shutdown(&self, limit: Duration) {
         let until = Instant::now() + limit;
         self.stopping.cancel();
         self.tasks.close();
+        if tokio::time::timeout(limit * 3 / 4, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            self.giving_up.cancel();
+        }
         if tokio::time::timeout_at(until, self.tasks.wait()).await.is_err() {
             tracing::warn!(
                 left = self.tasks.len(),
@@ -93,11 +99,5 @@ impl App {
     #[cfg(test)]
     pub(crate) fn busy_backends(&self) -> usize {
         self.slots.len()
-    }
-
-    /// The store, for tests.
-    #[cfg(test)]
-    pub(crate) fn store(self: &Arc<Self>) -> &storage_persistence::Store {
-        &self.store
     }
 }

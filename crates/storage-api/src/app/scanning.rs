@@ -26,7 +26,7 @@ impl App {
         cancel: &CancellationToken,
     ) -> Option<Check> {
         let started = Instant::now();
-        let running = slot.scan().filter(|scan| scan.work.revision == backend.revision);
+        let running = slot.scan();
         // A quiesce may have begun; it waits for this test, and then for the scan that is noted here.
         let scan = match running {
             Some(scan) => scan,
@@ -86,7 +86,8 @@ impl App {
         let Some(files) = live.as_files() else {
             return ScanEnd::NotCounted("This kind of storage has no files to count".to_owned());
         };
-        let cx = OpContext::within(self.source.scan_deadline()).with_cancel(running.work.cancel.clone());
+        let cx = OpContext::within(self.registry.settings().scan_deadline)
+            .with_cancel(running.work.cancel.clone());
         let report = match files.scan(&cx, Arc::clone(&running.progress)).await {
             Ok(report) => report,
             Err(error) => return not_counted(id, &error),

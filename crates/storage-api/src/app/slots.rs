@@ -136,6 +136,13 @@ impl SlotHandle {
             .filter(|scan| scan.work.is_alive())
     }
 
+    /// Whether a test or a scan of another revision runs.
+    pub(crate) fn works_on_other(&self, revision: Revision) -> bool {
+        let test = self.test().map(|test| test.revision);
+        let scan = self.scan().map(|scan| scan.work.revision);
+        test.into_iter().chain(scan).any(|at_work| at_work != revision)
+    }
+
     /// Notes the test that runs from now on.
     pub(crate) fn set_test(&self, test: Running<TestEnd>) {
         lock(&self.slot().work).test = Some(test);
@@ -159,8 +166,8 @@ impl SlotHandle {
             if let Some(test) = &test {
                 test.ended().await;
             }
-            // A test that was about to start its scan has done so by now, or never will.
-            if let Some(scan) = scan.or_else(|| self.scan()) {
+            // A test that was about to start a scan has done so by now, or never will.
+            if let Some(scan) = self.scan() {
                 scan.work.cancel.cancel();
                 scan.work.ended().await;
             }

@@ -63,6 +63,9 @@ impl App {
             Some(TestEnd::NotStored(error)) => Err(error.into()),
             Some(TestEnd::Overtaken) if self.stopping.is_cancelled() => Err(AppError::ShuttingDown),
             Some(TestEnd::Overtaken) => {
+                // Whoever overtook it is through with the backend once the gate is free.
+                let slot = self.slots.of(id);
+                let _gate = slot.gate(self.gate_limit()).await?;
                 self.store.get(id).await?;
                 Err(AppError::Overtaken)
             }
@@ -77,14 +80,14 @@ impl App {
         let slot = self.slots.of(id);
         let gate = slot.gate(self.gate_limit()).await?;
         let backend = self.store.get(id).await?;
-        if let Some(running) = slot.test() {
-            if running.revision == backend.revision {
-                return Ok(running);
-            }
-            // Another process changed the config: what runs here tests what is no more.
+        if slot.works_on_other(backend.revision) {
+            // Another process changed the config: what runs here works on what is no more.
             self.quiesce(&slot, id).await?;
         }
-        let (running, told) = Running::new(backend.revision, self.stopping.child_token());
+        if let Some(running) = slot.test() {
+            return Ok(running);
+        }
+        let (running, told) = Running::new(backend.revision, self.giving_up.child_token());
         slot.set_test(running.clone());
         drop(gate);
         let app = Arc::clone(self);
@@ -146,7 +149,7 @@ impl App {
         let _turn = cx
             .bound("waiting for the other tests", self.turns.acquire())
             .await?;
-        let live = self.source.live(backend.id, backend.revision, &backend.config)?;
+        let live = self.registry.get(backend.id, backend.revision, &backend.config)?;
         let overdue = async {
             tokio::select! {
                 () = cx.cancellation().cancelled() => {}

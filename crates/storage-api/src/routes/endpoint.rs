@@ -13,7 +13,7 @@ use crate::problem::{Code, Problem};
 pub(crate) struct Endpoint {
     pub(crate) path: &'static str,
     pub(crate) methods: Vec<Method>,
-    resource: Resource,
+    routes: Vec<Route>,
 }
 
 impl Endpoint {
@@ -21,7 +21,7 @@ impl Endpoint {
         Self {
             path,
             methods: Vec::new(),
-            resource: web::resource(path),
+            routes: Vec::new(),
         }
     }
 
@@ -65,7 +65,7 @@ impl Endpoint {
 
     fn on(mut self, method: Method, route: Route) -> Self {
         self.methods.push(method);
-        self.resource = self.resource.route(route);
+        self.routes.push(route);
         self
     }
 
@@ -77,9 +77,9 @@ impl Endpoint {
             let refusal = not_allowed(&request, &allow);
             async move { Err::<String, ApiError>(refusal) }
         };
-        self.resource
-            .default_service(web::to(refuse))
-            .wrap(from_fn(boundary))
+        let resource = web::resource(self.path);
+        let resource = self.routes.into_iter().fold(resource, Resource::route);
+        resource.default_service(web::to(refuse)).wrap(from_fn(boundary))
     }
 }
 

@@ -1,0 +1,239 @@
+//! Work on one backend by many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use storage_backends::testkit::{FakeBackend, FakeCalls};
+use storage_backends::{MountState, ScanReport};
+use storage_domain::{BackendId, BackendKind};
+
+use super::harness::{Api, BACKENDS};
+use crate::app::{AppError, Preconditions};
+
+/// How long a state is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until a state is reached.
+async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !reached().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not come about"));
+}
+
+fn id_of(path: &str) -> BackendId {
+    path.rsplit('/').next().unwrap().parse().unwrap()
+}
+
+async fn api_over(fake: FakeBackend) -> (Api, Arc<FakeCalls>) {
+    let calls = fake.calls();
+    let fake = Arc::new(fake);
+    (Api::with(move |_| fake.clone()).await, calls)
+}
+
+#[actix_web::test]
+async fn tests_at_the_same_time_share_one_run() {
+    let slow = FakeBackend::healthy(BackendKind::Nfs).slow(Duration::from_millis(300));
+    let (api, calls) = api_over(slow).await;
+    let id = id_of(&api.create("nas", BackendKind::Nfs).await);
+    let outcomes = join_all((0..20).map(|_| api.app.test(id))).await;
+    assert!(outcomes.iter().all(|o| o.as_ref().is_ok_and(|o| o.success)));
+    assert_eq!(calls.probes(), 1);
+    until("an idle app", async || api.app.busy_backends() == 0).await;
+    assert!(api.app.test(id).await.unwrap().success);
+    assert_eq!(calls.probes(), 2);
+}
+
+#[actix_web::test]
+async fn a_test_goes_on_where_its_client_hangs_up() {
+    let slow = FakeBackend::healthy(BackendKind::Nfs).slow(Duration::from_millis(200));
+    let (api, calls) = api_over(slow).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let app = Arc::clone(&api.app);
+    let id = id_of(&path);
+    let client = actix_web::rt::spawn(async move { app.test(id).await });
+    until("the probe", async || calls.probes() == 1).await;
+    client.abort();
+    until("the result", async || {
+        api.call("GET", &path, None).await.data()["status"] == "online"
+    })
+    .await;
+    assert_eq!(calls.probes(), 1);
+}
+
+#[actix_web::test]
+async fn a_change_overtakes_a_test_that_hangs() {
+    let (api, calls) = api_over(FakeBackend::healthy(BackendKind::Nfs).hanging()).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let app = Arc::clone(&api.app);
+    let id = id_of(&path);
+    let waiting = actix_web::rt::spawn(async move { app.test(id).await });
+    until("the probe", async || calls.under_way() == 1).await;
+    let renamed = api.call("PATCH", &path, Some(json!({"name": "renamed"}))).await;
+    assert_eq!(
+        (renamed.status.as_u16(), calls.under_way()),
+        (200, 1),
+        "a name is no config"
+    );
+    let changed = api
+        .call("PATCH", &path, Some(json!({"config": {"server": "other"}})))
+        .await;
+    assert_eq!(changed.status, 200);
+    assert_eq!(calls.under_way(), 0);
+    assert!(matches!(waiting.await.unwrap(), Err(AppError::Overtaken)));
+    assert_eq!(api.call("GET", &path, None).await.data()["status"], "offline");
+
+    let app = Arc::clone(&api.app);
+    let waiting = actix_web::rt::spawn(async move { app.test(id).await });
+    until("the probe", async || calls.under_way() == 1).await;
+    assert_eq!(api.call("DELETE", &path, None).await.status, 200);
+    assert!(
+        matches!(waiting.await.unwrap(), Err(AppError::Store(_))),
+        "it is gone"
+    );
+    until("an idle app", async || api.app.busy_backends() == 0).await;
+}
+
+fn report(files: u64) -> ScanReport {
+    ScanReport {
+        files,
+        directories: 1,
+        ..ScanReport::default()
+    }
+}
+
+#[actix_web::test]
+async fn a_long_scan_goes_on_after_its_test() {
+    let long = FakeBackend::healthy(BackendKind::Nfs).with_files(report(40), Duration::from_millis(2500));
+    let (api, calls) = api_over(long).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let test = format!("{path}/test");
+    let told = api.call("POST", &test, None).await;
+    let scan = &told.data()["checks"][1];
+    assert_eq!(scan["outcome"], "skipped");
+    assert_eq!(
+        scan["detail"],
+        "Still counting, 20 files so far; the stats fill when it ends"
+    );
+    let stats = api.call("GET", &path, None).await.data()["stats"].clone();
+    assert_eq!(
+        (&stats["used_bytes"], &stats["file_count"]),
+        (&json!(1_u64 << 30), &json!(0))
+    );
+    api.call("POST", &test, None).await;
+    assert_eq!(calls.scans(), 1, "no second scan of the same config");
+    until("the count", async || {
+        api.call("GET", &path, None).await.data()["stats"]["file_count"] == 40
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_change_ends_the_scan_of_the_old_config() {
+    let endless = FakeBackend::healthy(BackendKind::Nfs)
+        .mountable(MountState::Unmounted)
+        .with_files(report(40), Duration::from_secs(3600));
+    let (api, calls) = api_over(endless).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let told = api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(told.data()["success"], true);
+    assert_eq!(calls.under_way(), 1);
+    assert_eq!(
+        api.call("PATCH", &path, Some(json!({"config": {"server": "other"}})))
+            .await
+            .status,
+        200
+    );
+    assert_eq!((calls.under_way(), calls.unmounts().len()), (0, 1));
+    api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(calls.scans(), 2);
+    api.app.shutdown(PATIENCE).await;
+    assert_eq!(calls.under_way(), 0);
+    assert_eq!(calls.unmounts().len(), 2, "the stop unmounts");
+    assert!(matches!(
+        api.app.test(id_of(&path)).await,
+        Err(AppError::ShuttingDown)
+    ));
+}
+
+#[actix_web::test]
+async fn racing_creates_give_one_backend() {
+    let api = Api::healthy().await;
+    let body = json!({"name": "nas", "type": "http", "config": {"base_url": "http://x/"}});
+    let answers = join_all((0..8).map(|_| api.call("POST", BACKENDS, Some(body.clone())))).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|a| a.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(api.call("GET", BACKENDS, None).await.body["total"], 1);
+}
+
+#[actix_web::test]
+async fn racing_changes_tests_and_deletes_end_consistent() {
+    let fake = FakeBackend::healthy(BackendKind::Nfs)
+        .mountable(MountState::Unmounted)
+        .with_files(report(1), Duration::from_millis(3))
+        .slow(Duration::from_millis(2));
+    let (api, calls) = api_over(fake).await;
+    for round in 0..5 {
+        let path = api.create(&format!("nas-{round}"), BackendKind::Nfs).await;
+        let id = id_of(&path);
+        let work = join_all((0..20_u32).map(|n| {
+            let (app, path, api) = (Arc::clone(&api.app), path.clone(), &api);
+            async move {
+                match n {
+                    19 if round % 2 == 0 => drop(app.delete(id, false, Preconditions::default()).await),
+                    n if n % 3 == 0 => {
+                        let body = json!({"config": {"export_path": format!("/srv/{n}")}});
+                        let status = api.call("PATCH", &path, Some(body)).await.status.as_u16();
+                        assert!(matches!(status, 200 | 404), "{status}");
+                    }
+                    _ => match app.test(id).await {
+                        Ok(_) | Err(AppError::Overtaken | AppError::Store(_)) => {}
+                        Err(other) => panic!("{other:?}"),
+                    },
+                }
+            }
+        }));
+        tokio::time::timeout(PATIENCE, work).await.expect("the race ends");
+        let left = api.call("GET", &path, None).await;
+        if round % 2 == 0 {
+            assert_eq!(left.status, 404);
+        } else {
+            let tested = api.app.test(id).await.unwrap();
+            let row = api.store.get(id).await.unwrap();
+            assert_eq!((tested.revision, tested.success), (row.revision, true));
+        }
+    }
+    until("an idle app", async || {
+        api.app.busy_backends() == 0 && calls.under_way() == 0
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_probe_that_cannot_run_is_a_failed_test() {
+    let (api, _) = api_over(FakeBackend::healthy(BackendKind::Nfs).broken()).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let told = api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(told.status, 200);
+    assert_eq!(told.data()["success"], false);
+    insta::assert_json_snapshot!("probe-broken", told.stable());
+    assert_eq!(api.call("GET", &path, None).await.data()["status"], "error");
+}
+
+#[actix_web::test]
+async fn failures_pass() {
+    let (api, _) = api_over(FakeBackend::healthy(BackendKind::Nfs).failing(2)).await;
+    let id = id_of(&api.create("nas", BackendKind::Nfs).await);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(api.app.test(id).await.unwrap().success);
+    }
+    assert_eq!(seen, [false, false, true]);
+}

@@ -1,0 +1,178 @@
+//! An application for one test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{App as WebApp, test};
+use serde_json::{Value, json};
+use storage_backends::registry::Settings;
+use storage_backends::testkit::FakeBackend;
+use storage_backends::{Backend as LiveBackend, Registry};
+use storage_domain::{BackendConfig, BackendKind};
+use storage_persistence::{Store, StoreSettings};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+use super::document;
+use crate::{App, AppSettings, configure};
+
+/// An application over a database of its own.
+pub(crate) struct Api {
+    pub(crate) app: Arc<App>,
+    pub(crate) store: Store,
+    _directory: TempDir,
+}
+
+/// What the application answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Api {
+    /// Backends that work, without facets.
+    pub(crate) async fn healthy() -> Self {
+        Self::with(|config| Arc::new(FakeBackend::healthy(config.kind()))).await
+    }
+
+    /// Backends that `build` makes.
+    pub(crate) async fn with(
+        build: impl Fn(&BackendConfig) -> Arc<dyn LiveBackend> + Send + Sync + 'static,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::connect(&StoreSettings {
+            url: format!("sqlite://{}", directory.path().join("api.db").display()),
+            max_connections: 4,
+            acquire_timeout: Duration::from_secs(5),
+        })
+        .await
+        .unwrap();
+        store.migrate().await.unwrap();
+        let registry = Registry::with_builder(Settings::new(None), move |_, config| Ok(build(config)));
+        let settings = AppSettings {
+            test_deadline: Duration::from_secs(20),
+            scan_wait: Duration::from_secs(1),
+            unmount_deadline: Duration::from_secs(5),
+            unmount_at_stop: true,
+        };
+        Self {
+            app: App::new(store.clone(), registry, settings, Handle::current()),
+            store,
+            _directory: directory,
+        }
+    }
+
+    /// Sends a request and checks what is true of every answer.
+    pub(crate) async fn send(&self, request: test::TestRequest) -> Answer {
+        let service = test::init_service(WebApp::new().configure(configure(Arc::clone(&self.app)))).await;
+        let request = request.to_request();
+        let (method, path) = (request.method().clone(), request.path().to_owned());
+        let response = test::call_service(&service, request).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = test::read_body(response).await;
+        let is_json = headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|t| t.to_str().unwrap().ends_with("json"));
+        let body = if is_json {
+            serde_json::from_slice(&bytes).unwrap()
+        } else {
+            Value::Null
+        };
+        let answer = Answer {
+            status,
+            headers,
+            body,
+        };
+        answer.check(&method, &path);
+        answer
+    }
+
+    /// A call as the web UI makes it: always with a content type.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let mut request = test::TestRequest::default()
+            .method(method.parse().unwrap())
+            .uri(path)
+            .insert_header((CONTENT_TYPE, "application/json"));
+        if let Some(body) = body {
+            request = request.set_payload(body.to_string());
+        }
+        self.send(request).await
+    }
+
+    /// Creates a backend of this kind and answers its path.
+    pub(crate) async fn create(&self, name: &str, kind: BackendKind) -> String {
+        let body = json!({"name": name, "type": kind, "config": config(kind)});
+        let answer = self.call("POST", BACKENDS, Some(body)).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.header("location").to_owned()
+    }
+}
+
+pub(crate) const BACKENDS: &str = "/api/v1/storage/backends";
+
+/// The smallest config of a kind.
+pub(crate) fn config(kind: BackendKind) -> Value {
+    match kind {
+        BackendKind::Nfs => json!({"server": "10.0.0.5", "export_path": "/srv/images"}),
+        BackendKind::Http => json!({"base_url": "http://boot.lab/images/"}),
+        BackendKind::S3 => json!({"endpoint": "s3.lab", "bucket": "images", "access_key_id": "AKIA1"}),
+        BackendKind::Iscsi => json!({"target": "san.lab"}),
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |v| v.to_str().unwrap())
+    }
+
+    pub(crate) fn data(&self) -> &Value {
+        &self.body["data"]
+    }
+
+    /// The body without what differs from run to run.
+    pub(crate) fn stable(&self) -> Value {
+        let mut body = self.body.clone();
+        steady(&mut body);
+        body
+    }
+
+    fn check(&self, method: &Method, path: &str) {
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
+        assert!(!self.header("x-request-id").is_empty());
+        if self.status.is_client_error() || self.status.is_server_error() {
+            assert_eq!(self.header("content-type"), "application/problem+json");
+            assert_eq!(self.body["success"], false);
+            assert_eq!(self.body["status"], self.status.as_u16());
+            assert_eq!(self.body["instance"], path);
+            assert_eq!(self.body["request_id"], self.header("x-request-id"));
+            assert!(self.body["detail"].as_str().is_some_and(|d| !d.is_empty()));
+        }
+        document::assert_documented(method, path, self.status.as_u16(), &self.body);
+    }
+}
+
+fn steady(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(steady),
+        Value::Object(members) => {
+            for (key, member) in members {
+                match (key.as_str(), &member) {
+                    (
+                        "id" | "created_at" | "updated_at" | "at" | "request_id" | "instance",
+                        Value::String(_),
+                    ) => {
+                        *member = format!("[{key}]").into();
+                    }
+                    ("duration_ms", Value::Number(_)) => *member = 0.into(),
+                    _ => steady(member),
+                }
+            }
+        }
+        _ => {}
+    }
+}
