@@ -13,6 +13,13 @@ pub(crate) use test::TestDto;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+/// What a creation says.
+pub(crate) const CREATED: &str = "Storage backend created successfully";
+/// What a change says.
+pub(crate) const UPDATED: &str = "Backend updated successfully";
+/// What a delete says.
+pub(crate) const DELETED: &str = "Backend deleted successfully";
+
 /// The envelope of one thing.
 #[derive(Debug, Serialize)]
 pub(crate) struct One<T> {

@@ -1,6 +1,8 @@
 //! The OpenAPI 3.1 document, built from the same constants and tables that the code checks with.
 
+mod answers;
 mod configs;
+mod fields;
 mod paths;
 mod schemas;
 

@@ -6,3 +6,4 @@ mod document;
 mod harness;
 mod refusals;
 mod service;
+mod stuck;

@@ -1,21 +1,13 @@
 //! The paths, and every answer that each can give.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use storage_domain::{BackendKind, BackendName, BackendStatus};
 
+use super::answers::{answer, condition, id, not_modified, operation, path_parameter, query};
 use super::schemas::{list, one, reference};
-use crate::dto::{MAX_LIMIT, MAX_OFFSET};
-use crate::error::RETRY_AFTER_SECONDS;
-use crate::extract::MAX_BODY_BYTES;
-use crate::problem::{Code, MEDIA_TYPE};
+use crate::dto::{CREATED, DELETED, MAX_LIMIT, MAX_OFFSET, UPDATED};
+use crate::problem::Code;
 
-/// What every path may answer.
-const ALWAYS: [Code; 4] = [
-    Code::BadRequest,
-    Code::UriTooLong,
-    Code::HeadersTooLarge,
-    Code::Internal,
-];
 /// What every path that asks the database may answer.
 const STORE: [Code; 1] = [Code::DatabaseUnavailable];
 const BODY: [Code; 5] = [
@@ -99,10 +91,7 @@ fn list_backends() -> Value {
 }
 
 fn create() -> Value {
-    let created = one(
-        &reference("Backend"),
-        Some("Storage backend created successfully"),
-    );
+    let created = one(&reference("Backend"), Some(CREATED));
     operation(
         "createBackend",
         "Registers a backend",
@@ -138,7 +127,7 @@ fn get() -> Value {
 }
 
 fn update() -> Value {
-    let updated = one(&reference("Backend"), Some("Backend updated successfully"));
+    let updated = one(&reference("Backend"), Some(UPDATED));
     operation(
         "updateBackend",
         "Changes a backend; a change of the config unmounts what was mounted under the old one",
@@ -170,7 +159,7 @@ fn delete() -> Value {
     let id = json!({
         "type": "object", "required": ["id"], "properties": { "id": { "type": "string", "format": "uuid" } },
     });
-    let deleted = one(&id, Some("Backend deleted successfully"));
+    let deleted = one(&id, Some(DELETED));
     operation(
         "deleteBackend",
         "Deletes a backend, after it was unmounted",
@@ -279,105 +268,4 @@ fn health(id: &str, summary: &str, status: &str, codes: &[Code]) -> Value {
 fn service(mut operation: Value) -> Value {
     operation["tags"] = json!(["service"]);
     operation
-}
-
-fn operation(
-    id: &str,
-    summary: &str,
-    parameters: Value,
-    body: Option<&str>,
-    answers: &[(&str, Value)],
-    codes: &[&[Code]],
-) -> Value {
-    let mut responses: Map<String, Value> = answers
-        .iter()
-        .map(|(s, a)| ((*s).to_owned(), a.clone()))
-        .collect();
-    let mut codes: Vec<Code> = codes.concat();
-    codes.extend(ALWAYS);
-    responses.extend(refusals(&codes));
-    let mut operation = json!({
-        "operationId": id, "summary": summary, "tags": ["backends"],
-        "parameters": parameters, "responses": responses,
-    });
-    if let Some(schema) = body {
-        operation["requestBody"] = json!({
-            "required": true,
-            "description": format!("One JSON object of at most {MAX_BODY_BYTES} bytes, in UTF-8, no key twice."),
-            "content": { "application/json": { "schema": reference(schema) } },
-        });
-    }
-    operation
-}
-
-/// The refusals, one a status, each naming its codes.
-fn refusals(codes: &[Code]) -> Map<String, Value> {
-    let mut refusals = Map::new();
-    for status in codes.iter().map(|c| c.status()) {
-        let same: Vec<&Code> = Code::ALL
-            .iter()
-            .filter(|c| codes.contains(c) && c.status() == status)
-            .collect();
-        let words: Vec<&str> = same.iter().map(|c| c.as_str()).collect();
-        let titles: Vec<&str> = same.iter().map(|c| c.title()).collect();
-        let schema = json!({
-            "allOf": [reference("Problem"), { "type": "object", "properties": { "error": { "type": "string", "enum": words } } }],
-        });
-        let mut refusal = json!({
-            "description": format!("{}.", titles.join("; ")),
-            "content": { MEDIA_TYPE: { "schema": schema } },
-        });
-        if status == 503 {
-            let wait = json!({ "type": "integer", "const": RETRY_AFTER_SECONDS });
-            refusal["headers"] = json!({ "Retry-After": { "schema": wait } });
-        }
-        refusals.insert(status.to_string(), refusal);
-    }
-    refusals
-}
-
-fn answer(description: &str, schema: &Value, headers: &[&str]) -> Value {
-    let mut answer = json!({
-        "description": description,
-        "content": { "application/json": { "schema": schema } },
-    });
-    if !headers.is_empty() {
-        let fields: Map<String, Value> = headers
-            .iter()
-            .map(|name| ((*name).to_owned(), json!({ "schema": { "type": "string" } })))
-            .collect();
-        answer["headers"] = Value::Object(fields);
-    }
-    answer
-}
-
-fn not_modified() -> Value {
-    json!({
-        "description": "The client has this version already.",
-        "headers": { "ETag": { "schema": { "type": "string" } } },
-    })
-}
-
-fn id() -> Value {
-    json!({
-        "name": "id", "in": "path", "required": true, "schema": { "type": "string", "format": "uuid" },
-        "description": "The backend's id; what is no UUID is the id of no backend.",
-    })
-}
-
-fn path_parameter(name: &str, description: &str) -> Value {
-    json!({
-        "name": name, "in": "path", "required": true, "schema": { "type": "string" }, "description": description,
-    })
-}
-
-fn query(name: &str, description: &str, schema: Value) -> Value {
-    json!({ "name": name, "in": "query", "description": description, "schema": schema })
-}
-
-fn condition(name: &str) -> Value {
-    json!({
-        "name": name, "in": "header", "schema": { "type": "string" },
-        "description": "Entity tags, or `*` (RFC 9110, section 13.1).",
-    })
 }

@@ -33,10 +33,7 @@ pub(crate) async fn create(state: Data<State>, JsonBody(body): JsonBody) -> Answ
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))
         .insert_header((ETAG, entity_tag(&created)))
-        .json(One::told(
-            BackendDto::from(&created),
-            "Storage backend created successfully",
-        )))
+        .json(One::told(BackendDto::from(&created), dto::CREATED)))
 }
 
 /// `GET /storage/backends/{id}`
@@ -61,10 +58,7 @@ pub(crate) async fn update(
     let updated: Backend = state.app.update(id, dto::update(body), conditions).await?;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, entity_tag(&updated)))
-        .json(One::told(
-            BackendDto::from(&updated),
-            "Backend updated successfully",
-        )))
+        .json(One::told(BackendDto::from(&updated), dto::UPDATED)))
 }
 
 /// `DELETE /storage/backends/{id}`
@@ -78,7 +72,7 @@ pub(crate) async fn delete(
     let force = dto::wants_force(request.query_string())?;
     state.app.delete(id, force, conditions).await?;
     let gone = json!({ "id": id.to_string() });
-    Ok(HttpResponse::Ok().json(One::told(gone, "Backend deleted successfully")))
+    Ok(HttpResponse::Ok().json(One::told(gone, dto::DELETED)))
 }
 
 /// `POST /storage/backends/{id}/test`
