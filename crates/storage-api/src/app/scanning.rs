@@ -1,5 +1,6 @@
 //! Counting a backend's files, past the end of the test that started it.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -143,13 +144,13 @@ fn counted(report: &ScanReport) -> String {
         },
     );
     if report.errors > 0 {
-        detail.push_str(&format!("; {} could not be read", report.errors));
+        let _ = write!(detail, "; {} could not be read", report.errors);
         if let Some(first) = &report.first_error {
-            detail.push_str(&format!(" (first: {first})"));
+            let _ = write!(detail, " (first: {first})");
         }
     }
     if let Some(bound) = &report.truncated {
-        detail.push_str(&format!("; the count ended early: {bound}"));
+        let _ = write!(detail, "; the count ended early: {bound}");
     }
     detail
 }

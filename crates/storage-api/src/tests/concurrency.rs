@@ -138,7 +138,7 @@ async fn a_long_scan_goes_on_after_its_test() {
 async fn a_change_ends_the_scan_of_the_old_config() {
     let endless = FakeBackend::healthy(BackendKind::Nfs)
         .mountable(MountState::Unmounted)
-        .with_files(report(40), Duration::from_secs(3600));
+        .with_files(report(40), Duration::from_hours(1));
     let (api, calls) = api_over(endless).await;
     let path = api.create("nas", BackendKind::Nfs).await;
     let told = api.call("POST", &format!("{path}/test"), None).await;
