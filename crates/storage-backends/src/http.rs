@@ -1,37 +1,38 @@
 //! Directories of web servers, probed over HTTP/1.1 and counted by their listings.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use storage_domain::{BackendKind, HttpConfig, ProbeReport, TemplatePatterns};
 use url::Url;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Files};
 use crate::context::OpContext;
 use crate::error::BackendError;
 use crate::registry::Settings;
+use crate::scan::{ScanProgress, ScanReport};
 
 mod auth;
+mod body;
 mod checks;
 mod classify;
-#[expect(dead_code, reason = "the scan, which comes next, needs the rest")]
 mod client;
 mod dial;
-#[expect(dead_code, reason = "the scan, which comes next, needs the rest")]
 mod failure;
 mod limits;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the scan, which comes next, needs the rest")
-)]
+mod lister;
+pub mod listing;
 mod redirect;
+mod scan;
 mod tls;
 
 use auth::Credentials;
 use checks::{Checks, Stopped};
 use client::Client;
 pub use limits::{Limits, MAX_REDIRECTS};
+use lister::Lister;
 
 /// A directory of a web server.
 ///
@@ -40,10 +41,9 @@ pub use limits::{Limits, MAX_REDIRECTS};
 pub struct HttpBackend {
     directory: Url,
     tls_verify: bool,
-    tls: std::sync::Arc<rustls::ClientConfig>,
+    tls: Arc<rustls::ClientConfig>,
     client: Client,
-    #[expect(dead_code, reason = "the scan comes with the next change")]
-    templates: TemplatePatterns,
+    templates: Arc<TemplatePatterns>,
 }
 
 impl HttpBackend {
@@ -72,14 +72,20 @@ impl HttpBackend {
             tls_verify: config.tls_verify,
             tls,
             client,
-            templates: settings.templates.clone(),
+            templates: Arc::new(settings.templates.clone()),
         })
     }
 
     async fn check_all(&self, checks: &mut Checks) -> Result<(), Stopped> {
         let limits = self.client.limits();
         checks::transport::check(checks, &self.directory, &self.tls, self.tls_verify, limits).await?;
-        checks::status::check(checks, &self.client, &self.directory).await
+        checks::status::check(checks, &self.client, &self.directory).await?;
+        checks::boot::check(checks, &self.lister()).await;
+        Ok(())
+    }
+
+    fn lister(&self) -> Lister<'_> {
+        Lister::new(&self.client, &self.directory, Arc::clone(&self.templates))
     }
 }
 
@@ -107,6 +113,20 @@ impl Backend for HttpBackend {
             summary: format!("{} can be read", redirect::shown(&self.directory)),
             duration: started.elapsed(),
         })
+    }
+
+    fn as_files(&self) -> Option<&dyn Files> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Files for HttpBackend {
+    /// Counts what the server lists: an index page, nginx's or Caddy's JSON, or WebDAV. Sizes count where they are told
+    /// exactly; see [`Limits::size_requests`] for the others.
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+        tls::roots_for(&self.directory).await;
+        scan::run(&self.lister(), cx, &progress).await
     }
 }
 

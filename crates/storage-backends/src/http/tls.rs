@@ -46,3 +46,10 @@ fn verifier(config: &HttpConfig, provider: &Arc<CryptoProvider>) -> Arc<dyn Serv
         Arc::new(AcceptAny(Arc::clone(provider)))
     }
 }
+
+/// Reads the system's authorities beforehand, where a URL needs them.
+pub(crate) async fn roots_for(url: &url::Url) {
+    if url.scheme() == "https" {
+        roots::preload().await;
+    }
+}

@@ -1,1 +1,132 @@
-//! The check `boot`.
+//! The check `boot`: whether firmware and boot loaders will be happy. It is advice, and never fails.
+
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
+use hyper::{Method, StatusCode};
+
+use crate::http::checks::Checks;
+use crate::http::client::{Answer, Ask, Client};
+use crate::http::failure::Failure;
+use crate::http::lister::{Lister, Way};
+use crate::http::redirect::shown;
+
+/// How many directories are looked into for a file to try.
+const DIRECTORIES: usize = 4;
+
+/// Tries a file of the directory, an image where there is one, as a boot client would.
+pub(crate) async fn check(checks: &mut Checks, lister: &Lister<'_>) {
+    let sample = match sample(lister).await {
+        Ok(Some(path)) => path,
+        Ok(None) => return checks.skipped("Not checked, because no file was found to try"),
+        Err(why) => return checks.skipped(format!("Not checked, because no file was found to try. {why}")),
+    };
+    let name = percent_encoding::percent_decode_str(&sample)
+        .decode_utf8_lossy()
+        .into_owned();
+    let troubles = match lister.url(&sample) {
+        Ok(url) => {
+            troubles(
+                lister.client(),
+                &Ask::new(Method::HEAD, url.clone()),
+                &Ask::new(Method::GET, url),
+            )
+            .await
+        }
+        Err(failure) => vec![failure.to_string()],
+    };
+    checks.passed(if troubles.is_empty() {
+        format!("Boot clients can use it: {name} has a length, and HEAD and byte ranges work")
+    } else {
+        format!(
+            "Boot clients may have trouble with {name}: {}",
+            troubles.join("; ")
+        )
+    });
+}
+
+/// The path of a file, in the base or in one of the first directories below it.
+async fn sample(lister: &Lister<'_>) -> Result<Option<String>, String> {
+    let (way, root) = lister.root().await.map_err(|error| error.to_string())?;
+    if let Some(name) = root.contents.sample {
+        return Ok(Some(name));
+    }
+    let mut queue: Vec<String> = root
+        .contents
+        .directories
+        .iter()
+        .rev()
+        .map(|d| format!("{d}/"))
+        .collect();
+    for _ in 0..DIRECTORIES {
+        let Some(path) = queue.pop() else { break };
+        if let Some(found) = sample_below(lister, way, &path, &mut queue).await {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+async fn sample_below(lister: &Lister<'_>, way: Way, path: &str, queue: &mut Vec<String>) -> Option<String> {
+    let page = lister.fetch(way, path).await.ok()?;
+    queue.extend(
+        page.contents
+            .directories
+            .iter()
+            .take(DIRECTORIES)
+            .map(|d| format!("{}{d}/", page.path)),
+    );
+    page.contents.sample.map(|name| format!("{}{name}", page.path))
+}
+
+async fn troubles(client: &Client, head: &Ask, get: &Ask) -> Vec<String> {
+    let mut found = Vec::new();
+    match client.send(head).await {
+        Ok(answer) => of_head(&answer, &mut found),
+        Err(failure) => found.push(format!("HEAD is not answered ({})", lower(&failure))),
+    }
+    let first_byte = get.clone().with(RANGE, "bytes=0-0");
+    match client.send(&first_byte).await {
+        Ok(answer) => of_range(&answer, &mut found),
+        Err(failure) => found.push(format!("the file can't be read ({})", lower(&failure))),
+    }
+    found
+}
+
+fn of_head(answer: &Answer, found: &mut Vec<String>) {
+    if !answer.status.is_success() {
+        found.push(format!(
+            "HEAD is answered with {}, and firmware asks for a file's size that way",
+            answer.status
+        ));
+    } else if !answer.headers.contains_key(CONTENT_LENGTH) {
+        found.push("it has no Content-Length, without which firmware can't load a file".to_owned());
+    }
+    if answer.headers.contains_key(CONTENT_ENCODING) {
+        found.push("it is compressed on the way (Content-Encoding), which firmware can't undo".to_owned());
+    }
+    if answer.route.redirects() > 0 {
+        let to = shown(answer.route.url());
+        found.push(format!(
+            "it redirects to {to}, and not all firmware follows redirects"
+        ));
+    }
+}
+
+fn of_range(answer: &Answer, found: &mut Vec<String>) {
+    match answer.status {
+        // The first byte of an empty file is not there.
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {}
+        status if status.is_success() => found.push(
+            "byte ranges are not served (Accept-Ranges), which installers and virtual media need".to_owned(),
+        ),
+        status => found.push(format!("the file can't be read, the server answers {status}")),
+    }
+}
+
+/// A failure's sentence in the middle of another one.
+fn lower(failure: &Failure) -> String {
+    let text = failure.to_string();
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
