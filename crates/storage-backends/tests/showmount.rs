@@ -4,6 +4,8 @@
 //! which `tests/showmount/setup.sh` starts the server. Everything there dies with the namespace's first process.
 //! Namespaces need root.
 
+#![expect(clippy::unwrap_used, reason = "what can't be set up fails the test")]
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -58,7 +60,7 @@ fn command(program: &str) -> Command {
 }
 
 async fn ask(host: &str) -> Result<Vec<String>, ExportsError> {
-    let cx = OpContext::within(Duration::from_secs(60));
+    let cx = OpContext::within(Duration::from_mins(1));
     let host = host.parse().unwrap();
     let addr = resolve(&cx, &host).await.unwrap().remove(0);
     let found = list(&cx, &host, &addr).await?;

@@ -5,6 +5,12 @@
 //! run on it as they are. That needs root; the program starts itself again in a mount namespace of its own, so that
 //! nothing is left behind.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its figures"
+)]
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -57,7 +57,10 @@ fn reads_what_servers_print(#[case] name: &str) {
 
 #[test]
 fn keeps_so_many_lines_and_says_that_there_were_more() {
-    let printed: String = (0..=MAX_LINES).map(|n| format!("/e/{n} *\n")).collect();
+    let printed: String = (0..=MAX_LINES)
+        .map(|n| format!("/e/{n} *\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let list = parse(printed.as_bytes());
     assert!(list.truncated);
     assert_eq!(list.exports.len(), MAX_LINES);
@@ -144,7 +147,7 @@ mod arbitrary {
         fn every_printed_export_is_found(paths in prop::collection::btree_set(prop::collection::vec(segment(), 1..4), 1..8)) {
             let paths: Vec<_> = paths.iter().map(|p| format!("/{}", p.join("/"))).collect();
             let width = paths.iter().map(String::len).max().unwrap_or_default();
-            let printed: String = paths.iter().map(|p| format!("{p:width$} 10.0.0.0/8\n")).collect();
+            let printed: String = paths.iter().map(|p| format!("{p:width$} 10.0.0.0/8\n")).collect::<Vec<_>>().concat();
             let list = parse(printed.as_bytes());
             for path in paths {
                 let path: ExportPath = path.parse().unwrap();
