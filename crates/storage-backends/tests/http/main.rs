@@ -1,5 +1,7 @@
 //! The HTTP backend against real web servers, and against servers that misbehave.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod fakes;
 mod fixtures;
 mod real;
