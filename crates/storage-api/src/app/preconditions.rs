@@ -19,11 +19,17 @@ enum Tags {
     Any,
     /// Tags with their quotes; `true` marks a weak one.
     Listed(Vec<(bool, String)>),
+    /// No list of entity tags: it matches nothing.
+    Unreadable,
 }
 
 impl Tags {
-    /// Reads the field's lines; `None` where they are no list of entity tags.
-    fn parse(field: &str) -> Option<Self> {
+    /// Reads the field's lines.
+    fn parse(field: &str) -> Self {
+        Self::list(field).unwrap_or(Self::Unreadable)
+    }
+
+    fn list(field: &str) -> Option<Self> {
         let mut rest = field.trim();
         if rest == "*" {
             return Some(Self::Any);
@@ -52,6 +58,7 @@ impl Tags {
         match self {
             Self::Any => true,
             Self::Listed(tags) => tags.iter().any(|(weak, t)| !weak && t == tag),
+            Self::Unreadable => false,
         }
     }
 
@@ -59,6 +66,7 @@ impl Tags {
         match self {
             Self::Any => true,
             Self::Listed(tags) => tags.iter().any(|(_, t)| t == tag),
+            Self::Unreadable => false,
         }
     }
 }
@@ -66,8 +74,7 @@ impl Tags {
 /// The conditions of one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preconditions {
-    /// `Some(None)`: the field is there, and no list of entity tags.
-    if_match: Option<Option<Tags>>,
+    if_match: Option<Tags>,
     if_none_match: Option<Tags>,
 }
 
@@ -77,7 +84,7 @@ impl Preconditions {
     pub fn new(if_match: Option<&str>, if_none_match: Option<&str>) -> Self {
         Self {
             if_match: if_match.map(Tags::parse),
-            if_none_match: if_none_match.and_then(Tags::parse),
+            if_none_match: if_none_match.map(Tags::parse),
         }
     }
 
@@ -111,10 +118,7 @@ impl Preconditions {
     }
 
     fn if_match_holds(&self, tag: &str) -> bool {
-        match &self.if_match {
-            None => true,
-            Some(tags) => tags.as_ref().is_some_and(|t| t.match_strongly(tag)),
-        }
+        self.if_match.as_ref().is_none_or(|tags| tags.match_strongly(tag))
     }
 }
 

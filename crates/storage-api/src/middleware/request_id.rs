@@ -3,6 +3,7 @@
 use std::fmt;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
 use uuid::Uuid;
 
 use super::X_REQUEST_ID;
@@ -16,7 +17,7 @@ pub(crate) struct RequestId(String);
 
 impl RequestId {
     pub(crate) fn of(request: &HttpRequest) -> Self {
-        let given = request.headers().get(X_REQUEST_ID).map(|v| v.as_bytes());
+        let given = request.headers().get(X_REQUEST_ID).map(HeaderValue::as_bytes);
         let sane = |id: &&[u8]| (1..=MAX_BYTES).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
         let given = given.filter(sane).and_then(|id| std::str::from_utf8(id).ok());
         Self(given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))

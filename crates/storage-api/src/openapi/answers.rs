@@ -32,8 +32,9 @@ pub(super) fn operation(
     responses.extend(refusals(&codes));
     let mut operation = json!({
         "operationId": id, "summary": summary, "tags": ["backends"],
-        "parameters": parameters, "responses": responses,
+        "responses": responses,
     });
+    operation["parameters"] = parameters;
     if let Some(schema) = body {
         operation["requestBody"] = json!({
             "required": true,
@@ -106,9 +107,11 @@ pub(super) fn path_parameter(name: &str, description: &str) -> Value {
 }
 
 pub(super) fn query(name: &str, description: &str, schema: Value) -> Value {
-    json!({
-        "name": name, "in": "query", "required": false, "description": description, "schema": schema,
-    })
+    let mut parameter = json!({
+        "name": name, "in": "query", "required": false, "description": description,
+    });
+    parameter["schema"] = schema;
+    parameter
 }
 
 pub(super) fn condition(name: &str) -> Value {
