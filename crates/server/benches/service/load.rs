@@ -77,22 +77,22 @@ pub(crate) fn begin_test(address: SocketAddr, id: &str) -> JoinHandle<()> {
     })
 }
 
-/// Times so many GETs, one after the other.
-pub(crate) fn sample(address: SocketAddr, path: &str, count: usize) -> Sample {
+/// Times GETs, one after the other, for so long.
+pub(crate) fn sample(address: SocketAddr, path: &str, span: Duration) -> Sample {
     let mut connection = Connection::open(address);
-    let mut times: Vec<f64> = (0..count)
-        .map(|_| {
-            std::thread::sleep(PAUSE);
-            let begun = Instant::now();
-            let (status, _) = connection.ask("GET", path, "");
-            assert_eq!(status, 200);
-            begun.elapsed().as_secs_f64() * 1000.0
-        })
-        .collect();
+    let mut times: Vec<f64> = Vec::new();
+    let end = Instant::now() + span;
+    while Instant::now() < end || times.is_empty() {
+        std::thread::sleep(PAUSE);
+        let begun = Instant::now();
+        let (status, _) = connection.ask("GET", path, "");
+        assert_eq!(status, 200);
+        times.push(begun.elapsed().as_secs_f64() * 1000.0);
+    }
     times.sort_by(f64::total_cmp);
     Sample {
-        p50: times[count / 2],
-        p99: times[count * 99 / 100],
+        p50: times[times.len() / 2],
+        p99: times[times.len() * 99 / 100],
     }
 }
 

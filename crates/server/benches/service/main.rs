@@ -19,8 +19,8 @@ const MANY: usize = 1000;
 const DEAD: usize = 15;
 /// How often a start is measured.
 const STARTS: usize = 7;
-/// How many answers are timed one after the other.
-const SAMPLES: usize = 2000;
+/// How long answers are timed one after the other: a test gives a dead host up after three seconds at the soonest.
+const SPAN: Duration = Duration::from_millis(2500);
 /// The first backend's place in the API.
 const BACKENDS: &str = "/api/v1/storage/backends";
 
@@ -65,7 +65,7 @@ fn measure() {
         "",
     );
     service.fill(MANY - 10 - DEAD);
-    let list = load::sample(service.address, BACKENDS, SAMPLES / 10);
+    let list = load::sample(service.address, BACKENDS, SPAN);
     table.at_most("GET of a list of 1000, p50", list.p50, 10.0, "ms");
     table.at_most(
         "resident memory after all this",
@@ -97,13 +97,13 @@ fn measure() {
 /// The p99 of a GET in ms, idle and while tests of dead hosts run.
 fn dead_hosts(service: &Service, path: &str) -> (f64, f64) {
     let ids = service.register_dead(DEAD);
-    load::sample(service.address, path, SAMPLES);
-    let idle = load::sample(service.address, path, SAMPLES);
+    load::sample(service.address, path, SPAN);
+    let idle = load::sample(service.address, path, SPAN);
     let tests: Vec<_> = ids
         .iter()
         .map(|id| load::begin_test(service.address, id))
         .collect();
-    let meanwhile = load::sample(service.address, path, SAMPLES);
+    let meanwhile = load::sample(service.address, path, SPAN);
     let ended = tests.iter().filter(|t| t.is_finished()).count();
     assert!(
         ended < DEAD,
