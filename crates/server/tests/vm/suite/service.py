@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from . import mounts
 
 BASE = "/run/pureboot"
-BINARY = os.environ.get("PUREBOOT_STORAGE_BIN", "")
+# Taken out of the environment: the service would read it as a setting that it does not know.
+BINARY = os.environ.pop("PUREBOOT_STORAGE_BIN", "")
 PORT = 8080
 
 
@@ -46,12 +47,14 @@ class Answer:
 class Service:
     def __init__(self):
         self.process = None
+        self.prepare = None
         self.mount_dir = f"{BASE}/mounts"
         self.log = f"{BASE}/service.log"
 
     def start(self, mount_dir=None, prepare=None):
         os.makedirs(BASE, exist_ok=True)
         self.mount_dir = mount_dir or f"{BASE}/mounts"
+        self.prepare = prepare
         argv = [BINARY, "serve", "--listen", f"127.0.0.1:{PORT}"]
         argv += ["--database-url", f"sqlite://{BASE}/storage.db", "--state-dir", f"{BASE}/state"]
         argv += ["--mount-dir", self.mount_dir]
@@ -154,13 +157,15 @@ class Watch(threading.Thread):
         self.service, self.ended, self.slowest, self.count, self.error = service, threading.Event(), 0.0, 0, None
 
     def run(self):
-        while not self.ended.wait(0.2):
+        while True:
             try:
                 answer = self.service.call("GET", "", timeout=30)
                 assert answer.status == 200, answer.status
                 self.slowest, self.count = max(self.slowest, answer.seconds), self.count + 1
             except Exception as error:
                 self.error = error
+                return
+            if self.ended.wait(0.2):
                 return
 
     def __enter__(self):
