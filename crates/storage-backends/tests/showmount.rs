@@ -8,11 +8,15 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use storage_backends::OpContext;
+use serde_json::json;
 use storage_backends::nfs::exports::{ExportsError, LIST_DEADLINE, list};
 use storage_backends::nfs::preflight::resolve;
+use storage_backends::testkit::conformance::{Subject, run};
+use storage_backends::{Backend, OpContext, Registry, Settings};
+use storage_domain::{BackendConfig, BackendId, BackendKind, Revision};
 
 /// Set inside the namespaces; names the test.
 const INSIDE: &str = "SHOWMOUNT_TEST_INSIDE";
@@ -159,5 +163,33 @@ async fn an_unreachable_server_is_told() {
     if inside("an_unreachable_server_is_told", "none") {
         let reason = not_available(ask("192.0.2.1").await);
         assert!(reason.contains("does not answer on port 111"), "{reason}");
+    }
+}
+
+/// A backend that is not mounted: the kernel's client needs a machine of its own.
+fn unmounted(server: &str, export: &str) -> Arc<dyn Backend> {
+    let config = json!({"server": server, "export_path": export});
+    let config = BackendConfig::parse(BackendKind::Nfs, config.as_object().unwrap()).unwrap();
+    Registry::new(Settings::new(None))
+        .get(BackendId::generate(), Revision::FIRST, &config)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_suite_for_backends_passes() {
+    if inside("the_suite_for_backends_passes", "ganesha") {
+        for (export, dead) in [
+            ("/mem/images", "192.0.2.1"),
+            ("/mem/with space", "no-such-host.invalid"),
+        ] {
+            run(&Subject {
+                healthy: unmounted("127.0.0.1", export),
+                unreachable: unmounted(dead, export),
+                secrets: Vec::new(),
+                limit: Duration::from_secs(30),
+            })
+            .await;
+        }
+        none_left();
     }
 }
