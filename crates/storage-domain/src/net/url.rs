@@ -61,6 +61,11 @@ impl FromStr for BaseUrl {
                 "must not contain user info; use username and password instead",
             ));
         }
+        if url.host_str().is_none_or(|host| !is_plain_host(host)) {
+            return Err(Rule::new(
+                "must name a host by a name, an IPv4 address or an IPv6 address, such as http://nas.lab or http://[fd00::5]",
+            ));
+        }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(Rule::new(
                 "must not contain a query or a fragment; name the directory itself",
@@ -84,6 +89,21 @@ fn too_long() -> Rule {
         "must be at most {} bytes long, percent-encoding included",
         BaseUrl::MAX_BYTES
     ))
+}
+
+/// Whether a host, as the URL standard writes it, can be one. It lets more names pass than a resolver answers for
+/// (`*`, `-h`, `a..b`); underscores stay allowed, for names of containers have them.
+fn is_plain_host(host: &str) -> bool {
+    let label_ok = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let name = host.strip_suffix('.').unwrap_or(host);
+    host.starts_with('[') || (host.len() <= 255 && name.split('.').all(label_ok))
 }
 
 /// Whether the authority of a URL has an `@`, even with nothing before it.

@@ -30,6 +30,8 @@ fn defaults_are_filled_in() {
 #[case("http://h/ü", "http://h/%C3%BC")]
 #[case("http://h/a/../b/", "http://h/b")]
 #[case("http://bücher.example", "http://xn--bcher-kva.example")]
+#[case("http://boot_files:8080/x", "http://boot_files:8080/x")]
+#[case("http://mirror.lab./x", "http://mirror.lab./x")]
 fn urls_that_are_accepted(#[case] given: &str, #[case] shown: &str) {
     let config = parse(BackendKind::Http, &with(&base(), "base_url", given.into())).unwrap();
     assert_eq!(config.shown()["base_url"], shown);
@@ -46,6 +48,11 @@ fn urls_that_are_accepted(#[case] given: &str, #[case] shown: &str) {
 #[case("http:///h".into())]
 #[case("http://\\h".into())]
 #[case("http:///@h".into())]
+#[case("http://-h/".into())]
+#[case("http://h-.lab/".into())]
+#[case("http://a..b/".into())]
+#[case("http://*/".into())]
+#[case("http://h;x/".into())]
 #[case("http://user@h".into())]
 #[case("http://user:hunter2@h".into())]
 #[case("http://@h".into())]
