@@ -38,10 +38,13 @@ impl From<Uuid> for BackendId {
 impl FromStr for BackendId {
     type Err = Rule;
 
+    /// Reads the one form that ids are written in, so that a backend has one address and one directory.
     fn from_str(text: &str) -> Result<Self, Rule> {
         Uuid::try_parse(text)
             .map(Self)
-            .map_err(|_| Rule::new("must be a UUID"))
+            .ok()
+            .filter(|id| id.to_string() == text)
+            .ok_or_else(|| Rule::new("must be a UUID in lower case with hyphens"))
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn read(row: &QueryResult) -> Result<Backend, UnreadableBackend> {
 
 /// An id as it is stored: one text for one id.
 fn canonical_id(text: &str) -> Option<BackendId> {
-    text.parse().ok().filter(|id: &BackendId| id.to_string() == text)
+    text.parse().ok()
 }
 
 fn from_model(id: BackendId, model: Model) -> Result<Backend, String> {

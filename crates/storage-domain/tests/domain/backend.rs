@@ -50,8 +50,12 @@ fn an_id_is_written_in_one_way() {
     let text = id.to_string();
     assert_eq!(text, text.to_lowercase());
     assert_eq!(text.len(), 36);
-    assert_eq!(text.to_uppercase().parse(), Ok(id));
+    assert_eq!(text.parse(), Ok(id));
     for bad in [
+        text.to_uppercase().as_str(),
+        &text.replace('-', ""),
+        &format!("{{{text}}}"),
+        &format!("urn:uuid:{text}"),
         "",
         "nonsense",
         "../etc/passwd",
