@@ -1,6 +1,7 @@
 //! The table of problem codes, and a problem as it goes over the wire (RFC 9457).
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,6 +10,9 @@ use storage_domain::Invalid;
 
 /// The media type of problems.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// How many mistakes a detail tells; it stays something to read.
+const MAX_TOLD: usize = 8;
 
 /// Declares the codes, one line of the table each.
 macro_rules! codes {
@@ -139,10 +143,14 @@ impl Problem {
         }
     }
 
-    /// A problem of an input; the detail is made of all its mistakes.
+    /// A problem of an input; the detail tells its first mistakes, and `errors` has all of them.
     pub(crate) fn of_input(code: Code, errors: Vec<Invalid>) -> Self {
-        let all: Vec<&str> = errors.iter().map(|e| e.detail.as_str()).collect();
-        let mut problem = Self::new(code, all.join("; "));
+        let first = errors.iter().take(MAX_TOLD).map(|e| e.detail.as_str());
+        let mut detail = first.collect::<Vec<_>>().join("; ");
+        if let more @ 1.. = errors.len().saturating_sub(MAX_TOLD) {
+            let _ = write!(detail, "; and {more} more, see errors");
+        }
+        let mut problem = Self::new(code, detail);
         problem.errors = errors;
         problem
     }

@@ -186,6 +186,38 @@ async fn all_mistakes_are_told_at_once() {
 }
 
 #[actix_web::test]
+async fn many_mistakes_leave_a_detail_to_read() {
+    let api = Api::healthy().await;
+    let mut body = json!({"name": "nas", "type": "nfs", "config": {"server": "nas", "export_path": "/a"}});
+    for n in 0..1000 {
+        body[format!("typo{n}")] = Value::Null;
+    }
+    let answer = api.call("POST", BACKENDS, Some(body)).await;
+    assert_eq!(answer.status, 422);
+    assert_eq!(answer.body["errors"].as_array().unwrap().len(), 1000);
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.ends_with("; and 992 more, see errors"), "{detail}");
+    assert!(detail.len() < 2000, "{detail}");
+}
+
+#[actix_web::test]
+async fn a_backend_has_one_address() {
+    let api = Api::healthy().await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let id = path.rsplit('/').next().unwrap();
+    let others = [
+        id.to_uppercase(),
+        id.replace('-', ""),
+        format!("%7B{id}%7D"),
+        format!("urn:uuid:{id}"),
+    ];
+    for other in others {
+        let answer = api.call("GET", &format!("{BACKENDS}/{other}"), None).await;
+        assert_eq!(answer.body["error"], "backend_not_found", "{other}");
+    }
+}
+
+#[actix_web::test]
 async fn a_name_is_taken_once() {
     let api = Api::healthy().await;
     api.create("nas", BackendKind::Nfs).await;
