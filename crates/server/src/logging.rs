@@ -33,11 +33,12 @@ pub(crate) fn start(settings: &LogSettings) {
     };
 }
 
-/// The web server's own words about its threads are none of an operator's business; whoever names a target gets it.
+/// The web server's own words about its threads are none of an operator's business, nor are those about clients that
+/// speak no HTTP: a port scan would fill the log with errors. Whoever names a target, or asks for more, gets them.
 fn directives(level: &str) -> String {
-    if level == "info" {
-        "info,actix_server=warn".to_owned()
-    } else {
-        level.to_owned()
+    match level {
+        "error" | "warn" => format!("{level},actix_http::h1::dispatcher=off"),
+        "info" => "info,actix_server=warn,actix_http::h1::dispatcher=off".to_owned(),
+        _ => level.to_owned(),
     }
 }

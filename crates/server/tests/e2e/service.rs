@@ -187,6 +187,21 @@ impl Service {
         }
     }
 
+    /// Sends what may be no request, and reads until the service closes.
+    pub(crate) fn send(&self, bytes: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).expect("the service accepts");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
+        stream.write_all(bytes.as_bytes()).expect("it can be sent");
+        stream
+            .shutdown(std::net::Shutdown::Write)
+            .expect("the half can be closed");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("the answer is UTF-8");
+        text
+    }
+
     /// Registers a web server's directory.
     pub(crate) fn register(&self, name: &str) -> Answer {
         let body =

@@ -133,6 +133,18 @@ fn an_address_that_others_reach_is_warned_of() {
 }
 
 #[test]
+fn clients_that_speak_no_http_do_not_fill_the_log() {
+    let service = Service::start();
+    for nonsense in ["nonsense\r\n\r\n", "\u{16}\u{3}\u{1}", "GET / HTTP/9.9\r\n\r\n"] {
+        let head = service.send(nonsense);
+        assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    }
+    assert_eq!(service.ask("GET", "/nothing", "").status, 404);
+    let loud = service.events().into_iter().filter(|e| e["level"] == "ERROR");
+    assert_eq!(loud.collect::<Vec<_>>(), Vec::<serde_json::Value>::new());
+}
+
+#[test]
 fn migrate_says_what_it_did() {
     let home = directory();
     let state = home.path().join("state");
