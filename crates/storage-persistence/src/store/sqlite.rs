@@ -1,8 +1,8 @@
 //! A SQLite file.
 
 use std::borrow::Cow;
-use std::fs::{self, OpenOptions};
-use std::io::ErrorKind;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -157,21 +157,28 @@ fn prepare_file(file: &Path, location: &Location) -> Result<(), StoreError> {
     }
     match fs::metadata(file) {
         Ok(meta) if !meta.is_file() => Err(sentence("is no file")),
-        Ok(meta) if !location.read_only => {
-            make_private(file, meta.permissions().mode());
+        Ok(meta) if location.read_only || meta.permissions().mode() & 0o7777 == FILE_MODE => Ok(()),
+        // Looked at only here, before SQLite has the file: its locks end when this process closes the file once.
+        Ok(_) if !is_database(file) => Err(sentence("is no SQLite database")),
+        Ok(_) => {
+            make_private(file);
             Ok(())
         }
-        Ok(_) => Ok(()),
         Err(e) if e.kind() == ErrorKind::NotFound => Err(sentence("does not exist")),
         Err(e) => Err(sentence(&format!("can't be read: {e}"))),
     }
 }
 
+/// Whether a file is empty or begins as SQLite's do: the mode of any other one, named by mistake, is none of ours to
+/// change. One that can't be read is SQLite's to explain.
+fn is_database(file: &Path) -> bool {
+    let mut head = Vec::with_capacity(MAGIC.len());
+    let read = File::open(file).and_then(|f| f.take(MAGIC.len() as u64).read_to_end(&mut head));
+    read.is_err() || head.is_empty() || head == MAGIC
+}
+
 /// Takes a file that others may read away from them. It still works where that is not allowed.
-fn make_private(file: &Path, mode: u32) {
-    if mode & 0o7777 == FILE_MODE {
-        return;
-    }
+fn make_private(file: &Path) {
     match fs::set_permissions(file, fs::Permissions::from_mode(FILE_MODE)) {
         Ok(()) => tracing::info!(file = %file.display(), "the database holds secrets: its mode is 0600 now"),
         Err(error) => {
@@ -199,6 +206,8 @@ async fn try_once(file: &Path, options: &SqliteConnectOptions, within: Duration)
     }
 }
 
+/// How a database's file begins.
+const MAGIC: &[u8] = b"SQLite format 3\0";
 /// SQLite's primary result code for a file that is none of its own.
 const NOT_A_DATABASE: &str = "26";
 

@@ -48,6 +48,18 @@ async fn a_file_that_others_may_read_is_taken_from_them() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_database_keeps_its_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("passwd");
+    fs::write(&file, "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = Store::connect(&settings(&format!("sqlite://{}", file.display()))).await;
+    let told = refused.err().unwrap().to_string();
+    assert!(told.contains("is no SQLite database"), "{told}");
+    assert_eq!(mode(&file), 0o644);
+}
+
+#[tokio::test]
 async fn it_is_in_wal_mode_and_survives_a_restart() {
     let database = TestDatabase::migrated(TestDatabaseKind::Sqlite).await;
     let made = create(database.store(), "a").await;
