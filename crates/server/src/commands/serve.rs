@@ -47,6 +47,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let signals = Signals::catch()?;
     // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
     let listeners = bind(&settings.listen)?;
+    let _claim = directories::claim(settings)?;
     let store = wiring::store(settings).await?;
     store
         .migrate()

@@ -1,6 +1,6 @@
 //! The private directories, looked at once at start.
 
-use std::fs::{DirBuilder, Metadata, Permissions};
+use std::fs::{DirBuilder, File, Metadata, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,41 @@ pub(crate) fn prepare(settings: &mut Settings) -> anyhow::Result<()> {
         refuse_shared(mount_dir)?;
     }
     Ok(())
+}
+
+/// The directories of a running service. The kernel gives them back when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    _locks: Vec<File>,
+}
+
+/// Claims the directories for this process: two that manage the same mounts would take them from each other.
+///
+/// # Errors
+/// Another service runs in one of them.
+pub(crate) fn claim(settings: &Settings) -> anyhow::Result<Claim> {
+    let state_dir = Some(("state_dir", &settings.state_dir));
+    let mount_dir = settings.mount_dir.as_ref().map(|dir| ("mount_dir", dir));
+    let directories = state_dir.into_iter().chain(mount_dir);
+    let locks: Result<_, _> = directories.map(|(key, dir)| lock(key, dir)).collect();
+    Ok(Claim { _locks: locks? })
+}
+
+fn lock(key: &str, dir: &Path) -> anyhow::Result<File> {
+    let shown = dir.display();
+    let file = File::open(dir).with_context(|| format!("{key}: {shown} can't be opened"))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => bail!(
+            "{key}: another pureboot-storage runs in {shown}; stop it first, or set another directory with --{}",
+            dashed(key)
+        ),
+        // Some file systems lock no directories.
+        Err(TryLockError::Error(error)) => {
+            tracing::warn!(directory = %shown, %error, "a second service in this directory would not be noticed");
+        }
+    }
+    Ok(file)
 }
 
 /// A private directory of this user at `path`, by its real path.

@@ -125,6 +125,29 @@ fn an_address_that_is_taken_is_named() {
 }
 
 #[test]
+fn a_state_directory_is_for_one_service() {
+    let home = directory();
+    let state = home.path().join("state");
+    let mut first = Service::start_in(&state, &[]);
+    let path = state.to_str().expect("UTF-8");
+    let second = run(&[
+        "serve",
+        "--no-mount",
+        "--listen",
+        "127.0.0.1:0",
+        "--state-dir",
+        path,
+    ]);
+    assert_eq!(second.code, Some(1), "{}", second.err);
+    let wanted = format!("state_dir: another pureboot-storage runs in {path}; stop it first");
+    assert!(second.err.contains(&wanted), "{}", second.err);
+    first.signal(nix::sys::signal::Signal::SIGKILL);
+    first.wait();
+    let third = Service::start_in(&state, &[]);
+    assert_eq!(third.ask("GET", "/readyz", "").status, 200);
+}
+
+#[test]
 fn an_address_that_others_reach_is_warned_of() {
     let home = directory();
     let service = Service::start_in(&home.path().join("state"), &["--listen", "0.0.0.0:0"]);
