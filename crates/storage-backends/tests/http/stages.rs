@@ -86,6 +86,48 @@ async fn passwords() {
     assert_eq!((failure(&wrong).0, failure(&none).0), ("auth", "auth"));
 }
 
+/// Refuses every request that has not this token.
+const TOKEN: &str = "autoindex on; location / { if ($http_authorization != \"Bearer canary-5ecret-token\") {
+     add_header WWW-Authenticate 'Bearer realm=lab' always; return 401; } }";
+
+fn with_token(url: &str, token: &str) -> serde_json::Value {
+    json!({ "base_url": url, "auth_method": "bearer", "password": token })
+}
+
+#[tokio::test]
+async fn tokens() {
+    let tree = Tree::new();
+    let server = nginx(&tree.path(), TOKEN);
+    let right = backend(
+        with_token(&server.url(), "canary-5ecret-token"),
+        Limits::default(),
+    );
+    let report = probe(&right).await;
+    assert!(report.passed(), "{report:#?}");
+    for (name, says) in [
+        ("auth", "did not refuse the token"),
+        ("status", "answers 200"),
+        ("boot", "HEAD and byte ranges work"),
+    ] {
+        assert!(check(&report, name).detail.contains(says), "{report:#?}");
+    }
+    assert_eq!(scan(&right).await.files, 22);
+    let wrong = with_token(&server.url(), "canary-5ecret-other");
+    for (config, says) in [
+        (wrong, "refuses the token (401)"),
+        (json!({ "base_url": server.url() }), "asks for a token (401)"),
+        (
+            with_basic(&server.url(), CANARY),
+            "refuses the user name and password (401)",
+        ),
+    ] {
+        let report = probe(&backend(config, Limits::default())).await;
+        let (name, detail) = failure(&report);
+        assert_eq!(name, "auth");
+        assert!(detail.contains(says), "{detail}");
+    }
+}
+
 #[rstest]
 #[case("return 404;", "404 Not Found: there is no such directory")]
 #[case("return 500;", "the fault is on the server's side")]

@@ -7,6 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use storage_backends::http::Limits;
 use storage_domain::ProbeReport;
+use time::{Duration, OffsetDateTime};
 
 use crate::servers::{Server, Tree, nginx};
 use crate::{backend, check, failure, probe, scan};
@@ -127,6 +128,28 @@ async fn self_signed_ones_in_ca_pem(
         None => assert!(report.passed(), "{report:#?}"),
         Some(expected) => assert!(failure(&report).1.contains(expected), "{report:#?}"),
     }
+}
+
+#[rstest]
+#[case::within_two_weeks(13, true)]
+#[case::later(20, false)]
+#[tokio::test]
+async fn certificates_that_end_soon(#[case] days: i64, #[case] warned: bool) {
+    let (tree, mut params) = (Tree::new(), params("127.0.0.1", 2040));
+    // An hour more, so that as many whole days are left.
+    params.not_after = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
+    let end = params.not_after.date().to_string();
+    let certificate = self_signed(params);
+    let (_server, url) = serve(&tree, &certificate);
+    let report = probe_with(json!({ "ca_pem": certificate.pem }), &url).await;
+    assert!(report.passed(), "{report:#?}");
+    let detail = &check(&report, "tls").detail;
+    let says = if warned {
+        format!("its certificate ends on {end}, in {days} days: renew it soon")
+    } else {
+        format!("its certificate ends on {end}")
+    };
+    assert!(detail.ends_with(&says), "{detail}");
 }
 
 #[tokio::test]
