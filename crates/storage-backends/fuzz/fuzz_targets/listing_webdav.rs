@@ -1,0 +1,12 @@
+//! A multistatus is XML of a foreign server.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use storage_backends::http::listing::webdav::read;
+
+mod child;
+
+fuzz_target!(|text: &[u8]| {
+    let page = child::page();
+    let _ = read(&page, text, &mut |entry| child::check(&page, &entry));
+});
