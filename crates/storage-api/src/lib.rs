@@ -1,6 +1,7 @@
 //! The REST API: use cases without web types, and thin handlers over them.
 
 pub mod app;
+mod chain;
 mod dto;
 mod error;
 mod extract;

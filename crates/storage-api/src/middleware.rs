@@ -16,6 +16,7 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
 use crate::app::millis;
+use crate::chain::Chain;
 use crate::error::ApiError;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
 use request_id::RequestId;
@@ -89,8 +90,7 @@ fn as_problem(mut response: HttpResponse, request: &HttpRequest, id: &RequestId)
         None => ApiError::of_status(response.status()),
     };
     if let Some(cause) = &error.0.cause {
-        let cause: &(dyn std::error::Error + 'static) = &**cause;
-        tracing::error!(code = error.0.code.as_str(), error = cause, "a request failed");
+        tracing::error!(code = error.0.code.as_str(), error = %Chain(cause), "a request failed");
     }
     error.respond(Some(request.path()), Some(id.as_str()))
 }

@@ -9,6 +9,7 @@ use storage_persistence::{BackendFilter, StoreError};
 use tokio::time::Instant;
 
 use super::{App, AppError};
+use crate::chain::Chain;
 
 impl App {
     /// At start: adopts mounts that an earlier process left, and unmounts those whose backend is gone or changed.
@@ -35,7 +36,7 @@ impl App {
             }
             Err(error) => {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Chain(&error),
                     "mounts could not be looked through"
                 );
             }
@@ -78,7 +79,7 @@ impl App {
             }
             Err(error) => {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Chain(&error),
                     "mounts could not be looked up"
                 );
             }
@@ -90,7 +91,7 @@ impl App {
             Ok(()) => {}
             Err(AppError::Busy) => tracing::warn!(backend.id = %backend.id, "a mount in use stays"),
             Err(error) => {
-                tracing::warn!(backend.id = %backend.id, error = &error as &dyn std::error::Error, "a mount stays");
+                tracing::warn!(backend.id = %backend.id, error = %Chain(&error), "a mount stays");
             }
         }
     }

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 use super::App;
 use super::explain::explain;
 use super::slots::{Running, RunningScan, ScanEnd, SlotHandle};
+use crate::chain::Chain;
 
 /// The name of the check that tells what was counted.
 const SCAN: &str = "scan";
@@ -110,7 +111,7 @@ impl App {
             }
             Ok(None) => ScanEnd::NotCounted("The config changed while the files were counted".to_owned()),
             Err(error) => {
-                tracing::error!(backend.id = %id, error = &error as &dyn std::error::Error, "a count could not be stored");
+                tracing::error!(backend.id = %id, error = %Chain(&error), "a count could not be stored");
                 ScanEnd::NotCounted("The count could not be stored; see the service's log".to_owned())
             }
         }
@@ -122,7 +123,7 @@ fn not_counted(id: BackendId, error: &BackendError) -> ScanEnd {
         error,
         BackendError::Cancelled { .. } | BackendError::NotListable { .. }
     ) {
-        tracing::warn!(backend.id = %id, error = error as &dyn std::error::Error, "the files could not be counted");
+        tracing::warn!(backend.id = %id, error = %Chain(error), "the files could not be counted");
     }
     ScanEnd::NotCounted(format!("The files were not counted: {}", explain(error)))
 }

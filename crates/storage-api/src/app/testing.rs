@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 use super::explain::explain;
 use super::slots::{Running, SlotHandle};
 use super::{App, AppError};
+use crate::chain::Chain;
 
 /// How long a probe may go on past its deadline or its cancellation, to end in good order.
 const PROBE_GRACE: Duration = Duration::from_secs(5);
@@ -208,7 +209,7 @@ fn reported(revision: Revision, report: ProbeReport) -> TestOutcome {
 
 /// A probe that could not run, as one failed check.
 fn not_probed(revision: Revision, error: &BackendError) -> TestOutcome {
-    tracing::warn!(error = error as &dyn std::error::Error, "the probe could not run");
+    tracing::warn!(error = %Chain(error), "the probe could not run");
     let message = explain(error);
     let check = Check {
         name: "probe",
