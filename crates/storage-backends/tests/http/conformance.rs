@@ -13,7 +13,7 @@ use storage_backends::testkit::conformance::{Subject, run};
 use crate::servers::{Server, Tree, free_port, nginx};
 use crate::{CANARY, backend, with_basic};
 
-const TOKEN: &str = "canary-5ecret-token";
+const TOKEN: &str = "canary-hush-token";
 
 fn open(tree: &Tree) -> Server {
     nginx(&tree.path(), "autoindex on;")

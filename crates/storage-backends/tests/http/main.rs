@@ -18,7 +18,7 @@ use storage_backends::{Backend, Files, OpContext, ScanReport, Settings};
 use storage_domain::{BackendConfig, BackendKind, Check, Outcome, ProbeReport};
 
 /// A secret that must never be seen anywhere.
-const CANARY: &str = "canary-5ecret-pässwörd:€";
+const CANARY: &str = "canary-hush-pässwörd:€";
 
 /// A backend from the members of its config.
 fn backend(mut config: Value, limits: Limits) -> HttpBackend {
@@ -47,10 +47,7 @@ async fn probe(backend: &HttpBackend) -> ProbeReport {
     let names: Vec<&str> = report.checks.iter().map(|check| check.name).collect();
     assert_eq!(names, ["resolve", "connect", "tls", "auth", "status", "boot"]);
     let shown = format!("{report:?} {backend:?} {}", report.message());
-    assert!(
-        !shown.contains("5ecret") && !shown.contains("Y2FuYXJ5"),
-        "{shown}"
-    );
+    assert!(!shown.contains("hush") && !shown.contains("Y2FuYXJ5"), "{shown}");
     report
 }
 

@@ -50,7 +50,7 @@ async fn passwords() {
     let tree = Tree::new();
     let users = tempfile::NamedTempFile::new().unwrap();
     // The SHA-1 of the canary in base64: nginx ends a plain password at its colon.
-    std::fs::write(users.path(), "ops:{SHA}YYPtHU1x/O47XI/cU2ucBD0CfeU=\n").unwrap();
+    std::fs::write(users.path(), "ops:{SHA}1tGaXDczS8J8psBjSjgGD2lY+ho=\n").unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -66,7 +66,7 @@ async fn passwords() {
     assert!(report.passed(), "{report:#?}");
     assert_eq!(scan(&right).await.files, 22);
     let wrong = probe(&backend(
-        with_basic(&server.url(), "canary-5ecret-other"),
+        with_basic(&server.url(), "canary-hush-other"),
         Limits::default(),
     ))
     .await;
@@ -87,7 +87,7 @@ async fn passwords() {
 }
 
 /// Refuses every request that has not this token.
-const TOKEN: &str = "autoindex on; location / { if ($http_authorization != \"Bearer canary-5ecret-token\") {
+const TOKEN: &str = "autoindex on; location / { if ($http_authorization != \"Bearer canary-hush-token\") {
      add_header WWW-Authenticate 'Bearer realm=lab' always; return 401; } }";
 
 fn with_token(url: &str, token: &str) -> serde_json::Value {
@@ -98,10 +98,7 @@ fn with_token(url: &str, token: &str) -> serde_json::Value {
 async fn tokens() {
     let tree = Tree::new();
     let server = nginx(&tree.path(), TOKEN);
-    let right = backend(
-        with_token(&server.url(), "canary-5ecret-token"),
-        Limits::default(),
-    );
+    let right = backend(with_token(&server.url(), "canary-hush-token"), Limits::default());
     let report = probe(&right).await;
     assert!(report.passed(), "{report:#?}");
     for (name, says) in [
@@ -112,7 +109,7 @@ async fn tokens() {
         assert!(check(&report, name).detail.contains(says), "{report:#?}");
     }
     assert_eq!(scan(&right).await.files, 22);
-    let wrong = with_token(&server.url(), "canary-5ecret-other");
+    let wrong = with_token(&server.url(), "canary-hush-other");
     for (config, says) in [
         (wrong, "refuses the token (401)"),
         (json!({ "base_url": server.url() }), "asks for a token (401)"),
