@@ -35,7 +35,9 @@ test-unit: setup-test ## Runs the unit and integration tests
 .PHONY: test-vm
 test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virtual machine
 	$(CARGO) build --workspace --locked --bins
-	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage crates/server/tests/vm/run.sh
+	$(CARGO) build --package storage-backends --features testkit --locked --example conformance
+	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage \
+	PUREBOOT_CONFORMANCE_BIN=$(TARGET_DIR)/debug/examples/conformance crates/server/tests/vm/run.sh
 
 .PHONY: lint
 lint: setup-test ## Checks format, spelling, dependencies and clippy's findings

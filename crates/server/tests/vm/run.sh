@@ -2,6 +2,7 @@
 # run.sh [GROUP...]: the NFS suite, each group in a virtual machine of its own. The last line is "N passed, N failed";
 # the status is 1 where anything failed, and where a machine ended without a verdict.
 #   PUREBOOT_STORAGE_BIN   the binary to test
+#   PUREBOOT_CONFORMANCE_BIN  the example "conformance" of storage-backends
 #   PUREBOOT_VM_JOBS       machines at once (default 2)
 #   PUREBOOT_VM_SECONDS    what one machine may take (default 600)
 #   PUREBOOT_VM_CASES      only these cases
@@ -11,6 +12,7 @@ cache=$(cd "$here/../../../.." && pwd)/.cache/vm
 # The longest first, so that the lanes end together.
 [ $# -gt 0 ] || set -- cut halfdead lifecycle basics v4only
 : "${PUREBOOT_STORAGE_BIN:?names the pureboot-storage binary to test}"
+: "${PUREBOOT_CONFORMANCE_BIN:?names the built example conformance of storage-backends}"
 kroot=$("$here/kernel.sh") || exit 1
 as_root=()
 [ "$EUID" -eq 0 ] || as_root=(sudo --)
@@ -19,12 +21,14 @@ as_root=()
 work=$(mktemp -d "$cache/run.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cp "$PUREBOOT_STORAGE_BIN" "$work/pureboot-storage" || exit 1
+cp "$PUREBOOT_CONFORMANCE_BIN" "$work/conformance" || exit 1
 
 one() {
   local group=$1 status
   # shellcheck disable=SC2086 # one case a word
   "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-600}" -m 768 \
     env PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 PUREBOOT_STORAGE_BIN="$work/pureboot-storage" \
+    PUREBOOT_CONFORMANCE_BIN="$work/conformance" \
     /usr/bin/python3 -m suite "$group" ${PUREBOOT_VM_CASES:-} 2>&1 | tee "$work/$group.log"
   status=${PIPESTATUS[0]}
   # The verdict has to be the guest's and the log's alike.

@@ -1,13 +1,18 @@
 """Busy mounts, crashes and restarts, races, a service that may not mount, and the commands without a service."""
 
 import json
+import os
 import socket
 import subprocess
+import tempfile
 
 from .. import checks, syscalls
 from ..netns import SERVER
 from ..service import BASE, BINARY, PORT, Later, until
 from ..world import DEFAULT_EXPORTS, IMAGES
+
+# No host has it.
+NOBODY = "10.9.0.99"
 
 
 def _online(world, name, export=IMAGES):
@@ -170,6 +175,16 @@ def command_probe(world):
     assert not left, f"the probe left a mount: {left}"
 
 
+def conformance(world):
+    """The suite that every backend passes, mounting for real."""
+    own = tempfile.mkdtemp(dir="/var/lib")
+    argv = [os.environ["PUREBOOT_CONFORMANCE_BIN"], SERVER, IMAGES, NOBODY, own]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not os.listdir(own), "the suite left mount points"
+    os.rmdir(own)
+
+
 CASES = [
     delete_while_a_file_is_open,
     eight_tests_one_layer,
@@ -184,4 +199,5 @@ CASES = [
     without_the_right_to_mount,
     command_scan,
     command_probe,
+    conformance,
 ]
