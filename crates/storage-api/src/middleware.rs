@@ -27,6 +27,19 @@ pub(crate) const MAX_URI_BYTES: usize = 8192;
 pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Logs an answer at a level.
+macro_rules! answered {
+    ($level:ident, $request:expr, $status:expr, $started:expr) => {
+        tracing::$level!(
+            method = %$request.method(),
+            route = $request.match_pattern().as_deref().unwrap_or("-"),
+            status = $status.as_u16(),
+            duration_ms = millis($started.elapsed()),
+            "answered"
+        )
+    };
+}
+
 /// The boundary between HTTP and the handlers. It wraps each resource, so that a request may be cloned here.
 pub(crate) async fn boundary(
     request: ServiceRequest,
@@ -105,14 +118,13 @@ fn add_headers(response: &mut HttpResponse, id: &RequestId) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
-/// One line a request; the span adds its id.
+/// One line a request; the span adds its id. What only reads and succeeds is of interest in a search for a fault only:
+/// the web UI asks every few seconds, and a line each would wear out a flash card.
 fn log(request: &HttpRequest, response: &HttpResponse, started: Instant) {
-    let route = request.match_pattern();
-    tracing::info!(
-        method = %request.method(),
-        route = route.as_deref().unwrap_or("-"),
-        status = response.status().as_u16(),
-        duration_ms = millis(started.elapsed()),
-        "answered"
-    );
+    let status = response.status();
+    if request.method().is_safe() && (status.is_success() || status.is_redirection()) {
+        answered!(debug, request, status, started);
+    } else {
+        answered!(info, request, status, started);
+    }
 }

@@ -168,6 +168,22 @@ fn clients_that_speak_no_http_do_not_fill_the_log() {
 }
 
 #[test]
+fn reading_is_logged_only_where_it_fails() {
+    let service = Service::start();
+    assert_eq!(service.ask("GET", BACKENDS, "").status, 200);
+    assert_eq!(service.ask("GET", "/nothing", "").status, 404);
+    service.register("written");
+    let answers = service
+        .events()
+        .into_iter()
+        .filter(|e| e["message"] == "answered");
+    let told: Vec<_> = answers
+        .map(|e| (e["method"].clone(), e["status"].clone()))
+        .collect();
+    assert_eq!(told, [("GET".into(), 404.into()), ("POST".into(), 201.into())]);
+}
+
+#[test]
 fn migrate_says_what_it_did() {
     let home = directory();
     let state = home.path().join("state");
