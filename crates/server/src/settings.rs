@@ -69,7 +69,16 @@ pub(crate) struct DatabaseUrl(pub(crate) String);
 /// # Errors
 /// Every mistake, with its key and where it was set.
 pub(crate) fn load(flags: &ArgMatches) -> Result<Settings, Mistakes> {
-    let (layers, mistakes) = Layers::collect(flags);
+    let (layers, mistakes) = Layers::collect(flags, true);
+    read(Reader::new(layers, mistakes))
+}
+
+/// Reads every setting but those of the file: for commands that work without the service.
+///
+/// # Errors
+/// Every mistake, with its key and where it was set.
+pub(crate) fn load_without_file(flags: &ArgMatches) -> Result<Settings, Mistakes> {
+    let (layers, mistakes) = Layers::collect(flags, false);
     read(Reader::new(layers, mistakes))
 }
 

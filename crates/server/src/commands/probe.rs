@@ -60,7 +60,7 @@ fn json() -> Arg {
 /// Probes; exit code 0 where it passed, 1 where it did not.
 pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let (kind, fields, flags) = fields::chosen(flags)?;
-    let settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
+    let settings = settings::load_without_file(flags).map_err(|m| Failure::Usage(m.to_string()))?;
     let members = fields::members(fields, flags).map_err(Failure::Usage)?;
     let config =
         BackendConfig::parse(kind, &members).map_err(|e| Failure::Usage(fields::explain(fields, &e)))?;

@@ -58,7 +58,7 @@ pub(crate) fn command() -> Command {
 
 /// Counts; exit code 0 where the directory itself could be read.
 pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
-    let settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
+    let settings = settings::load_without_file(flags).map_err(|m| Failure::Usage(m.to_string()))?;
     let mut options = WalkOptions {
         templates: settings.templates,
         bytes: flags.get_flag("bytes"),

@@ -73,15 +73,22 @@ fn flag(key: &Key) -> Arg {
     }
 }
 
+/// Whether a switch is there. A command need not have it: clap tells an unknown name from an unset one in debug
+/// builds only.
+fn is_set(flags: &ArgMatches, name: &str) -> bool {
+    matches!(flags.try_get_one::<bool>(name), Ok(Some(true)))
+}
+
 impl Layers {
-    /// Reads flags, environment and file.
-    pub(crate) fn collect(flags: &ArgMatches) -> (Self, Mistakes) {
+    /// Reads flags, environment and, where `with_file` says so, the file.
+    pub(crate) fn collect(flags: &ArgMatches, with_file: bool) -> (Self, Mistakes) {
         let mut mistakes = Mistakes::default();
         let mut layers = Self::default();
         let environment = Environment::of_process();
         layers.add_flags(flags);
         layers.add_environment(&environment, &mut mistakes);
-        if let Ok(flag) = flags.try_get_one::<String>(CONFIG) {
+        if with_file {
+            let flag = flags.try_get_one::<String>(CONFIG).ok().flatten();
             let named = flag.or(environment.get(FILE_ENV)).map(PathBuf::from);
             match file::read(named) {
                 Ok(Some((path, table))) => layers.add_file(&path, &table, &mut mistakes),
@@ -96,7 +103,7 @@ impl Layers {
     fn add_flags(&mut self, flags: &ArgMatches) {
         for key in KEYS.iter().filter(|k| flags.try_contains_id(k.name).is_ok()) {
             let values: Vec<String> = match key.kind {
-                Kind::Switch { sets, .. } if flags.get_flag(key.name) => vec![sets.to_owned()],
+                Kind::Switch { sets, .. } if is_set(flags, key.name) => vec![sets.to_owned()],
                 Kind::Switch { .. } => continue,
                 Kind::One | Kind::Many => flags.get_many(key.name).into_iter().flatten().cloned().collect(),
             };
