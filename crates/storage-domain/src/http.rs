@@ -43,12 +43,7 @@ impl FromStr for Username {
     type Err = Rule;
 
     fn from_str(text: &str) -> Result<Self, Rule> {
-        if text.len() > Self::MAX_BYTES {
-            return Err(Rule::new(format!(
-                "must be at most {} bytes long",
-                Self::MAX_BYTES
-            )));
-        }
+        Rule::at_most_bytes(text, Self::MAX_BYTES)?;
         if text.contains(':') || text.chars().any(char::is_control) {
             return Err(Rule::new("must not contain a colon or control characters"));
         }
@@ -87,12 +82,7 @@ impl FromStr for CaBundle {
     type Err = Rule;
 
     fn from_str(text: &str) -> Result<Self, Rule> {
-        if text.len() > Self::MAX_BYTES {
-            return Err(Rule::new(format!(
-                "must be at most {} bytes long",
-                Self::MAX_BYTES
-            )));
-        }
+        Rule::at_most_bytes(text, Self::MAX_BYTES)?;
         if text.contains("PRIVATE KEY-----") {
             return Err(Rule::new(
                 "must hold certificates only; a private key does not belong here",

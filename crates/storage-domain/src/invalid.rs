@@ -13,6 +13,17 @@ impl Rule {
     pub fn new(predicate: impl Into<Cow<'static, str>>) -> Self {
         Self(predicate.into())
     }
+
+    /// The rule of every text that has a longest length, in bytes.
+    ///
+    /// # Errors
+    /// The rule itself, where `text` is longer than `max`.
+    pub fn at_most_bytes(text: &str, max: usize) -> Result<(), Self> {
+        if text.len() > max {
+            return Err(Self::new(format!("must be at most {max} bytes long")));
+        }
+        Ok(())
+    }
 }
 
 /// One mistake: where it is and what to do.

@@ -28,12 +28,7 @@ impl FromStr for Iqn {
     type Err = Rule;
 
     fn from_str(text: &str) -> Result<Self, Rule> {
-        if text.len() > Self::MAX_BYTES {
-            return Err(Rule::new(format!(
-                "must be at most {} bytes long",
-                Self::MAX_BYTES
-            )));
-        }
+        Rule::at_most_bytes(text, Self::MAX_BYTES)?;
         let lower = text.to_ascii_lowercase();
         let hex = |digits: &str, lengths: &[usize]| {
             lengths.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())

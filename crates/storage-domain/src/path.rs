@@ -50,12 +50,7 @@ impl FromStr for ExportPath {
                 "must be an absolute path that begins with /, such as /srv/images",
             ));
         }
-        if text.len() > Self::MAX_BYTES {
-            return Err(Rule::new(format!(
-                "must be at most {} bytes long",
-                Self::MAX_BYTES
-            )));
-        }
+        Rule::at_most_bytes(text, Self::MAX_BYTES)?;
         if text.contains('\0') {
             return Err(Rule::new("must not contain a NUL character"));
         }

@@ -25,12 +25,7 @@ impl Secret {
         if text.is_empty() {
             return Err(Rule::new("must not be empty"));
         }
-        if text.len() > Self::MAX_BYTES {
-            return Err(Rule::new(format!(
-                "must be at most {} bytes long",
-                Self::MAX_BYTES
-            )));
-        }
+        Rule::at_most_bytes(&text, Self::MAX_BYTES)?;
         if text.chars().any(char::is_control) {
             return Err(Rule::new(
                 "must not contain control characters such as a line break; was it pasted whole?",

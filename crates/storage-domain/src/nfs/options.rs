@@ -132,12 +132,7 @@ impl FromStr for MountOptions {
     type Err = Rule;
 
     fn from_str(text: &str) -> Result<Self, Rule> {
-        if text.len() > Self::MAX_BYTES {
-            return Err(Rule::new(format!(
-                "must be at most {} bytes long",
-                Self::MAX_BYTES
-            )));
-        }
+        Rule::at_most_bytes(text, Self::MAX_BYTES)?;
         let options = text
             .split(',')
             .map(str::trim)
