@@ -2,6 +2,7 @@
 
 mod running;
 mod slot;
+mod unmounts;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,6 +20,8 @@ use crate::worker::protocol::{Call, CallFailure, Reply, ScanCall};
 pub(crate) use running::Cleanup;
 use running::KILL_GRACE;
 pub(crate) use slot::{Session, Slot};
+pub(crate) use unmounts::Unmounter;
+use unmounts::Unmounts;
 
 /// How many mounts may be under way at once, over all backends.
 pub const MAX_MOUNTS_IN_FLIGHT: usize = 8;
@@ -39,6 +42,7 @@ pub struct StuckWorker {
 pub struct Lanes {
     worker: WorkerCommand,
     mounts: Arc<Semaphore>,
+    unmounts: Arc<Unmounts>,
     known: Mutex<HashMap<BackendId, Arc<Lane>>>,
 }
 
@@ -50,6 +54,8 @@ pub struct Lanes {
 pub struct Lane {
     worker: WorkerCommand,
     mounts: Arc<Semaphore>,
+    /// Takes the backend's mounts away, beside the lanes.
+    pub(crate) unmounter: Unmounter,
     pub(crate) probe: Arc<Slot>,
     pub(crate) scan: Arc<Slot>,
 }
@@ -69,6 +75,7 @@ impl Lanes {
     /// No lanes yet; their workers are started by `worker`.
     pub fn new(worker: WorkerCommand) -> Self {
         Self {
+            unmounts: Unmounts::new(worker.clone()),
             worker,
             mounts: Arc::new(Semaphore::new(MAX_MOUNTS_IN_FLIGHT)),
             known: Mutex::default(),
@@ -83,6 +90,7 @@ impl Lanes {
             Arc::new(Lane {
                 worker: self.worker.clone(),
                 mounts: Arc::clone(&self.mounts),
+                unmounter: self.unmounter(id),
                 probe: Slot::new(id),
                 scan: Slot::new(id),
             })
@@ -97,7 +105,13 @@ impl Lanes {
             .values()
             .flat_map(|lane| [lane.probe.stuck(), lane.scan.stuck()])
             .flatten()
+            .chain(self.unmounts.stuck())
             .collect()
+    }
+
+    /// What takes the mounts of a backend away.
+    pub(crate) fn unmounter(&self, id: BackendId) -> Unmounter {
+        Unmounts::of(&self.unmounts, id)
     }
 }
 

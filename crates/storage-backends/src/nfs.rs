@@ -94,7 +94,7 @@ impl Mount for NfsBackend {
     async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
         let Some(at) = &self.at else { return Ok(()) };
         let _quiet = self.lane.quiet(cx).await;
-        unmount::unmount(cx, at, mode).await
+        unmount::unmount(cx, &self.lane.unmounter, at, mode).await
     }
 }
 

@@ -112,7 +112,7 @@ impl Slot {
     }
 }
 
-fn stuck_error(worker: Option<StuckWorker>) -> BackendError {
+pub(super) fn stuck_error(worker: Option<StuckWorker>) -> BackendError {
     match worker {
         Some(StuckWorker { pid, since, .. }) => BackendError::Stuck { pid, since },
         None => BackendError::WorkerBroken {

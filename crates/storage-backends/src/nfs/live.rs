@@ -13,7 +13,7 @@ use super::{NfsBackend, mountinfo, unmount, words};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::BackendError;
-use crate::lane::Session;
+use crate::lane::{Session, Unmounter};
 use crate::nfs::mountinfo::MountEntry;
 use crate::worker::protocol::Call;
 
@@ -87,7 +87,7 @@ impl NfsBackend {
         if !(already && measured.as_ref().is_err_and(|e| is_corrupt(&e.cause))) {
             return Ok((mounted, Some(measured.map_err(|e| e.sentence))));
         }
-        remove(cx, at).await?;
+        remove(cx, &self.lane.unmounter, at).await?;
         let again = self.mounted(&session, cx, at, addrs).await?;
         if let Mounted::No(_) = again {
             return Ok((again, None));
@@ -107,7 +107,7 @@ impl NfsBackend {
             Found::Right(entry) => {
                 return Ok(Mounted::Yes { entry, already: true });
             }
-            Found::Wrong(_) => remove(cx, at).await?,
+            Found::Wrong(_) => remove(cx, &self.lane.unmounter, at).await?,
             Found::Nothing => {}
         }
         let Some(addr) = addrs.first() else {
@@ -115,7 +115,8 @@ impl NfsBackend {
         };
         let call = Call::Mount(self.wanted.call(at, addr));
         let place = at.as_path().to_owned();
-        let cleanup = Box::new(move || unmount::clean_up(&place));
+        let unmounter = self.lane.unmounter.clone();
+        let cleanup = Box::new(move || unmount::clean_up(&unmounter, &place));
         let step = cx.step(self.mount_deadline);
         match self.lane.mount_in(session, &step, &call, cleanup).await {
             Ok(Ok(())) => self.verify(cx, at).await,
@@ -138,7 +139,7 @@ impl NfsBackend {
                 already: false,
             });
         }
-        remove(cx, at).await?;
+        remove(cx, &self.lane.unmounter, at).await?;
         Ok(Mounted::No(words::mounted_otherwise(&self.config)))
     }
 
@@ -187,7 +188,7 @@ fn is_corrupt(error: &io::Error) -> bool {
 }
 
 /// Takes a mount away that is of no use: detaches it where it is in use.
-async fn remove(cx: &OpContext, at: &MountPoint) -> Result<(), BackendError> {
+async fn remove(cx: &OpContext, by: &Unmounter, at: &MountPoint) -> Result<(), BackendError> {
     let cx = cx.step(REMOVE_DEADLINE);
-    unmount::unmount(&cx, at, UnmountMode::Lazy).await
+    unmount::unmount(&cx, by, at, UnmountMode::Lazy).await
 }

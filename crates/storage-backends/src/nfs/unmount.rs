@@ -1,29 +1,29 @@
-//! Taking mounts away, which the service itself does: it goes on where a backend's worker hangs.
+//! Taking mounts away. This process decides and watches the table of mounts; the system call is a worker's.
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::mount::{MntFlags, umount2};
 use storage_domain::MountPoint;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::backend::UnmountMode;
 use crate::context::OpContext;
 use crate::error::BackendError;
+use crate::lane::Unmounter;
 use crate::nfs::mountinfo;
+use crate::worker::protocol::Reply;
 
 /// How long a plain unmount is tried again where the mount is in use.
 const BUSY_PATIENCE: Duration = Duration::from_millis(2500);
-/// How long it waits in between.
-const BUSY_PAUSE: Duration = Duration::from_millis(50);
-/// How often the table of mounts is read while umount2(2) does not come back.
+/// How long it waits before the second attempt; twice as long before each further one, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(300);
+/// How often the table of mounts is read while a worker does not answer.
 const POLL: Duration = Duration::from_millis(20);
-/// How often at most: 30 s.
-const MAX_POLLS: usize = 1500;
+/// How long cleaning up after a mount that was broken off may take.
+const CLEAN_UP_DEADLINE: Duration = Duration::from_secs(30);
 /// How many mounts may lie on each other at one place, before something is wrong.
 const MAX_LAYERS: usize = 64;
 
@@ -35,9 +35,17 @@ enum Failure {
 }
 
 /// Takes away everything that is mounted at exactly this place, and removes the empty directory.
-pub(crate) async fn unmount(cx: &OpContext, at: &MountPoint, mode: UnmountMode) -> Result<(), BackendError> {
+pub(crate) async fn unmount(
+    cx: &OpContext,
+    by: &Unmounter,
+    at: &MountPoint,
+    mode: UnmountMode,
+) -> Result<(), BackendError> {
+    let done = cx
+        .bound("the unmount", ladder(cx, by, at.as_path(), mode))
+        .await?;
     let at = at.clone();
-    match cx.bound("the unmount", ladder(at.as_path(), mode)).await? {
+    match done {
         Ok(()) => Ok(()),
         Err(Failure::Busy) => Err(BackendError::Busy { at }),
         Err(Failure::Kernel(errno)) => Err(BackendError::Unmount {
@@ -49,8 +57,13 @@ pub(crate) async fn unmount(cx: &OpContext, at: &MountPoint, mode: UnmountMode) 
 }
 
 /// The same for a place whose name may be no backend's; the error is told in words.
-pub(crate) async fn unmount_place(cx: &OpContext, at: &Path, mode: UnmountMode) -> Result<(), String> {
-    match cx.bound("the unmount", ladder(at, mode)).await {
+pub(crate) async fn unmount_place(
+    cx: &OpContext,
+    by: &Unmounter,
+    at: &Path,
+    mode: UnmountMode,
+) -> Result<(), String> {
+    match cx.bound("the unmount", ladder(cx, by, at, mode)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Failure::Busy)) => Err("it is in use".to_owned()),
         Ok(Err(Failure::Kernel(errno))) => Err(errno.desc().to_owned()),
@@ -58,76 +71,105 @@ pub(crate) async fn unmount_place(cx: &OpContext, at: &Path, mode: UnmountMode) 
     }
 }
 
-async fn ladder(at: &Path, mode: UnmountMode) -> Result<(), Failure> {
+async fn ladder(cx: &OpContext, by: &Unmounter, at: &Path, mode: UnmountMode) -> Result<(), Failure> {
     let give_up = Instant::now() + BUSY_PATIENCE;
+    let mut pause = FIRST_PAUSE;
     let mut undone = 0;
-    while !mountinfo::layers(at).map_err(Failure::Other)?.is_empty() {
-        let done = match call(at, MntFlags::empty()).await {
-            Err(Errno::EBUSY) if mode == UnmountMode::Lazy => call(at, MntFlags::MNT_DETACH).await,
+    while layers(at)? > 0 {
+        let done = match take_off(cx, by, at, false).await {
+            Err(Failure::Kernel(Errno::EBUSY)) if mode == UnmountMode::Lazy => {
+                take_off(cx, by, at, true).await
+            }
             done => done,
         };
         match done {
-            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) if undone < MAX_LAYERS => undone += 1,
+            Ok(()) | Err(Failure::Kernel(Errno::EINVAL | Errno::ENOENT)) if undone < MAX_LAYERS => {
+                undone += 1;
+            }
             Ok(()) => return Err(Failure::Kernel(Errno::ELOOP)),
-            Err(Errno::EBUSY) if Instant::now() < give_up => tokio::time::sleep(BUSY_PAUSE).await,
-            Err(Errno::EBUSY) => return Err(Failure::Busy),
-            Err(errno) => return Err(Failure::Kernel(errno)),
+            Err(Failure::Kernel(Errno::EBUSY)) if Instant::now() < give_up => {
+                tokio::time::sleep(pause).await;
+                pause = LONGEST_PAUSE.min(pause * 2);
+            }
+            Err(Failure::Kernel(Errno::EBUSY)) => return Err(Failure::Busy),
+            Err(other) => return Err(other),
         }
     }
     remove_mount_point(at);
     Ok(())
 }
 
-/// Takes the topmost mount off, without keeping a runtime's thread.
-async fn call(at: &Path, flags: MntFlags) -> Result<(), Errno> {
-    let (sender, done) = oneshot::channel();
-    let at: PathBuf = at.to_owned();
-    std::thread::Builder::new()
-        .name("unmount".to_owned())
-        .spawn(move || sender.send(take_off(&at, flags)))
-        .map_err(|_| Errno::EAGAIN)?;
-    done.await.unwrap_or(Err(Errno::EIO))
-}
-
-/// Calls umount2(2) on a thread of its own, and is done as soon as the table of mounts says so: the kernel takes a mount
-/// out of the table at once, and may then wait for half a minute until a server that is gone confirms the end of the
-/// session (seen with NFS 4.1 and 4.2). The thread ends with that, or with the process.
-fn take_off(at: &Path, flags: MntFlags) -> Result<(), Errno> {
-    let before = count(at)?;
-    let (sender, done) = mpsc::channel();
-    let path = at.to_owned();
-    std::thread::Builder::new()
-        .name("umount2".to_owned())
-        .spawn(move || sender.send(umount2(&path, flags | MntFlags::UMOUNT_NOFOLLOW)))
-        .map_err(|_| Errno::EAGAIN)?;
-    for _ in 0..MAX_POLLS {
-        match done.recv_timeout(POLL) {
-            Ok(result) => return result,
-            Err(RecvTimeoutError::Timeout) if count(at)? < before => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Err(Errno::EIO),
+/// Takes the topmost mount off, and is done as soon as the table of mounts says so: the kernel takes a mount out of the
+/// table at once, and may then wait for half a minute until a server that is gone confirms the end of the session (seen
+/// with NFS 4.1 and 4.2). The worker that waits there is ended in the background.
+async fn take_off(cx: &OpContext, by: &Unmounter, at: &Path, detach: bool) -> Result<(), Failure> {
+    let before = layers(at)?;
+    let mut answer = by.begin(cx, at, detach).await.map_err(Failure::Other)?;
+    loop {
+        tokio::select! {
+            biased;
+            said = &mut answer => {
+                let failure = match said {
+                    Ok(Ok(Reply::Unmounted)) => return Ok(()),
+                    Ok(Ok(Reply::Failed(failure))) => Failure::Kernel(Errno::from_raw(failure.errno)),
+                    Ok(Ok(_)) => Failure::Other(broken("it answered another question")),
+                    Ok(Err(error)) => Failure::Other(error),
+                    Err(_) => Failure::Other(broken("nobody waited for it")),
+                };
+                // A worker that broke off may have done its work before.
+                let gone = matches!(failure, Failure::Other(_)) && layers(at)? < before;
+                return if gone { Ok(()) } else { Err(failure) };
+            }
+            () = tokio::time::sleep(POLL) => {
+                if layers(at)? < before {
+                    return Ok(());
+                }
+            }
         }
     }
-    Err(Errno::ETIMEDOUT)
 }
 
-fn count(at: &Path) -> Result<usize, Errno> {
-    mountinfo::layers(at)
-        .map(|layers| layers.len())
-        .map_err(|_| Errno::EIO)
-}
-
-/// Takes away what a mount that was broken off may have left, without a runtime.
-pub(crate) fn clean_up(at: &Path) {
-    for _ in 0..MAX_LAYERS {
-        if !count(at).is_ok_and(|layers| layers > 0) {
-            break;
-        }
-        if take_off(at, MntFlags::empty()).is_err() && take_off(at, MntFlags::MNT_DETACH).is_err() {
-            break;
-        }
+fn broken(reason: &str) -> BackendError {
+    BackendError::WorkerBroken {
+        reason: reason.to_owned(),
     }
-    remove_mount_point(at);
+}
+
+fn layers(at: &Path) -> Result<usize, Failure> {
+    let layers = mountinfo::layers(at).map_err(Failure::Other)?;
+    Ok(layers.len())
+}
+
+/// Takes away what a mount that was broken off may have left. Blocks, and needs no runtime: it is called where a
+/// worker is reaped, and nobody may be waiting there any more.
+pub(crate) fn clean_up(by: &Unmounter, at: &Path) {
+    if !mountinfo::layers(at).is_ok_and(|layers| !layers.is_empty()) {
+        return remove_mount_point(at);
+    }
+    let done = std::thread::scope(|scope| {
+        // The threads that reap have small stacks.
+        let cleaner = std::thread::Builder::new()
+            .name("clean-up".to_owned())
+            .spawn_scoped(scope, || unmount_alone(by, at));
+        cleaner.map(std::thread::ScopedJoinHandle::join)
+    });
+    let why = match done {
+        Ok(Ok(Ok(()))) => return,
+        Ok(Ok(Err(why))) => why,
+        Ok(Err(_panicked)) => "the thread for it panicked".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(why, mount_point = %at.display(), "a mount that was broken off can't be taken away");
+}
+
+/// Takes away what is mounted at a place, on a runtime of its own.
+fn unmount_alone(by: &Unmounter, at: &Path) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| e.to_string())?;
+    let cx = OpContext::within(CLEAN_UP_DEADLINE);
+    runtime.block_on(unmount_place(&cx, by, at, UnmountMode::Lazy))
 }
 
 /// Removes the directory itself where it is empty and nothing is mounted on it; never what is in it.
@@ -139,3 +181,6 @@ pub(crate) fn remove_mount_point(at: &Path) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

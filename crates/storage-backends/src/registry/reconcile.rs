@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use storage_domain::{Backend, BackendConfig, BackendId, MountPoint};
 
 use super::Registry;
@@ -16,6 +17,8 @@ use crate::nfs::{is_mount_of, unmount};
 
 /// How long taking one mount away may take.
 const UNMOUNT_DEADLINE: Duration = Duration::from_secs(8);
+/// How many mounts are taken away at once.
+const UNMOUNTS_AT_ONCE: usize = 16;
 
 /// What was found in the mount directory at start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +54,7 @@ impl Registry {
             }
         }
         let cx = OpContext::within(UNMOUNT_DEADLINE);
-        for (place, result) in unmount_places(&cx, wrong).await {
+        for (place, result) in self.unmount_places(&cx, dir, wrong).await {
             match result {
                 Ok(()) => found.unmounted.push(place),
                 Err(error) => found.failed.push((place, error)),
@@ -90,11 +93,32 @@ impl Registry {
         });
         let _quiet = join_all(quiet).await;
         let places = mounts_in(dir)?.into_iter().map(|(place, _)| place).collect();
-        let done = unmount_places(cx, places).await;
+        let done = self.unmount_places(cx, dir, places).await;
         Ok(done
             .into_iter()
             .filter_map(|(place, result)| Some((place, result.err()?)))
             .collect())
+    }
+
+    /// Takes what is mounted at each place away; a place that is no backend's goes by an id that nobody has.
+    async fn unmount_places(
+        &self,
+        cx: &OpContext,
+        dir: &Path,
+        places: Vec<PathBuf>,
+    ) -> Vec<(PathBuf, Result<(), String>)> {
+        let unmounts = places.into_iter().map(|place| async move {
+            let id = MountPoint::owner(dir, &place).unwrap_or_else(BackendId::generate);
+            let by = self.lanes.unmounter(id);
+            let result = unmount::unmount_place(cx, &by, &place, UnmountMode::Lazy).await;
+            (place, result)
+        });
+        let mut done: Vec<_> = stream::iter(unmounts)
+            .buffer_unordered(UNMOUNTS_AT_ONCE)
+            .collect()
+            .await;
+        done.sort_by(|a, b| a.0.cmp(&b.0));
+        done
     }
 }
 
@@ -119,14 +143,6 @@ fn owner(dir: &Path, place: &Path, entry: &MountEntry, known: &[Backend]) -> Opt
         BackendConfig::Nfs(config) if is_mount_of(config, entry) => Some(id),
         _ => None,
     }
-}
-
-async fn unmount_places(cx: &OpContext, places: Vec<PathBuf>) -> Vec<(PathBuf, Result<(), String>)> {
-    let unmounts = places.into_iter().map(|place| async move {
-        let result = unmount::unmount_place(cx, &place, UnmountMode::Lazy).await;
-        (place, result)
-    });
-    join_all(unmounts).await
 }
 
 /// Removes the empty directories that are named by an id and on which nothing is mounted.

@@ -1,5 +1,6 @@
 //! What goes over a worker's pipe: frames of a length and a JSON text.
 
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ const LENGTH_BYTES: usize = 4;
 pub(crate) enum Call {
     /// Makes the mount point and mounts.
     Mount(MountCall),
+    /// Takes the topmost mount off a place.
+    Unmount(UnmountCall),
     /// Reads how full a file system is.
     Statfs { path: PathBuf },
     /// Counts the files below a directory.
@@ -48,6 +51,15 @@ pub(crate) struct Attempt {
     pub(crate) data: String,
 }
 
+/// An unmount, as umount2(2) takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnmountCall {
+    /// The place, whose name need not be UTF-8: somebody else may have mounted there.
+    pub(crate) place: OsString,
+    /// Whether a mount that is in use is detached.
+    pub(crate) detach: bool,
+}
+
 /// A scan of a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ScanCall {
@@ -67,6 +79,8 @@ pub(crate) enum Reply {
     Progress { files: u64, directories: u64 },
     /// The mount is there.
     Mounted,
+    /// The mount is gone, and the server has heard of it where it was told.
+    Unmounted,
     /// How full the file system is.
     Capacity(Capacity),
     /// What the scan counted.
@@ -94,6 +108,8 @@ pub(crate) enum Step {
     MountPoint,
     /// mount(2).
     Mount,
+    /// umount2(2).
+    Unmount,
     /// statvfs(3).
     Statfs,
     /// Reading the directory that a scan begins with.
@@ -106,6 +122,7 @@ impl Step {
         match self {
             Self::MountPoint => "making the mount point",
             Self::Mount => "mount",
+            Self::Unmount => "umount",
             Self::Statfs => "statfs",
             Self::Scan => "reading the directory",
         }
@@ -177,6 +194,8 @@ pub(crate) async fn send<T: Serialize>(
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
 
     fn frame(body: &[u8]) -> Vec<u8> {
@@ -203,6 +222,17 @@ mod tests {
         assert_eq!(read::<Call>(&mut pipe).unwrap(), Some(call.clone()));
         assert_eq!(read::<Call>(&mut pipe).unwrap(), Some(call));
         assert_eq!(read::<Call>(&mut pipe).unwrap(), None);
+    }
+
+    #[test]
+    fn a_place_need_not_be_utf_8() {
+        let call = Call::Unmount(UnmountCall {
+            place: OsString::from_vec(b"/run/mounts/\xff".to_vec()),
+            detach: true,
+        });
+        let mut pipe = Vec::new();
+        write(&mut pipe, &call).unwrap();
+        assert_eq!(read::<Call>(&mut pipe.as_slice()).unwrap(), Some(call));
     }
 
     #[test]

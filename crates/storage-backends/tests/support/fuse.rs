@@ -114,6 +114,7 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
+        #[expect(clippy::disallowed_methods, reason = "what was mounted above is taken away")]
         let _gone_already = umount2(&self.at, MntFlags::MNT_DETACH);
     }
 }

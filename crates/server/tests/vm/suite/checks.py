@@ -80,6 +80,16 @@ def status(world, backend, wanted):
     assert found == wanted, f"status {found}, wanted {wanted}"
 
 
+def threads(world):
+    """The names of the service's own threads."""
+    tasks = f"/proc/{world.service.process.pid}/task"
+    names = []
+    for task in os.listdir(tasks):
+        with contextlib.suppress(OSError), open(f"{tasks}/{task}/comm") as file:
+            names.append(file.read().strip())
+    return names
+
+
 def helpers(world):
     """The processes below the service's own."""
     return mounts.children(world.service.process.pid)

@@ -11,6 +11,8 @@ TEST_SECONDS = 75
 """What a test may take, whatever its server does."""
 DELETE_SECONDS = 20
 """An unmount sends the server a farewell and waits 30 s and more for the answer, unless somebody ends the wait."""
+TRACELESS_SECONDS = 10
+"""What the worker of an unmount may outlive the answer: a second to say farewell, and its end, without KVM."""
 
 
 def _test_in_time(world, backend):
@@ -94,6 +96,29 @@ def in_the_middle_of_a_delete(world):
     assert not world.service.mounts(backend), "still mounted"
 
 
+def _deleted_without_a_trace(world, version):
+    """The kernel would wait 30 s for the server's farewell: whoever waits there is ended, with the cable still cut."""
+    backend = world.service.register("traceless", SERVER, IMAGES, f"vers={version}")
+    checks.passed(world.service.test(backend))
+    checks.mounted(world, backend, version, SERVER)
+    world.link.cut()
+    with Watch(world.service):
+        answer = world.service.call("DELETE", f"/{backend}")
+    assert answer.status == 200 and answer.seconds < DELETE_SECONDS, f"{answer}"
+    assert not world.service.mounts(backend), "still mounted"
+    until("no helper is left", lambda: not checks.helpers(world), TRACELESS_SECONDS)
+    names = checks.threads(world)
+    assert names and not [name for name in names if "umount" in name], f"threads: {names}"
+
+
+def deleted_without_a_trace_4_1(world):
+    _deleted_without_a_trace(world, "4.1")
+
+
+def deleted_without_a_trace_4_2(world):
+    _deleted_without_a_trace(world, "4.2")
+
+
 def patched_away(world):
     """The config changes while its server is silent: the old mount goes all the same."""
     backend = world.service.register("moved", SERVER, IMAGES)
@@ -125,6 +150,8 @@ CASES = [
     under_a_mount,
     in_the_middle_of_a_scan,
     in_the_middle_of_a_delete,
+    deleted_without_a_trace_4_1,
+    deleted_without_a_trace_4_2,
     patched_away,
     server_restarts,
 ]

@@ -1,0 +1,234 @@
+//! Unmounts by the real worker, which is this very program started again, in a mount namespace of its own. It has no
+//! test harness, because its `main` has to ask first whether it is the worker. Needs root.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "it is a test without the harness, which mounts and starts itself again"
+)]
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MntFlags, MsFlags};
+use serde_json::json;
+use storage_backends::worker::{self, WorkerCommand};
+use storage_backends::{Backend, BackendError, OpContext, Registry, Settings, UnmountMode};
+use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision};
+
+/// Set inside the mount namespace.
+const INSIDE: &str = "UNMOUNT_TEST_INSIDE";
+const SOON: Duration = Duration::from_secs(20);
+/// More than are taken away at once.
+const MANY: usize = 40;
+
+fn main() {
+    worker::run_if_requested();
+    if !nix::unistd::geteuid().is_root() {
+        println!("test result: ok. 0 passed; mounting needs root");
+        return;
+    }
+    if std::env::var_os(INSIDE).is_none() {
+        let status = Command::new("unshare")
+            .args(["--mount", "--propagation", "private"])
+            .arg(std::env::current_exe().unwrap())
+            .env(INSIDE, "1")
+            .status()
+            .unwrap();
+        assert!(status.success(), "{status}");
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(a_start_takes_every_foreign_mount_away());
+    runtime.block_on(a_stop_takes_every_mount_away());
+    runtime.block_on(a_mount_in_use_is_busy_until_it_is_detached());
+    runtime.block_on(a_mount_that_leaves_the_table_is_not_waited_for());
+    runtime.block_on(an_unmount_that_hangs_ends_at_its_deadline());
+    println!("test result: ok. 5 passed");
+}
+
+/// A mount directory and a registry over it.
+struct World {
+    registry: Registry,
+    dir: PathBuf,
+    _temporary: tempfile::TempDir,
+}
+
+impl World {
+    fn new(worker: WorkerCommand) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = temporary.path().canonicalize().unwrap();
+        let settings = Settings {
+            worker,
+            ..Settings::new(Some(dir.clone()))
+        };
+        Self {
+            registry: Registry::new(settings),
+            dir,
+            _temporary: temporary,
+        }
+    }
+
+    /// With a worker that never answers.
+    fn hanging() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers/hangs");
+        Self::new(WorkerCommand::program(script))
+    }
+
+    fn place(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.dir.join(name.as_ref())
+    }
+
+    /// A backend with something mounted at its place.
+    fn backend(&self) -> (Arc<dyn Backend>, PathBuf) {
+        let id = BackendId::generate();
+        let config = json!({"server": "127.0.0.1", "export_path": "/srv/images"});
+        let config = BackendConfig::parse(BackendKind::Nfs, config.as_object().unwrap()).unwrap();
+        let backend = self.registry.get(id, Revision::FIRST, &config).unwrap();
+        let place = MountPoint::new(&self.dir, id).as_path().to_owned();
+        mount(&place, 1);
+        (backend, place)
+    }
+}
+
+/// Mounts so many layers on a place, which it makes.
+fn mount(at: &Path, layers: usize) {
+    fs::create_dir(at).unwrap();
+    for _ in 0..layers {
+        nix::mount::mount(Some("none"), at, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    }
+}
+
+/// How many workers this process has now, dead ones included that are not reaped.
+fn workers() -> usize {
+    let me = std::process::id().to_string();
+    let parent = |stat: String| Some(stat.rsplit(") ").next()?.split(' ').nth(1)?.to_owned());
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok())
+        .filter_map(parent)
+        .filter(|p| *p == me)
+        .count()
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + SOON;
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn none_left() {
+    until("a worker is left", || workers() == 0).await;
+}
+
+async fn a_start_takes_every_foreign_mount_away() {
+    let world = World::new(WorkerCommand::this_program());
+    let mut places: Vec<_> = (0..MANY)
+        .map(|_| world.place(BackendId::generate().to_string()))
+        .collect();
+    places.push(world.place("nobody's"));
+    places.push(world.place(OsStr::from_bytes(b"not-utf8-\xff")));
+    for place in &places {
+        mount(place, 1);
+    }
+    let layered = world.place(BackendId::generate().to_string());
+    mount(&layered, 3);
+    places.push(layered);
+    let _in_use = File::create(places[0].join("open.iso")).unwrap();
+
+    let found = world.registry.reconcile(&[]).await.unwrap();
+    places.sort();
+    assert_eq!(found.failed, Vec::new());
+    assert_eq!(found.unmounted, places);
+    assert_eq!(
+        fs::read_dir(&world.dir).unwrap().count(),
+        0,
+        "mount points are left"
+    );
+    none_left().await;
+}
+
+async fn a_stop_takes_every_mount_away() {
+    let world = World::new(WorkerCommand::this_program());
+    let places: Vec<_> = (0..3).map(|_| world.backend().1).collect();
+    assert_eq!(world.registry.mounted().unwrap().len(), 3);
+    let stayed = world
+        .registry
+        .unmount_all(&OpContext::within(SOON))
+        .await
+        .unwrap();
+    assert_eq!(stayed, Vec::new());
+    assert!(places.iter().all(|place| !place.exists()));
+    none_left().await;
+}
+
+async fn a_mount_in_use_is_busy_until_it_is_detached() {
+    let world = World::new(WorkerCommand::this_program());
+    let (backend, place) = world.backend();
+    let mount = backend.as_mount().unwrap();
+    let in_use = File::create(place.join("open.iso")).unwrap();
+    let cx = OpContext::within(SOON);
+    let busy = mount.unmount(&cx, UnmountMode::Plain).await;
+    assert!(matches!(busy, Err(BackendError::Busy { .. })), "{busy:?}");
+    assert!(place.join("open.iso").exists(), "it was taken away all the same");
+    mount.unmount(&cx, UnmountMode::Lazy).await.unwrap();
+    assert!(!place.exists());
+    drop(in_use);
+
+    // What is let go within the patience is unmounted without force.
+    let (backend, place) = world.backend();
+    let in_use = File::create(place.join("open.iso")).unwrap();
+    let mount = backend.as_mount().unwrap();
+    let (done, ()) = tokio::join!(mount.unmount(&cx, UnmountMode::Plain), async {
+        until("no worker was started", || workers() > 0).await;
+        drop(in_use);
+    });
+    done.unwrap();
+    assert!(!place.exists());
+    none_left().await;
+}
+
+/// What the kernel does with NFS 4.1 and a server that is gone: the mount leaves the table, and umount2(2) waits on.
+async fn a_mount_that_leaves_the_table_is_not_waited_for() {
+    let world = World::hanging();
+    let (backend, place) = world.backend();
+    let mount = backend.as_mount().unwrap();
+    let cx = OpContext::within(SOON);
+    let mut left = None;
+    let (done, ()) = tokio::join!(mount.unmount(&cx, UnmountMode::Plain), async {
+        until("no worker was started", || workers() > 0).await;
+        nix::mount::umount2(&place, MntFlags::MNT_DETACH).unwrap();
+        left = Some(Instant::now());
+    });
+    done.unwrap();
+    let waited = left.unwrap().elapsed();
+    assert!(
+        waited < Duration::from_millis(900),
+        "it waited {waited:?} for the worker"
+    );
+    assert!(!place.exists(), "the mount point is left");
+    none_left().await;
+    assert_eq!(world.registry.stuck(), Vec::new());
+}
+
+async fn an_unmount_that_hangs_ends_at_its_deadline() {
+    let world = World::hanging();
+    let (backend, place) = world.backend();
+    let mount = backend.as_mount().unwrap();
+    let begun = Instant::now();
+    let cx = OpContext::within(Duration::from_millis(300));
+    let late = mount.unmount(&cx, UnmountMode::Lazy).await;
+    assert!(matches!(late, Err(BackendError::Deadline { .. })), "{late:?}");
+    assert!(begun.elapsed() < SOON / 2);
+    none_left().await;
+    nix::mount::umount2(&place, MntFlags::MNT_DETACH).unwrap();
+}
