@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgMatches;
-use storage_backends::registry::Settings as BackendSettings;
+use storage_backends::registry::{Settings as BackendSettings, SettingsError};
 use storage_domain::TemplatePatterns;
 use storage_persistence::StoreSettings;
 
@@ -171,22 +171,26 @@ fn sqlite_url(file: &Path) -> String {
     format!("{}//{path}", StoreSettings::SQLITE_SCHEME)
 }
 
-/// The kernel gives a mount up before its deadline, and a test outlasts the mount in it.
+/// The time limits nest, as the backends want them to.
 fn check_nesting(reader: &mut Reader, mount: Option<Duration>, test: Option<Duration>) {
-    let least = BackendSettings::MIN_MOUNT_DEADLINE;
-    if mount.is_some_and(|d| d < least) {
-        let why = format!(
-            "must be at least {}, which the kernel needs to give up by itself",
-            values::show(least)
-        );
-        reader.mistake(key(keys::MOUNT_DEADLINE), &why);
+    let checked = [
+        mount.map(BackendSettings::check_mount_deadline),
+        mount
+            .zip(test)
+            .map(|(mount, test)| BackendSettings::check_test_deadline(test, mount)),
+    ];
+    for error in checked.into_iter().flatten().filter_map(Result::err) {
+        reader.mistake(key_of(&error), &error.rule());
     }
-    if let (Some(mount), Some(test)) = (mount, test)
-        && test <= mount
-    {
-        let why = format!("must be longer than mount_deadline ({})", values::show(mount));
-        reader.mistake(key(keys::TEST_DEADLINE), &why);
-    }
+}
+
+/// The key of what the backends don't take.
+fn key_of(error: &SettingsError) -> &'static Key {
+    key(match error {
+        SettingsError::MountDeadline { .. } => keys::MOUNT_DEADLINE,
+        SettingsError::TestDeadline { .. } => keys::TEST_DEADLINE,
+        SettingsError::MountDir { .. } => keys::MOUNT_DIR,
+    })
 }
 
 #[cfg(test)]

@@ -26,14 +26,18 @@ pub(crate) async fn store(settings: &Settings) -> anyhow::Result<Store> {
 }
 
 /// The use cases over a store, with background work on the runtime that this is called on.
-pub(crate) fn app(settings: &Settings, store: Store) -> Arc<App> {
+///
+/// # Errors
+/// The backends' settings can't be used.
+pub(crate) fn app(settings: &Settings, store: Store) -> anyhow::Result<Arc<App>> {
     let app_settings = AppSettings {
         test_deadline: settings.test_deadline,
         unmount_at_stop: settings.unmount_at_stop,
         ..AppSettings::default()
     };
     let runtime = tokio::runtime::Handle::current();
-    App::new(store, Registry::new(backends(settings)), app_settings, runtime)
+    let registry = Registry::new(backends(settings))?;
+    Ok(App::new(store, registry, app_settings, runtime))
 }
 
 /// What backends need to know.

@@ -17,7 +17,7 @@ async fn suite(
     dead: &str,
     mount_dir: &str,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let registry = Registry::new(Settings::new(Some(PathBuf::from(mount_dir))));
+    let registry = Registry::new(Settings::new(Some(PathBuf::from(mount_dir))))?;
     let backend = |server: &str| {
         let members = serde_json::json!({"server": server, "export_path": export});
         let members = members.as_object().cloned().unwrap_or_default();

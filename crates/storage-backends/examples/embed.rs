@@ -44,7 +44,7 @@ async fn embed(
     // Without a mount directory everything is tested but the mount itself.
     let settings = Settings::new(mount_dir);
     settings.check(TEST_DEADLINE)?;
-    let registry = Registry::new(settings);
+    let registry = Registry::new(settings)?;
     // A service passes the backends that it knows; mounts of others are taken away.
     registry.reconcile(&[]).await?;
 

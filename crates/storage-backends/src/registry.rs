@@ -45,27 +45,34 @@ impl fmt::Debug for Registry {
 
 impl Registry {
     /// Makes an empty registry.
-    pub fn new(settings: Settings) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`SettingsError`], where the mount deadline or the mount directory can't be used.
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        settings.check_own()?;
+        Ok(Self {
             lanes: Lanes::new(settings.worker.clone()),
             settings,
             live: Mutex::default(),
             builder: None,
-        }
+        })
     }
 
     /// Makes an empty registry whose backends come from `builder`: other kinds of storage, or fakes.
+    ///
+    /// # Errors
+    /// Those of [`Registry::new`].
     pub fn with_builder(
         settings: Settings,
         builder: impl Fn(BackendId, &BackendConfig) -> Result<Arc<dyn Backend>, BackendError>
         + Send
         + Sync
         + 'static,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, SettingsError> {
+        Ok(Self {
             builder: Some(Box::new(builder)),
-            ..Self::new(settings)
-        }
+            ..Self::new(settings)?
+        })
     }
 
     /// The live backend of a config; the same one as long as `revision` stays.

@@ -38,6 +38,7 @@ fn nfs(server: &str) -> Arc<dyn Backend> {
     let config = json!({"server": server, "export_path": "/srv/images"});
     let config = BackendConfig::parse(BackendKind::Nfs, config.as_object().unwrap()).unwrap();
     Registry::new(Settings::new(None))
+        .unwrap()
         .get(BackendId::generate(), Revision::FIRST, &config)
         .unwrap()
 }

@@ -171,6 +171,7 @@ fn unmounted(server: &str, export: &str) -> Arc<dyn Backend> {
     let config = json!({"server": server, "export_path": export});
     let config = BackendConfig::parse(BackendKind::Nfs, config.as_object().unwrap()).unwrap();
     Registry::new(Settings::new(None))
+        .unwrap()
         .get(BackendId::generate(), Revision::FIRST, &config)
         .unwrap()
 }

@@ -69,7 +69,7 @@ impl World {
             ..Settings::new(Some(dir.clone()))
         };
         Self {
-            registry: Registry::new(settings),
+            registry: Registry::new(settings).unwrap(),
             dir,
             _temporary: temporary,
         }

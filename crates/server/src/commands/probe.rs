@@ -80,7 +80,7 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
 
 async fn probe(mut settings: Settings, config: BackendConfig) -> Result<ProbeReport, Failure> {
     let place = Place::make(&mut settings, config.kind());
-    let registry = Registry::new(wiring::backends(&settings));
+    let registry = Registry::new(wiring::backends(&settings)).map_err(|e| Failure::Usage(e.to_string()))?;
     let backend = registry
         .get(BackendId::generate(), Revision::FIRST, &config)
         .map_err(|e| Failure::NotRun(e.into()))?;

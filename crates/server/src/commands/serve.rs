@@ -54,7 +54,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         .await
         .context("bringing the database up to date failed")?;
     tracing::info!("the database is up to date");
-    let app = wiring::app(settings, store.clone());
+    let app = wiring::app(settings, store.clone())?;
     app.adopt()
         .await
         .context("adopting the mounts of an earlier run failed")?;

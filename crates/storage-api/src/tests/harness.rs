@@ -52,7 +52,8 @@ impl Api {
         .await
         .unwrap();
         store.migrate().await.unwrap();
-        let registry = Registry::with_builder(Settings::new(None), move |_, config| Ok(build(config)));
+        let registry =
+            Registry::with_builder(Settings::new(None), move |_, config| Ok(build(config))).unwrap();
         let settings = AppSettings {
             test_deadline: Duration::from_secs(20),
             scan_wait: Duration::from_secs(1),

@@ -43,46 +43,99 @@ impl Settings {
     }
 }
 
-/// What is wrong with [`Settings`].
+/// What is wrong with [`Settings`], one variant a setting. [`Self::rule`] tells it without the setting's name, for hosts
+/// that have names of their own for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// The kernel would still be waiting for a server when the worker is killed.
-    #[error("mount_deadline has to be at least {} s, so that the kernel's own time limits end first", .least.as_secs())]
+    #[error("mount_deadline {}", self.rule())]
     MountDeadline {
         /// The least.
         least: Duration,
     },
     /// A test would be ended before its longest step is.
-    #[error("a test has to be given at least {} s, which is longer than its longest step", .least.as_secs())]
+    #[error("test_deadline {}", self.rule())]
     TestDeadline {
-        /// The least.
-        least: Duration,
+        /// The longest step's time limit.
+        limit: &'static str,
+        /// How long that is.
+        takes: Duration,
     },
     /// The mount directory is not what the kernel would call it.
-    #[error("mount_dir {path} has to be an absolute path in UTF-8, free of links and .. segments")]
+    #[error("mount_dir {} {}", .path.display(), self.rule())]
     MountDir {
         /// The directory.
         path: PathBuf,
     },
 }
 
+impl SettingsError {
+    /// What the setting must be.
+    pub fn rule(&self) -> String {
+        match self {
+            Self::MountDeadline { least } => {
+                format!("must be at least {least:?}, which the kernel needs to give up by itself")
+            }
+            Self::TestDeadline { limit, takes } => format!("must be longer than {limit} ({takes:?})"),
+            Self::MountDir { .. } => {
+                "must be an absolute path in UTF-8, free of links and .. segments".to_owned()
+            }
+        }
+    }
+}
+
 impl Settings {
-    /// Checks, at start, that the time limits nest (kernel < worker < test), and that the mount directory, where it is
-    /// there, is named as the kernel names it: mounts in it would not be recognised otherwise.
+    /// Checks everything: what [`Registry::new`](super::Registry::new) refuses, and that a test outlasts its steps.
     ///
     /// # Errors
     /// The first that is wrong.
     pub fn check(&self, test_deadline: Duration) -> Result<(), SettingsError> {
+        self.check_own()?;
+        Self::check_test_deadline(test_deadline, self.mount_deadline)
+    }
+
+    /// Checks that the kernel gives a mount up before its worker is killed.
+    ///
+    /// # Errors
+    /// [`SettingsError::MountDeadline`].
+    pub fn check_mount_deadline(mount_deadline: Duration) -> Result<(), SettingsError> {
         let tenths = u64::from(nfs::DEFAULT_TIMEO) * u64::from(nfs::DEFAULT_RETRANS + 1);
         let least = Self::MIN_MOUNT_DEADLINE.max(Duration::from_millis(tenths * 100));
-        if self.mount_deadline < least {
+        if mount_deadline < least {
             return Err(SettingsError::MountDeadline { least });
         }
-        let longest = self.mount_deadline.max(nfs::STATFS_DEADLINE);
-        if test_deadline <= longest {
-            let least = longest + Duration::from_secs(1);
-            return Err(SettingsError::TestDeadline { least });
+        Ok(())
+    }
+
+    /// Checks that a test outlasts each of its steps.
+    ///
+    /// # Errors
+    /// [`SettingsError::TestDeadline`].
+    pub fn check_test_deadline(
+        test_deadline: Duration,
+        mount_deadline: Duration,
+    ) -> Result<(), SettingsError> {
+        let steps = [
+            ("mount_deadline", mount_deadline),
+            (
+                "what a server is given to tell how full it is",
+                nfs::STATFS_DEADLINE,
+            ),
+        ];
+        // Of equal ones the first, which can be set.
+        let longest = steps.into_iter().rev().max_by_key(|(_, takes)| *takes);
+        match longest {
+            Some((limit, takes)) if test_deadline <= takes => {
+                Err(SettingsError::TestDeadline { limit, takes })
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Checks the mount deadline, and that the mount directory, where it is there, is named as the kernel names it:
+    /// mounts in it would not be recognised otherwise.
+    pub(super) fn check_own(&self) -> Result<(), SettingsError> {
+        Self::check_mount_deadline(self.mount_deadline)?;
         let Some(dir) = &self.mount_dir else {
             return Ok(());
         };
@@ -97,6 +150,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Registry;
 
     const TEST: Duration = Duration::from_secs(75);
 
@@ -111,11 +165,30 @@ mod tests {
     #[test]
     fn time_limits_that_do_not_nest_are_named() {
         let mut settings = Settings::new(None);
-        let longest = settings.check(Settings::DEFAULT_MOUNT_DEADLINE).unwrap_err();
-        assert!(longest.to_string().contains("31 s"), "{longest}");
+        let equal = settings.check(Settings::DEFAULT_MOUNT_DEADLINE).unwrap_err();
+        assert_eq!(
+            equal.to_string(),
+            "test_deadline must be longer than mount_deadline (30s)"
+        );
         settings.mount_deadline = Duration::from_secs(15);
         let short = settings.check(TEST).unwrap_err();
-        assert!(short.to_string().contains("mount_deadline"), "{short}");
+        assert!(
+            short
+                .to_string()
+                .starts_with("mount_deadline must be at least 20s"),
+            "{short}"
+        );
+        let early = Settings::check_test_deadline(nfs::STATFS_DEADLINE, Duration::from_secs(15)).unwrap_err();
+        assert!(
+            matches!(
+                early,
+                SettingsError::TestDeadline {
+                    takes: nfs::STATFS_DEADLINE,
+                    ..
+                }
+            ),
+            "{early}"
+        );
     }
 
     #[test]
@@ -125,7 +198,11 @@ mod tests {
         let link = real.join("link");
         std::os::unix::fs::symlink(&real, &link).unwrap();
         assert_eq!(Settings::new(Some(real)).check(TEST), Ok(()));
-        assert!(Settings::new(Some(link)).check(TEST).is_err());
-        assert!(Settings::new(Some("mounts".into())).check(TEST).is_err());
+        for wrong in [link, "mounts".into()] {
+            let settings = Settings::new(Some(wrong.clone()));
+            let refused = SettingsError::MountDir { path: wrong };
+            assert_eq!(settings.check(TEST), Err(refused.clone()));
+            assert_eq!(Registry::new(settings).unwrap_err(), refused);
+        }
     }
 }
