@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::capacity::Stats;
 use crate::config::BackendConfig;
 use crate::invalid::Rule;
+use crate::text::text;
 use crate::words::words;
 
 /// A backend's id: a UUID, written in lower case with hyphens.
@@ -58,14 +59,11 @@ impl fmt::Display for BackendId {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendName(String);
 
+text!(BackendName, "The name.");
+
 impl BackendName {
     /// The longest name, in Unicode scalar values.
     pub const MAX_CHARS: usize = 100;
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromStr for BackendName {
@@ -87,12 +85,6 @@ impl FromStr for BackendName {
             ));
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for BackendName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The config of an HTTP backend.
 
-use std::fmt;
 use std::str::FromStr;
 
 use rustls_pki_types::CertificateDer;
@@ -11,6 +10,7 @@ use crate::fields::{Fields, Members};
 use crate::invalid::Rule;
 use crate::net::BaseUrl;
 use crate::secret::Secret;
+use crate::text::text;
 use crate::words::words;
 
 words! {
@@ -29,14 +29,11 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
+text!(Username, "The name.");
+
 impl Username {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 255;
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromStr for Username {
@@ -51,24 +48,15 @@ impl FromStr for Username {
     }
 }
 
-impl fmt::Display for Username {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// One or more certificates in PEM (RFC 7468) that are trusted beside the system's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaBundle(String);
 
+text!(CaBundle, "The PEM text.");
+
 impl CaBundle {
     /// The longest bundle, in bytes.
     pub const MAX_BYTES: usize = 32 * 1024;
-
-    /// The PEM text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 
     /// The certificates.
     pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
@@ -95,12 +83,6 @@ impl FromStr for CaBundle {
                 "must be one or more PEM certificates (-----BEGIN CERTIFICATE-----)",
             )),
         }
-    }
-}
-
-impl fmt::Display for CaBundle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The config of an iSCSI backend.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
@@ -9,19 +8,17 @@ use crate::fields::{Fields, Members};
 use crate::invalid::Rule;
 use crate::net::{Host, Port};
 use crate::secret::Secret;
+use crate::text::text;
 
 /// The name of an iSCSI target: `iqn.`, `eui.` or `naa.` (RFC 3720, section 3.2.6.3; RFC 7143, section 4.2.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Iqn(String);
 
+text!(Iqn, "The name.");
+
 impl Iqn {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 223;
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromStr for Iqn {
@@ -68,24 +65,15 @@ fn is_iqn(rest: &str) -> bool {
     date_ok && domain.split('.').all(label_ok) && unique.is_none_or(unique_ok)
 }
 
-impl fmt::Display for Iqn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// A name for CHAP (RFC 1994).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChapName(String);
 
+text!(ChapName, "The name.");
+
 impl ChapName {
     /// The longest name, in bytes (`text-value` of RFC 7143, section 6.1).
     pub const MAX_BYTES: usize = 255;
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromStr for ChapName {
@@ -99,12 +87,6 @@ impl FromStr for ChapName {
             )));
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for ChapName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod probe;
 pub mod s3;
 pub mod secret;
 pub mod template;
+mod text;
 mod words;
 
 pub use backend::{Backend, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Revision};

@@ -6,19 +6,17 @@ use std::str::FromStr;
 
 use crate::backend::BackendId;
 use crate::invalid::Rule;
+use crate::text::text;
 
 /// The directory that an NFS server exports (RFC 1813, RFC 8881): absolute, without NUL and `..` segments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExportPath(String);
 
+text!(ExportPath, "The path as it was typed.");
+
 impl ExportPath {
     /// The longest path, in bytes (`PATH_MAX`).
     pub const MAX_BYTES: usize = 4096;
-
-    /// The path as it was typed.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 
     /// The path without doubled or trailing slashes and `.` segments; "/" for the root. Two exports are the same
     /// where these are.
@@ -60,12 +58,6 @@ impl FromStr for ExportPath {
             ));
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for ExportPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::fields::{Fields, Members};
 use crate::invalid::Rule;
 use crate::net::BaseUrl;
 use crate::secret::Secret;
+use crate::text::text;
 
 /// Where the S3 service answers: a URL, or a bare host (then https).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,8 @@ impl fmt::Display for Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketName(String);
 
+text!(BucketName, "The name.");
+
 impl BucketName {
     /// The shortest name, in characters.
     pub const MIN_CHARS: usize = 3;
@@ -59,11 +62,6 @@ impl BucketName {
     pub const MAX_CHARS: usize = 63;
     const RESERVED_PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
     const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromStr for BucketName {
@@ -102,24 +100,15 @@ impl FromStr for BucketName {
     }
 }
 
-impl fmt::Display for BucketName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// A region's name or an access key's id: visible ASCII, 1 to [`Token::MAX_CHARS`] characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token(String);
 
+text!(Token, "The token.");
+
 impl Token {
     /// The longest token, in characters.
     pub const MAX_CHARS: usize = 128;
-
-    /// The token.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromStr for Token {
@@ -133,12 +122,6 @@ impl FromStr for Token {
             )));
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
