@@ -15,7 +15,7 @@ pub(crate) mod roots;
 mod verifier;
 
 pub(crate) use verifier::NO_ROOTS;
-use verifier::{AcceptAny, Verifier};
+use verifier::Verifier;
 
 /// The TLS side of a client: ring only, TLS 1.2 and 1.3. Nothing is read from disk before the first handshake.
 ///
@@ -43,7 +43,7 @@ fn verifier(config: &HttpConfig, provider: &Arc<CryptoProvider>) -> Arc<dyn Serv
         let private = config.ca_pem.as_ref().map(CaBundle::certificates);
         Arc::new(Verifier::new(Arc::clone(provider), private.unwrap_or_default()))
     } else {
-        Arc::new(AcceptAny(Arc::clone(provider)))
+        Arc::new(Verifier::of_any(Arc::clone(provider)))
     }
 }
 

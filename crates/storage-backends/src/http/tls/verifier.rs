@@ -15,26 +15,54 @@ use crate::http::tls::roots;
 /// What a failed handshake says where the host trusts nobody.
 pub(crate) const NO_ROOTS: &str = "no trusted authorities";
 
-/// Accepts what the authorities of `ca_pem` or of the system vouch for, and the certificates of `ca_pem` themselves.
+/// Decides about a server's certificate; the handshake has to be signed with its key in any case.
 #[derive(Debug)]
 pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
+    trust: Trust,
+}
+
+/// Whose certificates are accepted.
+#[derive(Debug)]
+enum Trust {
+    /// Anybody's.
+    Any,
+    /// What the authorities of `ca_pem` or of the system vouch for, and the certificates of `ca_pem` themselves.
+    Authorities(Authorities),
+}
+
+#[derive(Debug)]
+struct Authorities {
     private: Vec<CertificateDer<'static>>,
     by_private: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
 }
 
 impl Verifier {
+    /// Accepts what the system and the `private` certificates vouch for.
     pub(super) fn new(provider: Arc<CryptoProvider>, private: Vec<CertificateDer<'static>>) -> Self {
-        Self {
-            provider,
+        let authorities = Authorities {
             private,
             by_private: OnceLock::new(),
+        };
+        Self {
+            provider,
+            trust: Trust::Authorities(authorities),
         }
     }
 
-    fn by_private(&self) -> Option<Arc<WebPkiServerVerifier>> {
+    /// Accepts any certificate.
+    pub(super) fn of_any(provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            provider,
+            trust: Trust::Any,
+        }
+    }
+}
+
+impl Authorities {
+    fn by_private(&self, provider: &Arc<CryptoProvider>) -> Option<Arc<WebPkiServerVerifier>> {
         self.by_private
-            .get_or_init(|| roots::verifier_of(self.private.clone(), &self.provider))
+            .get_or_init(|| roots::verifier_of(self.private.clone(), provider))
             .clone()
     }
 }
@@ -48,19 +76,22 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.private.iter().any(|known| known == end_entity) {
+        let Trust::Authorities(trusted) = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        if trusted.private.iter().any(|known| known == end_entity) {
             return pinned(end_entity, server_name, now);
         }
         let ask = |verifier: Arc<WebPkiServerVerifier>| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        match self.by_private().map(ask) {
+        match trusted.by_private(&self.provider).map(ask) {
             None | Some(Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => {}
             Some(decided) => return decided,
         }
         match roots::system(&self.provider).map(ask) {
             Some(decided) => decided,
-            None if self.private.is_empty() => Err(Error::General(NO_ROOTS.to_owned())),
+            None if trusted.private.is_empty() => Err(Error::General(NO_ROOTS.to_owned())),
             None => Err(CertificateError::UnknownIssuer.into()),
         }
     }
@@ -71,7 +102,12 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        signature_tls12(&self.provider, message, cert, dss)
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -80,7 +116,12 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        signature_tls13(&self.provider, message, cert, dss)
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -109,61 +150,4 @@ fn pinned(
         return Err(CertificateError::NotValidYet.into());
     }
     Ok(ServerCertVerified::assertion())
-}
-
-/// Accepts any certificate; the handshake still has to be signed with its key.
-#[derive(Debug)]
-pub(super) struct AcceptAny(pub(super) Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        signature_tls12(&self.0, message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        signature_tls13(&self.0, message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-fn signature_tls12(
-    provider: &CryptoProvider,
-    message: &[u8],
-    cert: &CertificateDer<'_>,
-    dss: &DigitallySignedStruct,
-) -> Result<HandshakeSignatureValid, Error> {
-    verify_tls12_signature(message, cert, dss, &provider.signature_verification_algorithms)
-}
-
-fn signature_tls13(
-    provider: &CryptoProvider,
-    message: &[u8],
-    cert: &CertificateDer<'_>,
-    dss: &DigitallySignedStruct,
-) -> Result<HandshakeSignatureValid, Error> {
-    verify_tls13_signature(message, cert, dss, &provider.signature_verification_algorithms)
 }
