@@ -1,17 +1,23 @@
 //! A backend with knobs, for the tests of whoever uses backends.
 
+mod calls;
+mod facets;
+
+pub use calls::FakeCalls;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use storage_domain::{BackendId, BackendKind, ByteCount, Capacity, Check, MountPoint, Outcome, ProbeReport};
 
-use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
+use crate::backend::{Backend, Files, Mount, MountState};
 use crate::context::OpContext;
 use crate::error::BackendError;
-use crate::scan::{ScanProgress, ScanReport};
+use crate::scan::ScanReport;
+use facets::{FakeFiles, FakeMount};
 
 /// A backend that does what it is told to. Its knobs are set before it is used; [`FakeBackend::calls`] tells what was
 /// asked of it.
@@ -24,31 +30,6 @@ pub struct FakeBackend {
     broken: bool,
     mount: Option<FakeMount>,
     files: Option<FakeFiles>,
-    calls: Arc<FakeCalls>,
-}
-
-/// What was asked of a [`FakeBackend`].
-#[derive(Debug, Default)]
-pub struct FakeCalls {
-    probes: AtomicU32,
-    scans: AtomicU32,
-    unfinished: AtomicU32,
-    unmounts: Mutex<Vec<UnmountMode>>,
-}
-
-#[derive(Debug)]
-struct FakeMount {
-    at: MountPoint,
-    state: Mutex<MountState>,
-    busy: bool,
-    calls: Arc<FakeCalls>,
-}
-
-#[derive(Debug)]
-struct FakeFiles {
-    report: ScanReport,
-    delay: Duration,
-    refusal: Option<String>,
     calls: Arc<FakeCalls>,
 }
 
@@ -194,45 +175,6 @@ impl FakeBackend {
     }
 }
 
-impl FakeCalls {
-    /// Probes that began.
-    pub fn probes(&self) -> u32 {
-        self.probes.load(Ordering::SeqCst)
-    }
-
-    /// Scans that began.
-    pub fn scans(&self) -> u32 {
-        self.scans.load(Ordering::SeqCst)
-    }
-
-    /// Probes and scans that are under way now; one whose future was dropped is not.
-    pub fn under_way(&self) -> u32 {
-        self.unfinished.load(Ordering::SeqCst)
-    }
-
-    /// Every unmount that was asked for, in order.
-    pub fn unmounts(&self) -> Vec<UnmountMode> {
-        self.unmounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn begin(&self) -> UnderWay<'_> {
-        self.unfinished.fetch_add(1, Ordering::SeqCst);
-        UnderWay(self)
-    }
-}
-
-/// Counts a call as under way until it is dropped.
-struct UnderWay<'a>(&'a FakeCalls);
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.unfinished.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 #[async_trait]
 impl Backend for FakeBackend {
     fn kind(&self) -> BackendKind {
@@ -263,47 +205,5 @@ impl Backend for FakeBackend {
 
     fn as_files(&self) -> Option<&dyn Files> {
         self.files.as_ref().map(|f| f as &dyn Files)
-    }
-}
-
-impl FakeMount {
-    fn set(&self, state: MountState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-}
-
-#[async_trait]
-impl Mount for FakeMount {
-    fn state(&self) -> Result<MountState, BackendError> {
-        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).clone())
-    }
-
-    async fn unmount(&self, _cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
-        self.calls
-            .unmounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(mode);
-        if self.busy && mode == UnmountMode::Plain && self.state()? != MountState::Unmounted {
-            let at = self.at.clone();
-            return Err(BackendError::Busy { at });
-        }
-        self.set(MountState::Unmounted);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Files for FakeFiles {
-    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
-        self.calls.scans.fetch_add(1, Ordering::SeqCst);
-        let _under_way = self.calls.begin();
-        if let Some(reason) = self.refusal.clone() {
-            return Err(BackendError::NotListable { reason });
-        }
-        progress.set(self.report.files / 2, self.report.directories / 2);
-        cx.bound("the scan", tokio::time::sleep(self.delay)).await?;
-        progress.set(self.report.files, self.report.directories);
-        Ok(self.report.clone())
     }
 }

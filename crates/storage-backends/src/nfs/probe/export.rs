@@ -1,0 +1,136 @@
+//! Looking for the export before it is mounted.
+
+use std::pin::pin;
+
+use storage_domain::nfs::NfsVersion;
+
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::nfs::exports::{self, ExportList, ExportsError};
+use crate::nfs::preflight::{self, ConnectError, ScopedAddr};
+use crate::nfs::{NfsBackend, words};
+
+/// The port of NFS (RFC 7530, section 3.1), where the options name no other.
+const NFS_PORT: u16 = 2049;
+
+/// What is known of the export before it is mounted.
+pub(super) enum Export {
+    /// The server lists it.
+    Listed(String),
+    /// The server's list does not have it.
+    NotListed(String),
+    /// There is no list to look into.
+    Unknown(String),
+    /// The server can't be reached at all.
+    Unreachable(String),
+}
+
+impl NfsBackend {
+    /// Asks for the export list and tries NFS's port at once, so that a dead host costs one time limit. Tells which of
+    /// the addresses answers.
+    pub(super) async fn look_for_export(
+        &self,
+        cx: &OpContext,
+        addrs: &[ScopedAddr],
+    ) -> Result<(usize, Export), BackendError> {
+        let server = &self.config.server;
+        let Some(first) = addrs.first() else {
+            return Ok((0, Export::Unreachable(words::NO_ADDRESS.to_owned())));
+        };
+        let mut reach = pin!(self.reach(cx, addrs));
+        let mut list = pin!(exports::list(cx, server, first));
+        let (reached, early) = tokio::select! {
+            reached = &mut reach => (reached, None),
+            early = &mut list => (reach.await, Some(early)),
+        };
+        let (chosen, error) = match reached {
+            Ok(chosen) => (chosen, None),
+            Err(ConnectError::Cancelled { .. }) => {
+                return Err(BackendError::Cancelled { what: "connecting" });
+            }
+            Err(error) => (0, Some(error)),
+        };
+        let unreachable = |error| Export::Unreachable(words::unreachable(server, error));
+        if let Some(error) = error.as_ref().filter(|e| self.needs_port(e)) {
+            return Ok((0, unreachable(error)));
+        }
+        let list = match early {
+            _ if chosen > 0 => exports::list(cx, server, &addrs[chosen]).await,
+            Some(early) => early,
+            None => list.await,
+        };
+        match &error {
+            // Version 3 asks the server for its port, which may be another: the export list tells.
+            Some(error) if list.is_err() => Ok((0, unreachable(error))),
+            _ => Ok((chosen, self.judge(list)?)),
+        }
+    }
+
+    /// The first of the addresses at which NFS's port answers.
+    async fn reach(&self, cx: &OpContext, addrs: &[ScopedAddr]) -> Result<usize, ConnectError> {
+        if self
+            .wanted
+            .options()
+            .value("proto")
+            .is_some_and(|p| p.starts_with("rdma"))
+        {
+            return Ok(0);
+        }
+        let port = self
+            .wanted
+            .options()
+            .value("port")
+            .and_then(|p| p.parse().ok())
+            .unwrap_or(NFS_PORT);
+        let tries = addrs.iter().map(|addr| preflight::connect(cx, addr, port));
+        let mut first_error = None;
+        for (i, tried) in futures_util::future::join_all(tries)
+            .await
+            .into_iter()
+            .enumerate()
+        {
+            match tried {
+                Ok(_) => return Ok(i),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        first_error.map_or(Ok(0), Err)
+    }
+
+    /// Whether a mount is hopeless where NFS's port does not answer.
+    fn needs_port(&self, error: &ConnectError) -> bool {
+        let options = self.wanted.options();
+        let asks_for_port = options.versions().contains(&NfsVersion::V3) && !options.has("port");
+        !asks_for_port || matches!(error, ConnectError::Unreachable { .. })
+    }
+
+    pub(super) fn speaks_v4(&self) -> bool {
+        self.wanted
+            .options()
+            .versions()
+            .iter()
+            .any(|v| *v != NfsVersion::V3)
+    }
+
+    fn judge(&self, list: Result<ExportList, ExportsError>) -> Result<Export, BackendError> {
+        let list = match list {
+            Ok(list) => list,
+            Err(ExportsError::Cancelled) => {
+                return Err(BackendError::Cancelled {
+                    what: "asking for the export list",
+                });
+            }
+            Err(ExportsError::NotAvailable { reason } | ExportsError::Failed { reason }) => {
+                return Ok(Export::Unknown(reason));
+            }
+        };
+        let wanted = &self.config.export_path;
+        let above = |e: &exports::Export| self.speaks_v4() && e.path.is_within(wanted);
+        Ok(match list.find(wanted) {
+            Some(export) => Export::Listed(words::listed(wanted, export)),
+            None if list.exports.iter().any(above) => Export::Listed(words::above(wanted)),
+            None if list.truncated => Export::Unknown(words::TRUNCATED.to_owned()),
+            None => Export::NotListed(words::not_listed(&self.config, &list)),
+        })
+    }
+}

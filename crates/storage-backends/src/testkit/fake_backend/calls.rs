@@ -1,0 +1,54 @@
+//! What was asked of a fake.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::backend::UnmountMode;
+
+/// What was asked of a [`FakeBackend`](super::FakeBackend).
+#[derive(Debug, Default)]
+pub struct FakeCalls {
+    pub(super) probes: AtomicU32,
+    pub(super) scans: AtomicU32,
+    pub(super) unfinished: AtomicU32,
+    pub(super) unmounts: Mutex<Vec<UnmountMode>>,
+}
+
+impl FakeCalls {
+    /// Probes that began.
+    pub fn probes(&self) -> u32 {
+        self.probes.load(Ordering::SeqCst)
+    }
+
+    /// Scans that began.
+    pub fn scans(&self) -> u32 {
+        self.scans.load(Ordering::SeqCst)
+    }
+
+    /// Probes and scans that are under way now; one whose future was dropped is not.
+    pub fn under_way(&self) -> u32 {
+        self.unfinished.load(Ordering::SeqCst)
+    }
+
+    /// Every unmount that was asked for, in order.
+    pub fn unmounts(&self) -> Vec<UnmountMode> {
+        self.unmounts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn begin(&self) -> UnderWay<'_> {
+        self.unfinished.fetch_add(1, Ordering::SeqCst);
+        UnderWay(self)
+    }
+}
+
+/// Counts a call as under way until it is dropped.
+pub(super) struct UnderWay<'a>(&'a FakeCalls);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.unfinished.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,72 @@
+//! What a fake can do beyond being probed.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use storage_domain::MountPoint;
+
+use super::FakeCalls;
+use crate::backend::{Files, Mount, MountState, UnmountMode};
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::scan::{ScanProgress, ScanReport};
+
+#[derive(Debug)]
+pub(super) struct FakeMount {
+    pub(super) at: MountPoint,
+    pub(super) state: Mutex<MountState>,
+    pub(super) busy: bool,
+    pub(super) calls: Arc<FakeCalls>,
+}
+
+#[derive(Debug)]
+pub(super) struct FakeFiles {
+    pub(super) report: ScanReport,
+    pub(super) delay: Duration,
+    pub(super) refusal: Option<String>,
+    pub(super) calls: Arc<FakeCalls>,
+}
+
+impl FakeMount {
+    pub(super) fn set(&self, state: MountState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+#[async_trait]
+impl Mount for FakeMount {
+    fn state(&self) -> Result<MountState, BackendError> {
+        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    async fn unmount(&self, _cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
+        self.calls
+            .unmounts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(mode);
+        if self.busy && mode == UnmountMode::Plain && self.state()? != MountState::Unmounted {
+            let at = self.at.clone();
+            return Err(BackendError::Busy { at });
+        }
+        self.set(MountState::Unmounted);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Files for FakeFiles {
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+        self.calls.scans.fetch_add(1, Ordering::SeqCst);
+        let _under_way = self.calls.begin();
+        if let Some(reason) = self.refusal.clone() {
+            return Err(BackendError::NotListable { reason });
+        }
+        progress.set(self.report.files / 2, self.report.directories / 2);
+        cx.bound("the scan", tokio::time::sleep(self.delay)).await?;
+        progress.set(self.report.files, self.report.directories);
+        Ok(self.report.clone())
+    }
+}
