@@ -35,6 +35,29 @@ pub(crate) async fn read<'a>(
     }
 }
 
+/// Waits for the first piece of a body, or for its end, and reads no more of it.
+pub(crate) async fn begins(mut body: Incoming, limits: &Limits) -> Result<(), Failure> {
+    let first = async {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| broken(&error))?;
+            if frame.data_ref().is_some_and(|data| !data.is_empty()) {
+                break;
+            }
+        }
+        Ok(())
+    };
+    timeout(limits.pause, first)
+        .await
+        .map_err(|_| Failure::BodyStalled)?
+}
+
+fn broken(error: &hyper::Error) -> Failure {
+    match classify(error) {
+        Failure::Reset => Failure::Reset,
+        _ => Failure::BodyBroken,
+    }
+}
+
 async fn read_pieces<'a>(
     mut body: Incoming,
     limits: &Limits,
@@ -47,10 +70,7 @@ async fn read_pieces<'a>(
         let Some(frame) = frame.map_err(|_| Failure::BodyStalled)? else {
             break;
         };
-        let frame = frame.map_err(|error| match classify(&error) {
-            Failure::Reset => Failure::Reset,
-            _ => Failure::BodyBroken,
-        })?;
+        let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         let room = limits.page_bytes - bytes.len();
         if data.len() > room {

@@ -10,7 +10,7 @@ use storage_backends::{Files, OpContext};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{CANARY, backend, cx, failure, probe, with_basic};
+use crate::{CANARY, backend, check, cx, failure, probe, with_basic};
 
 /// How a fake answers.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ enum Knob {
     Repeats(String, String),
     /// Sends this, and then a byte now and then.
     Drips(String),
+    /// Answers for a directory and the file in it, and sends nothing of the file.
+    HoldsFilesBack,
 }
 
 struct Fake {
@@ -65,21 +67,36 @@ async fn serve(mut stream: TcpStream, knob: Knob, heads: Arc<Mutex<Vec<String>>>
         .lock()
         .unwrap()
         .push(String::from_utf8_lossy(&head).into_owned());
+    let asked = String::from_utf8_lossy(&head).into_owned();
     let first = match &knob {
         Knob::Says(text) | Knob::Stalls(text) | Knob::Repeats(text, _) | Knob::Drips(text) => text.clone(),
+        Knob::HoldsFilesBack => held_back(&asked).to_owned(),
     };
     let mut alive = stream.write_all(first.as_bytes()).await.is_ok();
     while alive {
         alive = match &knob {
             Knob::Says(_) => return,
+            Knob::HoldsFilesBack if !asked.starts_with("GET /a.iso") => return,
             // The other side hangs up first.
-            Knob::Stalls(_) => stream.read_u8().await.is_ok(),
+            Knob::Stalls(_) | Knob::HoldsFilesBack => stream.read_u8().await.is_ok(),
             Knob::Repeats(_, text) => stream.write_all(text.as_bytes()).await.is_ok(),
             Knob::Drips(_) => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 stream.write_all(b"x").await.is_ok()
             }
         };
+    }
+}
+
+/// The beginning of what [`Knob::HoldsFilesBack`] answers.
+fn held_back(asked: &str) -> &'static str {
+    match asked.split(' ').take(2).collect::<Vec<_>>().as_slice() {
+        ["HEAD", "/"] => "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n",
+        ["HEAD", _] => "HTTP/1.1 200 OK\r\nContent-Length: 900\r\nConnection: close\r\n\r\n",
+        ["GET", "/"] => {
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<title>Index of /</title><a href=a.iso>a.iso</a>"
+        }
+        _ => "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-0/900\r\nContent-Length: 1\r\n\r\n",
     }
 }
 
@@ -133,6 +150,27 @@ async fn does_not_hold_a_scan_up(#[case] knob: Knob, #[case] expected: &str) {
     let started = Instant::now();
     let error = to(&fake.url()).scan(&cx(), Arc::default()).await.unwrap_err();
     assert!(error.to_string().contains(expected), "{error}");
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[rstest]
+#[case::files(
+    Knob::HoldsFilesBack,
+    "a.iso: the server announces the file and sends none of it (the server stopped"
+)]
+#[case::the_listing(Knob::Stalls(PAGE.to_owned()), "Not checked, because no file was found to try. The server stopped")]
+#[tokio::test]
+async fn bodies_that_never_come_are_told_by_the_boot_check(#[case] knob: Knob, #[case] expected: &str) {
+    let fake = Fake::start(knob).await;
+    let started = Instant::now();
+    let report = probe(&to(&fake.url())).await;
+    assert!(report.passed(), "{report:?}");
+    let boot = check(&report, "boot");
+    assert!(boot.detail.contains(expected), "{}", boot.detail);
     assert!(
         started.elapsed() < Duration::from_secs(3),
         "{:?}",

@@ -3,6 +3,7 @@
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
 use hyper::{Method, StatusCode};
 
+use crate::http::body;
 use crate::http::checks::Checks;
 use crate::http::client::{Answer, Ask, Client};
 use crate::http::failure::Failure;
@@ -85,7 +86,17 @@ async fn troubles(client: &Client, head: &Ask, get: &Ask) -> Vec<String> {
     }
     let first_byte = get.clone().with(RANGE, "bytes=0-0");
     match client.send(&first_byte).await {
-        Ok(answer) => of_range(&answer, &mut found),
+        Ok(answer) => {
+            of_range(&answer, &mut found);
+            if answer.status.is_success()
+                && let Err(failure) = body::begins(answer.body, client.limits()).await
+            {
+                found.push(format!(
+                    "the server announces the file and sends none of it ({})",
+                    lower(&failure)
+                ));
+            }
+        }
         Err(failure) => found.push(format!("the file can't be read ({})", lower(&failure))),
     }
     found
