@@ -19,8 +19,8 @@ mod body;
 mod checks;
 mod classify;
 mod client;
-mod dial;
-mod failure;
+pub(crate) mod dial;
+pub(crate) mod failure;
 mod limits;
 mod lister;
 pub mod listing;
@@ -97,7 +97,7 @@ impl Backend for HttpBackend {
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
         let started = Instant::now();
-        let mut checks = Checks::new();
+        let mut checks = Checks::of(&checks::NAMES);
         let step = cx.step(self.client.limits().probe);
         match step.bound("the probe", self.check_all(&mut checks)).await {
             Ok(Ok(()) | Err(Stopped)) => {}
@@ -110,6 +110,7 @@ impl Backend for HttpBackend {
         Ok(ProbeReport {
             checks: checks.finish(),
             capacity: None,
+            targets: None,
             summary: format!("{} can be read", redirect::shown(&self.directory)),
             duration: started.elapsed(),
         })

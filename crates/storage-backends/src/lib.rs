@@ -5,6 +5,7 @@
 //! of a config.
 
 pub mod backend;
+mod checks;
 pub mod context;
 pub mod error;
 pub mod http;

@@ -33,6 +33,7 @@ impl Backend for Untested {
         Ok(ProbeReport {
             checks: vec![check],
             capacity: None,
+            targets: None,
             summary: String::new(),
             duration: Duration::ZERO,
         })

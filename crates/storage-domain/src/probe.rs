@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::capacity::Capacity;
+use crate::luns::IscsiTarget;
 
 /// How one check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,6 +39,8 @@ pub struct ProbeReport {
     pub checks: Vec<Check>,
     /// How full the storage is, where the probe could read it.
     pub capacity: Option<Capacity>,
+    /// The targets that the probe found, where the storage has such.
+    pub targets: Option<Vec<IscsiTarget>>,
     /// One sentence that sums up a probe in which nothing failed.
     pub summary: String,
     /// How long the whole probe took.

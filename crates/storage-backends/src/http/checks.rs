@@ -1,85 +1,10 @@
-//! The steps of a probe, in order, with what each of them found.
-
-use std::time::{Duration, Instant};
-
-use storage_domain::{Check, Outcome};
+//! The checks of an HTTP directory.
 
 pub(crate) mod boot;
 pub(crate) mod status;
 pub(crate) mod transport;
 
+pub(crate) use crate::checks::{Checks, Stopped};
+
 /// The names of the checks, in the order in which they run. Every report has all of them.
 pub(crate) const NAMES: [&str; 6] = ["resolve", "connect", "tls", "auth", "status", "boot"];
-
-/// A check failed, and those after it make no sense.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stopped;
-
-/// The checks of one probe as they are made.
-#[derive(Debug)]
-pub(crate) struct Checks {
-    done: Vec<Check>,
-    since: Instant,
-}
-
-impl Checks {
-    pub(crate) fn new() -> Self {
-        Self {
-            done: Vec::with_capacity(NAMES.len()),
-            since: Instant::now(),
-        }
-    }
-
-    /// Ends the check that is under way, which is the next of [`NAMES`].
-    fn end(&mut self, outcome: Outcome, detail: String) {
-        let Some(name) = self.pending() else { return };
-        self.done.push(Check {
-            name,
-            outcome,
-            detail,
-            duration: self.since.elapsed(),
-        });
-        self.since = Instant::now();
-    }
-
-    pub(crate) fn passed(&mut self, detail: impl Into<String>) {
-        self.end(Outcome::Passed, detail.into());
-    }
-
-    pub(crate) fn skipped(&mut self, detail: impl Into<String>) {
-        self.end(Outcome::Skipped, detail.into());
-    }
-
-    /// Ends the check and, by `?`, the probe.
-    pub(crate) fn failed(&mut self, detail: &(impl ToString + ?Sized)) -> Stopped {
-        self.end(Outcome::Failed, detail.to_string());
-        Stopped
-    }
-
-    /// The check that is under way.
-    pub(crate) fn pending(&self) -> Option<&'static str> {
-        NAMES.get(self.done.len()).copied()
-    }
-
-    /// All checks; those that were not reached are skipped, and say why.
-    pub(crate) fn finish(mut self) -> Vec<Check> {
-        let failed = self
-            .done
-            .iter()
-            .rev()
-            .find(|check| check.outcome == Outcome::Failed);
-        let reason = failed.map_or_else(
-            || "Not checked".to_owned(),
-            |check| format!("Not checked, because {} failed", check.name),
-        );
-        for name in &NAMES[self.done.len()..] {
-            self.done.push(Check {
-                name,
-                outcome: Outcome::Skipped,
-                detail: reason.clone(),
-                duration: Duration::ZERO,
-            });
-        }
-        self.done
-    }
-}

@@ -40,6 +40,7 @@ impl Checks {
         ProbeReport {
             checks: self.0,
             capacity,
+            targets: None,
             summary,
             duration: std::time::Duration::ZERO,
         }

@@ -169,6 +169,7 @@ impl FakeBackend {
                 duration: self.delay,
             }],
             capacity: passes.then(Self::capacity),
+            targets: None,
             summary: "The fake storage works".to_owned(),
             duration: self.delay,
         }
