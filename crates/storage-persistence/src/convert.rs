@@ -8,58 +8,116 @@ use time::OffsetDateTime;
 use crate::entity::Model;
 use crate::store::UnreadableBackend;
 
-/// Reads a row.
-pub(crate) fn read(row: &QueryResult) -> Result<Backend, UnreadableBackend> {
-    let id = row
-        .try_get::<String>("", "id")
-        .ok()
-        .and_then(|text| canonical_id(&text));
-    let unreadable = |reason: String| UnreadableBackend { id, reason };
-    let Some(known) = id else {
-        return Err(unreadable(
-            "its id is no UUID in lower case with hyphens".to_owned(),
-        ));
-    };
-    // The driver's error may show the value, which may be the config.
-    let model = Model::from_query_result(row, "")
-        .map_err(|_| unreadable("a column has a value of another type than its own".to_owned()))?;
-    from_model(known, model).map_err(unreadable)
+/// A row's values, before they are checked.
+pub(crate) struct Columns<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) config: &'a str,
+    pub(crate) revision: i64,
+    pub(crate) version: i64,
+    pub(crate) status: &'a str,
+    pub(crate) used_bytes: Option<i64>,
+    pub(crate) total_bytes: Option<i64>,
+    pub(crate) file_count: Option<i64>,
+    pub(crate) template_count: Option<i64>,
+    pub(crate) tested_at: Option<i64>,
+    pub(crate) test_message: Option<&'a str>,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
 }
+
+/// A row that was read, or why it can't be.
+pub(crate) type Read = Result<Backend, UnreadableBackend>;
+
+/// Reads a row of any database.
+pub(crate) fn read(row: &QueryResult) -> Read {
+    let id = row.try_get::<String>("", "id").ok();
+    match Model::from_query_result(row, "") {
+        Ok(model) => check(&model.columns()),
+        Err(_) => Err(of_another_type(id.as_deref())),
+    }
+}
+
+/// The row with this id has a column of another type. The driver's error is not told, for it may show the value, which
+/// may be the config.
+pub(crate) fn of_another_type(id: Option<&str>) -> UnreadableBackend {
+    let id = id.and_then(canonical_id);
+    let reason = match id {
+        Some(_) => "a column has a value of another type than its own",
+        None => BAD_ID,
+    };
+    UnreadableBackend {
+        id,
+        reason: reason.to_owned(),
+    }
+}
+
+const BAD_ID: &str = "its id is no UUID in lower case with hyphens";
 
 /// An id as it is stored: one text for one id.
 fn canonical_id(text: &str) -> Option<BackendId> {
     text.parse().ok()
 }
 
-fn from_model(id: BackendId, model: Model) -> Result<Backend, String> {
-    let kind: BackendKind = model.kind.parse().map_err(|rule| broken("kind", &rule))?;
-    let name = model.name.parse().map_err(|rule| broken("name", &rule))?;
-    let config = config(kind, &model.config)?;
-    let stats = Stats {
-        used: bytes("used_bytes", model.used_bytes)?,
-        total: bytes("total_bytes", model.total_bytes)?,
-        file_count: count("file_count", model.file_count)?,
-        template_count: count("template_count", model.template_count)?,
+/// Checks a row's values.
+pub(crate) fn check(row: &Columns<'_>) -> Read {
+    let id = canonical_id(row.id);
+    let Some(known) = id else {
+        return Err(of_another_type(None));
     };
-    let last_test = match (model.tested_at, model.test_message) {
+    checked(known, row).map_err(|reason| UnreadableBackend { id, reason })
+}
+
+fn checked(id: BackendId, row: &Columns<'_>) -> Result<Backend, String> {
+    let kind: BackendKind = row.kind.parse().map_err(|rule| broken("kind", &rule))?;
+    let stats = Stats {
+        used: bytes("used_bytes", row.used_bytes)?,
+        total: bytes("total_bytes", row.total_bytes)?,
+        file_count: count("file_count", row.file_count)?,
+        template_count: count("template_count", row.template_count)?,
+    };
+    let last_test = match (row.tested_at, row.test_message) {
         (Some(at), Some(message)) => Some(LastTest {
             at: time("tested_at", at)?,
-            message,
+            message: message.to_owned(),
         }),
         _ => None,
     };
     Ok(Backend {
         id,
-        name,
-        config,
-        revision: Revision(model.revision),
-        version: model.version,
-        status: model.status.parse().map_err(|rule| broken("status", &rule))?,
+        name: row.name.parse().map_err(|rule| broken("name", &rule))?,
+        config: config(kind, row.config)?,
+        revision: Revision(row.revision),
+        version: row.version,
+        status: row.status.parse().map_err(|rule| broken("status", &rule))?,
         stats,
         last_test,
-        created_at: time("created_at", model.created_at)?,
-        updated_at: time("updated_at", model.updated_at)?,
+        created_at: time("created_at", row.created_at)?,
+        updated_at: time("updated_at", row.updated_at)?,
     })
+}
+
+impl Model {
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            id: &self.id,
+            name: &self.name,
+            kind: &self.kind,
+            config: &self.config,
+            revision: self.revision,
+            version: self.version,
+            status: &self.status,
+            used_bytes: self.used_bytes,
+            total_bytes: self.total_bytes,
+            file_count: self.file_count,
+            template_count: self.template_count,
+            tested_at: self.tested_at,
+            test_message: self.test_message.as_deref(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
 }
 
 /// The config; no message of the JSON reader is passed on, for it may show what it read.

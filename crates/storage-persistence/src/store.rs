@@ -3,11 +3,13 @@
 mod backends;
 mod list;
 mod postgres;
+mod reads;
 mod schema;
 mod sqlite;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbErr};
@@ -15,6 +17,7 @@ use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Stats,
 };
 
+use self::sqlite::Reader;
 use crate::error::StoreError;
 
 /// How the database is reached.
@@ -57,7 +60,7 @@ pub struct NewBackend {
 }
 
 /// Which backends a list holds.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackendFilter {
     /// Only of this kind.
     pub kind: Option<BackendKind>,
@@ -113,6 +116,8 @@ const WORK_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Store {
     db: DatabaseConnection,
+    /// For a SQLite file.
+    reader: Option<Arc<Reader>>,
     deadline: Duration,
 }
 
@@ -123,21 +128,28 @@ impl Store {
     /// [`StoreError::Settings`] and [`StoreError::Unavailable`].
     pub async fn connect(settings: &StoreSettings) -> Result<Self, StoreError> {
         let url = settings.url.as_str();
-        let db = if let Some(file) = url.strip_prefix(StoreSettings::SQLITE_SCHEME) {
+        let (db, reader) = if let Some(file) = url.strip_prefix(StoreSettings::SQLITE_SCHEME) {
             sqlite::connect(file, settings).await?
         } else if StoreSettings::POSTGRES_SCHEMES.iter().any(|s| url.starts_with(s)) {
-            postgres::connect(settings).await?
+            (postgres::connect(settings).await?, None)
         } else {
             return Err(StoreError::Settings(
                 "its URL must begin with sqlite:// or postgres://".to_owned(),
             ));
         };
         let deadline = settings.acquire_timeout.saturating_add(WORK_DEADLINE);
-        Ok(Self { db, deadline })
+        Ok(Self {
+            db,
+            reader: reader.map(Arc::new),
+            deadline,
+        })
     }
 
     /// Closes the pool.
     pub async fn close(self) {
+        if let Some(reader) = &self.reader {
+            reader.close();
+        }
         if let Err(error) = self.db.close().await {
             tracing::warn!(%error, "the database's connections could not be closed in order");
         }

@@ -1,8 +1,6 @@
 //! One backend: create, get, update, record, delete.
 
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
 
 use super::{Measurement, NewBackend, Store};
@@ -42,15 +40,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] and [`StoreError::Unreadable`].
     pub async fn get(&self, id: BackendId) -> Result<Backend, StoreError> {
-        let query = Entity::find_by_id(id.to_string()).into_query();
-        let row = self
-            .run("reading a backend", self.db.query_one(&query))
-            .await?
-            .ok_or(StoreError::NotFound)?;
-        convert::read(&row).map_err(|unreadable| StoreError::Unreadable {
-            id,
-            reason: unreadable.reason,
-        })
+        let read = self.run("reading a backend", self.one(id)).await?;
+        read.ok_or(StoreError::NotFound)?
+            .map_err(|unreadable| StoreError::Unreadable {
+                id,
+                reason: unreadable.reason,
+            })
     }
 
     /// Changes name and config of a backend that is still as it was read (`read.version`). A change of the config

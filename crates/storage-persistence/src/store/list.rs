@@ -2,18 +2,18 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use storage_domain::BackendName;
 
+use super::reads::Rows;
 use super::{BackendFilter, BackendPage, Store};
 use crate::convert;
 use crate::entity::{Column, Entity};
 use crate::error::StoreError;
 
 /// The column in which a page's rows carry how many match in all.
-const TOTAL: &str = "matching";
+pub(super) const TOTAL: &str = "matching";
 /// Takes the meaning from `%`, `_` and itself in a pattern. Not the backslash, which the databases treat differently.
 const ESCAPE: char = '!';
 /// Folding can make up to three characters of one; a longer text is in no name.
@@ -26,28 +26,28 @@ impl Store {
     /// [`StoreError::Unavailable`] and [`StoreError::Database`]; never for a row that can't be read.
     pub async fn list(&self, filter: &BackendFilter) -> Result<BackendPage, StoreError> {
         const WHAT: &str = "listing backends";
+        if *filter == BackendFilter::default() {
+            return Ok(complete(self.run(WHAT, self.all()).await?.page));
+        }
         let Some(matching) = filter.matching() else {
             return Ok(BackendPage::default());
         };
-        let is_page = filter.limit.is_some() || filter.offset > 0;
-        if !is_page {
+        if filter.limit.is_none() && filter.offset == 0 {
             let query = oldest_first(matching).into_query();
-            let rows = self.run(WHAT, self.db.query_all(&query)).await?;
-            let total = rows.len() as u64;
-            return Ok(page(&rows, total));
+            return Ok(complete(self.run(WHAT, self.many(&query)).await?.page));
         }
         let query = oldest_first(matching.clone())
             .expr_as(Expr::cust("COUNT(*) OVER ()"), TOTAL)
             .limit(bounded(filter.limit.unwrap_or(u64::MAX)))
             .offset(bounded(filter.offset))
             .into_query();
-        let rows = self.run(WHAT, self.db.query_all(&query)).await?;
-        let total = match rows.first().map(|row| row.try_get::<i64>("", TOTAL)) {
-            Some(total) => total.map_err(|e| StoreError::of(WHAT, e))?.unsigned_abs(),
+        let Rows { mut page, total } = self.run(WHAT, self.many(&query)).await?;
+        page.total = match total {
+            Some(total) => total.unsigned_abs(),
             // A page behind the last row tells no number.
             None => self.run(WHAT, matching.count(&self.db)).await?,
         };
-        Ok(page(&rows, total))
+        Ok(page)
     }
 }
 
@@ -84,7 +84,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn oldest_first(query: Select<Entity>) -> Select<Entity> {
+pub(super) fn oldest_first(query: Select<Entity>) -> Select<Entity> {
     query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id)
 }
 
@@ -93,16 +93,8 @@ fn bounded(n: u64) -> u64 {
     Ord::min(n, i64::MAX.unsigned_abs())
 }
 
-fn page(rows: &[QueryResult], total: u64) -> BackendPage {
-    let mut page = BackendPage {
-        total,
-        ..BackendPage::default()
-    };
-    for row in rows {
-        match convert::read(row) {
-            Ok(backend) => page.backends.push(backend),
-            Err(unreadable) => page.unreadable.push(unreadable),
-        }
-    }
+/// A page that holds everything.
+fn complete(mut page: BackendPage) -> BackendPage {
+    page.total = (page.backends.len() + page.unreadable.len()) as u64;
     page
 }

@@ -1,5 +1,9 @@
 //! A SQLite file.
 
+mod reader;
+
+pub(super) use reader::Reader;
+
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -40,7 +44,10 @@ struct Location {
 }
 
 /// Opens the file that `rest` (the URL without `sqlite:`) names.
-pub(super) async fn connect(rest: &str, settings: &StoreSettings) -> Result<DatabaseConnection, StoreError> {
+pub(super) async fn connect(
+    rest: &str,
+    settings: &StoreSettings,
+) -> Result<(DatabaseConnection, Option<Reader>), StoreError> {
     let location = Location::parse(rest)?;
     let base = SqliteConnectOptions::new()
         .foreign_keys(true)
@@ -49,7 +56,7 @@ pub(super) async fn connect(rest: &str, settings: &StoreSettings) -> Result<Data
         .pragma("cache_size", format!("-{CACHE_KIB}"))
         .disable_statement_logging();
     let Some(file) = &location.file else {
-        return Ok(in_memory(base, settings));
+        return Ok((in_memory(base, settings), None));
     };
     prepare_file(file, &location)?;
     // FULL syncs the log at every commit: what was acknowledged survives a power cut. WAL's usual NORMAL syncs it at
@@ -67,7 +74,8 @@ pub(super) async fn connect(rest: &str, settings: &StoreSettings) -> Result<Data
         .max_lifetime(None)
         .test_before_acquire(false)
         .connect_lazy_with(options);
-    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+    let reader = Reader::new(file.clone());
+    Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), Some(reader)))
 }
 
 /// One connection that is never closed, for the database ends with it.

@@ -170,3 +170,55 @@ fn settings_show_no_password() {
     );
     assert!(!shown.contains("hunter2"), "{shown}");
 }
+
+/// What another program left: no write-ahead log, so that a writer keeps readers away.
+async fn without_log() -> (TestDatabase, rusqlite::Connection, Store) {
+    let database = TestDatabase::migrated(TestDatabaseKind::Sqlite).await;
+    create(database.store(), "a").await;
+    database.store().clone().close().await;
+    let file = database.file().unwrap();
+    let other = rusqlite::Connection::open(&file).unwrap();
+    let mode: String = other
+        .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(mode, "delete");
+    let url = format!("sqlite://{}?mode=ro", file.display());
+    let store = Store::connect(&settings(&url)).await.unwrap();
+    (database, other, store)
+}
+
+#[tokio::test]
+async fn a_read_waits_for_another_programs_write() {
+    let (_database, other, store) = without_log().await;
+    let all = BackendFilter::default();
+    let before = store.list(&all).await.unwrap();
+    other
+        .execute_batch("BEGIN EXCLUSIVE; UPDATE backends SET name = 'b'")
+        .unwrap();
+    let mut read = tokio::spawn({
+        let store = store.clone();
+        async move { store.list(&BackendFilter::default()).await }
+    });
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), &mut read)
+            .await
+            .is_err()
+    );
+    other.execute_batch("COMMIT").unwrap();
+    let after = read.await.unwrap().unwrap();
+    assert_eq!(before.backends[0].name.as_str(), "a");
+    assert_eq!(after.backends[0].name.as_str(), "b");
+    assert_eq!(store.get(after.backends[0].id).await.unwrap().name.as_str(), "b");
+}
+
+#[tokio::test]
+async fn a_read_gives_up_where_another_program_never_ends() {
+    let (_database, other, store) = without_log().await;
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert_eq!(
+        variant(store.list(&BackendFilter::default()).await),
+        "Unavailable"
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.list(&BackendFilter::default()).await.unwrap().total, 1);
+}

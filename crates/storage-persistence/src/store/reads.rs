@@ -1,0 +1,129 @@
+//! Rows of `backends`: on the asking thread where the database is a SQLite file, else by way of the pool.
+
+use std::sync::LazyLock;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Error, Row};
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait, Statement};
+use storage_domain::BackendId;
+
+use super::list::{TOTAL, oldest_first};
+use super::{BackendPage, Store};
+use crate::convert::{self, Columns, Read};
+use crate::entity::{Column, Entity};
+
+/// One row by its id, and all rows, in SQLite's words: what is asked most is built once.
+static ONE: LazyLock<String> = LazyLock::new(|| Entity::find_by_id("").build(DbBackend::Sqlite).sql);
+static ALL: LazyLock<String> = LazyLock::new(|| oldest_first(Entity::find()).build(DbBackend::Sqlite).sql);
+
+/// Where [`TOTAL`] stands: behind the entity's columns.
+const TOTAL_INDEX: usize = Column::UpdatedAt as usize + 1;
+
+/// Rows, and how many match in all, where the query asks for that.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) page: BackendPage,
+    pub(super) total: Option<i64>,
+}
+
+impl Rows {
+    fn push(&mut self, read: Read) {
+        match read {
+            Ok(backend) => self.page.backends.push(backend),
+            Err(unreadable) => self.page.unreadable.push(unreadable),
+        }
+    }
+}
+
+impl Store {
+    /// The row with this id.
+    pub(super) async fn one(&self, id: BackendId) -> Result<Option<Read>, DbErr> {
+        let key = id.to_string();
+        let mut found = None;
+        if let Some(reader) = &self.reader
+            && reader
+                .each(&ONE, &[key.as_str().into()], |row| found = Some(read(row)))
+                .is_ok()
+        {
+            return Ok(found);
+        }
+        let query = Entity::find_by_id(key).into_query();
+        Ok(self.db.query_one(&query).await?.as_ref().map(convert::read))
+    }
+
+    /// All rows, the oldest first.
+    pub(super) async fn all(&self) -> Result<Rows, DbErr> {
+        let mut rows = Rows::default();
+        if let Some(reader) = &self.reader
+            && reader.each(&ALL, &[], |row| rows.push(read(row))).is_ok()
+        {
+            return Ok(rows);
+        }
+        self.by_pool(&oldest_first(Entity::find()).into_query()).await
+    }
+
+    /// The rows that a query of whole rows gives, and the number in [`TOTAL`] where it asks for that.
+    pub(super) async fn many(&self, query: &SelectStatement) -> Result<Rows, DbErr> {
+        let mut rows = Rows::default();
+        if let Some(reader) = &self.reader {
+            let Statement { sql, values, .. } = DbBackend::Sqlite.build(query);
+            let values = values.map(|v| v.0).unwrap_or_default();
+            let take = |row: &Row<'_>| {
+                rows.total = rows.total.or_else(|| row.get(TOTAL_INDEX).ok());
+                rows.push(read(row));
+            };
+            if reader.each(&sql, &values, take).is_ok() {
+                return Ok(rows);
+            }
+        }
+        self.by_pool(query).await
+    }
+
+    async fn by_pool(&self, query: &SelectStatement) -> Result<Rows, DbErr> {
+        let mut rows = Rows::default();
+        for row in self.db.query_all(query).await? {
+            rows.total = rows.total.or_else(|| row.try_get("", TOTAL).ok());
+            rows.push(convert::read(&row));
+        }
+        Ok(rows)
+    }
+}
+
+/// Reads a row whose columns stand as the entity has them.
+fn read(row: &Row<'_>) -> Read {
+    match columns(row) {
+        Ok(columns) => convert::check(&columns),
+        Err(_) => Err(convert::of_another_type(
+            value(row, Column::Id).ok().and_then(|id| id.as_str().ok()),
+        )),
+    }
+}
+
+fn columns<'a>(row: &'a Row<'_>) -> Result<Columns<'a>, Error> {
+    let text = |column| Ok::<_, Error>(value(row, column)?.as_str()?);
+    let number = |column| Ok::<_, Error>(value(row, column)?.as_i64()?);
+    let count = |column| Ok::<_, Error>(value(row, column)?.as_i64_or_null()?);
+    Ok(Columns {
+        id: text(Column::Id)?,
+        name: text(Column::Name)?,
+        kind: text(Column::Kind)?,
+        config: text(Column::Config)?,
+        revision: number(Column::Revision)?,
+        version: number(Column::Version)?,
+        status: text(Column::Status)?,
+        used_bytes: count(Column::UsedBytes)?,
+        total_bytes: count(Column::TotalBytes)?,
+        file_count: count(Column::FileCount)?,
+        template_count: count(Column::TemplateCount)?,
+        tested_at: count(Column::TestedAt)?,
+        test_message: value(row, Column::TestMessage)?.as_str_or_null()?,
+        created_at: number(Column::CreatedAt)?,
+        updated_at: number(Column::UpdatedAt)?,
+    })
+}
+
+/// The value of a column, at the place that the entity's queries give it.
+fn value<'a>(row: &'a Row<'_>, column: Column) -> Result<ValueRef<'a>, Error> {
+    row.get_ref(column as usize)
+}
