@@ -58,19 +58,32 @@ pub(crate) struct List<T> {
     pub(crate) unreadable: Vec<UnreadableDto>,
 }
 
-/// RFC 3339 in UTC with `Z`, always with three digits of a second's fraction.
+/// RFC 3339 in UTC with `Z`, always with three digits of a second's fraction. By hand, for a list has three times a
+/// backend, and the formatter takes longer over them than the database over the rows.
 pub(crate) fn timestamp(at: OffsetDateTime) -> String {
     let at = at.to_offset(time::UtcOffset::UTC);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        at.millisecond()
-    )
+    let mut text = String::with_capacity("2026-11-22T10:00:00.007Z".len());
+    let parts = [
+        (at.year().unsigned_abs(), 4, '-'),
+        (u8::from(at.month()).into(), 2, '-'),
+        (at.day().into(), 2, 'T'),
+        (at.hour().into(), 2, ':'),
+        (at.minute().into(), 2, ':'),
+        (at.second().into(), 2, '.'),
+        (at.millisecond().into(), 3, 'Z'),
+    ];
+    for (number, digits, after) in parts {
+        push_digits(&mut text, number, digits);
+        text.push(after);
+    }
+    text
+}
+
+fn push_digits(text: &mut String, number: u32, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.push(char::from_digit(digit, 10).unwrap_or('0'));
+    }
 }
 
 #[cfg(test)]

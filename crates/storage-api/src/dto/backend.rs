@@ -9,15 +9,15 @@ use super::timestamp;
 
 /// A backend as it is shown: without secrets.
 #[derive(Debug, Serialize)]
-pub(crate) struct BackendDto {
+pub(crate) struct BackendDto<'a> {
     id: String,
-    name: String,
+    name: &'a str,
     #[serde(rename = "type")]
     kind: BackendKind,
     status: BackendStatus,
     config: Map<String, Value>,
     stats: StatsDto,
-    last_test: Option<LastTestDto>,
+    last_test: Option<LastTestDto<'a>>,
     created_at: String,
     updated_at: String,
 }
@@ -32,16 +32,16 @@ struct StatsDto {
 }
 
 #[derive(Debug, Serialize)]
-struct LastTestDto {
+struct LastTestDto<'a> {
     at: String,
-    message: String,
+    message: &'a str,
 }
 
-impl From<&Backend> for BackendDto {
-    fn from(backend: &Backend) -> Self {
+impl<'a> From<&'a Backend> for BackendDto<'a> {
+    fn from(backend: &'a Backend) -> Self {
         Self {
             id: backend.id.to_string(),
-            name: backend.name.to_string(),
+            name: backend.name.as_str(),
             kind: backend.kind(),
             status: backend.status,
             config: backend.config.shown(),
@@ -64,11 +64,11 @@ impl From<Stats> for StatsDto {
     }
 }
 
-impl From<&LastTest> for LastTestDto {
-    fn from(test: &LastTest) -> Self {
+impl<'a> From<&'a LastTest> for LastTestDto<'a> {
+    fn from(test: &'a LastTest) -> Self {
         Self {
             at: timestamp(test.at),
-            message: test.message.clone(),
+            message: &test.message,
         }
     }
 }
