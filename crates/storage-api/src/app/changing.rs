@@ -44,10 +44,12 @@ impl App {
             let read = self.store.get(id).await?;
             conditions.allow_change(&read)?;
             let (name, config) = plan(&read, &change)?;
-            if name == read.name && config == read.config {
+            // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
+            let new_config = config.stored() != read.config.stored();
+            if name == read.name && !new_config {
                 return Ok(read);
             }
-            if config != read.config {
+            if new_config {
                 if name != read.name && self.is_taken(&name, id).await? {
                     return Err(StoreError::NameTaken.into());
                 }
@@ -64,7 +66,7 @@ impl App {
                 Err(StoreError::Changed) => {}
                 Err(error) => return Err(error.into()),
                 Ok(updated) => {
-                    tracing::info!(backend.id = %id, config_changed = config != read.config, "backend updated");
+                    tracing::info!(backend.id = %id, config_changed = new_config, "backend updated");
                     return Ok(updated);
                 }
             }

@@ -115,6 +115,23 @@ async fn what_the_web_ui_sends_back_changes_nothing() {
 }
 
 #[actix_web::test]
+async fn another_spelling_of_the_server_is_a_change() {
+    let api = Api::healthy().await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let long = json!({"config": {"server": "fd00:0:0:0:0:0:0:5"}});
+    let short = json!({"config": {"server": "fd00::5"}});
+    for patch in [long, short] {
+        let before = api.call("GET", &path, None).await;
+        let after = api.call("PATCH", &path, Some(patch.clone())).await;
+        assert_eq!(after.status, 200, "{}", after.body);
+        assert_eq!(after.data()["config"]["server"], patch["config"]["server"]);
+        assert_ne!(after.header("etag"), before.header("etag"));
+        let read = api.call("GET", &path, None).await;
+        assert_eq!(read.data(), after.data());
+    }
+}
+
+#[actix_web::test]
 async fn a_change_of_the_config_unmounts_and_forgets() {
     let fake = Arc::new(
         FakeBackend::healthy(BackendKind::Nfs)
