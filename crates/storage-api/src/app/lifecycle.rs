@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use storage_backends::UnmountMode;
+use storage_backends::registry::Reconciled;
+use storage_backends::{BackendError, UnmountMode};
 use storage_domain::{Backend, BackendKind};
 use storage_persistence::{BackendFilter, StoreError};
 use tokio::time::Instant;
@@ -18,11 +19,7 @@ impl App {
     /// # Errors
     /// The store's.
     pub async fn adopt(&self) -> Result<(), StoreError> {
-        let page = self.store.list(&BackendFilter::default()).await?;
-        for row in &page.unreadable {
-            tracing::error!(backend.id = ?row.id, reason = %row.reason, "a stored backend can't be read");
-        }
-        match self.registry.reconcile(&page.backends).await {
+        match self.reconcile().await? {
             Ok(found) => {
                 for (at, reason) in &found.failed {
                     tracing::warn!(at = %at.display(), reason, "a left-over mount could not be taken away");
@@ -42,6 +39,26 @@ impl App {
             }
         }
         Ok(())
+    }
+
+    /// Reads only the backends that have a mount: a service that starts has no use for the others.
+    async fn reconcile(&self) -> Result<Result<Reconciled, BackendError>, StoreError> {
+        let ids = match self.registry.mounted() {
+            Ok(ids) => ids,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut known = Vec::new();
+        for id in ids {
+            match self.store.get(id).await {
+                Ok(backend) => known.push(backend),
+                Err(StoreError::NotFound) => {}
+                Err(StoreError::Unreadable { id, reason }) => {
+                    tracing::error!(backend.id = %id, reason, "a stored backend can't be read");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.registry.reconcile(&known).await)
     }
 
     /// At stop: cancels scans, waits for tests to end (and cancels them, when three quarters of the time are gone), and
