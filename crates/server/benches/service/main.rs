@@ -28,12 +28,13 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1).map(String::as_str) {
         Some(bare::ARG) => bare::serve(&args[2..]),
-        Some(host::INSIDE) => measure(),
+        Some(host::INSIDE) => std::process::exit(measure()),
         _ => std::process::exit(host::inside_a_namespace()),
     }
 }
 
-fn measure() {
+/// Measures everything; what was started has ended when this returns the exit code.
+fn measure() -> i32 {
     host::bring_up_network();
     let mut table = Table::default();
     let home = tempfile::tempdir().expect("a temporary directory can be made");
@@ -91,7 +92,7 @@ fn measure() {
         20.0,
         "MB",
     );
-    std::process::exit(table.finish());
+    table.finish()
 }
 
 /// The p99 of a GET in ms, idle and while tests of dead hosts run.
