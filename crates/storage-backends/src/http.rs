@@ -14,19 +14,22 @@ use crate::error::BackendError;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 
-mod auth;
-mod body;
-mod checks;
+pub(crate) mod auth;
+pub(crate) mod body;
+pub(crate) mod checks;
 mod classify;
-mod client;
+pub(crate) mod client;
 pub(crate) mod dial;
 pub(crate) mod failure;
 mod limits;
 mod lister;
 pub mod listing;
-mod redirect;
+pub(crate) mod redirect;
 mod scan;
-mod tls;
+pub(crate) mod tls;
+
+/// The field of the config that names the server.
+const SETTING: &str = "base_url";
 
 use auth::Credentials;
 use checks::{Checks, Stopped};
@@ -65,7 +68,7 @@ impl HttpBackend {
         limits: Limits,
     ) -> Result<Self, BackendError> {
         let directory = config.base_url.directory();
-        let tls = tls::client_config(config)?;
+        let tls = tls::client_config(config.tls_verify, config.ca_pem.as_ref())?;
         let client = Client::new(&directory, Credentials::of(config), &tls, limits);
         Ok(Self {
             directory,
@@ -78,7 +81,15 @@ impl HttpBackend {
 
     async fn check_all(&self, checks: &mut Checks) -> Result<(), Stopped> {
         let limits = self.client.limits();
-        checks::transport::check(checks, &self.directory, &self.tls, self.tls_verify, limits).await?;
+        checks::transport::check(
+            checks,
+            &self.directory,
+            &self.tls,
+            self.tls_verify,
+            limits,
+            SETTING,
+        )
+        .await?;
         checks::status::check(checks, &self.client, &self.directory).await?;
         checks::boot::check(checks, &self.lister()).await;
         Ok(())

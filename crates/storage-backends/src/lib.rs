@@ -1,4 +1,5 @@
-//! Network-boot storage that can be probed, mounted and measured: NFS exports and HTTP directories.
+//! Network-boot storage that can be probed, mounted and measured: NFS exports, HTTP directories and S3
+//! buckets.
 //!
 //! A service embeds this crate in three steps: call [`worker::run_if_requested`] first in its `main` (or name a
 //! worker binary), build a [`registry::Registry`] with its [`registry::Settings`], and ask it for the [`Backend`]
@@ -13,6 +14,7 @@ pub mod lane;
 pub mod nfs;
 pub mod process;
 pub mod registry;
+pub mod s3;
 pub mod scan;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -17,6 +17,7 @@ use crate::error::BackendError;
 use crate::http::HttpBackend;
 use crate::lane::Lanes;
 use crate::nfs::NfsBackend;
+use crate::s3::S3Backend;
 use crate::untested::Untested;
 
 /// A live backend and the revision of the config that it was made of.
@@ -126,7 +127,7 @@ impl Registry {
                 ))
             }
             BackendConfig::Http(http) => Arc::new(HttpBackend::new(http, &self.settings)?),
-            BackendConfig::S3(_) => Arc::new(Untested(BackendKind::S3)),
+            BackendConfig::S3(s3) => Arc::new(S3Backend::new(s3, &self.settings)?),
             BackendConfig::Iscsi(_) => Arc::new(Untested(BackendKind::Iscsi)),
         })
     }

@@ -7,10 +7,31 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use crate::fields::{Fields, Members};
+use crate::http::CaBundle;
 use crate::invalid::Rule;
 use crate::net::BaseUrl;
 use crate::secret::Secret;
 use crate::text::text;
+use crate::words::words;
+
+mod account;
+mod prefix;
+
+pub use account::S3Account;
+pub use prefix::KeyPrefix;
+
+words! {
+    /// Where a request names its bucket.
+    Addressing, "must be one of auto, path, virtual" {
+        /// In the path where the endpoint is an IP address or has a port, or the bucket's name has a dot; else in
+        /// the host name, as long as that name is there.
+        Auto = "auto",
+        /// In the path: `https://endpoint/bucket`.
+        Path = "path",
+        /// In the host name: `https://bucket.endpoint`.
+        Virtual = "virtual",
+    }
+}
 
 /// Where the S3 service answers: a URL, or a bare host (then https).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +163,14 @@ pub struct S3Config {
     pub cdn_enabled: bool,
     /// The content delivery network's URL.
     pub cdn_url: Option<BaseUrl>,
+    /// Where requests name the bucket.
+    pub addressing: Addressing,
+    /// What the keys of all objects of this backend begin with.
+    pub prefix: Option<KeyPrefix>,
+    /// Certificates that are trusted beside the system's.
+    pub ca_pem: Option<CaBundle>,
+    /// Whether the server's certificate is verified.
+    pub tls_verify: bool,
 }
 
 impl S3Config {
@@ -156,15 +185,22 @@ impl S3Config {
         if cdn_enabled && fields.is_blank("cdn_url") {
             fields.broken("cdn_url", &Rule::new("is required where cdn_enabled is true"));
         }
-        let (endpoint, bucket, access_key_id) = (endpoint?, bucket?, access_key_id?);
+        let addressing = fields.optional("addressing").unwrap_or(Addressing::Auto);
+        let prefix = fields.optional("prefix");
+        let ca_pem = fields.optional("ca_pem");
+        let tls_verify = fields.flag("tls_verify", true);
         Some(Self {
-            endpoint,
-            bucket,
+            endpoint: endpoint?,
+            bucket: bucket?,
             region,
-            access_key_id,
+            access_key_id: access_key_id?,
             secret_access_key,
             cdn_enabled,
             cdn_url,
+            addressing,
+            prefix,
+            ca_pem,
+            tls_verify,
         })
     }
 
@@ -177,6 +213,10 @@ impl S3Config {
             .put_secret("secret_access_key", self.secret_access_key.as_ref())
             .put("cdn_enabled", self.cdn_enabled)
             .put_text("cdn_url", self.cdn_url.as_ref())
+            .put("addressing", self.addressing.as_str())
+            .put_text("prefix", self.prefix.as_ref())
+            .put_text("ca_pem", self.ca_pem.as_ref())
+            .put("tls_verify", self.tls_verify)
             .finish()
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use storage_domain::http::{CaBundle, HttpAuthMethod, Username};
 use storage_domain::iscsi::{ChapName, Iqn};
 use storage_domain::nfs::NfsAuthMethod;
-use storage_domain::s3::{BucketName, Token};
+use storage_domain::s3::{Addressing, BucketName, KeyPrefix, Token};
 use storage_domain::{
     BackendKind, BaseUrl, ExportPath, Host, IscsiConfig, MountOptions, NfsConfig, Port, Secret,
 };
@@ -123,19 +123,20 @@ fn http() -> Vec<Field> {
             "password",
             secret("The password of Basic authentication, or the Bearer token."),
         ),
-        optional(
-            "ca_pem",
-            text(
-                CaBundle::MAX_BYTES,
-                "PEM certificates that are trusted beside the system's.",
-            ),
-        ),
-        defaulted(
-            "tls_verify",
-            flag("Whether the server's certificate is verified."),
-            true,
-        ),
+        optional("ca_pem", ca_pem()),
+        defaulted("tls_verify", tls_verify(), true),
     ]
+}
+
+fn ca_pem() -> Value {
+    text(
+        CaBundle::MAX_BYTES,
+        "PEM certificates that are trusted beside the system's.",
+    )
+}
+
+fn tls_verify() -> Value {
+    flag("Whether the server's certificate is verified.")
 }
 
 fn s3() -> Vec<Field> {
@@ -174,6 +175,23 @@ fn s3() -> Vec<Field> {
                 "The network's URL; required where cdn_enabled is true.",
             ),
         ),
+        defaulted(
+            "addressing",
+            words(
+                Addressing::ALL.iter().map(|a| a.as_str()),
+                "Where requests name the bucket: in the path, in the host name, or whichever fits the endpoint.",
+            ),
+            Addressing::Auto.as_str(),
+        ),
+        optional(
+            "prefix",
+            text(
+                KeyPrefix::MAX_BYTES,
+                "What the keys of all objects of this backend begin with, such as `images/`.",
+            ),
+        ),
+        optional("ca_pem", ca_pem()),
+        defaulted("tls_verify", tls_verify(), true),
     ]
 }
 

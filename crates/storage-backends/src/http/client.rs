@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// The largest header of an answer that is read, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
 /// What this client calls itself.
-const AGENT: &str = concat!("pureboot-storage/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("pureboot-storage/", env!("CARGO_PKG_VERSION"));
 /// Servers that can tell a listing as JSON (Caddy) do so; the others answer what they have.
 const ACCEPTED: &str = "application/json, text/html;q=0.9, */*;q=0.5";
 
@@ -133,7 +133,19 @@ impl Client {
     }
 
     async fn once(&self, ask: &Ask, route: &Route) -> Result<Response<Incoming>, Failure> {
-        let mut request = self.request(ask, route)?;
+        self.exchange(self.request(ask, route)?).await
+    }
+
+    /// Sends one request as it is: no redirect is followed, and no credentials are added.
+    ///
+    /// # Errors
+    /// Any [`Failure`]; a status is none.
+    /// # Cancel safety
+    /// Dropping the future closes the connection that was in use.
+    pub(crate) async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut connected = capture_connection(&mut request);
         let mut response = self.pool.request(request);
         let connecting = self.limits.resolve + self.limits.connect + self.limits.tls;

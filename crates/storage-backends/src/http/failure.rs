@@ -130,6 +130,13 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
+impl Failure {
+    /// The sentence for a backend whose server is named by the field `setting` of its config.
+    pub(crate) fn told(&self, setting: &str) -> String {
+        self.to_string().replace(super::SETTING, setting)
+    }
+}
+
 impl From<Failure> for BackendError {
     fn from(failure: Failure) -> Self {
         Self::HttpRequest {

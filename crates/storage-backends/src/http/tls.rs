@@ -5,7 +5,6 @@ use std::sync::Arc;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::CryptoProvider;
-use storage_domain::HttpConfig;
 use storage_domain::http::CaBundle;
 
 use crate::error::BackendError;
@@ -21,9 +20,12 @@ use verifier::Verifier;
 ///
 /// # Errors
 /// [`BackendError::HttpSetup`].
-pub(crate) fn client_config(config: &HttpConfig) -> Result<Arc<ClientConfig>, BackendError> {
+pub(crate) fn client_config(
+    tls_verify: bool,
+    ca_pem: Option<&CaBundle>,
+) -> Result<Arc<ClientConfig>, BackendError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = verifier(config, &provider);
+    let verifier = verifier(tls_verify, ca_pem, &provider);
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| BackendError::HttpSetup {
@@ -38,9 +40,13 @@ pub(crate) fn client_config(config: &HttpConfig) -> Result<Arc<ClientConfig>, Ba
     Ok(Arc::new(tls))
 }
 
-fn verifier(config: &HttpConfig, provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
-    if config.tls_verify {
-        let private = config.ca_pem.as_ref().map(CaBundle::certificates);
+fn verifier(
+    tls_verify: bool,
+    ca_pem: Option<&CaBundle>,
+    provider: &Arc<CryptoProvider>,
+) -> Arc<dyn ServerCertVerifier> {
+    if tls_verify {
+        let private = ca_pem.map(CaBundle::certificates);
         Arc::new(Verifier::new(Arc::clone(provider), private.unwrap_or_default()))
     } else {
         Arc::new(Verifier::of_any(Arc::clone(provider)))

@@ -15,7 +15,7 @@ fn defaults_are_filled_in() {
     let config = parse(BackendKind::S3, &base()).unwrap();
     let expected = json!({
         "endpoint": "s3.lab", "bucket": "images", "region": null, "access_key_id": "AK1", "cdn_enabled": false,
-        "cdn_url": null,
+        "cdn_url": null, "addressing": "auto", "prefix": null, "ca_pem": null, "tls_verify": true,
     });
     assert_eq!(config.shown(), object(&expected));
 }
@@ -58,6 +58,11 @@ fn a_bare_host_means_https(#[case] endpoint: &str, #[case] url: &str) {
 #[case("secret_access_key", "hunter2\r".into())]
 #[case("cdn_enabled", "yes".into())]
 #[case("cdn_url", "cdn.lab".into())]
+#[case("addressing", "host".into())]
+#[case("prefix", "a\nb".into())]
+#[case("prefix", "a".repeat(1025).into())]
+#[case("ca_pem", "no certificate".into())]
+#[case("tls_verify", "yes".into())]
 #[case("access_key", "AK".into())]
 fn fields_that_are_refused(#[case] field: &str, #[case] value: Value) {
     let result = parse(BackendKind::S3, &with(&base(), field, value));

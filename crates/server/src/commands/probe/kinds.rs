@@ -59,14 +59,18 @@ const HTTP: &[Field] = &[
     ),
     text("username", "NAME", "The user name, for basic"),
     secret("password", "The password, or the bearer token"),
-    Field {
-        name: "ca_pem",
-        given: Given::File,
-        value: "FILE",
-        help: "Certificates that are trusted beside the system's, in PEM",
-    },
-    switch("tls_verify", "no-tls-verify", false, "Accepts any certificate"),
+    CA_PEM,
+    NO_TLS_VERIFY,
 ];
+
+const CA_PEM: Field = Field {
+    name: "ca_pem",
+    given: Given::File,
+    value: "FILE",
+    help: "Certificates that are trusted beside the system's, in PEM",
+};
+
+const NO_TLS_VERIFY: Field = switch("tls_verify", "no-tls-verify", false, "Accepts any certificate");
 
 const S3: &[Field] = &[
     text("endpoint", "URL", "The service: a URL, or a host (then https)"),
@@ -76,6 +80,14 @@ const S3: &[Field] = &[
     secret("secret_access_key", "The secret access key"),
     switch("cdn_enabled", "cdn-enabled", true, "Clients read through a CDN"),
     text("cdn_url", "URL", "The CDN's URL"),
+    text(
+        "addressing",
+        "auto|path|virtual",
+        "Where requests name the bucket [default: auto]",
+    ),
+    text("prefix", "PREFIX", "What the keys of all objects begin with"),
+    CA_PEM,
+    NO_TLS_VERIFY,
 ];
 
 const ISCSI: &[Field] = &[

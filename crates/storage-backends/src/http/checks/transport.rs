@@ -19,33 +19,50 @@ use crate::http::limits::Limits;
 use crate::http::tls::certificate::Facts;
 use crate::http::tls::roots;
 
-/// Looks the server up, connects and shakes hands; the connection is closed again.
+/// Looks the server up, connects and shakes hands; the connection is closed again. `setting` is
+/// the field of the config that names the server.
 pub(crate) async fn check(
     checks: &mut Checks,
     base: &Url,
     tls: &Arc<ClientConfig>,
     verified: bool,
     limits: &Limits,
+    setting: &str,
 ) -> Result<(), Stopped> {
     let host = base.host().map(|host| host.to_owned());
-    let host = host.ok_or_else(|| checks.failed("base_url has no host"))?;
+    let host = host.ok_or_else(|| checks.failed("The URL has no host"))?;
     let port = base.port_or_known_default().unwrap_or(80);
     let addrs = dial::resolve(&host, port, limits.resolve).await;
-    let addrs = addrs.map_err(|failure| checks.failed(&failure))?;
+    let addrs = addrs.map_err(|failure| checks.failed(&failure.told(setting)))?;
     checks.passed(resolved(&host, &addrs));
     let stream = dial::connect(&addrs, limits.connect).await;
-    let stream = stream.map_err(|failure| checks.failed(&failure))?;
+    let stream = stream.map_err(|failure| checks.failed(&failure.told(setting)))?;
     checks.passed(match stream.peer_addr() {
         Ok(addr) => format!("Connected to {addr}"),
         Err(_) => "Connected".to_owned(),
     });
     if base.scheme() != "https" {
-        checks.skipped("base_url begins with http://, so that nothing is encrypted");
+        checks.skipped(format!(
+            "{setting} begins with http://, so that nothing is encrypted"
+        ));
         return Ok(());
     }
     let session = handshake(stream, &host, tls, limits).await;
-    let session = session.map_err(|failure| checks.failed(&failure))?;
+    let session = session.map_err(|failure| checks.failed(&failure.told(setting)))?;
     checks.passed(describe(&session, verified));
+    Ok(())
+}
+
+/// Does what [`check`] does, and reports nothing.
+pub(crate) async fn try_out(base: &Url, tls: &Arc<ClientConfig>, limits: &Limits) -> Result<(), Failure> {
+    let host = base.host().map(|host| host.to_owned());
+    let host = host.ok_or_else(|| Failure::BadUrl(base.to_string()))?;
+    let port = base.port_or_known_default().unwrap_or(80);
+    let addrs = dial::resolve(&host, port, limits.resolve).await?;
+    let stream = dial::connect(&addrs, limits.connect).await?;
+    if base.scheme() == "https" {
+        handshake(stream, &host, tls, limits).await?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,182 @@
+//! S3 buckets: signed listings over the HTTP client, probed and counted.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use storage_domain::s3::KeyPrefix;
+use storage_domain::{BackendKind, BaseUrl, ProbeReport, S3Config, TemplatePatterns};
+
+use crate::backend::{Backend, Files};
+use crate::checks::{Checks, Stopped};
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::http::Limits;
+use crate::http::failure::Failure;
+use crate::http::tls::roots_for;
+use crate::registry::Settings;
+use crate::scan::{ScanProgress, ScanReport};
+
+mod backoff;
+mod checks;
+mod discover;
+mod encoding;
+mod place;
+mod scan;
+mod service;
+mod sign;
+mod verdict;
+mod words;
+pub mod xml;
+
+pub use discover::{Bucket, DISCOVER_DEADLINE, buckets};
+use service::Service;
+
+/// The names of the checks of a probe, in the order in which they run.
+const CHECKS: [&str; 8] = [
+    "resolve",
+    "connect",
+    "tls",
+    "credentials",
+    "bucket",
+    "list",
+    "clock",
+    "cdn",
+];
+/// The field of the config that names the server.
+const SETTING: &str = "endpoint";
+/// How many pages of a listing are under way at once.
+const PARALLEL: usize = 8;
+/// How many requests one scan makes: a thousand objects each.
+const REQUESTS: usize = 100_000;
+
+/// The bounds of S3, where they are not those of HTTP.
+fn limits() -> Limits {
+    Limits {
+        parallel: PARALLEL,
+        requests: REQUESTS,
+        ..Limits::default()
+    }
+}
+
+/// A bucket of an S3 service, or what is below a prefix of one.
+///
+/// A probe reports the checks `resolve`, `connect`, `tls` (skipped for `http://`), `credentials`, `bucket`, `list`,
+/// `clock` and `cdn` (skipped unless enabled), always in this order and always all of them.
+pub struct S3Backend {
+    service: Service,
+    bucket: String,
+    prefix: Option<KeyPrefix>,
+    cdn: Option<BaseUrl>,
+    tls_verify: bool,
+    templates: Arc<TemplatePatterns>,
+}
+
+impl S3Backend {
+    /// A client of the bucket that the config names.
+    ///
+    /// # Errors
+    /// [`BackendError::HttpSetup`].
+    pub fn new(config: &S3Config, settings: &Settings) -> Result<Self, BackendError> {
+        Self::with_limits(config, settings, limits())
+    }
+
+    /// A client that keeps other bounds than the default ones.
+    ///
+    /// # Errors
+    /// [`BackendError::HttpSetup`].
+    pub fn with_limits(config: &S3Config, settings: &Settings, limits: Limits) -> Result<Self, BackendError> {
+        Ok(Self {
+            service: Service::of_bucket(config, limits)?,
+            bucket: config.bucket.to_string(),
+            prefix: config.prefix.clone(),
+            cdn: config.cdn_url.clone().filter(|_| config.cdn_enabled),
+            tls_verify: config.tls_verify,
+            templates: Arc::new(settings.templates.clone()),
+        })
+    }
+
+    /// The bounds that [`S3Backend::new`] keeps.
+    pub fn default_limits() -> Limits {
+        limits()
+    }
+
+    fn prefix(&self) -> &str {
+        self.prefix.as_ref().map_or("", KeyPrefix::as_str)
+    }
+
+    async fn check_all(&self, checks: &mut Checks) -> Result<(), Stopped> {
+        checks::transport(checks, &self.service, self.tls_verify).await?;
+        let sample = checks::listing(checks, self).await?;
+        checks::cdn(checks, self, sample.as_deref()).await
+    }
+}
+
+#[async_trait]
+impl Backend for S3Backend {
+    fn kind(&self) -> BackendKind {
+        BackendKind::S3
+    }
+
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+        let started = Instant::now();
+        let mut checks = Checks::of(&CHECKS);
+        let step = cx.step(self.service.limits().probe);
+        match step.bound("the probe", self.check_all(&mut checks)).await {
+            Ok(Ok(()) | Err(Stopped)) => {}
+            Err(BackendError::Deadline { .. }) => {
+                checks
+                    .failed("The probe's time was over before this check had ended: the server is very slow");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(ProbeReport {
+            checks: checks.finish(),
+            capacity: None,
+            targets: None,
+            summary: format!("The bucket {} can be listed", self.bucket),
+            duration: started.elapsed(),
+        })
+    }
+
+    fn as_files(&self) -> Option<&dyn Files> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Files for S3Backend {
+    /// Counts the objects below the prefix. A key that ends in a slash and has no bytes is a marker of a directory and
+    /// no file; a directory is whatever keys have before a slash.
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+        if let Ok(url) = self.service.url() {
+            roots_for(&url).await;
+        }
+        scan::run(self, cx, &progress).await
+    }
+}
+
+/// A failure on the way to a service.
+fn request_error(failure: &Failure) -> BackendError {
+    BackendError::HttpRequest {
+        reason: failure.told(SETTING),
+    }
+}
+
+/// A time span in words: seconds, or minutes where it is long.
+fn span(length: Duration) -> String {
+    match length.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
+impl fmt::Debug for S3Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Backend")
+            .field("service", &self.service)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! The buckets of an account.
+
+use std::time::Duration;
+
+use storage_domain::s3::{BucketName, S3Account};
+
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::http::tls::roots_for;
+use crate::s3::service::Service;
+use crate::s3::verdict::verdict;
+use crate::s3::xml::Answer;
+use crate::s3::{limits, request_error, words};
+
+/// How long asking for buckets may take.
+pub const DISCOVER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A bucket that could be registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: BucketName,
+}
+
+/// Asks a service for the buckets that a key may see, in the server's order. Names that are no names of buckets are
+/// left out.
+///
+/// # Errors
+/// [`BackendError::HttpSetup`], [`BackendError::HttpRequest`] where the server could not be asked,
+/// [`BackendError::NotListable`] where it refuses, [`BackendError::Deadline`] and [`BackendError::Cancelled`].
+/// # Cancel safety
+/// Dropping the future closes the connection that was in use.
+pub async fn buckets(account: &S3Account, cx: &OpContext) -> Result<Vec<Bucket>, BackendError> {
+    let service = Service::of_account(account, limits())?;
+    let cx = cx.step(DISCOVER_DEADLINE);
+    let ask = async {
+        roots_for(account.endpoint.url().as_url()).await;
+        service.get(&[]).await
+    };
+    let reply = cx.bound("asking for the buckets", ask).await?;
+    let reply = reply.map_err(|failure| request_error(&failure))?;
+    if let Some(Answer::Buckets(names)) = &reply.answer
+        && reply.status.is_success()
+    {
+        let names = names.iter().filter_map(|name| name.parse().ok());
+        return Ok(names.map(|name| Bucket { name }).collect());
+    }
+    let reason = words::sentence(verdict(&reply), &reply, &service, "the list of all buckets");
+    Err(BackendError::NotListable { reason })
+}

@@ -1,0 +1,102 @@
+//! Where requests go: the endpoint, the bucket in the path or in the host name.
+
+use hyper::Uri;
+use storage_domain::BaseUrl;
+use storage_domain::s3::{Addressing, BucketName};
+use url::{Host, Url};
+
+use crate::http::failure::Failure;
+use crate::s3::encoding;
+
+/// Where a request names its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// In the path.
+    Path,
+    /// In the host name.
+    Virtual,
+}
+
+impl Style {
+    /// The style to begin with.
+    pub(crate) fn of(addressing: Addressing, endpoint: &Url, bucket: Option<&BucketName>) -> Self {
+        let Some(bucket) = bucket else {
+            return Self::Path;
+        };
+        match addressing {
+            Addressing::Path => Self::Path,
+            Addressing::Virtual => Self::Virtual,
+            Addressing::Auto => {
+                let named = matches!(endpoint.host(), Some(Host::Domain(name)) if name.contains('.'));
+                // A certificate for `*.endpoint` does not cover two more labels, and a service on a port of its own
+                // seldom has a wildcard in the DNS.
+                if named && endpoint.port().is_none() && !bucket.as_str().contains('.') {
+                    Self::Virtual
+                } else {
+                    Self::Path
+                }
+            }
+        }
+    }
+}
+
+/// The URL that a bucket, or with none the service, is reached at; it ends without a slash.
+pub(crate) fn url(endpoint: &BaseUrl, style: Style, bucket: Option<&BucketName>) -> Result<Url, Failure> {
+    let mut url = endpoint.as_url().clone();
+    let Some(bucket) = bucket else {
+        return Ok(url);
+    };
+    match style {
+        Style::Path => {
+            let path = format!("{}/{bucket}", url.path().trim_end_matches('/'));
+            url.set_path(&path);
+        }
+        Style::Virtual => {
+            let host = format!("{bucket}.{}", url.host_str().unwrap_or_default());
+            url.set_host(Some(&host)).map_err(|_| Failure::BadUrl(host))?;
+        }
+    }
+    Ok(url)
+}
+
+/// A request's target below that URL.
+pub(crate) fn uri(url: &Url, query: &[(&str, &str)]) -> Result<Uri, Failure> {
+    let text = match encoding::query(query) {
+        query if query.is_empty() => url.as_str().to_owned(),
+        query => format!("{url}?{query}"),
+    };
+    text.parse().map_err(|_| Failure::BadUrl(url.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::name("https://s3.lab", "images", "https://images.s3.lab/")]
+    #[case::port("https://s3.lab:9000", "images", "https://s3.lab:9000/images")]
+    #[case::ipv4("https://10.0.0.5", "images", "https://10.0.0.5/images")]
+    #[case::ipv6("http://[fd00::5]", "images", "http://[fd00::5]/images")]
+    #[case::dots("https://s3.lab", "my.images", "https://s3.lab/my.images")]
+    #[case::one_label("http://minio", "images", "http://minio/images")]
+    #[case::below_a_path("http://s3.lab:80/store", "images", "http://images.s3.lab/store")]
+    fn auto(#[case] endpoint: &str, #[case] bucket: &str, #[case] expected: &str) {
+        let endpoint: BaseUrl = endpoint.parse().unwrap();
+        let bucket: BucketName = bucket.parse().unwrap();
+        let style = Style::of(Addressing::Auto, endpoint.as_url(), Some(&bucket));
+        let found = url(&endpoint, style, Some(&bucket)).unwrap();
+        assert_eq!(found.as_str(), expected);
+    }
+
+    #[test]
+    fn queries_are_encoded_as_they_are_signed() {
+        let base = Url::parse("http://h/b").unwrap();
+        let uri = uri(&base, &[("prefix", "/a b+c%é~*"), ("list-type", "2")]).unwrap();
+        assert_eq!(
+            uri.to_string(),
+            "http://h/b?prefix=%2Fa%20b%2Bc%25%C3%A9~%2A&list-type=2"
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! Counts objects by paging through a bucket, several prefixes at once where it has a top level.
+//!
+//! Memory does not grow with the bucket: pages are counted and dropped, and no more prefixes are kept than one page
+//! has.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use storage_domain::{ByteCount, TemplatePatterns};
+
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::s3::S3Backend;
+use crate::s3::xml::Page;
+use crate::scan::{ScanProgress, ScanReport};
+
+mod directories;
+mod pages;
+
+use directories::Directories;
+use pages::{Cursor, fetch};
+
+/// A top level of more prefixes than this is not listed prefix by prefix: each costs a request, and a page of the whole
+/// bucket may hold hundreds of them.
+const MAX_PREFIXES: usize = 64;
+
+/// Counts everything below the prefix.
+///
+/// # Errors
+/// [`BackendError::NotListable`] and [`BackendError::HttpRequest`] where not even the first page is to be had,
+/// [`BackendError::Cancelled`]. Where the time or a bound is over before everything was seen, the report says so in
+/// `truncated`.
+pub(crate) async fn run(
+    backend: &S3Backend,
+    cx: &OpContext,
+    progress: &ScanProgress,
+) -> Result<ScanReport, BackendError> {
+    let started = Instant::now();
+    let mut walk = Walk::new(backend, progress);
+    let first = cx.bound("listing the bucket", walk.begin(backend, cx)).await?;
+    first?;
+    match cx.bound("the scan", walk.go(backend, cx)).await {
+        Err(BackendError::Deadline { .. }) => {
+            walk.cut("the scan's time was over before everything was seen".to_owned());
+        }
+        done => done?,
+    }
+    Ok(walk.finish(started))
+}
+
+/// The state of a scan.
+struct Walk<'a> {
+    templates: &'a TemplatePatterns,
+    progress: &'a ScanProgress,
+    prefix: &'a str,
+    waiting: VecDeque<Cursor>,
+    requests: usize,
+    max_requests: usize,
+    parallel: usize,
+    bytes: Option<u64>,
+    report: ScanReport,
+}
+
+impl<'a> Walk<'a> {
+    fn new(backend: &'a S3Backend, progress: &'a ScanProgress) -> Self {
+        let limits = backend.service.limits();
+        Self {
+            templates: &backend.templates,
+            progress,
+            prefix: backend.prefix(),
+            waiting: VecDeque::new(),
+            requests: 0,
+            max_requests: limits.requests,
+            parallel: limits.parallel,
+            bytes: Some(0),
+            report: ScanReport {
+                directories: 1,
+                ..ScanReport::default()
+            },
+        }
+    }
+
+    /// Looks at the top level, and decides how to go on.
+    async fn begin(&mut self, backend: &S3Backend, cx: &OpContext) -> Result<(), BackendError> {
+        let top = Cursor::top(self.prefix);
+        self.requests += 1;
+        let page = fetch(backend, cx, &top).await?;
+        if !self.splits(&page) {
+            self.waiting.push_back(Cursor::of(self.prefix));
+            return Ok(());
+        }
+        let mut directories = Directories::below(self.prefix);
+        self.count(&page, &mut directories);
+        for prefix in &page.prefixes {
+            self.report.directories += 1;
+            self.waiting.push_back(Cursor::of(prefix));
+        }
+        self.progress.set(self.report.files, self.report.directories);
+        Ok(())
+    }
+
+    /// Whether a whole top level can be listed prefix by prefix: none of them comes twice or leads elsewhere.
+    fn splits(&self, page: &Page) -> bool {
+        let is_below = |prefix: &&String| prefix.starts_with(self.prefix) && prefix.len() > self.prefix.len();
+        let different: HashSet<&String> = page.prefixes.iter().filter(is_below).collect();
+        !page.truncated && page.prefixes.len() <= MAX_PREFIXES && different.len() == page.prefixes.len()
+    }
+
+    /// Fetches pages, several at once, until there is none left or a bound is reached.
+    async fn go(&mut self, backend: &S3Backend, cx: &OpContext) {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < self.parallel
+                && let Some(cursor) = self.next()
+            {
+                under_way.push(async move {
+                    let page = fetch(backend, cx, &cursor).await;
+                    (cursor, page)
+                });
+            }
+            let Some((cursor, page)) = under_way.next().await else {
+                return;
+            };
+            match page {
+                Ok(page) => self.take(cursor, &page),
+                Err(error) => self.error(&cursor, &error.to_string()),
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<Cursor> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        if self.requests >= self.max_requests {
+            self.cut(format!("the scan stopped after {} requests", self.max_requests));
+            return None;
+        }
+        self.requests += 1;
+        self.waiting.pop_front()
+    }
+
+    fn take(&mut self, mut cursor: Cursor, page: &Page) {
+        self.count(page, &mut cursor.directories);
+        match cursor.advance(page) {
+            Ok(true) => self.waiting.push_front(cursor),
+            Ok(false) => {}
+            Err(why) => self.error(&cursor, why),
+        }
+        self.progress.set(self.report.files, self.report.directories);
+    }
+
+    fn count(&mut self, page: &Page, directories: &mut Directories) {
+        for object in &page.objects {
+            self.report.directories += directories.new_in(&object.key);
+            if object.key.ends_with('/') && object.size == Some(0) {
+                continue;
+            }
+            self.report.files += 1;
+            let name = object.key.rsplit('/').next().unwrap_or_default();
+            if self.templates.matches(name.as_bytes()) {
+                self.report.templates += 1;
+            }
+            self.bytes = match (self.bytes, object.size) {
+                (Some(bytes), Some(size)) => Some(bytes.saturating_add(size)),
+                _ => None,
+            };
+            if object.size.is_none() {
+                self.note(format!("{} has no size that can be read", object.key));
+            }
+        }
+    }
+
+    fn error(&mut self, cursor: &Cursor, why: &str) {
+        let of = match cursor.prefix() {
+            "" => "the bucket",
+            prefix => prefix,
+        };
+        self.note(format!("{of} can't be listed to its end: {why}"));
+    }
+
+    fn note(&mut self, error: String) {
+        self.report.errors += 1;
+        self.report.first_error.get_or_insert(error);
+    }
+
+    /// Notes the first bound that was reached.
+    fn cut(&mut self, bound: String) {
+        self.report.truncated.get_or_insert(bound);
+    }
+
+    fn finish(mut self, started: Instant) -> ScanReport {
+        self.report.bytes = self.bytes.map(ByteCount::saturating);
+        self.report.duration = started.elapsed();
+        self.progress.set(self.report.files, self.report.directories);
+        self.report
+    }
+}

@@ -1,0 +1,286 @@
+//! One service, one key: signed requests, and what is learned of the server from its answers.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
+use rustls::ClientConfig;
+use storage_domain::s3::{Addressing, BucketName, S3Account, Token};
+use storage_domain::{BaseUrl, S3Config};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::error::BackendError;
+use crate::http::auth::Credentials;
+use crate::http::body;
+use crate::http::client::{AGENT, Client};
+use crate::http::failure::{Failure, TlsFailure};
+use crate::http::{Limits, tls};
+use crate::s3::place::{self, Style};
+use crate::s3::sign::Key;
+use crate::s3::xml::{self, Answer};
+
+/// The region that requests are signed for until the server names another.
+pub(crate) const FIRST_REGION: &str = "us-east-1";
+/// The header in which AWS and others tell a bucket's region.
+const BUCKET_REGION: &str = "x-amz-bucket-region";
+/// A text above this size is parsed on a thread for such work, in bytes.
+const INLINE_BYTES: usize = 64 * 1024;
+/// How many large bodies are in memory at once.
+const LARGE_BODIES: usize = 2;
+/// How often one request is sent, at the most: as it is, with another region, and with the bucket in the path.
+const TRIES: usize = 3;
+
+/// What was learned from the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// Where requests name the bucket.
+    pub(crate) style: Style,
+    /// The region that requests are signed for.
+    pub(crate) region: String,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The header fields.
+    pub(crate) headers: HeaderMap,
+    /// The body, where it is one of S3.
+    pub(crate) answer: Option<Answer>,
+    /// The region that the request was signed for.
+    pub(crate) signed_for: String,
+}
+
+impl Reply {
+    /// The bucket's region, where the server names one that can be one.
+    pub(crate) fn region(&self) -> Option<&str> {
+        let header = self.headers.get(BUCKET_REGION).and_then(|v| v.to_str().ok());
+        let named = header.or(match &self.answer {
+            Some(Answer::Error(error)) => Some(error.region.as_str()),
+            _ => None,
+        });
+        named.filter(|region| region.parse::<Token>().is_ok() && !region.contains('/'))
+    }
+}
+
+/// Talks to one service with one key, or with none.
+pub(crate) struct Service {
+    endpoint: BaseUrl,
+    bucket: Option<BucketName>,
+    key: Option<Key>,
+    fixed_region: bool,
+    addressing: Addressing,
+    tls: Arc<ClientConfig>,
+    client: Client,
+    way: Mutex<Way>,
+    large: Semaphore,
+}
+
+impl Service {
+    /// A client of one bucket.
+    ///
+    /// # Errors
+    /// [`BackendError::HttpSetup`].
+    pub(crate) fn of_bucket(config: &S3Config, limits: Limits) -> Result<Self, BackendError> {
+        let tls = tls::client_config(config.tls_verify, config.ca_pem.as_ref())?;
+        let secret = config.secret_access_key.as_ref();
+        let key = secret.map(|secret| Key::new(&config.access_key_id, secret));
+        let endpoint = config.endpoint.url().clone();
+        Ok(Self::new(endpoint, key, config.region.as_ref(), tls, limits)
+            .with_bucket(&config.bucket, config.addressing))
+    }
+
+    /// A client of a whole account.
+    ///
+    /// # Errors
+    /// [`BackendError::HttpSetup`].
+    pub(crate) fn of_account(account: &S3Account, limits: Limits) -> Result<Self, BackendError> {
+        let tls = tls::client_config(account.tls_verify, account.ca_pem.as_ref())?;
+        let key = Key::new(&account.access_key_id, &account.secret_access_key);
+        let endpoint = account.endpoint.url().clone();
+        Ok(Self::new(
+            endpoint,
+            Some(key),
+            account.region.as_ref(),
+            tls,
+            limits,
+        ))
+    }
+
+    fn new(
+        endpoint: BaseUrl,
+        key: Option<Key>,
+        region: Option<&Token>,
+        tls: Arc<ClientConfig>,
+        limits: Limits,
+    ) -> Self {
+        // Nothing but a signature is ever sent, and that by this module.
+        let client = Client::new(endpoint.as_url(), Credentials::None, &tls, limits);
+        let way = Way {
+            style: Style::Path,
+            region: region.map_or(FIRST_REGION, Token::as_str).to_owned(),
+        };
+        Self {
+            endpoint,
+            bucket: None,
+            key,
+            fixed_region: region.is_some(),
+            addressing: Addressing::Path,
+            tls,
+            client,
+            way: Mutex::new(way),
+            large: Semaphore::new(LARGE_BODIES),
+        }
+    }
+
+    fn with_bucket(mut self, bucket: &BucketName, addressing: Addressing) -> Self {
+        let style = Style::of(addressing, self.endpoint.as_url(), Some(bucket));
+        self.learn(|way| way.style = style);
+        self.addressing = addressing;
+        self.bucket = Some(bucket.clone());
+        self
+    }
+
+    /// What is known of the server now.
+    pub(crate) fn way(&self) -> Way {
+        self.way.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn learn(&self, change: impl FnOnce(&mut Way)) {
+        change(&mut self.way.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Where the bucket, or the service, is reached as far as is known.
+    pub(crate) fn url(&self) -> Result<Url, Failure> {
+        place::url(&self.endpoint, self.way().style, self.bucket.as_ref())
+    }
+
+    /// Names the bucket in the path from now on, where that is left to this client and it was in the host name.
+    pub(crate) fn turn_to_path(&self) -> bool {
+        let turns = self.addressing == Addressing::Auto && self.way().style == Style::Virtual;
+        if turns {
+            self.learn(|way| way.style = Style::Path);
+        }
+        turns
+    }
+
+    /// Asks for something of the bucket, or of the service where there is no bucket.
+    ///
+    /// # Errors
+    /// Any [`Failure`]; a refusal is none.
+    /// # Cancel safety
+    /// Dropping the future closes the connection that was in use.
+    pub(crate) async fn get(&self, query: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let mut last = self.once(query).await;
+        for _ in 1..TRIES {
+            if !self.learns_from(&last) {
+                break;
+            }
+            last = self.once(query).await;
+        }
+        last
+    }
+
+    /// Whether the answer tells something that makes another try worth while.
+    fn learns_from(&self, last: &Result<Reply, Failure>) -> bool {
+        match last {
+            Err(failure) => is_of_the_name(failure) && self.turn_to_path(),
+            // A server that does not know bucket names in its host name shows the account instead.
+            Ok(reply) if self.bucket.is_some() && matches!(reply.answer, Some(Answer::Buckets(_))) => {
+                self.turn_to_path()
+            }
+            Ok(reply) => self.takes_region(reply),
+        }
+    }
+
+    fn takes_region(&self, reply: &Reply) -> bool {
+        if self.fixed_region || self.key.is_none() || reply.status.is_success() {
+            return false;
+        }
+        let other = reply.region().filter(|region| *region != reply.signed_for);
+        other.is_some_and(|region| {
+            self.learn(|way| region.clone_into(&mut way.region));
+            true
+        })
+    }
+
+    async fn once(&self, query: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let way = self.way();
+        let url = place::url(&self.endpoint, way.style, self.bucket.as_ref())?;
+        let mut request = Request::new(Full::new(Bytes::new()));
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = place::uri(&url, query)?;
+        if let Some(key) = &self.key {
+            key.sign(&way.region, SystemTime::now(), &mut request)?;
+        }
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let (parts, body) = self.client.exchange(request).await?.into_parts();
+        let text = body::read(body, self.client.limits(), &self.large).await?;
+        Ok(Reply {
+            status: parts.status,
+            headers: parts.headers,
+            answer: parse(text).await?,
+            signed_for: way.region,
+        })
+    }
+
+    /// Whether requests are signed.
+    pub(crate) fn signs(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Whether the config names the region.
+    pub(crate) fn has_fixed_region(&self) -> bool {
+        self.fixed_region
+    }
+
+    /// The client's bounds.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.client.limits()
+    }
+
+    /// The TLS side.
+    pub(crate) fn tls(&self) -> &Arc<ClientConfig> {
+        &self.tls
+    }
+}
+
+async fn parse(text: body::Text<'_>) -> Result<Option<Answer>, Failure> {
+    if !text.whole {
+        return Ok(None);
+    }
+    if text.bytes.len() <= INLINE_BYTES {
+        return Ok(xml::read(&text.bytes));
+    }
+    let body::Text { bytes, permit, .. } = text;
+    let parsed = tokio::task::spawn_blocking(move || xml::read(&bytes)).await;
+    drop(permit);
+    parsed.map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// Whether a request failed by the name that the bucket made of the endpoint's.
+pub(crate) fn is_of_the_name(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::NameUnknown { .. } | Failure::Tls(TlsFailure::WrongName { .. })
+    )
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("endpoint", &self.endpoint.to_string())
+            .field("bucket", &self.bucket)
+            .field("signs", &self.signs())
+            .field("way", &self.way())
+            .finish_non_exhaustive()
+    }
+}

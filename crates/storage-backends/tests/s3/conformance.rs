@@ -1,0 +1,42 @@
+//! The suite that every backend passes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage_backends::testkit::conformance::{Subject, run};
+
+use crate::s3s_fs::Server;
+use crate::swift::Swift;
+use crate::trees::OBJECTS;
+use crate::{CANARY, backend, config, free_port};
+
+fn nowhere() -> String {
+    format!("http://127.0.0.1:{}", free_port())
+}
+
+#[tokio::test]
+async fn s3s_keeps_to_it() {
+    let server = Server::start().await;
+    for (key, size) in OBJECTS {
+        server.put(key, size);
+    }
+    run(&Subject {
+        healthy: Arc::new(backend(server.config())),
+        unreachable: Arc::new(backend(config(&nowhere(), "images", "AK"))),
+        secrets: vec![CANARY.to_owned()],
+        limit: Duration::from_secs(30),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn swift_keeps_to_it() {
+    let swift = Swift::start().await;
+    run(&Subject {
+        healthy: Arc::new(backend(swift.config())),
+        unreachable: Arc::new(backend(config(&nowhere(), "images", "AK"))),
+        secrets: vec![CANARY.to_owned()],
+        limit: Duration::from_secs(30),
+    })
+    .await;
+}

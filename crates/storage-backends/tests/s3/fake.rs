@@ -1,0 +1,115 @@
+//! A server that answers what a test wants.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use url::Url;
+
+/// A request, as a fake sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The path.
+    pub(crate) path: String,
+    /// The query, decoded.
+    pub(crate) query: Vec<(String, String)>,
+    /// The `Authorization` header.
+    pub(crate) authorization: String,
+    /// How many requests there were before it.
+    pub(crate) number: usize,
+}
+
+impl Asked {
+    pub(crate) fn get(&self, name: &str) -> &str {
+        let found = self.query.iter().find(|(key, _)| key == name);
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+/// An answer: the status, further header fields, and the body.
+pub(crate) type Told = (u16, Vec<(&'static str, String)>, String);
+
+/// A running fake; it ends with the test's runtime.
+pub(crate) struct Fake {
+    port: u16,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Fake {
+    pub(crate) async fn start(answer: impl Fn(&Asked) -> Told + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (seen, answer) = (Arc::clone(&asked), Arc::new(answer));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
+                let service = service_fn(move |request| {
+                    let told = answer(&note(&seen, &request));
+                    async move { Ok::<_, Infallible>(response(told)) }
+                });
+                let io = TokioIo::new(stream);
+                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
+            }
+        });
+        Self { port, asked }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn note(seen: &Mutex<Vec<Asked>>, request: &Request<Incoming>) -> Asked {
+    let url = Url::parse(&format!("http://h{}", request.uri())).unwrap();
+    let header = request.headers().get("authorization");
+    let mut seen = seen.lock().unwrap();
+    let asked = Asked {
+        path: url.path().to_owned(),
+        query: url.query_pairs().into_owned().collect(),
+        authorization: header.map_or("", |v| v.to_str().unwrap()).to_owned(),
+        number: seen.len(),
+    };
+    seen.push(asked.clone());
+    asked
+}
+
+fn response((status, headers, body): Told) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    response.body(Full::new(Bytes::from(body))).unwrap()
+}
+
+/// A refusal as S3 writes one.
+pub(crate) fn refusal(status: u16, code: &str, message: &str, more: &str) -> Told {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>"
+    );
+    (status, vec![("content-type", "application/xml".to_owned())], body)
+}
+
+/// A page of a listing.
+pub(crate) fn page(inner: &str) -> Told {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>images</Name>{inner}</ListBucketResult>"
+    );
+    (200, vec![("content-type", "application/xml".to_owned())], body)
+}
+
+/// An object of a page.
+pub(crate) fn object(key: &str, size: &str) -> String {
+    format!("<Contents><Key>{key}</Key><Size>{size}</Size></Contents>")
+}

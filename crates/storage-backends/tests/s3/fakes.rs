@@ -1,0 +1,403 @@
+//! Servers that refuse, throttle, redirect and lie.
+
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use storage_backends::http::Limits;
+use storage_backends::s3::S3Backend;
+use storage_backends::{BackendError, Files as _, OpContext, ScanProgress};
+use tokio_util::sync::CancellationToken;
+
+use crate::fake::{Fake, Told, object, page, refusal};
+use crate::{backend, backend_with, check, config, cx, failure, probe, scan, with};
+
+/// A bucket on a fake; the region is set, so that there is one request only.
+fn on(fake: &Fake) -> Value {
+    with(
+        config(&fake.url(), "images", "AK"),
+        &json!({ "region": "us-east-1" }),
+    )
+}
+
+#[rstest]
+#[case::garage_key(
+    403,
+    "AccessDenied",
+    "Forbidden: No such key: GK1",
+    "",
+    "credentials",
+    "does not know the access key"
+)]
+#[case::aws_key(
+    403,
+    "InvalidAccessKeyId",
+    "The AWS Access Key Id you provided does not exist in our records.",
+    "",
+    "credentials",
+    "does not know the access key"
+)]
+#[case::s3s_key(
+    403,
+    "NotSignedUp",
+    "Your account is not signed up",
+    "",
+    "credentials",
+    "does not know the access key"
+)]
+#[case::garage_secret(
+    403,
+    "AccessDenied",
+    "Forbidden: Invalid signature",
+    "",
+    "credentials",
+    "secret_access_key does not belong"
+)]
+#[case::aws_secret(
+    403,
+    "SignatureDoesNotMatch",
+    "The request signature we calculated does not match",
+    "",
+    "credentials",
+    "secret_access_key does not belong"
+)]
+#[case::ended(
+    400,
+    "ExpiredToken",
+    "The provided token has expired.",
+    "",
+    "credentials",
+    "temporary"
+)]
+#[case::region(
+    400,
+    "AuthorizationHeaderMalformed",
+    "the region 'us-east-1' is wrong; expecting 'garage'",
+    "<Region>garage</Region>",
+    "credentials",
+    "The server's region is garage and not us-east-1: set region to garage"
+)]
+#[case::region_untold(
+    400,
+    "AuthorizationHeaderMalformed",
+    "wrong",
+    "",
+    "credentials",
+    "refuses the region us-east-1"
+)]
+#[case::bucket(
+    404,
+    "NoSuchBucket",
+    "The specified bucket does not exist",
+    "",
+    "bucket",
+    "no such thing as the bucket images"
+)]
+#[case::denied(
+    403,
+    "AccessDenied",
+    "User: arn:aws:iam::1:user/x is not authorized to perform: s3:ListBucket",
+    "",
+    "list",
+    "allow it s3:ListBucket"
+)]
+#[case::elsewhere(
+    301,
+    "PermanentRedirect",
+    "The bucket you are attempting to access must be addressed using the specified endpoint.",
+    "<Endpoint>images.s3.eu-west-1.amazonaws.com</Endpoint>",
+    "bucket",
+    "set endpoint to images.s3.eu-west-1.amazonaws.com"
+)]
+#[case::clock(
+    403,
+    "RequestTimeTooSkewed",
+    "The difference between the request time and the current time is too large.",
+    "",
+    "clock",
+    "set the clocks"
+)]
+#[case::throttled(
+    503,
+    "SlowDown",
+    "Please reduce your request rate.",
+    "",
+    "list",
+    "try again later"
+)]
+#[case::fault(
+    500,
+    "InternalError",
+    "We encountered an internal error.",
+    "",
+    "list",
+    "fault is on its side"
+)]
+#[case::old(
+    501,
+    "NotImplemented",
+    "A header you provided implies functionality",
+    "",
+    "list",
+    "does not know how to list objects"
+)]
+#[case::unknown(418, "Teapot", "short\nand  stout", "", "list", "(Teapot: short and stout)")]
+#[tokio::test]
+async fn each_refusal_has_its_sentence(
+    #[case] status: u16,
+    #[case] code: &'static str,
+    #[case] message: &'static str,
+    #[case] more: &'static str,
+    #[case] name: &str,
+    #[case] says: &str,
+) {
+    let fake = Fake::start(move |_| refusal(status, code, message, more)).await;
+    let report = probe(&backend(on(&fake))).await;
+    let failed = failure(&report);
+    assert_eq!(failed.0, name, "{report:#?}");
+    assert!(failed.1.contains(says), "{}", failed.1);
+    assert_eq!(fake.asked().len(), 1, "a refusal is final");
+}
+
+fn html(status: u16) -> Told {
+    let kind = vec![("content-type", "text/html".to_owned())];
+    (status, kind, "<html><body>Welcome</body></html>".to_owned())
+}
+
+#[rstest]
+#[case::page(html(200))]
+#[case::forbidden(html(403))]
+#[case::missing(html(404))]
+#[case::redirect((302, vec![("location", "http://127.0.0.1:1/".to_owned())], String::new()))]
+#[case::empty((200, Vec::new(), String::new()))]
+#[case::other_root((200, Vec::new(), "<Listing><Contents/></Listing>".to_owned()))]
+#[case::two_roots((200, Vec::new(), "<ListBucketResult/><ListBucketResult/>".to_owned()))]
+#[case::broken_off((200, Vec::new(), "<ListBucketResult><Contents><Key>a".to_owned()))]
+#[case::bomb((200, Vec::new(), "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><ListBucketResult><Contents><Key>&b;</Key></Contents></ListBucketResult>".to_owned()))]
+#[case::entity(page("<Contents><Key>&unknown;</Key><Size>1</Size></Contents>"))]
+#[case::no_key(page("<Contents><Size>1</Size></Contents>"))]
+#[case::deep((200, Vec::new(), "<ListBucketResult>".to_owned() + &"<a>".repeat(100_000)))]
+#[case::long_key(page(&object(&"k".repeat(100_000), "1")))]
+#[case::many(page(&object("k", "1").repeat(20_000)))]
+#[tokio::test]
+async fn what_is_no_s3_server(#[case] told: Told) {
+    let fake = Fake::start(move |_| told.clone()).await;
+    let report = probe(&backend(on(&fake))).await;
+    let failed = failure(&report);
+    assert_eq!(failed.0, "credentials", "{report:#?}");
+    assert!(failed.1.contains("no S3 server"), "{}", failed.1);
+    let error = backend(on(&fake)).scan(&cx(), std::sync::Arc::default()).await;
+    assert!(
+        matches!(error, Err(BackendError::NotListable { .. })),
+        "{error:?}"
+    );
+}
+
+#[rstest]
+#[case::body(|_: &crate::fake::Asked| refusal(400, "AuthorizationHeaderMalformed", "no", "<Region>lab-7</Region>"))]
+#[case::header(|_: &crate::fake::Asked| (301, vec![("x-amz-bucket-region", "lab-7".to_owned())], String::new()))]
+#[tokio::test]
+async fn the_region_is_found(#[case] refuse: fn(&crate::fake::Asked) -> Told) {
+    let fake = Fake::start(move |asked| {
+        if asked.authorization.contains("/lab-7/s3/") {
+            page(&object("a.iso", "7"))
+        } else {
+            refuse(asked)
+        }
+    })
+    .await;
+    let backend = backend(config(&fake.url(), "images", "AK"));
+    let report = probe(&backend).await;
+    assert!(report.passed(), "{report:#?}");
+    assert!(
+        check(&report, "credentials").detail.contains("lab-7"),
+        "{report:#?}"
+    );
+    assert_eq!(fake.asked().len(), 2);
+    assert_eq!(scan(&backend).await.files, 1);
+    assert_eq!(fake.asked().len(), 3, "what was learned stays");
+}
+
+#[rstest]
+#[case::nonsense("a/b c")]
+#[case::changing("")]
+#[tokio::test]
+async fn regions_that_lead_nowhere_are_given_up(#[case] region: &'static str) {
+    let fake = Fake::start(move |asked| {
+        let region = if region.is_empty() {
+            format!("lab-{}", asked.number)
+        } else {
+            region.to_owned()
+        };
+        refusal(
+            400,
+            "AuthorizationHeaderMalformed",
+            "no",
+            &format!("<Region>{region}</Region>"),
+        )
+    })
+    .await;
+    let report = probe(&backend(config(&fake.url(), "images", "AK"))).await;
+    assert_eq!(failure(&report).0, "credentials");
+    assert!(fake.asked().len() <= 3, "{}", fake.asked().len());
+}
+
+#[tokio::test]
+async fn nothing_is_signed_without_a_secret() {
+    let fake = Fake::start(|_| page(&object("a.iso", "7"))).await;
+    let backend = backend(with(on(&fake), &json!({ "secret_access_key": null })));
+    let report = probe(&backend).await;
+    assert!(report.passed(), "{report:#?}");
+    assert!(check(&report, "credentials").detail.contains("not signed"));
+    assert_eq!(fake.asked()[0].authorization, "");
+}
+
+#[tokio::test]
+async fn throttling_is_waited_for() {
+    let fake = Fake::start(|asked| match asked.number {
+        0 | 2 | 3 => refusal(503, "SlowDown", "Please reduce your request rate.", ""),
+        1 => page("<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>"),
+        _ if asked.get("prefix") == "a/" => page(&object("a/1.iso", "1")),
+        _ => page(&object("b/2.img", "2")),
+    })
+    .await;
+    let begun = Instant::now();
+    let counted = scan(&backend(on(&fake))).await;
+    assert_eq!((counted.files, counted.templates, counted.errors), (2, 2, 0));
+    assert_eq!(counted.directories, 3);
+    assert!(
+        begun.elapsed() >= Duration::from_millis(200),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn throttling_without_end_ends_with_the_time() {
+    let fake = Fake::start(|_| refusal(503, "SlowDown", "Please reduce your request rate.", "")).await;
+    let begun = Instant::now();
+    let cx = OpContext::within(Duration::from_secs(2));
+    let error = backend(on(&fake)).scan(&cx, std::sync::Arc::default()).await;
+    assert!(error.unwrap_err().to_string().contains("fewer requests"));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    let asked = fake.asked().len();
+    assert!((2..8).contains(&asked), "{asked} requests in 2 s");
+}
+
+fn more(inner: &str, token: &str) -> Told {
+    page(&format!(
+        "<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>{inner}"
+    ))
+}
+
+#[rstest]
+#[case::same_token(|_: &crate::fake::Asked| more(&object("a", "1"), "t"), "again and again")]
+#[case::same_keys(|asked: &crate::fake::Asked| more(&object("a", "1"), &asked.number.to_string()), "again and again")]
+#[case::nothing(|asked: &crate::fake::Asked| more("", &asked.number.to_string()), "lists nothing")]
+#[case::no_token(|_: &crate::fake::Asked| page(&format!("<IsTruncated>true</IsTruncated>{}", object("a", "1"))), "not how to ask")]
+#[tokio::test]
+async fn endless_listings_end(#[case] answer: fn(&crate::fake::Asked) -> Told, #[case] says: &str) {
+    let fake = Fake::start(answer).await;
+    let counted = scan(&backend(on(&fake))).await;
+    assert_eq!(counted.errors, 1, "{counted:?}");
+    assert!(
+        counted.first_error.as_ref().unwrap().contains(says),
+        "{counted:?}"
+    );
+}
+
+#[tokio::test]
+async fn requests_are_bounded() {
+    let fake = Fake::start(|asked| {
+        let number = asked.number;
+        more(&object(&format!("k{number}"), "1"), &format!("t{number}"))
+    })
+    .await;
+    let limits = Limits {
+        requests: 25,
+        ..S3Backend::default_limits()
+    };
+    let counted = scan(&backend_with(on(&fake), limits)).await;
+    assert!(
+        counted.truncated.as_ref().unwrap().contains("25 requests"),
+        "{counted:?}"
+    );
+    assert_eq!(fake.asked().len(), 25);
+}
+
+#[rstest]
+#[case::huge("18446744073709551615", Some(i64::MAX as u64), 0)]
+#[case::too_huge("99999999999999999999999", None, 2)]
+#[case::negative("-1", None, 2)]
+#[case::words("many", None, 2)]
+#[case::nothing("", None, 2)]
+#[tokio::test]
+async fn sizes_that_can_not_be(#[case] size: &'static str, #[case] bytes: Option<u64>, #[case] errors: u64) {
+    let fake = Fake::start(move |_| page(&format!("{}{}", object("a", size), object("b", size)))).await;
+    let counted = scan(&backend(on(&fake))).await;
+    assert_eq!(counted.files, 2);
+    assert_eq!(counted.bytes.map(storage_domain::ByteCount::get), bytes);
+    assert_eq!(counted.errors, errors);
+}
+
+#[tokio::test]
+async fn prefixes_outside_of_the_backend_are_not_followed() {
+    let fake = Fake::start(|asked| match asked.get("delimiter") {
+        "/" => page("<CommonPrefixes><Prefix>other/</Prefix></CommonPrefixes>"),
+        _ => page(&object("in/a.iso", "1")),
+    })
+    .await;
+    let counted = scan(&backend(with(on(&fake), &json!({ "prefix": "in/" })))).await;
+    assert_eq!(counted.files, 1);
+    assert!(
+        fake.asked().iter().all(|asked| asked.get("prefix") == "in/"),
+        "{:?}",
+        fake.asked()
+    );
+}
+
+#[tokio::test]
+async fn cancelling_ends_a_scan() {
+    let fake = Fake::start(|asked| {
+        let number = asked.number;
+        more(&object(&format!("k{number}"), "1"), &format!("t{number}"))
+    })
+    .await;
+    let cancel = CancellationToken::new();
+    let cx = OpContext::within(Duration::from_mins(1)).with_cancel(cancel.clone());
+    let progress = std::sync::Arc::<ScanProgress>::default();
+    let watched = std::sync::Arc::clone(&progress);
+    tokio::spawn(async move {
+        while watched.files() < 10 {
+            tokio::task::yield_now().await;
+        }
+        cancel.cancel();
+    });
+    let begun = Instant::now();
+    let ended = backend(on(&fake)).scan(&cx, progress).await;
+    assert!(matches!(ended, Err(BackendError::Cancelled { .. })), "{ended:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[rstest]
+#[case::good(200, "passed", "gives out the bucket's objects")]
+#[case::missing(404, "failed", "does not have in/a b.iso")]
+#[case::refused(403, "failed", "refuses to give out")]
+#[case::broken(502, "failed", "look into the network's log")]
+#[tokio::test]
+async fn networks(#[case] status: u16, #[case] outcome: &str, #[case] says: &str) {
+    let fake = Fake::start(|_| page(&object("in/a b.iso", "1"))).await;
+    let network = Fake::start(move |_| html(status)).await;
+    let cdn = json!({ "cdn_enabled": true, "cdn_url": format!("{}/img", network.url()), "prefix": "in/" });
+    let report = probe(&backend(with(on(&fake), &cdn))).await;
+    let found = check(&report, "cdn");
+    assert_eq!(
+        format!("{:?}", found.outcome).to_lowercase(),
+        outcome,
+        "{report:#?}"
+    );
+    assert!(found.detail.contains(says), "{}", found.detail);
+    let asked = network.asked();
+    assert_eq!(asked[0].path, "/img/in/a%20b.iso");
+    assert!(asked.iter().all(|asked| asked.authorization.is_empty()));
+}

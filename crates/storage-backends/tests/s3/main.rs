@@ -1,0 +1,103 @@
+//! The S3 backend against real servers, and against servers that misbehave.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod conformance;
+mod fake;
+mod fakes;
+mod fixtures;
+mod hundred_thousand;
+mod s3s_fs;
+mod swift;
+mod trees;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use storage_backends::http::Limits;
+use storage_backends::s3::S3Backend;
+use storage_backends::{Backend, Files, OpContext, ScanReport, Settings};
+use storage_domain::{BackendConfig, BackendKind, Check, Outcome, ProbeReport};
+
+/// A secret that must never be seen anywhere.
+const CANARY: &str = "canary-hush-secret/+=";
+
+/// A backend from the members of its config.
+fn backend_with(mut config: Value, limits: Limits) -> S3Backend {
+    let members = config.as_object_mut().unwrap();
+    let BackendConfig::S3(s3) = BackendConfig::parse(BackendKind::S3, members).unwrap() else {
+        unreachable!()
+    };
+    S3Backend::with_limits(&s3, &Settings::new(None), limits).unwrap()
+}
+
+fn backend(config: Value) -> S3Backend {
+    backend_with(config, S3Backend::default_limits())
+}
+
+/// The config of a bucket, with the canary as its secret.
+fn config(endpoint: &str, bucket: &str, key: &str) -> Value {
+    json!({ "endpoint": endpoint, "bucket": bucket, "access_key_id": key, "secret_access_key": CANARY })
+}
+
+/// A config with other members.
+fn with(mut config: Value, more: &Value) -> Value {
+    for (name, value) in more.as_object().unwrap() {
+        config[name] = value.clone();
+    }
+    config
+}
+
+fn cx() -> OpContext {
+    OpContext::within(Duration::from_mins(1))
+}
+
+/// Probes, and sees to it that no secret is told.
+async fn probe(backend: &S3Backend) -> ProbeReport {
+    let report = backend.probe(&cx()).await.unwrap();
+    let names: Vec<&str> = report.checks.iter().map(|check| check.name).collect();
+    assert_eq!(
+        names,
+        [
+            "resolve",
+            "connect",
+            "tls",
+            "credentials",
+            "bucket",
+            "list",
+            "clock",
+            "cdn"
+        ]
+    );
+    let shown = format!("{report:?} {backend:?} {}", report.message());
+    assert!(!shown.contains("hush"), "{shown}");
+    report
+}
+
+fn check<'a>(report: &'a ProbeReport, name: &str) -> &'a Check {
+    report.checks.iter().find(|check| check.name == name).unwrap()
+}
+
+/// The check that failed, with its sentence.
+fn failure(report: &ProbeReport) -> (&'static str, &str) {
+    let failed: Vec<&Check> = report
+        .checks
+        .iter()
+        .filter(|c| c.outcome == Outcome::Failed)
+        .collect();
+    assert_eq!(failed.len(), 1, "{report:#?}");
+    (failed[0].name, &failed[0].detail)
+}
+
+async fn scan(backend: &S3Backend) -> ScanReport {
+    backend.scan(&cx(), std::sync::Arc::default()).await.unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
