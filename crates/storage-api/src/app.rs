@@ -2,6 +2,7 @@
 
 mod catalog;
 mod changing;
+mod discovering;
 mod error;
 mod explain;
 mod lifecycle;
@@ -12,6 +13,7 @@ mod testing;
 
 pub use catalog::BackendDraft;
 pub use error::AppError;
+pub(crate) use explain::explain;
 pub use preconditions::{Preconditions, entity_tag};
 pub use testing::TestOutcome;
 pub(crate) use testing::millis;

@@ -1,13 +1,15 @@
 //! What goes over the wire: requests in, answers out.
 
 mod backend;
+mod discovered;
 mod draft;
 mod query;
 mod test;
 
 pub(crate) use backend::{BackendDto, UnreadableDto};
+pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, update};
-pub(crate) use query::{MAX_LIMIT, MAX_OFFSET, list_filter, wants_force};
+pub(crate) use query::{MAX_LIMIT, MAX_OFFSET, list_filter, server, wants_force};
 pub(crate) use test::TestDto;
 
 use serde::Serialize;
@@ -56,6 +58,18 @@ pub(crate) struct List<T> {
     /// The rows of this page that can't be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unreadable: Vec<UnreadableDto>,
+}
+
+impl<T> List<T> {
+    /// A list that is its only page.
+    pub(crate) fn whole(data: Vec<T>) -> Self {
+        Self {
+            success: true,
+            total: u64::try_from(data.len()).unwrap_or(u64::MAX),
+            data,
+            unreadable: Vec::new(),
+        }
+    }
 }
 
 /// RFC 3339 in UTC with `Z`, always with three digits of a second's fraction. By hand, for a list has three times a

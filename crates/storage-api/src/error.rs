@@ -8,7 +8,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use storage_persistence::StoreError;
 
-use crate::app::AppError;
+use crate::app::{AppError, explain};
 use crate::dto::timestamp;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
 
@@ -124,6 +124,7 @@ impl From<AppError> for ApiError {
                 )
                 .caused_by(cause),
             ),
+            AppError::NotDiscovered(cause) => Problem::new(Code::DiscoveryFailed, explain(&cause)),
             AppError::ShuttingDown => retry(Problem::new(
                 Code::ShuttingDown,
                 "The service is shutting down; send the request again when it is back",

@@ -2,6 +2,7 @@
 
 mod answers;
 mod configs;
+mod discover;
 mod fields;
 mod paths;
 mod schemas;

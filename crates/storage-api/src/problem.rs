@@ -81,6 +81,8 @@ codes! {
         "Look for the request's id in the service's log, and report it."
     BackendUnreadable "backend_unreadable" 500 "The stored backend can't be read"
         "Delete the backend and create it anew, or restore the database; the log tells what is wrong with it."
+    DiscoveryFailed "discovery_failed" 502 "The storage could not be asked"
+        "Do what `detail` says, and ask again."
     DatabaseUnavailable "database_unavailable" 503 "The database is not available"
         "Try again; where it stays so, look at the database."
     BackendStuck "backend_stuck" 503 "A call on the backend hangs"

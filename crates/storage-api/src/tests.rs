@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod contract;
+mod discovery;
 mod document;
 mod harness;
 mod refusals;

@@ -1,5 +1,6 @@
 //! NFS exports, mounted by the kernel's own client.
 
+mod discover;
 pub mod exports;
 mod live;
 mod mount;
@@ -10,6 +11,8 @@ pub mod scan;
 pub(crate) mod unmount;
 mod words;
 
+pub use discover::exports_of;
+pub use exports::ExportList;
 pub use live::STATFS_DEADLINE;
 pub use mount::{DEFAULT_RETRANS, DEFAULT_TIMEO};
 

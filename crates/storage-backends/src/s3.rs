@@ -30,7 +30,7 @@ mod verdict;
 mod words;
 pub mod xml;
 
-pub use discover::{Bucket, DISCOVER_DEADLINE, buckets};
+pub use discover::{Bucket, buckets};
 use service::Service;
 
 /// The names of the checks of a probe, in the order in which they run.

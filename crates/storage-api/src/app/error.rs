@@ -40,6 +40,9 @@ pub enum AppError {
     /// The mount could not be taken away.
     #[error("the mount could not be taken away")]
     Unmount(#[source] Arc<BackendError>),
+    /// Storage that is not registered could not be asked for what it has.
+    #[error("the storage could not be asked")]
+    NotDiscovered(#[source] Arc<BackendError>),
     /// The service is about to end.
     #[error("the service is shutting down")]
     ShuttingDown,

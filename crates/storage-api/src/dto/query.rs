@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use storage_domain::{BackendName, Invalid, Rule};
+use storage_domain::{BackendName, Host, Invalid, Rule};
 use storage_persistence::BackendFilter;
 use url::form_urlencoded;
 
@@ -35,6 +35,15 @@ pub(crate) fn wants_force(query: &str) -> Result<bool, ApiError> {
     let Flag(force) = params.parsed("force").unwrap_or(Flag(false));
     params.finish()?;
     Ok(force)
+}
+
+/// Reads which server is to be asked.
+pub(crate) fn server(query: &str) -> Result<Host, ApiError> {
+    let mut params = Params::new(query);
+    let server = params.required("server");
+    params.finish()?;
+    // Without it there is a problem.
+    server.ok_or_else(|| ApiError::new(Code::InvalidQuery, "server is required"))
 }
 
 struct Flag(bool);
@@ -93,6 +102,16 @@ impl<'a> Params<'a> {
         parsed
             .map_err(|rule| self.problems.push(Invalid::at("", name, &rule)))
             .ok()
+    }
+
+    fn required<T: FromStr<Err = Rule>>(&mut self, name: &str) -> Option<T> {
+        let before = self.problems.len();
+        let value = self.parsed(name);
+        if value.is_none() && self.problems.len() == before {
+            let rule = Rule::new("is required");
+            self.problems.push(Invalid::at("", name, &rule));
+        }
+        value
     }
 
     fn number(&mut self, name: &str, min: u64, max: u64) -> Option<u64> {

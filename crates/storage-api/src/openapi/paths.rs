@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 use storage_domain::{BackendKind, BackendName, BackendStatus};
 
 use super::answers::{answer, condition, id, not_modified, operation, path_parameter, query};
+use super::discover;
 use super::schemas::{list, one, reference};
 use crate::dto::{CREATED, DELETED, MAX_LIMIT, MAX_OFFSET, UPDATED};
 use crate::problem::Code;
 
 /// What every path that asks the database may answer.
 const STORE: [Code; 1] = [Code::DatabaseUnavailable];
-const BODY: [Code; 5] = [
+pub(super) const BODY: [Code; 5] = [
     Code::InvalidJson,
     Code::RequestTimeout,
     Code::PayloadTooLarge,
@@ -31,6 +32,8 @@ pub(super) fn all() -> Value {
             "delete": delete(),
         },
         "/api/v1/storage/backends/{id}/test": { "parameters": [id()], "post": test() },
+        "/api/v1/storage/discover/nfs": { "get": discover::nfs() },
+        "/api/v1/storage/discover/s3": { "post": discover::s3() },
         "/api/v1/openapi.json": { "get": document() },
         "/docs": { "get": page("redirectToDocs", "The way to Swagger UI", "308", "Swagger UI is at /docs/.") },
         "/docs/{file}": {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use storage_domain::{BackendKind, BackendName, BackendStatus, ByteCount};
 
 use super::configs::{self, Use};
+use super::discover;
 use crate::problem::Code;
 
 /// All named schemas.
@@ -18,6 +19,7 @@ pub(super) fn all() -> Map<String, Value> {
         ("BackendCreate", alternatives("BackendCreate")),
         ("BackendUpdate", update()),
         ("Backend", alternatives("Backend")),
+        ("S3Account", discover::account()),
         ("Stats", stats()),
         ("LastTest", last_test()),
         ("Check", check()),
@@ -60,6 +62,19 @@ pub(super) fn list() -> Value {
                 "type": "array", "items": reference("Unreadable"),
                 "description": "The rows of this page that can't be read; absent where there are none.",
             },
+        },
+    })
+}
+
+/// The envelope of a list of things that are not stored.
+pub(super) fn list_of(item: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["success", "data", "total"],
+        "properties": {
+            "success": { "type": "boolean", "const": true },
+            "data": { "type": "array", "items": item },
+            "total": { "type": "integer", "minimum": 0 },
         },
     })
 }

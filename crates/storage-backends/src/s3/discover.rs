@@ -1,7 +1,5 @@
 //! The buckets of an account.
 
-use std::time::Duration;
-
 use storage_domain::s3::{BucketName, S3Account};
 
 use crate::context::OpContext;
@@ -11,9 +9,6 @@ use crate::s3::service::Service;
 use crate::s3::verdict::verdict;
 use crate::s3::xml::Answer;
 use crate::s3::{limits, request_error, words};
-
-/// How long asking for buckets may take.
-pub const DISCOVER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A bucket that could be registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +27,6 @@ pub struct Bucket {
 /// Dropping the future closes the connection that was in use.
 pub async fn buckets(account: &S3Account, cx: &OpContext) -> Result<Vec<Bucket>, BackendError> {
     let service = Service::of_account(account, limits())?;
-    let cx = cx.step(DISCOVER_DEADLINE);
     let ask = async {
         roots_for(account.endpoint.url().as_url()).await;
         service.get(&[]).await

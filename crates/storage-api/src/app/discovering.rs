@@ -1,0 +1,64 @@
+//! What could be registered: the buckets of an account, the exports of a server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage_backends::nfs::{ExportList, exports_of};
+use storage_backends::s3::{Bucket, buckets};
+use storage_backends::{BackendError, OpContext};
+use storage_domain::Host;
+use storage_domain::s3::S3Account;
+
+use super::{App, AppError};
+
+/// How long a discovery may take.
+pub(crate) const DISCOVERY_DEADLINE: Duration = Duration::from_secs(30);
+
+impl App {
+    /// The buckets that an account may see.
+    ///
+    /// # Errors
+    /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
+    pub async fn discover_s3(self: &Arc<Self>, account: S3Account) -> Result<Vec<Bucket>, AppError> {
+        self.discover(move |cx| async move { buckets(&account, &cx).await })
+            .await
+    }
+
+    /// The exports of a server.
+    ///
+    /// # Errors
+    /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
+    pub async fn discover_nfs(self: &Arc<Self>, server: Host) -> Result<ExportList, AppError> {
+        self.discover(move |cx| async move { exports_of(&server, &cx).await })
+            .await
+    }
+
+    /// Asks storage that is not registered, in a turn of the tests.
+    async fn discover<T, F>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(OpContext) -> F + Send + 'static,
+    ) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, BackendError>> + Send,
+    {
+        if self.stopping.is_cancelled() {
+            return Err(AppError::ShuttingDown);
+        }
+        let app = Arc::clone(self);
+        let work = async move {
+            let cx = OpContext::within(DISCOVERY_DEADLINE).with_cancel(app.stopping.child_token());
+            let asked = async {
+                let _turn = cx
+                    .bound("waiting for the other tests", app.turns.acquire())
+                    .await?;
+                ask(cx.clone()).await
+            };
+            asked.await.map_err(|error| match error {
+                BackendError::Cancelled { .. } => AppError::ShuttingDown,
+                other => AppError::NotDiscovered(Arc::new(other)),
+            })
+        };
+        self.to_the_end("the discovery", work).await
+    }
+}

@@ -1,0 +1,78 @@
+//! The paths that tell what could be registered.
+
+use serde_json::{Map, Value, json};
+use storage_domain::{BackendKind, Host};
+
+use super::answers::{answer, operation, query};
+use super::configs::{Use, schema};
+use super::paths::BODY;
+use super::schemas::list_of;
+use crate::problem::Code;
+
+/// What every discovery may answer.
+const DISCOVERY: [Code; 2] = [Code::DiscoveryFailed, Code::ShuttingDown];
+/// The fields of an S3 config that are about the account and not about one bucket; the first three are required.
+const ACCOUNT: [&str; 6] = [
+    "endpoint",
+    "access_key_id",
+    "secret_access_key",
+    "region",
+    "ca_pem",
+    "tls_verify",
+];
+const ACCOUNT_REQUIRED: usize = 3;
+
+pub(super) fn s3() -> Value {
+    let bucket =
+        json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });
+    operation(
+        "discoverS3",
+        "The buckets that a key may see; nothing of the body is stored",
+        json!([]),
+        Some("S3Account"),
+        &[("200", answer("The buckets.", &list_of(&bucket), &[]))],
+        &[&BODY, &DISCOVERY],
+    )
+}
+
+pub(super) fn nfs() -> Value {
+    let mut server = query(
+        "server",
+        "A host name (RFC 1123), an IPv4 or an IPv6 address.",
+        json!({ "type": "string", "minLength": 1, "maxLength": Host::MAX_CHARS }),
+    );
+    server["required"] = json!(true);
+    let export = json!({
+        "type": "object",
+        "required": ["path", "clients"],
+        "properties": {
+            "path": { "type": "string" },
+            "clients": {
+                "type": "string",
+                "description": "Who may mount it, in the server's words; empty where it does not say.",
+            },
+        },
+    });
+    operation(
+        "discoverNfs",
+        "The exports of a server, as its mount daemon tells them",
+        json!([server]),
+        None,
+        &[("200", answer("The exports.", &list_of(&export), &[]))],
+        &[&DISCOVERY, &[Code::InvalidQuery]],
+    )
+}
+
+/// The body of the discovery of buckets.
+pub(super) fn account() -> Value {
+    let mut config = schema(BackendKind::S3, Use::Create);
+    let properties = config["properties"].as_object_mut().map(std::mem::take);
+    let kept = properties.unwrap_or_default().into_iter();
+    let kept: Map<String, Value> = kept
+        .filter(|(name, _)| ACCOUNT.contains(&name.as_str()))
+        .collect();
+    config["properties"] = Value::Object(kept);
+    config["properties"]["secret_access_key"]["type"] = json!("string");
+    config["required"] = json!(ACCOUNT[..ACCOUNT_REQUIRED]);
+    config
+}

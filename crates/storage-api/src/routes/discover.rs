@@ -1,0 +1,29 @@
+//! What an operator could register.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use storage_domain::s3::S3Account;
+
+use crate::dto::{self, BucketDto, ExportDto, List};
+use crate::error::ApiError;
+use crate::extract::JsonBody;
+use crate::problem::{Code, Problem};
+use crate::state::State;
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// `POST /storage/discover/s3`
+pub(crate) async fn s3(state: Data<State>, JsonBody(body): JsonBody) -> Answer {
+    let account = S3Account::parse(&body)
+        .map_err(|wrong| Problem::of_input(Code::InvalidRequest, wrong.into_problems()))?;
+    let buckets = state.app.discover_s3(account).await?;
+    Ok(HttpResponse::Ok().json(List::whole(buckets.iter().map(BucketDto::from).collect())))
+}
+
+/// `GET /storage/discover/nfs`
+pub(crate) async fn nfs(state: Data<State>, request: HttpRequest) -> Answer {
+    let server = dto::server(request.query_string())?;
+    let found = state.app.discover_nfs(server).await?;
+    let exports = found.exports.iter().map(ExportDto::from).collect();
+    Ok(HttpResponse::Ok().json(List::whole(exports)))
+}

@@ -1,0 +1,49 @@
+//! The exports of a server that is not registered yet.
+
+use storage_domain::Host;
+
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::nfs::exports::{self, ExportList, ExportsError};
+use crate::nfs::preflight::{self, ResolveError};
+
+/// Asks a server for its exports, at the first of its addresses that tells them.
+///
+/// # Errors
+/// [`BackendError::NotListable`] where it does not tell them, [`BackendError::Deadline`] and
+/// [`BackendError::Cancelled`].
+/// # Cancel safety
+/// Dropping the future kills showmount.
+pub async fn exports_of(server: &Host, cx: &OpContext) -> Result<ExportList, BackendError> {
+    cx.bound("asking for the exports", ask(server, cx)).await?
+}
+
+async fn ask(server: &Host, cx: &OpContext) -> Result<ExportList, BackendError> {
+    let addrs = preflight::resolve(cx, server)
+        .await
+        .map_err(|error| match error {
+            ResolveError::Cancelled { .. } => cancelled(),
+            other => not_listable(other.to_string()),
+        })?;
+    let mut first = None;
+    for addr in &addrs {
+        match exports::list(cx, server, addr).await {
+            Ok(list) => return Ok(list),
+            Err(ExportsError::Cancelled) => return Err(cancelled()),
+            Err(error) => first = first.or_else(|| Some(error.to_string())),
+        }
+    }
+    Err(not_listable(
+        first.unwrap_or_else(|| format!("{server} has no address")),
+    ))
+}
+
+fn cancelled() -> BackendError {
+    BackendError::Cancelled {
+        what: "asking for the exports",
+    }
+}
+
+fn not_listable(reason: String) -> BackendError {
+    BackendError::NotListable { reason }
+}
