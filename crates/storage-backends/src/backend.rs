@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use storage_domain::{BackendKind, ProbeReport};
+use storage_domain::{BackendKind, IscsiTarget, ProbeReport};
 
 use crate::context::OpContext;
 use crate::error::BackendError;
@@ -34,6 +34,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// The facet of backends whose files can be counted.
     fn as_files(&self) -> Option<&dyn Files> {
+        None
+    }
+
+    /// The facet of backends that hold logical units.
+    fn as_luns(&self) -> Option<&dyn Luns> {
         None
     }
 }
@@ -89,4 +94,16 @@ pub trait Files: Send + Sync {
     /// # Cancel safety
     /// Dropping the future, or cancelling `cx`, ends the scan at once, its process included.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError>;
+}
+
+/// A backend that holds logical units.
+#[async_trait]
+pub trait Luns: Send + Sync {
+    /// Looks at the targets and their logical units, as they are now.
+    ///
+    /// # Errors
+    /// [`BackendError::IscsiRequest`] where a probe would not pass, with what it would say.
+    /// # Cancel safety
+    /// Dropping the future leaves no session behind.
+    async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, BackendError>;
 }

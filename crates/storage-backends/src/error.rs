@@ -103,6 +103,12 @@ pub enum BackendError {
         /// What failed, in plain words.
         reason: String,
     },
+    /// A portal or a target did not do what it was asked for.
+    #[error("{reason}")]
+    IscsiRequest {
+        /// What failed, in plain words.
+        reason: String,
+    },
 }
 
 impl BackendError {
@@ -116,7 +122,8 @@ impl BackendError {
             | Self::Mountinfo(_)
             | Self::Unmount { .. }
             | Self::NotMounted { .. }
-            | Self::HttpRequest { .. } => ErrorClass::Temporary,
+            | Self::HttpRequest { .. }
+            | Self::IscsiRequest { .. } => ErrorClass::Temporary,
             Self::NotListable { .. } | Self::HttpSetup { .. } => ErrorClass::Permanent,
             Self::Busy { .. } => ErrorClass::Busy,
             Self::Stuck { .. } => ErrorClass::Stuck,

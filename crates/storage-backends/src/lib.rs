@@ -1,5 +1,5 @@
-//! Network-boot storage that can be probed, mounted and measured: NFS exports, HTTP directories and S3
-//! buckets.
+//! Network-boot storage that can be probed, mounted and measured: NFS exports, HTTP directories, S3 buckets and
+//! iSCSI targets.
 //!
 //! A service embeds this crate in three steps: call [`worker::run_if_requested`] first in its `main` (or name a
 //! worker binary), build a [`registry::Registry`] with its [`registry::Settings`], and ask it for the [`Backend`]
@@ -10,6 +10,7 @@ mod checks;
 pub mod context;
 pub mod error;
 pub mod http;
+pub mod iscsi;
 pub mod lane;
 pub mod nfs;
 pub mod process;
@@ -18,10 +19,9 @@ pub mod s3;
 pub mod scan;
 #[cfg(feature = "testkit")]
 pub mod testkit;
-mod untested;
 pub mod worker;
 
-pub use backend::{Backend, Files, Mount, MountState, UnmountMode};
+pub use backend::{Backend, Files, Luns, Mount, MountState, UnmountMode};
 pub use context::OpContext;
 pub use error::{BackendError, ErrorClass};
 pub use registry::{Registry, Settings};

@@ -10,15 +10,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision};
+use storage_domain::{BackendConfig, BackendId, MountPoint, Revision};
 
 use crate::backend::Backend;
 use crate::error::BackendError;
 use crate::http::HttpBackend;
+use crate::iscsi::IscsiBackend;
 use crate::lane::Lanes;
 use crate::nfs::NfsBackend;
 use crate::s3::S3Backend;
-use crate::untested::Untested;
 
 /// A live backend and the revision of the config that it was made of.
 type Live = (Revision, Arc<dyn Backend>);
@@ -128,7 +128,7 @@ impl Registry {
             }
             BackendConfig::Http(http) => Arc::new(HttpBackend::new(http, &self.settings)?),
             BackendConfig::S3(s3) => Arc::new(S3Backend::new(s3, &self.settings)?),
-            BackendConfig::Iscsi(_) => Arc::new(Untested(BackendKind::Iscsi)),
+            BackendConfig::Iscsi(iscsi) => Arc::new(IscsiBackend::new(iscsi.clone())),
         })
     }
 }

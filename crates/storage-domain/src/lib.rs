@@ -29,7 +29,7 @@ pub use http::HttpConfig;
 pub use invalid::{Invalid, InvalidInput, Rule};
 pub use iscsi::IscsiConfig;
 pub use luns::{IscsiTarget, Lun, LunKind};
-pub use net::{BaseUrl, Host, Port};
+pub use net::{BaseUrl, Host, HostAddr, Port};
 pub use nfs::{MountOptions, NfsConfig};
 pub use path::{ExportPath, MountPoint};
 pub use probe::{Check, Outcome, ProbeReport};

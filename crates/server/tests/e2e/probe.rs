@@ -72,11 +72,22 @@ fn an_nfs_server_that_is_not_there_fails_and_leaves_nothing() {
 }
 
 #[test]
-fn a_kind_without_a_test_says_so() {
-    let done = run(&["probe", "iscsi", "--target", "10.0.0.9", "--json"]);
+fn a_portal_that_is_none_is_told() {
+    let port = web_server().port().to_string();
+    let done = run(&[
+        "probe",
+        "iscsi",
+        "--target",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--json",
+    ]);
     assert_eq!(done.code, Some(1), "{}{}", done.out, done.err);
     let report: Value = serde_json::from_str(&done.out).expect("one JSON object");
     assert_eq!(report["success"], false);
+    let message = report["message"].as_str().expect("a message");
+    assert!(message.contains("is not an iSCSI target"), "{message}");
 }
 
 #[test]

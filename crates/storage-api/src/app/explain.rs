@@ -32,7 +32,8 @@ pub(crate) fn explain(error: &BackendError) -> String {
         BackendError::NotMounted { .. } => "The storage is not mounted".to_owned(),
         BackendError::NotListable { reason }
         | BackendError::HttpSetup { reason }
-        | BackendError::HttpRequest { reason } => reason.clone(),
+        | BackendError::HttpRequest { reason }
+        | BackendError::IscsiRequest { reason } => reason.clone(),
     }
 }
 

@@ -176,6 +176,11 @@ fn judge(revision: Revision, probed: Probed) -> (Option<Arc<dyn LiveBackend>>, T
             if let Some(capacity) = report.capacity.filter(|_| report.passed()) {
                 stats.used = Some(capacity.used);
                 stats.total = Some(capacity.total);
+                if report.targets.is_some() {
+                    // Block storage holds no files that could be counted.
+                    stats.file_count = Some(0);
+                    stats.template_count = Some(0);
+                }
             }
             (Some(live), reported(revision, report))
         }

@@ -1,0 +1,76 @@
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::*;
+
+/// What other programs make of it: `printf '\001passwordABC' | md5sum`.
+#[test]
+fn the_response_is_the_md5_of_identifier_secret_and_challenge() {
+    let secret = Secret::new("password").unwrap();
+    let response = encode(&response(1, &secret, b"ABC"));
+    assert_eq!(response, "0x04a061bb7ae724e126d0b4595c089deb");
+}
+
+#[rstest]
+#[case("0x0a0B", &[10, 11])]
+#[case("0Xff", &[255])]
+#[case("0xabc", &[0x0a, 0xbc])]
+#[case("0bAAEC", &[0, 1, 2])]
+#[case("0B/w==", &[255])]
+fn both_encodings_are_read(#[case] text: &str, #[case] bytes: &[u8]) {
+    assert_eq!(decode(text).unwrap(), bytes);
+}
+
+#[rstest]
+#[case("", BinaryError::NoPrefix)]
+#[case("0", BinaryError::NoPrefix)]
+#[case("ab", BinaryError::Length)]
+#[case("abcd", BinaryError::NoPrefix)]
+#[case("0x", BinaryError::Length)]
+#[case("0xzz", BinaryError::NoDigit)]
+#[case("0x1é", BinaryError::NoDigit)]
+#[case("0b====", BinaryError::NoDigit)]
+#[case("é€€", BinaryError::NoPrefix)]
+fn what_is_none_is_told(#[case] text: &str, #[case] error: BinaryError) {
+    assert_eq!(decode(text), Err(error));
+}
+
+#[test]
+fn a_challenge_of_ours_is_known_again() {
+    let challenges = Challenges::default();
+    let ((_, first), (_, second)) = (challenges.make().unwrap(), challenges.make().unwrap());
+    assert_ne!(first, second);
+    assert!(challenges.has(&first) && challenges.has(&second) && !challenges.has(b"another"));
+}
+
+proptest! {
+    #[test]
+    fn hexadecimal_is_read_back(bytes in prop::collection::vec(any::<u8>(), 1..=MAX_CHALLENGE)) {
+        prop_assert_eq!(decode(&encode(&bytes)), Ok(bytes.clone()));
+        prop_assert_eq!(decode(&encode(&bytes).to_ascii_uppercase()), Ok(bytes));
+    }
+
+    #[test]
+    fn base64_is_read_back(bytes in prop::collection::vec(any::<u8>(), 1..=MAX_CHALLENGE)) {
+        prop_assert_eq!(decode(&format!("0b{}", STANDARD.encode(&bytes))), Ok(bytes));
+    }
+
+    #[test]
+    fn longer_ones_are_refused(bytes in prop::collection::vec(any::<u8>(), MAX_CHALLENGE + 1..MAX_CHALLENGE + 500)) {
+        prop_assert_eq!(decode(&encode(&bytes)), Err(BinaryError::Length));
+        prop_assert_eq!(decode(&format!("0b{}", STANDARD.encode(&bytes))), Err(BinaryError::Length));
+    }
+
+    #[test]
+    fn nothing_panics(text in "(0[xXbB])?\\PC{0,40}") {
+        let _ = decode(&text);
+    }
+
+    #[test]
+    fn responses_are_compared_whole(a: [u8; 16], b: [u8; 16], at in 0..16_usize) {
+        let mut other = a;
+        other[at] ^= 1;
+        prop_assert!(same(&a, &a) && !same(&a, &other) && !same(&a, &a[..15]));
+        prop_assert_eq!(same(&a, &b), a == b);
+    }
+}

@@ -1,0 +1,88 @@
+//! The iSCSI backend against real targets, and against targets that misbehave.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod conformance;
+mod fakes;
+mod leaving;
+mod logins;
+mod luns;
+mod tgt;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use storage_backends::iscsi::{IscsiBackend, Limits};
+use storage_backends::{Backend, OpContext};
+use storage_domain::{BackendConfig, BackendKind, Check, Outcome, ProbeReport};
+
+/// Secrets that must never be seen anywhere.
+const CANARY: &str = "canary-hush-one";
+const OTHER_CANARY: &str = "canary-hush-two";
+
+const IQN: &str = "iqn.2026-11.lab.test:images";
+const MIB: u64 = 1024 * 1024;
+
+/// A backend from the members of its config beside the portal.
+fn backend(port: u16, mut config: Value, limits: Limits) -> IscsiBackend {
+    config["target"] = json!("127.0.0.1");
+    config["port"] = json!(port);
+    let members = config.as_object().unwrap();
+    let BackendConfig::Iscsi(iscsi) = BackendConfig::parse(BackendKind::Iscsi, members).unwrap() else {
+        unreachable!()
+    };
+    IscsiBackend::with_limits(iscsi, limits)
+}
+
+fn with_chap(password: &str) -> Value {
+    json!({"iqn": IQN, "chap_enabled": true, "chap_username": "ops", "chap_password": password})
+}
+
+fn with_mutual(password: &str, theirs: &str) -> Value {
+    let mut config = with_chap(password);
+    config["mutual_chap_username"] = json!("nas");
+    config["mutual_chap_password"] = json!(theirs);
+    config
+}
+
+fn short() -> Limits {
+    Limits {
+        answer: Duration::from_millis(400),
+        logout: Duration::from_millis(400),
+        ..Limits::default()
+    }
+}
+
+fn cx() -> OpContext {
+    OpContext::within(Duration::from_secs(30))
+}
+
+/// Probes, and sees to it that no secret is told and that every check is there.
+async fn probe(backend: &IscsiBackend) -> ProbeReport {
+    let report = backend.probe(&cx()).await.unwrap();
+    let names: Vec<&str> = report.checks.iter().map(|check| check.name).collect();
+    assert_eq!(
+        names,
+        ["resolve", "connect", "discover", "login", "luns", "capacity"]
+    );
+    let shown = format!("{report:?} {backend:?} {}", report.message());
+    assert!(!shown.contains("hush"), "{shown}");
+    report
+}
+
+fn check<'a>(report: &'a ProbeReport, name: &str) -> &'a Check {
+    report.checks.iter().find(|check| check.name == name).unwrap()
+}
+
+/// The check that failed, with its sentence.
+fn failure(report: &ProbeReport) -> (&'static str, &str) {
+    let mut failed = report
+        .checks
+        .iter()
+        .filter(|check| check.outcome == Outcome::Failed);
+    let first = failed
+        .next()
+        .unwrap_or_else(|| panic!("nothing failed: {report:#?}"));
+    assert!(failed.next().is_none(), "{report:#?}");
+    (first.name, &first.detail)
+}
