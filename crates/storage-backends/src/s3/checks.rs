@@ -92,7 +92,7 @@ fn judge(checks: &mut Checks, backend: &S3Backend, verdict: Verdict, reply: &Rep
             for _ in ["credentials", "bucket", "list"] {
                 checks.skipped("Not checked, because the server refuses the request for its time");
             }
-            Err(checks.failed(&format!("{sentence}. {}", clock(reply))))
+            Err(checks.failed(&format!("{sentence} ({})", clock(reply))))
         }
         Verdict::KeyUnknown | Verdict::Signature | Verdict::KeyEnded | Verdict::Region | Verdict::NotS3 => {
             Err(checks.failed(&sentence))

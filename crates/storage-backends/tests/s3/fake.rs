@@ -9,7 +9,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 /// A request, as a fake sees it.
@@ -59,6 +61,25 @@ impl Fake {
             }
         });
         Self { port, asked }
+    }
+
+    /// The same fake behind TLS, on a port of its own.
+    pub(crate) async fn behind_tls(&self, tls: Arc<ServerConfig>) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (port, plain) = (listener.local_addr().unwrap().port(), self.port);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = TlsAcceptor::from(Arc::clone(&tls));
+                tokio::spawn(async move {
+                    let Ok(mut outer) = acceptor.accept(stream).await else {
+                        return;
+                    };
+                    let mut inner = TcpStream::connect(("127.0.0.1", plain)).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut outer, &mut inner).await;
+                });
+            }
+        });
+        format!("https://127.0.0.1:{port}")
     }
 
     pub(crate) fn url(&self) -> String {

@@ -6,9 +6,10 @@ mod conformance;
 mod fake;
 mod fakes;
 mod fixtures;
-mod hundred_thousand;
 mod s3s_fs;
+mod secrets;
 mod swift;
+mod tls;
 mod trees;
 
 use std::net::TcpListener;

@@ -1,0 +1,72 @@
+//! Services behind TLS with an authority of their own.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rstest::rstest;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::{Value, json};
+
+use crate::fake::{Fake, object, page};
+use crate::{backend, check, config, failure, probe, scan, with};
+
+/// A server's side, and the certificate of the authority that signed it.
+fn site() -> (Arc<ServerConfig>, String) {
+    let root_key = KeyPair::generate().unwrap();
+    let mut root = CertificateParams::new(Vec::new()).unwrap();
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = root.self_signed(&root_key).unwrap().pem();
+    let issuer = Issuer::new(root, root_key);
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    (Arc::new(config), pem)
+}
+
+#[rstest]
+#[case::unknown(|_: &str| json!({}), None)]
+#[case::trusted(|pem: &str| json!({ "ca_pem": pem }), Some("The server speaks TLS 1.3"))]
+#[case::unverified(|_: &str| json!({ "tls_verify": false }), Some("WHO IT IS WAS NOT VERIFIED"))]
+#[tokio::test]
+async fn private_authorities(#[case] more: fn(&str) -> Value, #[case] says: Option<&str>) {
+    let (tls, pem) = site();
+    let fake = Fake::start(|_| page(&object("a.iso", "7"))).await;
+    let url = fake.behind_tls(tls).await;
+    let more = with(more(&pem), &json!({ "region": "us-east-1" }));
+    let backend = backend(with(config(&url, "images", "AK"), &more));
+    let report = probe(&backend).await;
+    if let Some(says) = says {
+        assert!(report.passed(), "{report:#?}");
+        assert!(check(&report, "tls").detail.contains(says), "{report:#?}");
+        assert_eq!(scan(&backend).await.files, 1);
+    } else {
+        let (name, detail) = failure(&report);
+        assert_eq!(name, "tls");
+        assert!(
+            detail.contains("put the authority's certificate into ca_pem"),
+            "{detail}"
+        );
+        assert!(fake.asked().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_plain_server_where_tls_is_expected() {
+    let fake = Fake::start(|_| page("")).await;
+    let url = fake.url().replace("http://", "https://");
+    let report = probe(&backend(config(&url, "images", "AK"))).await;
+    let (name, detail) = failure(&report);
+    assert_eq!(name, "tls");
+    assert!(detail.contains("use http:// in endpoint"), "{detail}");
+}
