@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
+use hyper::{Method, Request};
 use rustls::ClientConfig;
 use storage_domain::s3::{Addressing, BucketName, S3Account, Token};
 use storage_domain::{BaseUrl, S3Config};
@@ -22,14 +22,14 @@ use crate::http::failure::{Failure, TlsFailure};
 use crate::http::{Limits, tls};
 use crate::s3::place::{self, Style};
 use crate::s3::sign::Key;
-use crate::s3::xml::{self, Answer};
+use crate::s3::xml::Answer;
+
+mod reply;
+
+pub(crate) use reply::Reply;
 
 /// The region that requests are signed for until the server names another.
 pub(crate) const FIRST_REGION: &str = "us-east-1";
-/// The header in which AWS and others tell a bucket's region.
-const BUCKET_REGION: &str = "x-amz-bucket-region";
-/// A text above this size is parsed on a thread for such work, in bytes.
-const INLINE_BYTES: usize = 64 * 1024;
 /// How many large bodies are in memory at once.
 const LARGE_BODIES: usize = 2;
 /// How often one request is sent, at the most: as it is, with another region, and with the bucket in the path.
@@ -42,31 +42,6 @@ pub(crate) struct Way {
     pub(crate) style: Style,
     /// The region that requests are signed for.
     pub(crate) region: String,
-}
-
-/// An answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    /// The status.
-    pub(crate) status: StatusCode,
-    /// The header fields.
-    pub(crate) headers: HeaderMap,
-    /// The body, where it is one of S3.
-    pub(crate) answer: Option<Answer>,
-    /// The region that the request was signed for.
-    pub(crate) signed_for: String,
-}
-
-impl Reply {
-    /// The bucket's region, where the server names one that can be one.
-    pub(crate) fn region(&self) -> Option<&str> {
-        let header = self.headers.get(BUCKET_REGION).and_then(|v| v.to_str().ok());
-        let named = header.or(match &self.answer {
-            Some(Answer::Error(error)) => Some(error.region.as_str()),
-            _ => None,
-        });
-        named.filter(|region| region.parse::<Token>().is_ok() && !region.contains('/'))
-    }
 }
 
 /// Talks to one service with one key, or with none.
@@ -227,7 +202,7 @@ impl Service {
         Ok(Reply {
             status: parts.status,
             headers: parts.headers,
-            answer: parse(text).await?,
+            answer: reply::parse(text).await?,
             signed_for: way.region,
         })
     }
@@ -251,19 +226,6 @@ impl Service {
     pub(crate) fn tls(&self) -> &Arc<ClientConfig> {
         &self.tls
     }
-}
-
-async fn parse(text: body::Text<'_>) -> Result<Option<Answer>, Failure> {
-    if !text.whole {
-        return Ok(None);
-    }
-    if text.bytes.len() <= INLINE_BYTES {
-        return Ok(xml::read(&text.bytes));
-    }
-    let body::Text { bytes, permit, .. } = text;
-    let parsed = tokio::task::spawn_blocking(move || xml::read(&bytes)).await;
-    drop(permit);
-    parsed.map_err(|error| Failure::Other(error.to_string()))
 }
 
 /// Whether a request failed by the name that the bucket made of the endpoint's.

@@ -1,19 +1,14 @@
-//! Servers that refuse, throttle, redirect and lie.
-
-use std::time::{Duration, Instant};
+//! Servers that refuse, redirect, or are none of S3.
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_backends::http::Limits;
-use storage_backends::s3::S3Backend;
-use storage_backends::{BackendError, Files as _, OpContext, ScanProgress};
-use tokio_util::sync::CancellationToken;
+use storage_backends::{BackendError, Files as _};
 
-use crate::fake::{Fake, Told, object, page, refusal};
-use crate::{backend, backend_with, check, config, cx, failure, probe, scan, with};
+use crate::fake::{Asked, Fake, Told, object, page, refusal};
+use crate::{backend, check, config, cx, failure, probe, scan, with};
 
 /// A bucket on a fake; the region is set, so that there is one request only.
-fn on(fake: &Fake) -> Value {
+pub(crate) fn on(fake: &Fake) -> Value {
     with(
         config(&fake.url(), "images", "AK"),
         &json!({ "region": "us-east-1" }),
@@ -194,10 +189,10 @@ async fn what_is_no_s3_server(#[case] told: Told) {
 }
 
 #[rstest]
-#[case::body(|_: &crate::fake::Asked| refusal(400, "AuthorizationHeaderMalformed", "no", "<Region>lab-7</Region>"))]
-#[case::header(|_: &crate::fake::Asked| (301, vec![("x-amz-bucket-region", "lab-7".to_owned())], String::new()))]
+#[case::body(|_: &Asked| refusal(400, "AuthorizationHeaderMalformed", "no", "<Region>lab-7</Region>"))]
+#[case::header(|_: &Asked| (301, vec![("x-amz-bucket-region", "lab-7".to_owned())], String::new()))]
 #[tokio::test]
-async fn the_region_is_found(#[case] refuse: fn(&crate::fake::Asked) -> Told) {
+async fn the_region_is_found(#[case] refuse: fn(&Asked) -> Told) {
     let fake = Fake::start(move |asked| {
         if asked.authorization.contains("/lab-7/s3/") {
             page(&object("a.iso", "7"))
@@ -250,133 +245,6 @@ async fn nothing_is_signed_without_a_secret() {
     assert!(report.passed(), "{report:#?}");
     assert!(check(&report, "credentials").detail.contains("not signed"));
     assert_eq!(fake.asked()[0].authorization, "");
-}
-
-#[tokio::test]
-async fn throttling_is_waited_for() {
-    let fake = Fake::start(|asked| match asked.number {
-        0 | 2 | 3 => refusal(503, "SlowDown", "Please reduce your request rate.", ""),
-        1 => page("<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>"),
-        _ if asked.get("prefix") == "a/" => page(&object("a/1.iso", "1")),
-        _ => page(&object("b/2.img", "2")),
-    })
-    .await;
-    let begun = Instant::now();
-    let counted = scan(&backend(on(&fake))).await;
-    assert_eq!((counted.files, counted.templates, counted.errors), (2, 2, 0));
-    assert_eq!(counted.directories, 3);
-    assert!(
-        begun.elapsed() >= Duration::from_millis(200),
-        "{:?}",
-        begun.elapsed()
-    );
-}
-
-#[tokio::test]
-async fn throttling_without_end_ends_with_the_time() {
-    let fake = Fake::start(|_| refusal(503, "SlowDown", "Please reduce your request rate.", "")).await;
-    let begun = Instant::now();
-    let cx = OpContext::within(Duration::from_secs(2));
-    let error = backend(on(&fake)).scan(&cx, std::sync::Arc::default()).await;
-    assert!(error.unwrap_err().to_string().contains("fewer requests"));
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    let asked = fake.asked().len();
-    assert!((2..8).contains(&asked), "{asked} requests in 2 s");
-}
-
-fn more(inner: &str, token: &str) -> Told {
-    page(&format!(
-        "<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>{inner}"
-    ))
-}
-
-#[rstest]
-#[case::same_token(|_: &crate::fake::Asked| more(&object("a", "1"), "t"), "again and again")]
-#[case::same_keys(|asked: &crate::fake::Asked| more(&object("a", "1"), &asked.number.to_string()), "again and again")]
-#[case::nothing(|asked: &crate::fake::Asked| more("", &asked.number.to_string()), "lists nothing")]
-#[case::no_token(|_: &crate::fake::Asked| page(&format!("<IsTruncated>true</IsTruncated>{}", object("a", "1"))), "not how to ask")]
-#[tokio::test]
-async fn endless_listings_end(#[case] answer: fn(&crate::fake::Asked) -> Told, #[case] says: &str) {
-    let fake = Fake::start(answer).await;
-    let counted = scan(&backend(on(&fake))).await;
-    assert_eq!(counted.errors, 1, "{counted:?}");
-    assert!(
-        counted.first_error.as_ref().unwrap().contains(says),
-        "{counted:?}"
-    );
-}
-
-#[tokio::test]
-async fn requests_are_bounded() {
-    let fake = Fake::start(|asked| {
-        let number = asked.number;
-        more(&object(&format!("k{number}"), "1"), &format!("t{number}"))
-    })
-    .await;
-    let limits = Limits {
-        requests: 25,
-        ..S3Backend::default_limits()
-    };
-    let counted = scan(&backend_with(on(&fake), limits)).await;
-    assert!(
-        counted.truncated.as_ref().unwrap().contains("25 requests"),
-        "{counted:?}"
-    );
-    assert_eq!(fake.asked().len(), 25);
-}
-
-#[rstest]
-#[case::huge("18446744073709551615", Some(i64::MAX as u64), 0)]
-#[case::too_huge("99999999999999999999999", None, 2)]
-#[case::negative("-1", None, 2)]
-#[case::words("many", None, 2)]
-#[case::nothing("", None, 2)]
-#[tokio::test]
-async fn sizes_that_can_not_be(#[case] size: &'static str, #[case] bytes: Option<u64>, #[case] errors: u64) {
-    let fake = Fake::start(move |_| page(&format!("{}{}", object("a", size), object("b", size)))).await;
-    let counted = scan(&backend(on(&fake))).await;
-    assert_eq!(counted.files, 2);
-    assert_eq!(counted.bytes.map(storage_domain::ByteCount::get), bytes);
-    assert_eq!(counted.errors, errors);
-}
-
-#[tokio::test]
-async fn prefixes_outside_of_the_backend_are_not_followed() {
-    let fake = Fake::start(|asked| match asked.get("delimiter") {
-        "/" => page("<CommonPrefixes><Prefix>other/</Prefix></CommonPrefixes>"),
-        _ => page(&object("in/a.iso", "1")),
-    })
-    .await;
-    let counted = scan(&backend(with(on(&fake), &json!({ "prefix": "in/" })))).await;
-    assert_eq!(counted.files, 1);
-    assert!(
-        fake.asked().iter().all(|asked| asked.get("prefix") == "in/"),
-        "{:?}",
-        fake.asked()
-    );
-}
-
-#[tokio::test]
-async fn cancelling_ends_a_scan() {
-    let fake = Fake::start(|asked| {
-        let number = asked.number;
-        more(&object(&format!("k{number}"), "1"), &format!("t{number}"))
-    })
-    .await;
-    let cancel = CancellationToken::new();
-    let cx = OpContext::within(Duration::from_mins(1)).with_cancel(cancel.clone());
-    let progress = std::sync::Arc::<ScanProgress>::default();
-    let watched = std::sync::Arc::clone(&progress);
-    tokio::spawn(async move {
-        while watched.files() < 10 {
-            tokio::task::yield_now().await;
-        }
-        cancel.cancel();
-    });
-    let begun = Instant::now();
-    let ended = backend(on(&fake)).scan(&cx, progress).await;
-    assert!(matches!(ended, Err(BackendError::Cancelled { .. })), "{ended:?}");
-    assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
 #[rstest]

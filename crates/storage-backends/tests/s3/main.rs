@@ -6,6 +6,7 @@ mod conformance;
 mod fake;
 mod fakes;
 mod fixtures;
+mod listings;
 mod s3s_fs;
 mod secrets;
 mod swift;
