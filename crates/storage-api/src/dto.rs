@@ -3,13 +3,15 @@
 mod backend;
 mod discovered;
 mod draft;
+mod luns;
 mod query;
 mod test;
 
 pub(crate) use backend::{BackendDto, UnreadableDto};
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, update};
-pub(crate) use query::{MAX_LIMIT, MAX_OFFSET, list_filter, server, wants_force};
+pub(crate) use luns::TargetDto;
+pub(crate) use query::{MAX_LIMIT, MAX_OFFSET, list_filter, portal, server, wants_force};
 pub(crate) use test::TestDto;
 
 use serde::Serialize;

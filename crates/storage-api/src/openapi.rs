@@ -4,6 +4,7 @@ mod answers;
 mod configs;
 mod discover;
 mod fields;
+mod luns;
 mod paths;
 mod schemas;
 

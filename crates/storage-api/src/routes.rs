@@ -25,6 +25,8 @@ pub(crate) fn table() -> Vec<Endpoint> {
             .patch(backends::update)
             .delete(backends::delete),
         Endpoint::at("/api/v1/storage/backends/{id}/test").post(backends::test),
+        Endpoint::at("/api/v1/storage/backends/{id}/luns").get(backends::luns),
+        Endpoint::at("/api/v1/storage/discover/iscsi").get(discover::iscsi),
         Endpoint::at("/api/v1/storage/discover/nfs").get(discover::nfs),
         Endpoint::at("/api/v1/storage/discover/s3").post(discover::s3),
         Endpoint::at("/api/v1/openapi.json").get(docs::openapi),

@@ -5,6 +5,7 @@ mod contract;
 mod discovery;
 mod document;
 mod harness;
+mod luns;
 mod refusals;
 mod service;
 mod stuck;

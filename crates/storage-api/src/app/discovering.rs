@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use storage_backends::iscsi::text::Address;
+use storage_backends::iscsi::{self, Limits};
 use storage_backends::nfs::{ExportList, exports_of};
 use storage_backends::s3::{Bucket, buckets};
 use storage_backends::{BackendError, OpContext};
-use storage_domain::Host;
 use storage_domain::s3::S3Account;
+use storage_domain::{BackendId, Host, IscsiTarget};
 
 use super::{App, AppError};
 
@@ -31,6 +33,32 @@ impl App {
     pub async fn discover_nfs(self: &Arc<Self>, server: Host) -> Result<ExportList, AppError> {
         self.discover(move |cx| async move { exports_of(&server, &cx).await })
             .await
+    }
+
+    /// The targets of a portal.
+    ///
+    /// # Errors
+    /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
+    pub async fn discover_iscsi(self: &Arc<Self>, portal: Address) -> Result<Vec<IscsiTarget>, AppError> {
+        self.discover(move |cx| async move { iscsi::discover(&portal, &Limits::default(), &cx).await })
+            .await
+    }
+
+    /// The targets of a backend and their logical units, as they are now; none where it has no such.
+    ///
+    /// # Errors
+    /// [`AppError::Store`], [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
+    pub async fn luns(self: &Arc<Self>, id: BackendId) -> Result<Vec<IscsiTarget>, AppError> {
+        let backend = self.store.get(id).await?;
+        let live = self.registry.get(id, backend.revision, &backend.config);
+        let live = live.map_err(|error| AppError::NotDiscovered(Arc::new(error)))?;
+        self.discover(move |cx| async move {
+            match live.as_luns() {
+                Some(luns) => luns.luns(&cx).await,
+                None => Ok(Vec::new()),
+            }
+        })
+        .await
     }
 
     /// Asks storage that is not registered, in a turn of the tests.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use storage_backends::{Backend as LiveBackend, BackendError, OpContext};
 use storage_domain::{
-    Backend, BackendId, BackendStatus, Check, LastTest, Outcome, ProbeReport, Revision, Stats,
+    Backend, BackendId, BackendStatus, Check, IscsiTarget, LastTest, Outcome, ProbeReport, Revision, Stats,
 };
 use storage_persistence::{Measurement, StoreError};
 use time::OffsetDateTime;
@@ -32,6 +32,8 @@ pub struct TestOutcome {
     pub message: String,
     /// The steps, in the order in which they ran.
     pub checks: Vec<Check>,
+    /// The targets that were found, where the storage has such.
+    pub targets: Option<Vec<IscsiTarget>>,
     /// Since when an earlier call on this backend hangs in the kernel, where one does.
     pub stuck_since: Option<OffsetDateTime>,
     /// How long the test took.
@@ -207,6 +209,7 @@ fn reported(revision: Revision, report: ProbeReport) -> TestOutcome {
         success: report.passed(),
         message: report.message().to_owned(),
         checks: report.checks,
+        targets: report.targets,
         stuck_since: None,
         duration: report.duration,
     }
@@ -231,6 +234,7 @@ fn not_probed(revision: Revision, error: &BackendError) -> TestOutcome {
         success: false,
         message,
         checks: vec![check],
+        targets: None,
         stuck_since,
         duration: Duration::ZERO,
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use storage_backends::iscsi::text::Address;
 use storage_domain::{BackendName, Host, Invalid, Rule};
 use storage_persistence::BackendFilter;
 use url::form_urlencoded;
@@ -44,6 +45,15 @@ pub(crate) fn server(query: &str) -> Result<Host, ApiError> {
     params.finish()?;
     // Without it there is a problem.
     server.ok_or_else(|| ApiError::new(Code::InvalidQuery, "server is required"))
+}
+
+/// Reads which portal is to be asked.
+pub(crate) fn portal(query: &str) -> Result<Address, ApiError> {
+    let mut params = Params::new(query);
+    let portal = params.required("portal");
+    params.finish()?;
+    // Without it there is a problem.
+    portal.ok_or_else(|| ApiError::new(Code::InvalidQuery, "portal is required"))
 }
 
 struct Flag(bool);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use storage_domain::{Check, Outcome};
 
-use super::timestamp;
+use super::{TargetDto, timestamp};
 use crate::app::{TestOutcome, millis};
 
 /// What a test found.
@@ -12,6 +12,8 @@ pub(crate) struct TestDto<'a> {
     success: bool,
     message: &'a str,
     checks: Vec<CheckDto<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets: Option<Vec<TargetDto<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stuck_since: Option<String>,
     duration_ms: u64,
@@ -31,6 +33,10 @@ impl<'a> From<&'a TestOutcome> for TestDto<'a> {
             success: outcome.success,
             message: &outcome.message,
             checks: outcome.checks.iter().map(CheckDto::from).collect(),
+            targets: outcome
+                .targets
+                .as_deref()
+                .map(|targets| targets.iter().map(TargetDto::from).collect()),
             stuck_since: outcome.stuck_since.map(timestamp),
             duration_ms: millis(outcome.duration),
         }

@@ -5,6 +5,7 @@ use storage_domain::{BackendKind, BackendName, BackendStatus};
 
 use super::answers::{answer, condition, id, not_modified, operation, path_parameter, query};
 use super::discover;
+use super::luns;
 use super::schemas::{list, one, reference};
 use crate::dto::{CREATED, DELETED, MAX_LIMIT, MAX_OFFSET, UPDATED};
 use crate::problem::Code;
@@ -32,6 +33,8 @@ pub(super) fn all() -> Value {
             "delete": delete(),
         },
         "/api/v1/storage/backends/{id}/test": { "parameters": [id()], "post": test() },
+        "/api/v1/storage/backends/{id}/luns": { "parameters": [id()], "get": luns::luns() },
+        "/api/v1/storage/discover/iscsi": { "get": luns::discover() },
         "/api/v1/storage/discover/nfs": { "get": discover::nfs() },
         "/api/v1/storage/discover/s3": { "post": discover::s3() },
         "/api/v1/openapi.json": { "get": document() },

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use storage_domain::{BackendKind, BackendName, BackendStatus, ByteCount};
 
 use super::configs::{self, Use};
-use super::discover;
+use super::{discover, luns};
 use crate::problem::Code;
 
 /// All named schemas.
@@ -24,6 +24,8 @@ pub(super) fn all() -> Map<String, Value> {
         ("LastTest", last_test()),
         ("Check", check()),
         ("TestResult", test_result()),
+        ("Target", luns::target()),
+        ("Lun", luns::lun()),
         ("Unreadable", unreadable()),
         ("Problem", problem()),
     ];
@@ -225,6 +227,10 @@ fn test_result() -> Value {
             "success": { "type": "boolean", "description": "Whether the backend can be used." },
             "message": { "type": "string", "description": "What failed and what to do, or what was found." },
             "checks": { "type": "array", "items": reference("Check"), "description": "In the order in which they ran." },
+            "targets": {
+                "type": "array", "items": reference("Target"),
+                "description": "The iSCSI targets that were found, and their logical units; absent for other types.",
+            },
             "stuck_since": {
                 "type": "string", "format": "date-time",
                 "description": "Since when an earlier call on this backend hangs in the kernel; absent where none does.",

@@ -7,7 +7,7 @@ use serde_json::json;
 use storage_domain::Backend;
 
 use crate::app::entity_tag;
-use crate::dto::{self, BackendDto, List, One, TestDto, UnreadableDto};
+use crate::dto::{self, BackendDto, List, One, TargetDto, TestDto, UnreadableDto};
 use crate::error::ApiError;
 use crate::extract::{Conditions, Id, IgnoredBody, JsonBody};
 use crate::state::State;
@@ -79,4 +79,10 @@ pub(crate) async fn delete(
 pub(crate) async fn test(state: Data<State>, Id(id): Id, _: IgnoredBody) -> Answer {
     let outcome = state.app.test(id).await?;
     Ok(HttpResponse::Ok().json(One::new(TestDto::from(&*outcome))))
+}
+
+/// `GET /storage/backends/{id}/luns`
+pub(crate) async fn luns(state: Data<State>, Id(id): Id) -> Answer {
+    let targets = state.app.luns(id).await?;
+    Ok(HttpResponse::Ok().json(List::whole(targets.iter().map(TargetDto::from).collect())))
 }

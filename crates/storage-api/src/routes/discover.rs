@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use storage_domain::s3::S3Account;
 
-use crate::dto::{self, BucketDto, ExportDto, List};
+use crate::dto::{self, BucketDto, ExportDto, List, TargetDto};
 use crate::error::ApiError;
 use crate::extract::JsonBody;
 use crate::problem::{Code, Problem};
@@ -26,4 +26,11 @@ pub(crate) async fn nfs(state: Data<State>, request: HttpRequest) -> Answer {
     let found = state.app.discover_nfs(server).await?;
     let exports = found.exports.iter().map(ExportDto::from).collect();
     Ok(HttpResponse::Ok().json(List::whole(exports)))
+}
+
+/// `GET /storage/discover/iscsi`
+pub(crate) async fn iscsi(state: Data<State>, request: HttpRequest) -> Answer {
+    let portal = dto::portal(request.query_string())?;
+    let targets = state.app.discover_iscsi(portal).await?;
+    Ok(HttpResponse::Ok().json(List::whole(targets.iter().map(TargetDto::from).collect())))
 }

@@ -1,0 +1,191 @@
+//! Targets and logical units.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rstest::rstest;
+use serde_json::json;
+use storage_backends::{Backend, BackendError, Luns, OpContext};
+use storage_domain::{
+    BackendKind, ByteCount, Capacity, Check, IscsiTarget, Lun, LunKind, Outcome, ProbeReport,
+};
+use tokio::net::TcpListener;
+
+use super::harness::Api;
+
+const BACKENDS: &str = "/api/v1/storage/backends";
+const DISCOVER: &str = "/api/v1/storage/discover/iscsi";
+
+/// A portal with one target, or one that can't be asked.
+#[derive(Debug)]
+struct Portal {
+    answers: bool,
+}
+
+fn target() -> IscsiTarget {
+    let lun = Lun {
+        number: 1,
+        kind: LunKind::Disk,
+        size: Some(ByteCount::saturating(4096)),
+        block_size: Some(512),
+        vendor: "IET".to_owned(),
+        product: "DISK".to_owned(),
+        serial: None,
+        ready: true,
+    };
+    IscsiTarget {
+        name: "iqn.2026-11.lab.test:images".to_owned(),
+        portals: vec!["10.0.0.5:3260,1".to_owned()],
+        luns: Some(vec![lun]),
+    }
+}
+
+#[async_trait]
+impl Backend for Portal {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Iscsi
+    }
+
+    async fn probe(&self, _: &OpContext) -> Result<ProbeReport, BackendError> {
+        let total = target().capacity();
+        Ok(ProbeReport {
+            checks: vec![Check {
+                name: "luns",
+                outcome: Outcome::Passed,
+                detail: "1 logical unit found".to_owned(),
+                duration: Duration::ZERO,
+            }],
+            capacity: Some(Capacity {
+                used: ByteCount::default(),
+                total,
+                available: total,
+            }),
+            targets: Some(vec![target()]),
+            summary: "1 target can be used".to_owned(),
+            duration: Duration::ZERO,
+        })
+    }
+
+    fn as_luns(&self) -> Option<&dyn Luns> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Luns for Portal {
+    async fn luns(&self, _: &OpContext) -> Result<Vec<IscsiTarget>, BackendError> {
+        if self.answers {
+            return Ok(vec![target()]);
+        }
+        let reason = "The target wants a password: set chap_enabled".to_owned();
+        Err(BackendError::IscsiRequest { reason })
+    }
+}
+
+async fn with(answers: bool) -> (Api, String) {
+    let api = Api::with(move |_| Arc::new(Portal { answers })).await;
+    let body = json!({ "name": "san", "type": "iscsi", "config": { "target": "san.lab" } });
+    let created = api.call("POST", BACKENDS, Some(body)).await;
+    let id = created.body["data"]["id"].as_str().unwrap().to_owned();
+    (api, id)
+}
+
+fn shown() -> serde_json::Value {
+    json!([{
+        "name": "iqn.2026-11.lab.test:images",
+        "portals": ["10.0.0.5:3260,1"],
+        "luns": [{
+            "number": 1, "kind": "disk", "size_bytes": 4096, "block_size": 512, "vendor": "IET", "product": "DISK",
+            "serial": null, "ready": true,
+        }],
+    }])
+}
+
+#[tokio::test]
+async fn are_told_by_a_test_and_by_a_list() {
+    let (api, id) = with(true).await;
+    let tested = api.call("POST", &format!("{BACKENDS}/{id}/test"), None).await;
+    assert_eq!(tested.body["data"]["targets"], shown(), "{}", tested.body);
+    let backend = api.call("GET", &format!("{BACKENDS}/{id}"), None).await;
+    let stats = json!({ "used_bytes": 0, "total_bytes": 4096, "file_count": 0, "template_count": 0 });
+    assert_eq!(backend.body["data"]["stats"], stats);
+    let listed = api.call("GET", &format!("{BACKENDS}/{id}/luns"), None).await;
+    assert_eq!(listed.status, 200, "{}", listed.body);
+    assert_eq!(
+        listed.body,
+        json!({ "success": true, "data": shown(), "total": 1 })
+    );
+}
+
+#[tokio::test]
+async fn that_can_not_be_listed_are_a_problem() {
+    let (api, id) = with(false).await;
+    let listed = api.call("GET", &format!("{BACKENDS}/{id}/luns"), None).await;
+    assert_eq!(
+        (listed.status.as_u16(), &listed.body["error"]),
+        (502, &json!("discovery_failed"))
+    );
+    assert!(
+        listed.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("wants a password")
+    );
+    let unknown = api.call("GET", &format!("{BACKENDS}/none/luns"), None).await;
+    assert_eq!(
+        (unknown.status.as_u16(), &unknown.body["error"]),
+        (404, &json!("backend_not_found"))
+    );
+}
+
+#[tokio::test]
+async fn are_none_where_a_backend_holds_files() {
+    let api = Api::healthy().await;
+    let body = json!({ "name": "web", "type": "http", "config": { "base_url": "http://web.lab" } });
+    let created = api.call("POST", BACKENDS, Some(body)).await;
+    let id = created.body["data"]["id"].as_str().unwrap();
+    let listed = api.call("GET", &format!("{BACKENDS}/{id}/luns"), None).await;
+    assert_eq!(listed.body, json!({ "success": true, "data": [], "total": 0 }));
+}
+
+#[tokio::test]
+async fn a_portal_that_is_none_is_told() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let answer = Api::healthy()
+        .await
+        .call("GET", &format!("{DISCOVER}?portal=127.0.0.1:{port}"), None)
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["error"]),
+        (502, &json!("discovery_failed"))
+    );
+    assert!(
+        answer.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("refused the connection"),
+        "{}",
+        answer.body
+    );
+}
+
+#[rstest]
+#[case::missing("")]
+#[case::empty("?portal=")]
+#[case::port("?portal=nas:0")]
+#[case::host("?portal=-nas")]
+#[case::twice("?portal=a&portal=b")]
+#[tokio::test]
+async fn what_is_no_portal_is_refused(#[case] query: &str) {
+    let answer = Api::healthy()
+        .await
+        .call("GET", &format!("{DISCOVER}{query}"), None)
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["error"]),
+        (422, &json!("invalid_query"))
+    );
+}
