@@ -4,20 +4,44 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use storage_domain::{Capacity, Check, Outcome, ProbeReport};
+use storage_domain::{Capacity, Check, IscsiTarget, Lun, Outcome, ProbeReport};
 
 use crate::output;
 
 /// The report as one JSON object: what the API's `test` answers in `data`, and the capacity.
 pub(super) fn json(report: &ProbeReport) -> String {
-    let object = json!({
+    let mut object = json!({
         "success": report.passed(),
         "message": report.message(),
         "checks": report.checks.iter().map(check).collect::<Vec<Value>>(),
         "capacity": report.capacity.as_ref().map(capacity),
         "duration_ms": millis(report.duration),
     });
+    if let Some(targets) = &report.targets {
+        object["targets"] = targets.iter().map(target).collect();
+    }
     format!("{object:#}\n")
+}
+
+fn target(target: &IscsiTarget) -> Value {
+    let mut object = json!({ "name": target.name, "portals": target.portals });
+    if let Some(luns) = &target.luns {
+        object["luns"] = luns.iter().map(lun).collect();
+    }
+    object
+}
+
+fn lun(lun: &Lun) -> Value {
+    json!({
+        "number": lun.number,
+        "kind": lun.kind,
+        "size_bytes": lun.size,
+        "block_size": lun.block_size,
+        "vendor": lun.vendor,
+        "product": lun.product,
+        "serial": lun.serial,
+        "ready": lun.ready,
+    })
 }
 
 fn check(check: &Check) -> Value {
