@@ -17,6 +17,7 @@ use crate::{IQN, backend, check, failure, probe, short};
 
 /// How a fake differs from a good target.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 struct Knobs {
     /// Sends these bytes instead of any answer, and goes on to say nothing.
     says: Option<Vec<u8>>,
