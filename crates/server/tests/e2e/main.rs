@@ -1,11 +1,26 @@
 //! The built binary, from outside.
 
 mod help;
+mod iscsi;
 mod probe;
 mod readme;
+#[path = "../../../storage-backends/tests/support/relay.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared; what can't be set up fails the test"
+)]
+mod relay;
 mod scan;
 mod secrets;
 mod service;
 mod serving;
 mod settings;
 mod signals;
+#[path = "../../../storage-backends/tests/support/tgt.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared; what can't be set up fails the test"
+)]
+mod tgt;

@@ -159,8 +159,8 @@ impl Service {
             .collect()
     }
 
-    /// Asks for something, on a connection of its own.
-    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+    /// Sends a request on a connection of its own, and does not wait for the answer.
+    pub(crate) fn begin(&self, method: &str, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).expect("the service accepts");
         stream
             .set_read_timeout(Some(PATIENCE))
@@ -172,6 +172,12 @@ impl Service {
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         )
         .expect("the request can be sent");
+        stream
+    }
+
+    /// Asks for something, on a connection of its own.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+        let mut stream = self.begin(method, path, body);
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("the answer is UTF-8");
         let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");

@@ -7,6 +7,7 @@ mod fakes;
 mod leaving;
 mod logins;
 mod luns;
+#[path = "../support/tgt.rs"]
 mod tgt;
 
 use std::time::Duration;

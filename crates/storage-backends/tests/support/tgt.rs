@@ -1,8 +1,10 @@
-//! The userspace target of Debian's package `tgt` on a free port of the loopback, ended when it is dropped.
+//! The userspace target of Debian's package `tgt` on a free port of the loopback, ended when it is dropped. A test that
+//! does not look whether a session was left behind has failed.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -17,12 +19,18 @@ pub(crate) struct Tgt {
     pub(crate) port: u16,
     dir: TempDir,
     targets: Vec<u32>,
+    /// Whether it was seen without a session.
+    left: AtomicBool,
 }
 
 impl Drop for Tgt {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        assert!(
+            std::thread::panicking() || *self.left.get_mut(),
+            "the test did not look whether a session was left behind"
+        );
     }
 }
 
@@ -67,6 +75,7 @@ impl Tgt {
             port,
             dir,
             targets: Vec::new(),
+            left: AtomicBool::new(false),
         };
         let deadline = Instant::now() + LIMIT;
         while TcpStream::connect(("127.0.0.1", port)).is_err()
@@ -143,21 +152,42 @@ impl Tgt {
         ));
     }
 
-    /// The sessions and connections that the targets have now.
+    /// The sessions that the targets have now, and the connections that the daemon has: those of discoveries belong to
+    /// no target.
     pub(crate) fn sessions(&self) -> String {
         let of = |target: &u32| self.tell(&format!("--op show --mode conn --tid {target}"));
-        self.targets.iter().map(of).collect()
+        let mut shown: String = self.targets.iter().map(of).collect();
+        for connection in self.connections() {
+            shown.push_str(&connection);
+            shown.push('\n');
+        }
+        shown
     }
 
-    /// Waits until no target has a session.
+    /// The daemon's sockets that are open on its side: established (1), or closed by the other side only (8); see proc(5).
+    fn connections(&self) -> Vec<String> {
+        let port = format!(":{:04X}", self.port);
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let open = table.lines().filter(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (local, state) = (fields.next().unwrap(), fields.nth(1).unwrap());
+            local.ends_with(&port) && matches!(state, "01" | "08")
+        });
+        open.map(|line| format!("connection {}", line.trim())).collect()
+    }
+
+    /// Whether no session is there. A test that has seen that has looked.
+    pub(crate) fn is_idle(&self) -> bool {
+        let idle = self.sessions().trim().is_empty();
+        self.left.fetch_or(idle, Ordering::Relaxed);
+        idle
+    }
+
+    /// Waits until no session is there.
     pub(crate) async fn is_left(&self) {
         let deadline = Instant::now() + LIMIT;
-        loop {
-            let sessions = self.sessions();
-            if sessions.trim().is_empty() {
-                return;
-            }
-            assert!(Instant::now() < deadline, "left behind: {sessions}");
+        while !self.is_idle() {
+            assert!(Instant::now() < deadline, "left behind: {}", self.sessions());
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -1,0 +1,76 @@
+//! iSCSI targets: whatever becomes of the program, no session of it is left behind.
+
+use std::process::Stdio;
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::relay::Relay;
+use crate::service::{Service, binary, until};
+use crate::tgt::Tgt;
+
+const BACKENDS: &str = "/api/v1/storage/backends";
+const IQN: &str = "iqn.2026-11.lab.test:images";
+const MIB: u64 = 1024 * 1024;
+
+/// Requests of an initiator (RFC 7143, section 11.2.1.2).
+const SCSI_COMMAND: u8 = 0x01;
+const TEXT: u8 = 0x04;
+const LOGOUT: u8 = 0x06;
+
+fn target() -> Tgt {
+    let mut tgt = Tgt::start();
+    tgt.target(1, IQN);
+    tgt.lun(1, 1, MIB);
+    tgt.open(1);
+    tgt
+}
+
+/// Waits until the program is held up with a session open.
+fn hold(relay: &Relay, tgt: &Tgt) {
+    until("a request is held back", || (relay.held() > 0).then_some(()));
+    assert!(!tgt.is_idle(), "nothing was open when the program was held up");
+}
+
+fn left(tgt: &Tgt) {
+    until("no session is left", || tgt.is_idle().then_some(()));
+}
+
+#[rstest]
+#[case::while_it_discovers(TEXT)]
+#[case::while_it_looks_at_units(SCSI_COMMAND)]
+#[case::while_it_logs_out(LOGOUT)]
+fn a_probe_that_is_killed_leaves_no_session(#[case] at: u8) {
+    let tgt = target();
+    let relay = Relay::holding(tgt.port, at);
+    let mut child = binary()
+        .args(["probe", "iscsi", "--target", "127.0.0.1", "--iqn", IQN, "--port"])
+        .arg(relay.port.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    hold(&relay, &tgt);
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    left(&tgt);
+}
+
+#[rstest]
+#[case::while_it_discovers(TEXT)]
+#[case::while_it_looks_at_units(SCSI_COMMAND)]
+fn a_service_that_is_killed_leaves_no_session(#[case] at: u8) {
+    let tgt = target();
+    let relay = Relay::holding(tgt.port, at);
+    let mut service = Service::start();
+    let body = json!({
+        "name": "san", "type": "iscsi", "config": { "target": "127.0.0.1", "port": relay.port, "iqn": IQN },
+    });
+    let created = service.ask("POST", BACKENDS, &body.to_string());
+    assert_eq!(created.status, 201, "{}", created.body);
+    let id = created.json()["data"]["id"].as_str().expect("an id").to_owned();
+    let _asked = service.begin("POST", &format!("{BACKENDS}/{id}/test"), "");
+    hold(&relay, &tgt);
+    service.signal(nix::sys::signal::Signal::SIGKILL);
+    service.wait();
+    left(&tgt);
+}
