@@ -1,5 +1,7 @@
 //! A secret goes in and never comes out.
 
+mod iscsi;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};

@@ -215,9 +215,14 @@ impl Service {
         self.ask("POST", "/api/v1/storage/backends", &body)
     }
 
+    /// The service's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
-        let pid = i32::try_from(self.child.id()).expect("a pid");
+        let pid = i32::try_from(self.pid()).expect("a pid");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal)
             .expect("the service can be signalled");
     }

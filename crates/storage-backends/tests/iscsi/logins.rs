@@ -108,10 +108,7 @@ async fn a_hidden_target_names_who_has_to_be_allowed() {
 #[tokio::test]
 async fn discovery_has_credentials_of_its_own() {
     let tgt = target(Asks::Nothing);
-    tgt.tell(&format!(
-        "--op new --mode account --user finder --password {CANARY}"
-    ));
-    tgt.tell("--op bind --mode account --user finder");
+    tgt.finder("finder", CANARY);
     let with =
         |password: &str| json!({"discovery_chap_username": "finder", "discovery_chap_password": password});
     let right = probe(&backend(tgt.port, with(CANARY), Limits::default())).await;

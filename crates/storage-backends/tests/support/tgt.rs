@@ -143,13 +143,31 @@ impl Tgt {
 
     /// An account that initiators of a target log in with, or that the target proves itself with.
     pub(crate) fn account(&self, target: u32, user: &str, password: &str, outgoing: bool) {
-        self.tell(&format!(
-            "--op new --mode account --user {user} --password {password}"
-        ));
+        self.new_account(user, password);
         let outgoing = if outgoing { " --outgoing" } else { "" };
         self.tell(&format!(
             "--op bind --mode account --tid {target} --user {user}{outgoing}"
         ));
+    }
+
+    /// The account that discoveries log in with.
+    pub(crate) fn finder(&self, user: &str, password: &str) {
+        self.new_account(user, password);
+        self.tell(&format!("--op bind --mode account --user {user}"));
+    }
+
+    fn new_account(&self, user: &str, password: &str) {
+        let args = [
+            "--op",
+            "new",
+            "--mode",
+            "account",
+            "--user",
+            user,
+            "--password",
+            password,
+        ];
+        self.run(&args).unwrap();
     }
 
     /// The sessions that the targets have now, and the connections that the daemon has: those of discoveries belong to
