@@ -163,7 +163,7 @@ fn are_in_no_answer_no_log_and_no_argument() {
     }
     let seen = watch.end();
     assert!(seen.iter().any(|line| line.contains("--log-level")), "{seen:?}");
-    seen.iter().for_each(|line| hides("an argument", line));
+    hides("an argument", &format!("{seen:?}"));
     let log = service.log();
     hides("the log", &log);
     assert!(log.contains("TRACE") && log.contains(&id), "nothing was logged");
@@ -252,7 +252,7 @@ fn are_not_told_by_a_probe() {
             seen.iter().any(|line| line.contains("--chap-password-stdin")),
             "{seen:?}"
         );
-        seen.iter().for_each(|line| hides("an argument", line));
+        hides("an argument", &format!("{seen:?}"));
     }
     crate::service::until("no session is left", || tgt.is_idle().then_some(()));
 }
