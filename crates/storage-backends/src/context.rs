@@ -11,6 +11,7 @@ use crate::error::BackendError;
 /// What bounds one operation: when it has to be over, and who may end it earlier.
 #[derive(Debug, Clone)]
 pub struct OpContext {
+    begun: Instant,
     deadline: Instant,
     cancel: CancellationToken,
 }
@@ -18,8 +19,10 @@ pub struct OpContext {
 impl OpContext {
     /// An operation that has to end within `limit` from now.
     pub fn within(limit: Duration) -> Self {
+        let begun = Instant::now();
         Self {
-            deadline: Instant::now() + limit,
+            begun,
+            deadline: begun + limit,
             cancel: CancellationToken::new(),
         }
     }
@@ -35,9 +38,15 @@ impl OpContext {
     #[must_use]
     pub fn step(&self, limit: Duration) -> Self {
         Self {
+            begun: self.begun,
             deadline: self.deadline.min(Instant::now() + limit),
             cancel: self.cancel.clone(),
         }
+    }
+
+    /// When the operation was asked for: what was found out later is new to whoever asked.
+    pub fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// When the operation has to be over.

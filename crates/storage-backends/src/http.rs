@@ -24,6 +24,9 @@ pub(crate) mod failure;
 mod limits;
 mod lister;
 pub mod listing;
+mod network;
+pub(crate) mod pool;
+pub(crate) mod reach;
 pub(crate) mod redirect;
 mod scan;
 pub(crate) mod tls;
@@ -36,6 +39,8 @@ use checks::{Checks, Stopped};
 use client::Client;
 pub use limits::{Limits, MAX_REDIRECTS};
 use lister::Lister;
+pub use network::{Network, PROBES_AT_ONCE};
+pub(crate) use network::{Trust, Turn};
 
 /// A directory of a web server.
 ///
@@ -43,8 +48,9 @@ use lister::Lister;
 /// always in this order and always all of them.
 pub struct HttpBackend {
     directory: Url,
-    tls_verify: bool,
+    trust: Trust,
     tls: Arc<rustls::ClientConfig>,
+    network: Network,
     client: Client,
     templates: Arc<TemplatePatterns>,
 }
@@ -69,34 +75,31 @@ impl HttpBackend {
     ) -> Result<Self, BackendError> {
         let directory = config.base_url.directory();
         let tls = tls::client_config(config.tls_verify, config.ca_pem.as_ref())?;
-        let client = Client::new(&directory, Credentials::of(config), &tls, limits);
+        let network = settings.network.clone();
+        let pool = pool::pool(&network, &tls, &limits, pool::First::default());
+        let client = Client::new(&directory, Credentials::of(config), pool, limits);
         Ok(Self {
             directory,
-            tls_verify: config.tls_verify,
+            trust: Trust::of(config.tls_verify, config.ca_pem.as_ref()),
             tls,
+            network,
             client,
             templates: Arc::new(settings.templates.clone()),
         })
     }
 
-    async fn check_all(&self, checks: &mut Checks) -> Result<(), Stopped> {
-        let limits = self.client.limits();
-        checks::transport::check(
-            checks,
-            &self.directory,
-            &self.tls,
-            self.tls_verify,
-            limits,
-            SETTING,
-        )
-        .await?;
-        checks::status::check(checks, &self.client, &self.directory).await?;
-        checks::boot::check(checks, &self.lister()).await;
+    async fn check_all(&self, turn: &Turn<'_>, checks: &mut Checks) -> Result<(), Stopped> {
+        let reach = turn.reach(&self.directory, &self.trust, &self.tls, self.client.limits());
+        let reach = reach.map_err(|failure| checks.failed(&failure))?;
+        checks::transport::check(checks, &reach, self.trust.verified, SETTING).await?;
+        let client = self.client.over(reach.pool());
+        checks::status::check(checks, &client, &self.directory).await?;
+        checks::boot::check(checks, &self.lister(&client)).await;
         Ok(())
     }
 
-    fn lister(&self) -> Lister<'_> {
-        Lister::new(&self.client, &self.directory, Arc::clone(&self.templates))
+    fn lister<'a>(&'a self, client: &'a Client) -> Lister<'a> {
+        Lister::new(client, &self.directory, Arc::clone(&self.templates))
     }
 }
 
@@ -107,10 +110,11 @@ impl Backend for HttpBackend {
     }
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+        let turn = self.network.turn(&self.directory, cx).await?;
         let started = Instant::now();
         let mut checks = Checks::of(&checks::NAMES);
         let step = cx.step(self.client.limits().probe);
-        match step.bound("the probe", self.check_all(&mut checks)).await {
+        match step.bound("the probe", self.check_all(&turn, &mut checks)).await {
             Ok(Ok(()) | Err(Stopped)) => {}
             Err(BackendError::Deadline { .. }) => {
                 checks
@@ -138,7 +142,7 @@ impl Files for HttpBackend {
     /// exactly; see [`Limits::size_requests`] for the others.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
         tls::roots_for(&self.directory).await;
-        scan::run(&self.lister(), cx, &progress).await
+        scan::run(&self.lister(&self.client), cx, &progress).await
     }
 }
 

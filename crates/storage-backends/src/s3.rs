@@ -12,9 +12,9 @@ use crate::backend::{Backend, Files};
 use crate::checks::{Checks, Stopped};
 use crate::context::OpContext;
 use crate::error::BackendError;
-use crate::http::Limits;
 use crate::http::failure::Failure;
 use crate::http::tls::roots_for;
+use crate::http::{Limits, Turn};
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 
@@ -69,7 +69,6 @@ pub struct S3Backend {
     bucket: String,
     prefix: Option<KeyPrefix>,
     cdn: Option<BaseUrl>,
-    tls_verify: bool,
     templates: Arc<TemplatePatterns>,
 }
 
@@ -88,11 +87,10 @@ impl S3Backend {
     /// [`BackendError::HttpSetup`].
     pub fn with_limits(config: &S3Config, settings: &Settings, limits: Limits) -> Result<Self, BackendError> {
         Ok(Self {
-            service: Service::of_bucket(config, limits)?,
+            service: Service::of_bucket(config, limits, settings.network.clone())?,
             bucket: config.bucket.to_string(),
             prefix: config.prefix.clone(),
             cdn: config.cdn_url.clone().filter(|_| config.cdn_enabled),
-            tls_verify: config.tls_verify,
             templates: Arc::new(settings.templates.clone()),
         })
     }
@@ -106,10 +104,10 @@ impl S3Backend {
         self.prefix.as_ref().map_or("", KeyPrefix::as_str)
     }
 
-    async fn check_all(&self, checks: &mut Checks) -> Result<(), Stopped> {
-        checks::transport(checks, &self.service, self.tls_verify).await?;
-        let sample = checks::listing(checks, self).await?;
-        checks::cdn(checks, self, sample.as_deref()).await
+    async fn check_all(&self, turn: &Turn<'_>, checks: &mut Checks) -> Result<(), Stopped> {
+        let reach = checks::transport(checks, &self.service, turn).await?;
+        let sample = checks::listing(checks, self, &reach).await?;
+        checks::cdn(checks, self, &reach, sample.as_deref()).await
     }
 }
 
@@ -120,10 +118,11 @@ impl Backend for S3Backend {
     }
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+        let turn = self.service.server().turn(cx).await?;
         let started = Instant::now();
         let mut checks = Checks::of(&CHECKS);
         let step = cx.step(self.service.limits().probe);
-        match step.bound("the probe", self.check_all(&mut checks)).await {
+        match step.bound("the probe", self.check_all(&turn, &mut checks)).await {
             Ok(Ok(()) | Err(Stopped)) => {}
             Err(BackendError::Deadline { .. }) => {
                 checks

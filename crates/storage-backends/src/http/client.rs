@@ -1,8 +1,6 @@
 //! The pooled client: redirects, credentials and deadlines.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,25 +9,18 @@ use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT,
 };
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::ResponseFuture;
 use hyper_util::client::legacy::connect::capture_connection;
-use hyper_util::client::legacy::{Client as Pool, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::ClientConfig;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::http::auth::Credentials;
 use crate::http::classify::classify;
-use crate::http::dial::Dialer;
 use crate::http::failure::Failure;
 use crate::http::limits::Limits;
+use crate::http::pool::Pool;
 use crate::http::redirect::{Route, shown};
 
-/// How long an idle connection is kept.
-const IDLE: Duration = Duration::from_secs(10);
-/// The largest header of an answer that is read, in bytes.
-const HEAD_BYTES: usize = 64 * 1024;
 /// What this client calls itself.
 pub(crate) const AGENT: &str = concat!("pureboot-storage/", env!("CARGO_PKG_VERSION"));
 /// Servers that can tell a listing as JSON (Caddy) do so; the others answer what they have.
@@ -82,8 +73,9 @@ pub(crate) struct Answer {
 }
 
 /// Talks to one server as one config says. Holds no thread; connections that idle are closed after a while.
+#[derive(Clone)]
 pub(crate) struct Client {
-    pool: Pool<HttpsConnector<Dialer>, Full<Bytes>>,
+    pool: Pool,
     credentials: Credentials,
     origin: url::Origin,
     limits: Limits,
@@ -91,19 +83,20 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client that sends `credentials` to the origin of `base` and nowhere else.
-    pub(crate) fn new(base: &Url, credentials: Credentials, tls: &Arc<ClientConfig>, limits: Limits) -> Self {
-        let connector = HttpsConnector::from((Dialer::new(&limits), Arc::clone(tls)));
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(limits.parallel)
-            .http1_max_buf_size(HEAD_BYTES)
-            .build(connector);
+    pub(crate) fn new(base: &Url, credentials: Credentials, pool: Pool, limits: Limits) -> Self {
         Self {
             pool,
             credentials,
             origin: base.origin(),
             limits,
+        }
+    }
+
+    /// The same client over other connections.
+    pub(crate) fn over(&self, pool: &Pool) -> Self {
+        Self {
+            pool: pool.clone(),
+            ..self.clone()
         }
     }
 

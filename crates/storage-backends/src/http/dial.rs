@@ -15,6 +15,7 @@ use url::Host;
 
 use crate::http::failure::{Endpoint, Failure};
 use crate::http::limits::Limits;
+use crate::http::network::Network;
 
 /// The addresses of a host, in the order in which the system prefers them.
 ///
@@ -73,13 +74,15 @@ fn refusal(addr: SocketAddr, error: &io::Error) -> Failure {
 pub(crate) struct Dialer {
     resolve: Duration,
     connect: Duration,
+    network: Network,
 }
 
 impl Dialer {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, network: &Network) -> Self {
         Self {
             resolve: limits.resolve,
             connect: limits.connect,
+            network: network.clone(),
         }
     }
 
@@ -91,7 +94,8 @@ impl Dialer {
         } else {
             80
         };
-        let addrs = resolve(&host, uri.port_u16().unwrap_or(default), self.resolve).await?;
+        let port = uri.port_u16().unwrap_or(default);
+        let addrs = self.network.resolve(&host, port, self.resolve).await?;
         connect(&addrs, self.connect).await.map(TokioIo::new)
     }
 }

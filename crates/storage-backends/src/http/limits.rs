@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const MAX_REDIRECTS: usize = 5;
 
 /// The bounds that an [`HttpBackend`](super::HttpBackend) keeps. The defaults fit servers of one site.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// How long looking up the server's name may take.
     pub resolve: Duration,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use storage_domain::TemplatePatterns;
 
+use crate::http::Network;
 use crate::nfs;
 use crate::worker::WorkerCommand;
 
@@ -21,6 +22,8 @@ pub struct Settings {
     pub mount_deadline: Duration,
     /// How long a scan may take.
     pub scan_deadline: Duration,
+    /// What backends share of the network.
+    pub network: Network,
 }
 
 impl Settings {
@@ -39,6 +42,7 @@ impl Settings {
             templates: TemplatePatterns::default(),
             mount_deadline: Self::DEFAULT_MOUNT_DEADLINE,
             scan_deadline: Self::DEFAULT_SCAN_DEADLINE,
+            network: Network::default(),
         }
     }
 }

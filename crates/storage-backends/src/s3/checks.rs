@@ -1,5 +1,6 @@
 //! The checks of a probe.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hyper::header::DATE;
@@ -7,7 +8,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::checks::{Checks, Stopped};
+use crate::http::Turn;
 use crate::http::checks::transport;
+use crate::http::failure::Failure;
+use crate::http::reach::Reach;
 use crate::s3::service::{Reply, Service, is_of_the_name};
 use crate::s3::verdict::{Verdict, verdict};
 use crate::s3::xml::Answer;
@@ -22,35 +26,47 @@ const SMALL_SKEW: Duration = Duration::from_mins(1);
 /// The difference from which on AWS refuses requests.
 const REFUSED_SKEW: Duration = Duration::from_mins(15);
 
-/// The checks below HTTP.
-pub(crate) async fn transport(checks: &mut Checks, service: &Service, verified: bool) -> Result<(), Stopped> {
-    // Whether the name made of bucket and endpoint is there decides where the bucket is named.
-    if service.way().style == place::Style::Virtual {
-        let url = service
-            .url()
-            .map_err(|failure| checks.failed(&failure.told(SETTING)))?;
-        if let Err(failure) = transport::try_out(&url, service.tls(), service.limits()).await
-            && is_of_the_name(&failure)
-        {
-            service.turn_to_path();
-        }
+/// The checks below HTTP. Gives the way to the server, over which the requests go.
+pub(crate) async fn transport(
+    checks: &mut Checks,
+    service: &Service,
+    turn: &Turn<'_>,
+) -> Result<Arc<Reach>, Stopped> {
+    let reach = way_to(service, turn).await;
+    let reach = reach.map_err(|failure| checks.failed(&failure.told(SETTING)))?;
+    transport::check(checks, &reach, service.server().trust.verified, SETTING).await?;
+    Ok(reach)
+}
+
+/// Whether the name made of bucket and endpoint is there decides where the bucket is named.
+async fn way_to(service: &Service, turn: &Turn<'_>) -> Result<Arc<Reach>, Failure> {
+    let server = service.server();
+    let reach = server.reach(turn, &service.url()?)?;
+    if service.way().style == place::Style::Virtual
+        && let Err(failure) = reach.secured().await
+        && is_of_the_name(failure)
+        && service.turn_to_path()
+    {
+        return server.reach(turn, &service.url()?);
     }
-    let url = service
-        .url()
-        .map_err(|failure| checks.failed(&failure.told(SETTING)))?;
-    transport::check(checks, &url, service.tls(), verified, service.limits(), SETTING).await
+    Ok(reach)
 }
 
 /// The checks `credentials`, `bucket`, `list` and `clock`: one object is listed. Gives the key of that object.
-pub(crate) async fn listing(checks: &mut Checks, backend: &S3Backend) -> Result<Option<String>, Stopped> {
+pub(crate) async fn listing(
+    checks: &mut Checks,
+    backend: &S3Backend,
+    reach: &Reach,
+) -> Result<Option<String>, Stopped> {
     let service = &backend.service;
+    let client = service.server().client.over(reach.pool());
     let query = [
         ("encoding-type", "url"),
         ("list-type", "2"),
         ("max-keys", "1"),
         ("prefix", backend.prefix()),
     ];
-    let reply = match service.get(&query).await {
+    let reply = match service.get_by(&client, &query).await {
         Ok(reply) => reply,
         Err(failure) => return Err(checks.failed(&failure.told(SETTING))),
     };

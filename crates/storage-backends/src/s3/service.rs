@@ -1,32 +1,32 @@
 //! One service, one key: signed requests, and what is learned of the server from its answers.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
-use rustls::ClientConfig;
+use storage_domain::S3Config;
 use storage_domain::s3::{Addressing, BucketName, S3Account, Token};
-use storage_domain::{BaseUrl, S3Config};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::error::BackendError;
-use crate::http::auth::Credentials;
 use crate::http::body;
 use crate::http::client::{AGENT, Client};
 use crate::http::failure::{Failure, TlsFailure};
-use crate::http::{Limits, tls};
+use crate::http::{Limits, Network};
 use crate::s3::place::{self, Style};
 use crate::s3::sign::Key;
 use crate::s3::xml::Answer;
 
 mod reply;
+mod server;
 
 pub(crate) use reply::Reply;
+pub(crate) use server::Server;
 
 /// The region that requests are signed for until the server names another.
 pub(crate) const FIRST_REGION: &str = "us-east-1";
@@ -46,13 +46,11 @@ pub(crate) struct Way {
 
 /// Talks to one service with one key, or with none.
 pub(crate) struct Service {
-    endpoint: BaseUrl,
+    server: Server,
     bucket: Option<BucketName>,
     key: Option<Key>,
     fixed_region: bool,
     addressing: Addressing,
-    tls: Arc<ClientConfig>,
-    client: Client,
     way: Mutex<Way>,
     large: Semaphore,
 }
@@ -62,13 +60,16 @@ impl Service {
     ///
     /// # Errors
     /// [`BackendError::HttpSetup`].
-    pub(crate) fn of_bucket(config: &S3Config, limits: Limits) -> Result<Self, BackendError> {
-        let tls = tls::client_config(config.tls_verify, config.ca_pem.as_ref())?;
+    pub(crate) fn of_bucket(
+        config: &S3Config,
+        limits: Limits,
+        network: Network,
+    ) -> Result<Self, BackendError> {
+        let (endpoint, ca_pem) = (config.endpoint.url(), config.ca_pem.as_ref());
+        let server = Server::new(endpoint, config.tls_verify, ca_pem, network, limits)?;
         let secret = config.secret_access_key.as_ref();
         let key = secret.map(|secret| Key::new(&config.access_key_id, secret));
-        let endpoint = config.endpoint.url().clone();
-        Ok(Self::new(endpoint, key, config.region.as_ref(), tls, limits)
-            .with_bucket(&config.bucket, config.addressing))
+        Ok(Self::new(server, key, config.region.as_ref()).with_bucket(&config.bucket, config.addressing))
     }
 
     /// A client of a whole account.
@@ -76,46 +77,30 @@ impl Service {
     /// # Errors
     /// [`BackendError::HttpSetup`].
     pub(crate) fn of_account(account: &S3Account, limits: Limits) -> Result<Self, BackendError> {
-        let tls = tls::client_config(account.tls_verify, account.ca_pem.as_ref())?;
+        let (endpoint, ca_pem) = (account.endpoint.url(), account.ca_pem.as_ref());
+        let server = Server::new(endpoint, account.tls_verify, ca_pem, Network::default(), limits)?;
         let key = Key::new(&account.access_key_id, &account.secret_access_key);
-        let endpoint = account.endpoint.url().clone();
-        Ok(Self::new(
-            endpoint,
-            Some(key),
-            account.region.as_ref(),
-            tls,
-            limits,
-        ))
+        Ok(Self::new(server, Some(key), account.region.as_ref()))
     }
 
-    fn new(
-        endpoint: BaseUrl,
-        key: Option<Key>,
-        region: Option<&Token>,
-        tls: Arc<ClientConfig>,
-        limits: Limits,
-    ) -> Self {
-        // Nothing but a signature is ever sent, and that by this module.
-        let client = Client::new(endpoint.as_url(), Credentials::None, &tls, limits);
+    fn new(server: Server, key: Option<Key>, region: Option<&Token>) -> Self {
         let way = Way {
             style: Style::Path,
             region: region.map_or(FIRST_REGION, Token::as_str).to_owned(),
         };
         Self {
-            endpoint,
+            server,
             bucket: None,
             key,
             fixed_region: region.is_some(),
             addressing: Addressing::Path,
-            tls,
-            client,
             way: Mutex::new(way),
             large: Semaphore::new(LARGE_BODIES),
         }
     }
 
     fn with_bucket(mut self, bucket: &BucketName, addressing: Addressing) -> Self {
-        let style = Style::of(addressing, self.endpoint.as_url(), Some(bucket));
+        let style = Style::of(addressing, self.server.endpoint.as_url(), Some(bucket));
         self.learn(|way| way.style = style);
         self.addressing = addressing;
         self.bucket = Some(bucket.clone());
@@ -133,7 +118,7 @@ impl Service {
 
     /// Where the bucket, or the service, is reached as far as is known.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
-        place::url(&self.endpoint, self.way().style, self.bucket.as_ref())
+        place::url(&self.server.endpoint, self.way().style, self.bucket.as_ref())
     }
 
     /// Names the bucket in the path from now on, where that is left to this client and it was in the host name.
@@ -152,12 +137,17 @@ impl Service {
     /// # Cancel safety
     /// Dropping the future closes the connection that was in use.
     pub(crate) async fn get(&self, query: &[(&str, &str)]) -> Result<Reply, Failure> {
-        let mut last = self.once(query).await;
+        self.get_by(&self.server.client, query).await
+    }
+
+    /// Does what [`Self::get`] does, by another client of the same server.
+    pub(crate) async fn get_by(&self, client: &Client, query: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let mut last = self.once(client, query).await;
         for _ in 1..TRIES {
             if !self.learns_from(&last) {
                 break;
             }
-            last = self.once(query).await;
+            last = self.once(client, query).await;
         }
         last
     }
@@ -185,9 +175,9 @@ impl Service {
         })
     }
 
-    async fn once(&self, query: &[(&str, &str)]) -> Result<Reply, Failure> {
+    async fn once(&self, client: &Client, query: &[(&str, &str)]) -> Result<Reply, Failure> {
         let way = self.way();
-        let url = place::url(&self.endpoint, way.style, self.bucket.as_ref())?;
+        let url = place::url(&self.server.endpoint, way.style, self.bucket.as_ref())?;
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.method_mut() = Method::GET;
         *request.uri_mut() = place::uri(&url, query)?;
@@ -197,8 +187,8 @@ impl Service {
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let (parts, body) = self.client.exchange(request).await?.into_parts();
-        let text = body::read(body, self.client.limits(), &self.large).await?;
+        let (parts, body) = client.exchange(request).await?.into_parts();
+        let text = body::read(body, client.limits(), &self.large).await?;
         Ok(Reply {
             status: parts.status,
             headers: parts.headers,
@@ -219,12 +209,12 @@ impl Service {
 
     /// The client's bounds.
     pub(crate) fn limits(&self) -> &Limits {
-        self.client.limits()
+        self.server.client.limits()
     }
 
-    /// The TLS side.
-    pub(crate) fn tls(&self) -> &Arc<ClientConfig> {
-        &self.tls
+    /// The server that it runs on.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
     }
 }
 
@@ -239,7 +229,7 @@ pub(crate) fn is_of_the_name(failure: &Failure) -> bool {
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service")
-            .field("endpoint", &self.endpoint.to_string())
+            .field("endpoint", &self.server.endpoint.to_string())
             .field("bucket", &self.bucket)
             .field("signs", &self.signs())
             .field("way", &self.way())

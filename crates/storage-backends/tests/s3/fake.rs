@@ -1,6 +1,7 @@
 //! A server that answers what a test wants.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -17,6 +18,10 @@ use url::Url;
 /// A request, as a fake sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
+    /// The method.
+    pub(crate) method: String,
+    /// The host that the request names.
+    pub(crate) host: String,
     /// The path.
     pub(crate) path: String,
     /// The query, decoded.
@@ -41,6 +46,7 @@ pub(crate) type Told = (u16, Vec<(&'static str, String)>, String);
 pub(crate) struct Fake {
     port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -49,8 +55,11 @@ impl Fake {
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (seen, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let accepted = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::SeqCst);
                 let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
                 let service = service_fn(move |request| {
                     let told = answer(&note(&seen, &request));
@@ -60,7 +69,11 @@ impl Fake {
                 tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
             }
         });
-        Self { port, asked }
+        Self {
+            port,
+            asked,
+            connections,
+        }
     }
 
     /// The same fake behind TLS, on a port of its own.
@@ -86,6 +99,15 @@ impl Fake {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
@@ -93,12 +115,14 @@ impl Fake {
 
 fn note(seen: &Mutex<Vec<Asked>>, request: &Request<Incoming>) -> Asked {
     let url = Url::parse(&format!("http://h{}", request.uri())).unwrap();
-    let header = request.headers().get("authorization");
+    let header = |name: &str| request.headers().get(name).map_or("", |v| v.to_str().unwrap());
     let mut seen = seen.lock().unwrap();
     let asked = Asked {
+        method: request.method().to_string(),
+        host: header("host").to_owned(),
         path: url.path().to_owned(),
         query: url.query_pairs().into_owned().collect(),
-        authorization: header.map_or("", |v| v.to_str().unwrap()).to_owned(),
+        authorization: header("authorization").to_owned(),
         number: seen.len(),
     };
     seen.push(asked.clone());

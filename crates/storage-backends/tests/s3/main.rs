@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod conformance;
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod fake;
 mod fakes;
 mod fixtures;
 mod listings;
 mod s3s_fs;
 mod secrets;
+#[path = "../support/site.rs"]
+mod site;
 mod swift;
 mod tls;
 mod trees;

@@ -1,38 +1,11 @@
 //! Services behind TLS with an authority of their own.
 
-use std::sync::Arc;
-
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rstest::rstest;
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, object, page};
+use crate::site::site;
 use crate::{backend, check, config, failure, probe, scan, with};
-
-/// A server's side, and the certificate of the authority that signed it.
-fn site() -> (Arc<ServerConfig>, String) {
-    let root_key = KeyPair::generate().unwrap();
-    let mut root = CertificateParams::new(Vec::new()).unwrap();
-    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let pem = root.self_signed(&root_key).unwrap().pem();
-    let issuer = Issuer::new(root, root_key);
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    (Arc::new(config), pem)
-}
 
 #[rstest]
 #[case::unknown(|_: &str| json!({}), None)]
@@ -40,7 +13,7 @@ fn site() -> (Arc<ServerConfig>, String) {
 #[case::unverified(|_: &str| json!({ "tls_verify": false }), Some("WHO IT IS WAS NOT VERIFIED"))]
 #[tokio::test]
 async fn private_authorities(#[case] more: fn(&str) -> Value, #[case] says: Option<&str>) {
-    let (tls, pem) = site();
+    let (tls, pem) = site(&["127.0.0.1"]);
     let fake = Fake::start(|_| page(&object("a.iso", "7"))).await;
     let url = fake.behind_tls(tls).await;
     let more = with(more(&pem), &json!({ "region": "us-east-1" }));

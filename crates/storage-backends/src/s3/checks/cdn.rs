@@ -8,6 +8,7 @@ use crate::checks::{Checks, Stopped};
 use crate::http::auth::Credentials;
 use crate::http::client::{Ask, Client};
 use crate::http::failure::Failure;
+use crate::http::reach::Reach;
 use crate::http::redirect::shown;
 use crate::http::tls::roots_for;
 use crate::s3::{S3Backend, encoding};
@@ -19,6 +20,7 @@ const SETTING: &str = "cdn_url";
 pub(crate) async fn check(
     checks: &mut Checks,
     backend: &S3Backend,
+    reach: &Reach,
     sample: Option<&str>,
 ) -> Result<(), Stopped> {
     let Some(cdn) = &backend.cdn else {
@@ -27,13 +29,8 @@ pub(crate) async fn check(
     };
     let directory = cdn.directory();
     roots_for(&directory).await;
-    let service = &backend.service;
-    let client = Client::new(
-        &directory,
-        Credentials::None,
-        service.tls(),
-        service.limits().clone(),
-    );
+    let limits = backend.service.limits().clone();
+    let client = Client::new(&directory, Credentials::None, reach.pool().clone(), limits);
     let found = match sample {
         Some(key) => object(&client, &directory, key, backend.prefix()).await,
         None => root(&client, &directory).await,

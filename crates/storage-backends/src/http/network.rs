@@ -1,0 +1,167 @@
+//! What the backends of one host share of the network: names that are known beforehand, and the connections of probes.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use storage_domain::http::CaBundle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::{Host, Url};
+
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::http::dial;
+use crate::http::failure::Failure;
+use crate::http::limits::Limits;
+use crate::http::reach::{Origin, Reach};
+
+/// How many probes of one server run at once; the others wait for their turn.
+pub const PROBES_AT_ONCE: usize = 8;
+
+/// The network as backends see it. Clones share what they know: give all backends of a service the same one.
+///
+/// Probes of one server that are asked for at the same time share their connections: see [`Reach`]. Nothing outlives
+/// the last of them.
+#[derive(Debug, Clone, Default)]
+pub struct Network(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    names: HashMap<String, Vec<IpAddr>>,
+    sites: Mutex<HashMap<Origin, Weak<Site>>>,
+}
+
+/// A server, as long as somebody probes it.
+#[derive(Debug)]
+struct Site {
+    turns: Arc<Semaphore>,
+    reaches: Mutex<HashMap<Manner, Arc<Reach>>>,
+}
+
+/// In what manner a server is reached: whoever agrees in all of it may share a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Manner {
+    origin: Origin,
+    trust: Trust,
+    limits: Limits,
+}
+
+/// Which certificates are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Trust {
+    pub(crate) verified: bool,
+    pub(crate) authorities: Option<String>,
+}
+
+impl Trust {
+    /// The trust that a config puts into servers.
+    pub(crate) fn of(verified: bool, authorities: Option<&CaBundle>) -> Self {
+        Self {
+            verified,
+            authorities: authorities.map(ToString::to_string),
+        }
+    }
+}
+
+/// The right of one probe to use a server.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    network: &'a Network,
+    site: Arc<Site>,
+    asked: tokio::time::Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Network {
+    /// A network in which these names have these addresses, as in `/etc/hosts`; name servers are asked for the others.
+    pub fn with_names(names: impl IntoIterator<Item = (String, Vec<IpAddr>)>) -> Self {
+        let names = names
+            .into_iter()
+            .map(|(name, addrs)| (name.to_lowercase(), addrs));
+        Self(Arc::new(Shared {
+            names: names.collect(),
+            sites: Mutex::default(),
+        }))
+    }
+
+    /// The addresses of a host.
+    ///
+    /// # Errors
+    /// [`Failure::NameUnknown`] and [`Failure::NameTimeout`].
+    pub(crate) async fn resolve(
+        &self,
+        host: &Host<String>,
+        port: u16,
+        limit: Duration,
+    ) -> Result<Vec<SocketAddr>, Failure> {
+        let known = match host {
+            Host::Domain(name) => self.0.names.get(name),
+            Host::Ipv4(_) | Host::Ipv6(_) => None,
+        };
+        match known {
+            Some(addrs) => Ok(addrs.iter().map(|addr| SocketAddr::from((*addr, port))).collect()),
+            None => dial::resolve(host, port, limit).await,
+        }
+    }
+
+    /// Waits until not too many others probe the server.
+    ///
+    /// # Errors
+    /// [`BackendError::Deadline`] and [`BackendError::Cancelled`].
+    pub(crate) async fn turn(&self, server: &Url, cx: &OpContext) -> Result<Turn<'_>, BackendError> {
+        let site = self.site(Origin::of(server));
+        let turns = Arc::clone(&site.turns).acquire_owned();
+        let permit = cx.bound("waiting for other probes of this server", turns).await?;
+        // Nobody closes it.
+        let permit = permit.map_err(|_| BackendError::Cancelled { what: "the probe" })?;
+        Ok(Turn {
+            network: self,
+            site,
+            asked: cx.begun(),
+            _permit: permit,
+        })
+    }
+
+    fn site(&self, server: Origin) -> Arc<Site> {
+        let mut sites = self.0.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(site) = sites.get(&server).and_then(Weak::upgrade) {
+            return site;
+        }
+        sites.retain(|_, site| site.strong_count() > 0);
+        let site = Arc::new(Site {
+            turns: Arc::new(Semaphore::new(PROBES_AT_ONCE)),
+            reaches: Mutex::default(),
+        });
+        sites.insert(server, Arc::downgrade(&site));
+        site
+    }
+}
+
+impl Turn<'_> {
+    /// The way to where a URL leads: that of another probe, where it is no older than the question of this one.
+    ///
+    /// # Errors
+    /// [`Failure::BadUrl`].
+    pub(crate) fn reach(
+        &self,
+        url: &Url,
+        trust: &Trust,
+        tls: &Arc<ClientConfig>,
+        limits: &Limits,
+    ) -> Result<Arc<Reach>, Failure> {
+        let manner = Manner {
+            origin: Origin::of(url),
+            trust: trust.clone(),
+            limits: limits.clone(),
+        };
+        let mut reaches = self.site.reaches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reach) = reaches.get(&manner).filter(|reach| reach.serves(self.asked)) {
+            return Ok(Arc::clone(reach));
+        }
+        let reach = Arc::new(Reach::new(url, tls, limits, self.network)?);
+        reaches.insert(manner, Arc::clone(&reach));
+        Ok(reach)
+    }
+}

@@ -1,0 +1,67 @@
+//! The server that a service runs on, and how it is spoken to.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use storage_domain::BaseUrl;
+use storage_domain::http::CaBundle;
+use url::Url;
+
+use crate::context::OpContext;
+use crate::error::BackendError;
+use crate::http::auth::Credentials;
+use crate::http::client::Client;
+use crate::http::failure::Failure;
+use crate::http::pool::{First, pool};
+use crate::http::reach::Reach;
+use crate::http::{Limits, Network, Trust, Turn, tls};
+
+/// The server that a service runs on.
+pub(crate) struct Server {
+    /// Where it is.
+    pub(crate) endpoint: BaseUrl,
+    /// Which certificates it may have.
+    pub(crate) trust: Trust,
+    /// Speaks to it, without credentials: signatures are all that is ever sent.
+    pub(crate) client: Client,
+    tls: Arc<ClientConfig>,
+    network: Network,
+}
+
+impl Server {
+    /// # Errors
+    /// [`BackendError::HttpSetup`].
+    pub(crate) fn new(
+        endpoint: &BaseUrl,
+        verified: bool,
+        authorities: Option<&CaBundle>,
+        network: Network,
+        limits: Limits,
+    ) -> Result<Self, BackendError> {
+        let tls = tls::client_config(verified, authorities)?;
+        let pool = pool(&network, &tls, &limits, First::default());
+        Ok(Self {
+            client: Client::new(endpoint.as_url(), Credentials::None, pool, limits),
+            endpoint: endpoint.clone(),
+            trust: Trust::of(verified, authorities),
+            tls,
+            network,
+        })
+    }
+
+    /// Waits until not too many others probe the server.
+    ///
+    /// # Errors
+    /// [`BackendError::Deadline`] and [`BackendError::Cancelled`].
+    pub(crate) async fn turn(&self, cx: &OpContext) -> Result<Turn<'_>, BackendError> {
+        self.network.turn(self.endpoint.as_url(), cx).await
+    }
+
+    /// The way to where a URL leads.
+    ///
+    /// # Errors
+    /// [`Failure::BadUrl`].
+    pub(crate) fn reach(&self, turn: &Turn<'_>, url: &Url) -> Result<Arc<Reach>, Failure> {
+        turn.reach(url, &self.trust, &self.tls, self.client.limits())
+    }
+}
