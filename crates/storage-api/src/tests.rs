@@ -1,6 +1,7 @@
 //! The API in process, over a real store, with backends that have knobs.
 
 mod concurrency;
+mod conditions;
 mod contract;
 mod discovery;
 mod document;

@@ -1,0 +1,46 @@
+//! Conditional requests: `If-Match` and `If-None-Match`.
+
+use actix_web::test::TestRequest;
+use insta::assert_json_snapshot;
+use storage_domain::BackendKind;
+
+use super::harness::Api;
+
+#[actix_web::test]
+async fn conditions_hold_or_refuse() {
+    let api = Api::healthy().await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let tag = api.call("GET", &path, None).await.header("etag").to_owned();
+    let send = async |method: &str, field: &'static str, value: &str, body: &str| {
+        let request = TestRequest::default()
+            .method(method.parse().unwrap())
+            .uri(&path)
+            .insert_header(("content-type", "application/json; charset=utf-8"))
+            .insert_header((field, value.to_owned()))
+            .set_payload(body.to_owned());
+        api.send(request).await
+    };
+    let unmodified = send("GET", "if-none-match", &format!("\"x\", W/{tag}"), "").await;
+    assert_eq!(
+        (unmodified.status.as_u16(), unmodified.header("etag")),
+        (304, tag.as_str())
+    );
+    assert_eq!(send("GET", "if-none-match", "\"x\"", "").await.status, 200);
+    assert_eq!(send("GET", "if-match", "\"x\"", "").await.status, 412);
+
+    let renamed = send("PATCH", "if-match", &tag, r#"{"name":"nas2"}"#).await;
+    assert_eq!(renamed.status, 200);
+    assert_ne!(renamed.header("etag"), tag);
+    let stale = send("PATCH", "if-match", &tag, r#"{"name":"nas3"}"#).await;
+    assert_eq!(stale.status, 412);
+    assert_json_snapshot!("stale", stale.stable());
+    assert_eq!(send("DELETE", "if-match", &tag, "").await.status, 412);
+    assert_eq!(
+        send("PATCH", "if-match", "*", r#"{"name":"nas4"}"#).await.status,
+        200
+    );
+    let weak = format!("W/{}", renamed.header("etag"));
+    assert_eq!(send("DELETE", "if-match", &weak, "").await.status, 412);
+    assert_eq!(send("DELETE", "if-none-match", "*", "").await.status, 412);
+    assert_eq!(send("DELETE", "if-match", "*", "").await.status, 200);
+}
