@@ -37,6 +37,16 @@ pub struct StuckWorker {
     pub since: OffsetDateTime,
 }
 
+impl StuckWorker {
+    /// Why a call that needs the worker gone fails.
+    pub(crate) fn error(self) -> BackendError {
+        BackendError::Stuck {
+            pid: self.pid,
+            since: self.since,
+        }
+    }
+}
+
 /// The lanes of all backends.
 #[derive(Debug)]
 pub struct Lanes {
@@ -205,6 +215,11 @@ impl Lane {
         Quiet {
             _sessions: [probe.ok(), scan.ok()],
         }
+    }
+
+    /// A worker that hangs in the kernel now.
+    pub(crate) fn stuck(&self) -> Option<StuckWorker> {
+        self.probe.stuck().or_else(|| self.scan.stuck())
     }
 
     async fn ask(

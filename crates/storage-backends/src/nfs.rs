@@ -93,10 +93,14 @@ impl Mount for NfsBackend {
         }
     }
 
-    /// Ends a probe and a scan that are under way first: nothing that they would find out matters any more.
+    /// Ends a probe and a scan that are under way first: nothing that they would find out matters any more. Where one
+    /// of them hangs in the kernel, only a detaching unmount goes on.
     async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
         let Some(at) = &self.at else { return Ok(()) };
         let _quiet = self.lane.quiet(cx).await;
+        if let (UnmountMode::Plain, Some(worker)) = (mode, self.lane.stuck()) {
+            return Err(worker.error());
+        }
         unmount::unmount(cx, &self.lane.unmounter, at, mode).await
     }
 }

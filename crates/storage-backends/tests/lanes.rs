@@ -13,8 +13,10 @@ use storage_backends::{BackendError, OpContext};
 use storage_domain::BackendId;
 use tokio_util::sync::CancellationToken;
 
-/// What a machine under load may need to start or end a process.
-const SOON: Duration = Duration::from_secs(10);
+#[path = "support/until.rs"]
+mod waiting;
+
+use waiting::{SOON, until};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -61,14 +63,6 @@ fn members(group: i32) -> usize {
         .filter_map(of)
         .filter(|g| *g == group)
         .count()
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + SOON;
-    while !is_so() {
-        assert!(Instant::now() < end, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// Waits until the fixture runs with a child of its own; gives its process group.

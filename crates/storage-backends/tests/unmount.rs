@@ -22,9 +22,13 @@ use storage_backends::worker::{self, WorkerCommand};
 use storage_backends::{Backend, BackendError, OpContext, Registry, Settings, UnmountMode};
 use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision};
 
+#[path = "support/until.rs"]
+mod waiting;
+
+use waiting::{SOON, until};
+
 /// Set inside the mount namespace.
 const INSIDE: &str = "UNMOUNT_TEST_INSIDE";
-const SOON: Duration = Duration::from_secs(20);
 /// More than are taken away at once.
 const MANY: usize = 40;
 
@@ -75,9 +79,9 @@ impl World {
         }
     }
 
-    /// With a worker that never answers.
+    /// With a worker that never answers where it is to unmount.
     fn hanging() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers/hangs");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers/hangs_in_umount");
         Self::new(WorkerCommand::program(script))
     }
 
@@ -116,14 +120,6 @@ fn workers() -> usize {
         .filter_map(parent)
         .filter(|p| *p == me)
         .count()
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + SOON;
-    while !is_so() {
-        assert!(Instant::now() < end, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 async fn none_left() {

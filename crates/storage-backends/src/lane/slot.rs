@@ -112,9 +112,9 @@ impl Slot {
     }
 }
 
-pub(super) fn stuck_error(worker: Option<StuckWorker>) -> BackendError {
+fn stuck_error(worker: Option<StuckWorker>) -> BackendError {
     match worker {
-        Some(StuckWorker { pid, since, .. }) => BackendError::Stuck { pid, since },
+        Some(worker) => worker.error(),
         None => BackendError::WorkerBroken {
             reason: "its lane is gone".to_owned(),
         },
@@ -158,7 +158,7 @@ impl Session {
                 reason: format!("{broken}; {ended}"),
             }),
             Ok(Err(error)) | Err(error) => match self.slot.stuck() {
-                Some(worker) => Err(stuck_error(Some(worker))),
+                Some(worker) => Err(worker.error()),
                 None => Err(error),
             },
         }

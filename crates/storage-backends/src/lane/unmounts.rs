@@ -1,4 +1,4 @@
-//! Unmounts: each in a short-lived worker of its own, beside the lanes, for they are what helps where a lane hangs.
+//! Unmounts, and the removal of mount points: each in a short-lived worker of its own, beside the lanes, for they are what helps where a lane hangs.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use storage_domain::BackendId;
 use tokio::sync::oneshot;
 
 use super::StuckWorker;
-use super::slot::{Session, Slot, stuck_error};
+use super::slot::{Session, Slot};
 use crate::context::OpContext;
 use crate::error::BackendError;
 use crate::worker::WorkerCommand;
@@ -16,6 +16,8 @@ use crate::worker::protocol::{Call, Reply, UnmountCall};
 
 /// How long a worker may go on that nobody waits for any more: the kernel says farewell to the server meanwhile.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long removing mount points may take: the disk below them may hang.
+const REMOVE_DEADLINE: Duration = Duration::from_secs(2);
 /// How many workers of one backend may hang in an unmount before no more are started.
 const MAX_STUCK: usize = 4;
 
@@ -71,7 +73,7 @@ impl Unmounts {
         let stuck: Vec<_> = slots.iter().filter_map(|slot| slot.stuck()).collect();
         let mut its = stuck.into_iter().filter(|worker| worker.backend == backend);
         if let Some(worker) = its.nth(MAX_STUCK - 1) {
-            return Err(stuck_error(Some(worker)));
+            return Err(worker.error());
         }
         slots.push(slot);
         Ok(session)
@@ -79,28 +81,56 @@ impl Unmounts {
 }
 
 impl Unmounter {
-    /// Has a worker call umount2(2) for the topmost mount at a place, once.
-    ///
-    /// Where the answer is dropped, by somebody who sees in the table of mounts that the mount is gone, or who waits no
-    /// longer, the worker is killed after [`FAREWELL`] and reaped in the background.
+    /// Has a worker call umount2(2) for the topmost mount at a place, once. What `begin` says holds here too.
     ///
     /// # Errors
-    /// [`BackendError::Stuck`] where [`MAX_STUCK`] workers of this backend hang in an unmount already.
-    pub(crate) async fn begin(
+    /// Those of [`Unmounter::begin`].
+    pub(crate) async fn unmount(
         &self,
         cx: &OpContext,
         place: &Path,
         detach: bool,
     ) -> Result<Answer, BackendError> {
-        let session = self.unmounts.enter(cx, self.backend).await?;
         let call = Call::Unmount(UnmountCall {
             place: place.as_os_str().to_owned(),
             detach,
         });
+        self.begin(cx, "the unmount", call).await
+    }
+
+    /// Has a worker remove a mount point on which nothing is mounted, or, for a [`Call::Sweep`], all of a directory.
+    ///
+    /// That is a courtesy to whoever looks at the directory, for a mount makes its place anew: it is waited for no
+    /// longer than [`REMOVE_DEADLINE`], and a failure is only logged.
+    pub(crate) async fn remove(&self, cx: &OpContext, call: Call) {
+        let cx = cx.step(REMOVE_DEADLINE);
+        let done = async {
+            match self.begin(&cx, "removing mount points", call).await?.await {
+                Ok(reply) => reply,
+                Err(_) => Ok(Reply::Removed),
+            }
+        };
+        let why = match cx.bound("removing mount points", done).await {
+            Ok(Ok(Reply::Failed(failure))) => std::io::Error::from_raw_os_error(failure.errno).to_string(),
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) | Err(error) => error.to_string(),
+        };
+        tracing::warn!(backend.id = %self.backend, why, "a mount point can't be removed");
+    }
+
+    /// Starts a worker for one call.
+    ///
+    /// Where the answer is dropped, by somebody who sees in the table of mounts that the mount is gone, or who waits no
+    /// longer, the worker is killed after [`FAREWELL`] and reaped in the background.
+    ///
+    /// # Errors
+    /// [`BackendError::Stuck`] where [`MAX_STUCK`] workers of this backend hang already.
+    async fn begin(&self, cx: &OpContext, what: &'static str, call: Call) -> Result<Answer, BackendError> {
+        let session = self.unmounts.enter(cx, self.backend).await?;
         let (mut sender, answer) = oneshot::channel();
         let (cx, worker) = (cx.clone(), self.unmounts.worker.clone());
         tokio::spawn(async move {
-            let call = session.call(&cx, "the unmount", &worker, &call, None, |_, _| ());
+            let call = session.call(&cx, what, &worker, &call, None, |_, _| ());
             tokio::pin!(call);
             tokio::select! {
                 biased;

@@ -13,7 +13,7 @@ use crate::context::OpContext;
 use crate::error::BackendError;
 use crate::lane::Unmounter;
 use crate::nfs::mountinfo;
-use crate::worker::protocol::Reply;
+use crate::worker::protocol::{Call, Reply};
 
 /// How long a plain unmount is tried again where the mount is in use.
 const BUSY_PATIENCE: Duration = Duration::from_millis(2500);
@@ -95,7 +95,8 @@ async fn ladder(cx: &OpContext, by: &Unmounter, at: &Path, mode: UnmountMode) ->
             Err(other) => return Err(other),
         }
     }
-    remove_mount_point(at);
+    let place = at.as_os_str().to_owned();
+    by.remove(cx, Call::Remove { place }).await;
     Ok(())
 }
 
@@ -104,7 +105,7 @@ async fn ladder(cx: &OpContext, by: &Unmounter, at: &Path, mode: UnmountMode) ->
 /// with NFS 4.1 and 4.2). The worker that waits there is ended in the background.
 async fn take_off(cx: &OpContext, by: &Unmounter, at: &Path, detach: bool) -> Result<(), Failure> {
     let before = layers(at)?;
-    let mut answer = by.begin(cx, at, detach).await.map_err(Failure::Other)?;
+    let mut answer = by.unmount(cx, at, detach).await.map_err(Failure::Other)?;
     loop {
         tokio::select! {
             biased;
@@ -143,9 +144,6 @@ fn layers(at: &Path) -> Result<usize, Failure> {
 /// Takes away what a mount that was broken off may have left. Blocks, and needs no runtime: it is called where a
 /// worker is reaped, and nobody may be waiting there any more.
 pub(crate) fn clean_up(by: &Unmounter, at: &Path) {
-    if !mountinfo::layers(at).is_ok_and(|layers| !layers.is_empty()) {
-        return remove_mount_point(at);
-    }
     let done = std::thread::scope(|scope| {
         // The threads that reap have small stacks.
         let cleaner = std::thread::Builder::new()
@@ -170,16 +168,6 @@ fn unmount_alone(by: &Unmounter, at: &Path) -> Result<(), String> {
         .map_err(|e| e.to_string())?;
     let cx = OpContext::within(CLEAN_UP_DEADLINE);
     runtime.block_on(unmount_place(&cx, by, at, UnmountMode::Lazy))
-}
-
-/// Removes the directory itself where it is empty and nothing is mounted on it; never what is in it.
-pub(crate) fn remove_mount_point(at: &Path) {
-    match std::fs::remove_dir(at) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(error = %e, mount_point = %at.display(), "the mount point can't be removed");
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The mounts that an earlier process left, and those that this one leaves.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::context::OpContext;
 use crate::error::BackendError;
 use crate::nfs::mountinfo::{self, MountEntry};
 use crate::nfs::{is_mount_of, unmount};
+use crate::worker::protocol::Call;
 
 /// How long taking one mount away may take.
 const UNMOUNT_DEADLINE: Duration = Duration::from_secs(8);
@@ -60,7 +61,10 @@ impl Registry {
                 Err(error) => found.failed.push((place, error)),
             }
         }
-        remove_empty(dir);
+        let sweep = Call::Sweep {
+            dir: dir.clone(),
+        };
+        self.lanes.unmounter(BackendId::generate()).remove(&cx, sweep).await;
         Ok(found)
     }
 
@@ -142,20 +146,5 @@ fn owner(dir: &Path, place: &Path, entry: &MountEntry, known: &[Backend]) -> Opt
     match &backend.config {
         BackendConfig::Nfs(config) if is_mount_of(config, entry) => Some(id),
         _ => None,
-    }
-}
-
-/// Removes the empty directories that are named by an id and on which nothing is mounted.
-fn remove_empty(dir: &Path) {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return;
-    };
-    let mounted: BTreeSet<PathBuf> = mountinfo::read()
-        .map(|entries| entries.into_iter().map(|e| e.at).collect())
-        .unwrap_or_default();
-    for path in entries.flatten().map(|entry| entry.path()) {
-        if MountPoint::owner(dir, &path).is_some() && !mounted.contains(&path) {
-            unmount::remove_mount_point(&path);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The calls that touch a mount: the only place that makes them, and only in a worker process.
 
 mod mount;
+mod places;
 
 use std::io;
 use std::path::Path;
@@ -24,6 +25,8 @@ pub(super) fn run(call: Call) {
     let reply = match call {
         Call::Mount(call) => mount::mount(&call),
         Call::Unmount(call) => unmount(&call),
+        Call::Remove { place } => places::remove(place.as_ref()),
+        Call::Sweep { dir } => places::sweep(&dir),
         Call::Statfs { path } => statfs(&path),
         Call::Scan(call) => scan(&call),
     };

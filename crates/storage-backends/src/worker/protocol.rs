@@ -23,6 +23,10 @@ pub(crate) enum Call {
     Mount(MountCall),
     /// Takes the topmost mount off a place.
     Unmount(UnmountCall),
+    /// Removes a mount point on which nothing is mounted.
+    Remove { place: OsString },
+    /// Removes every such mount point of a mount directory.
+    Sweep { dir: PathBuf },
     /// Reads how full a file system is.
     Statfs { path: PathBuf },
     /// Counts the files below a directory.
@@ -81,6 +85,8 @@ pub(crate) enum Reply {
     Mounted,
     /// The mount is gone, and the server has heard of it where it was told.
     Unmounted,
+    /// The mount points are gone, as far as they were empty.
+    Removed,
     /// How full the file system is.
     Capacity(Capacity),
     /// What the scan counted.
@@ -110,6 +116,8 @@ pub(crate) enum Step {
     Mount,
     /// umount2(2).
     Unmount,
+    /// Removing a mount point.
+    Remove,
     /// statvfs(3).
     Statfs,
     /// Reading the directory that a scan begins with.
@@ -123,6 +131,7 @@ impl Step {
             Self::MountPoint => "making the mount point",
             Self::Mount => "mount",
             Self::Unmount => "umount",
+            Self::Remove => "removing the mount point",
             Self::Statfs => "statfs",
             Self::Scan => "reading the directory",
         }

@@ -13,6 +13,8 @@ use crate::worker::WorkerCommand;
 
 /// Set inside the mount namespace.
 const INSIDE: &str = "UNMOUNT_TEST_INSIDE";
+/// Does a worker's work: the last of the calls finds nothing to unmount, and is the one that removes the place.
+const WORK: &str = r#"umount "$place" 2> /dev/null || rmdir "$place""#;
 /// The answer of a worker that has unmounted, as it goes over its pipe.
 const UNMOUNTED: &str = r#"\000\000\000\013"unmounted""#;
 
@@ -65,7 +67,7 @@ fn what_a_broken_off_mount_left_is_taken_away_on_a_thread_with_a_small_stack() {
     fs::create_dir(&place).unwrap();
     mount(&place);
     mount(&place);
-    let answers = format!("umount \"$place\"; printf '{UNMOUNTED}'; cat > /dev/null");
+    let answers = format!("{WORK}; printf '{UNMOUNTED}'; cat > /dev/null");
     let by = unmounter(dir.path(), &place, &answers);
     let reaper = std::thread::Builder::new().stack_size(64 * 1024);
     let at = place.clone();
@@ -82,7 +84,7 @@ async fn a_worker_that_dies_after_its_work_has_done_it() {
     let place = dir.path().join("place");
     fs::create_dir(&place).unwrap();
     mount(&place);
-    let by = unmounter(dir.path(), &place, "umount \"$place\"; exit 3");
+    let by = unmounter(dir.path(), &place, &format!("{WORK}; exit 3"));
     let cx = OpContext::within(Duration::from_secs(20));
     assert_eq!(unmount_place(&cx, &by, &place, UnmountMode::Plain).await, Ok(()));
 
