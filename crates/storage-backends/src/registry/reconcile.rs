@@ -61,10 +61,11 @@ impl Registry {
                 Err(error) => found.failed.push((place, error)),
             }
         }
-        let sweep = Call::Sweep {
-            dir: dir.clone(),
-        };
-        self.lanes.unmounter(BackendId::generate()).remove(&cx, sweep).await;
+        let sweep = Call::Sweep { dir: dir.clone() };
+        self.lanes
+            .unmounter(BackendId::generate())
+            .remove(&cx, sweep)
+            .await;
         Ok(found)
     }
 
