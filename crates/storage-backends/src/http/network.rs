@@ -1,7 +1,7 @@
 //! What the backends of one host share of the network: names that are known beforehand, and the connections of probes.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct Network(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    names: HashMap<String, Vec<IpAddr>>,
+    places: HashMap<String, Vec<SocketAddr>>,
     sites: Mutex<HashMap<Origin, Weak<Site>>>,
 }
 
@@ -75,13 +75,14 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Network {
-    /// A network in which these names have these addresses, as in `/etc/hosts`; name servers are asked for the others.
-    pub fn with_names(names: impl IntoIterator<Item = (String, Vec<IpAddr>)>) -> Self {
-        let names = names
+    /// A network in which hosts of these names are reached at these addresses, whatever port a URL says; one without
+    /// an address does not exist. Name servers are asked for the others.
+    pub fn with_places(places: impl IntoIterator<Item = (String, Vec<SocketAddr>)>) -> Self {
+        let places = places
             .into_iter()
             .map(|(name, addrs)| (name.to_lowercase(), addrs));
         Self(Arc::new(Shared {
-            names: names.collect(),
+            places: places.collect(),
             sites: Mutex::default(),
         }))
     }
@@ -96,12 +97,12 @@ impl Network {
         port: u16,
         limit: Duration,
     ) -> Result<Vec<SocketAddr>, Failure> {
-        let known = match host {
-            Host::Domain(name) => self.0.names.get(name),
-            Host::Ipv4(_) | Host::Ipv6(_) => None,
+        let Host::Domain(name) = host else {
+            return dial::resolve(host, port, limit).await;
         };
-        match known {
-            Some(addrs) => Ok(addrs.iter().map(|addr| SocketAddr::from((*addr, port))).collect()),
+        match self.0.places.get(name) {
+            Some(addrs) if addrs.is_empty() => Err(Failure::NameUnknown { host: name.clone() }),
+            Some(addrs) => Ok(addrs.clone()),
             None => dial::resolve(host, port, limit).await,
         }
     }

@@ -16,24 +16,27 @@ use url::Url;
 use crate::error::BackendError;
 use crate::http::body;
 use crate::http::client::{AGENT, Client};
-use crate::http::failure::{Failure, TlsFailure};
+use crate::http::failure::Failure;
 use crate::http::{Limits, Network};
 use crate::s3::place::{self, Style};
 use crate::s3::sign::Key;
-use crate::s3::xml::Answer;
+use crate::s3::verdict::{Verdict, verdict};
 
 mod reply;
 mod server;
+mod style;
 
 pub(crate) use reply::Reply;
 pub(crate) use server::Server;
+pub(crate) use style::is_of_the_name;
+use style::{is_of_the_style, may_be_of_the_style};
 
 /// The region that requests are signed for until the server names another.
 pub(crate) const FIRST_REGION: &str = "us-east-1";
 /// How many large bodies are in memory at once.
 const LARGE_BODIES: usize = 2;
-/// How often one request is sent, at the most: as it is, with another region, and with the bucket in the path.
-const TRIES: usize = 3;
+/// How often one request is sent in one style, at the most: as it is, and for another region.
+const TRIES: usize = 2;
 
 /// What was learned from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,26 +145,34 @@ impl Service {
 
     /// Does what [`Self::get`] does, by another client of the same server.
     pub(crate) async fn get_by(&self, client: &Client, query: &[(&str, &str)]) -> Result<Reply, Failure> {
-        let mut last = self.once(client, query).await;
-        for _ in 1..TRIES {
-            if !self.learns_from(&last) {
-                break;
-            }
-            last = self.once(client, query).await;
+        let style = self.way().style;
+        let first = self.in_style(client, style, query).await;
+        if style == Style::Path || self.addressing != Addressing::Auto || !may_be_of_the_style(&first) {
+            return first;
         }
-        last
+        let second = self.in_style(client, Style::Path, query).await;
+        // Where the path is no better, the first answer says more.
+        if is_of_the_style(&first) || matches!(&second, Ok(reply) if verdict(reply) == Verdict::Listed) {
+            self.turn_to_path();
+            return second;
+        }
+        first
     }
 
-    /// Whether the answer tells something that makes another try worth while.
-    fn learns_from(&self, last: &Result<Reply, Failure>) -> bool {
-        match last {
-            Err(failure) => is_of_the_name(failure) && self.turn_to_path(),
-            // A server that does not know bucket names in its host name shows the account instead.
-            Ok(reply) if self.bucket.is_some() && matches!(reply.answer, Some(Answer::Buckets(_))) => {
-                self.turn_to_path()
+    async fn in_style(
+        &self,
+        client: &Client,
+        style: Style,
+        query: &[(&str, &str)],
+    ) -> Result<Reply, Failure> {
+        let mut last = self.once(client, style, query).await;
+        for _ in 1..TRIES {
+            if !matches!(&last, Ok(reply) if self.takes_region(reply)) {
+                break;
             }
-            Ok(reply) => self.takes_region(reply),
+            last = self.once(client, style, query).await;
         }
+        last
     }
 
     fn takes_region(&self, reply: &Reply) -> bool {
@@ -175,14 +186,14 @@ impl Service {
         })
     }
 
-    async fn once(&self, client: &Client, query: &[(&str, &str)]) -> Result<Reply, Failure> {
-        let way = self.way();
-        let url = place::url(&self.server.endpoint, way.style, self.bucket.as_ref())?;
+    async fn once(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let region = self.way().region;
+        let url = place::url(&self.server.endpoint, style, self.bucket.as_ref())?;
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.method_mut() = Method::GET;
         *request.uri_mut() = place::uri(&url, query)?;
         if let Some(key) = &self.key {
-            key.sign(&way.region, SystemTime::now(), &mut request)?;
+            key.sign(&region, SystemTime::now(), &mut request)?;
         }
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
@@ -193,7 +204,7 @@ impl Service {
             status: parts.status,
             headers: parts.headers,
             answer: reply::parse(text).await?,
-            signed_for: way.region,
+            signed_for: region,
         })
     }
 
@@ -216,14 +227,6 @@ impl Service {
     pub(crate) fn server(&self) -> &Server {
         &self.server
     }
-}
-
-/// Whether a request failed by the name that the bucket made of the endpoint's.
-pub(crate) fn is_of_the_name(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::NameUnknown { .. } | Failure::Tls(TlsFailure::WrongName { .. })
-    )
 }
 
 impl fmt::Debug for Service {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod addressing;
 mod conformance;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod fake;
@@ -29,12 +30,16 @@ use storage_domain::{BackendConfig, BackendKind, Check, Outcome, ProbeReport};
 const CANARY: &str = "canary-hush-secret/+=";
 
 /// A backend from the members of its config.
-fn backend_with(mut config: Value, limits: Limits) -> S3Backend {
+fn backend_with(config: Value, limits: Limits) -> S3Backend {
+    backend_in(&Settings::new(None), config, limits)
+}
+
+fn backend_in(settings: &Settings, mut config: Value, limits: Limits) -> S3Backend {
     let members = config.as_object_mut().unwrap();
     let BackendConfig::S3(s3) = BackendConfig::parse(BackendKind::S3, members).unwrap() else {
         unreachable!()
     };
-    S3Backend::with_limits(&s3, &Settings::new(None), limits).unwrap()
+    S3Backend::with_limits(&s3, settings, limits).unwrap()
 }
 
 fn backend(config: Value) -> S3Backend {

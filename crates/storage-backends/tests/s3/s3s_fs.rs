@@ -6,6 +6,7 @@ use std::path::Path;
 use hyper_util::rt::TokioIo;
 use rstest::rstest;
 use s3s::auth::SimpleAuth;
+use s3s::host::SingleDomain;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use serde_json::{Value, json};
 use storage_domain::Outcome;
@@ -26,14 +27,30 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::of(None).await
+    }
+
+    /// Starts one that finds buckets in host names below a domain.
+    pub(crate) async fn with_domain(domain: &str) -> Self {
+        Self::of(Some(SingleDomain::new(domain).unwrap())).await
+    }
+
+    async fn of(domain: Option<SingleDomain>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join(BUCKET)).unwrap();
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(dir.path()).unwrap());
         builder.set_auth(SimpleAuth::from_single(KEY, CANARY));
+        if let Some(domain) = domain {
+            builder.set_host(domain);
+        }
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(serve(listener, builder.build()));
         Self { dir, port }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {

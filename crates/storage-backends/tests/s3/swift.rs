@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use crate::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
 use crate::{CANARY, backend, check, config, failure, free_port, probe, scan, with};
 
-const KEY: &str = "test:tester";
+pub(crate) const KEY: &str = "test:tester";
 const BUCKET: &str = "images";
 /// What of a key is not encoded, as signatures want it.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC
@@ -161,7 +161,11 @@ impl Swift {
         answer
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 

@@ -1,0 +1,30 @@
+//! What answers tell of the place where a server looks for the bucket.
+
+use crate::http::failure::{Failure, TlsFailure};
+use crate::s3::service::Reply;
+use crate::s3::verdict::{Verdict, verdict};
+use crate::s3::xml::Answer;
+
+/// Whether an answer shows that the server does not look for buckets in its host name.
+pub(super) fn is_of_the_style(found: &Result<Reply, Failure>) -> bool {
+    match found {
+        Err(failure) => is_of_the_name(failure),
+        // It shows the account instead.
+        Ok(reply) => matches!(reply.answer, Some(Answer::Buckets(_))),
+    }
+}
+
+/// Whether the bucket may be found in the path: a server that does not know its own name takes all of it for a
+/// bucket's, and one in front of it may not know it for S3.
+pub(super) fn may_be_of_the_style(found: &Result<Reply, Failure>) -> bool {
+    let lost = |reply: &Reply| matches!(verdict(reply), Verdict::NoBucket | Verdict::NotS3);
+    is_of_the_style(found) || found.as_ref().is_ok_and(lost)
+}
+
+/// Whether a request failed by the name that the bucket made of the endpoint's.
+pub(crate) fn is_of_the_name(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::NameUnknown { .. } | Failure::Tls(TlsFailure::WrongName { .. })
+    )
+}
