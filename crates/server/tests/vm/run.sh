@@ -1,5 +1,5 @@
 #!/bin/bash
-# run.sh [GROUP...]: the NFS suite, each group in a virtual machine of its own. The last line is "N passed, N failed";
+# run.sh [GROUP...]: the suite on the kernel's servers, each group in a virtual machine of its own. The last line is "N passed, N failed";
 # the status is 1 where anything failed, and where a machine ended without a verdict.
 #   PUREBOOT_STORAGE_BIN   the binary to test
 #   PUREBOOT_CONFORMANCE_BIN  the example "conformance" of storage-backends
@@ -10,7 +10,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../../../.." && pwd)/.cache/vm
 # The longest first, so that the lanes end together.
-[ $# -gt 0 ] || set -- cut halfdead stuck lifecycle basics v4only
+[ $# -gt 0 ] || set -- cut halfdead stuck lifecycle basics iscsi v4only
 : "${PUREBOOT_STORAGE_BIN:?names the pureboot-storage binary to test}"
 : "${PUREBOOT_CONFORMANCE_BIN:?names the built example conformance of storage-backends}"
 kroot=$("$here/kernel.sh") || exit 1

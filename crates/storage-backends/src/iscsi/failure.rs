@@ -129,4 +129,9 @@ impl Failure {
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Login(status) if status.is_not_found())
     }
+
+    /// Whether the target is out of service, or not there at all.
+    pub(crate) fn is_out_of_service(&self) -> bool {
+        matches!(self, Self::Login(status) if status.is_out_of_service())
+    }
 }

@@ -1,6 +1,6 @@
 //! The security stage: who we are, and who the target is (RFC 7143, section 12.1).
 
-use super::{Login, OPERATIONAL, Reply, SECURITY};
+use super::{Login, OPERATIONAL, Reply, SECURITY, Status};
 use crate::iscsi::chap::{self, Chap};
 use crate::iscsi::failure::Failure;
 
@@ -18,9 +18,7 @@ impl Login<'_, '_> {
         let reply = self.step(SECURITY, next, &pairs).await?;
         match (reply.value("AuthMethod"), purpose.chap) {
             (Some("CHAP"), Some(chap)) => self.chap(chap).await,
-            (Some("CHAP"), None) => Err(Failure::Method {
-                wanted: "CHAP: switch chap_enabled on and set its name and password",
-            }),
+            (Some("CHAP"), None) => Err(Failure::Login(Status::unproven(purpose, &self.at()))),
             (Some("None") | None, Some(Chap { target: Some(_), .. })) => Err(Failure::MutualMissing),
             (Some("None") | None, _) => self.leave(reply).await,
             (Some("Reject"), Some(_)) => Err(Failure::Method {
@@ -70,10 +68,11 @@ impl Login<'_, '_> {
     }
 }
 
-/// A target that has to prove itself is not given the choice to do without.
+/// A target that has to prove itself is not given the choice to do without. CHAP is offered without a password too: LIO
+/// hangs up where it wants CHAP and can't choose it, and a target that chooses it has told what is missing.
 fn offered(chap: Option<Chap<'_>>) -> &'static str {
     match chap {
-        None => "None",
+        None => "None,CHAP",
         Some(Chap { target: None, .. }) => "CHAP,None",
         Some(Chap { target: Some(_), .. }) => "CHAP",
     }

@@ -26,7 +26,21 @@ pub(crate) struct Moved {
     pub(crate) to: Option<String>,
 }
 
+/// The initiator could not prove who it is.
+const NOT_AUTHENTICATED: u16 = 0x0201;
+
 impl Status {
+    /// The status of a login that ends because the target wants a proof, and there is none.
+    pub(super) fn unproven(purpose: &Purpose<'_>, at: &str) -> Self {
+        Self {
+            code: NOT_AUTHENTICATED,
+            target: purpose.target.map(str::to_owned),
+            with_chap: false,
+            at: at.to_owned(),
+            moved: None,
+        }
+    }
+
     pub(super) fn read(code: u16, response: &Pdu, purpose: &Purpose<'_>, at: &str) -> Self {
         let pairs = text::pairs(response.data()).unwrap_or_default();
         let moved = pairs.into_iter().find(|(key, _)| *key == "TargetAddress");
@@ -43,9 +57,14 @@ impl Status {
         self.code == 0x0203
     }
 
+    /// Whether the target is out of service, which is also what LIO says of one that it does not have.
+    pub(crate) fn is_out_of_service(&self) -> bool {
+        self.code == 0x0301
+    }
+
     /// Whether it is about who we are, so that other sessions may still be let in.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self.code, 0x0201 | 0x0202)
+        matches!(self.code, NOT_AUTHENTICATED | 0x0202)
     }
 
     /// Where to go instead, where the target has moved.
@@ -65,7 +84,7 @@ impl Status {
         );
         match self.code {
             0x0101 | 0x0102 => format!("{whom} has moved: set target to where it is"),
-            0x0201 => self.not_authenticated(&whom),
+            NOT_AUTHENTICATED => self.not_authenticated(&whom),
             0x0202 => {
                 format!("{whom} does not admit this initiator: allow {INITIATOR} in the target's access list")
             }
@@ -89,7 +108,10 @@ impl Status {
     fn not_authenticated(&self, whom: &str) -> String {
         match (&self.target, self.with_chap) {
             (Some(_), true) => {
-                format!("{whom} refused the name or the password: check chap_username and chap_password")
+                format!(
+                    "{whom} refused the name or the password: check chap_username and chap_password, or switch \
+                     chap_enabled off where the target wants none"
+                )
             }
             (Some(_), false) => {
                 format!("{whom} wants a password: set chap_enabled, chap_username and chap_password")

@@ -67,19 +67,25 @@ pub(super) fn not_in(first: Option<&Failure>, config: &IscsiConfig, offered: Opt
     let Some(iqn) = config.iqn.as_ref().map(Iqn::as_str) else {
         return failure.to_string();
     };
-    match offered {
-        Some(names) if failure.is_not_found() && !names.iter().any(|name| name.eq_ignore_ascii_case(iqn)) => {
-            let offers = match names {
-                [] => "it offers none".to_owned(),
-                names => format!("it offers {}", list(names)),
-            };
-            format!(
-                "The portal has no target {iqn} for this initiator: check iqn ({offers}), and allow {INITIATOR} and this \
-                 host's address in the target's access list"
-            )
-        }
-        _ => failure.to_string(),
+    let Some(names) = offered.filter(|names| !names.iter().any(|name| name.eq_ignore_ascii_case(iqn))) else {
+        return failure.to_string();
+    };
+    let offers = match names {
+        [] => "it offers none".to_owned(),
+        names => format!("it offers {}", list(names)),
+    };
+    if failure.is_not_found() {
+        return format!(
+            "The portal has no target {iqn} for this initiator: check iqn ({offers}), and allow {INITIATOR} and this host's \
+             address in the target's access list"
+        );
     }
+    if failure.is_out_of_service() {
+        return format!(
+            "The portal has no target {iqn} in service: check iqn ({offers}), and whether the target is switched on"
+        );
+    }
+    failure.to_string()
 }
 
 pub(super) fn logged_in(opened: &[(String, Opened)], all: usize, failures: &[Failure]) -> String {
