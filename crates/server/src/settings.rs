@@ -19,6 +19,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 use storage_backends::registry::{Settings as BackendSettings, SettingsError};
 use storage_domain::TemplatePatterns;
+use storage_domain::iscsi::InitiatorName;
 use storage_persistence::StoreSettings;
 
 use keys::{Key, key};
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) test_deadline: Duration,
     pub(crate) scan_deadline: Duration,
     pub(crate) shutdown_deadline: Duration,
+    pub(crate) initiator: InitiatorName,
     pub(crate) http_workers: usize,
     pub(crate) log: LogSettings,
     /// What is allowed, and worth a word in the log.
@@ -111,6 +113,9 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
             .unwrap_or_default(),
         shutdown_deadline: reader
             .one(key(keys::SHUTDOWN_DEADLINE), values::duration)
+            .unwrap_or_default(),
+        initiator: reader
+            .one(key(keys::ISCSI_INITIATOR_NAME), values::initiator)
             .unwrap_or_default(),
         http_workers: usize::try_from(reader.one_or_zero(key(keys::HTTP_WORKERS))).unwrap_or(1),
         log: log(&mut reader),

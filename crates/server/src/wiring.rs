@@ -46,6 +46,7 @@ pub(crate) fn backends(settings: &Settings) -> registry::Settings {
         templates: settings.templates.clone(),
         mount_deadline: settings.mount_deadline,
         scan_deadline: settings.scan_deadline,
+        initiator: settings.initiator.clone(),
         ..registry::Settings::new(settings.mount_dir.clone())
     }
 }

@@ -7,12 +7,14 @@ use std::fmt;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use storage_domain::iscsi::InitiatorName;
 use storage_domain::{BackendKind, ByteCount, Capacity, IscsiConfig, IscsiTarget, ProbeReport};
 
 use crate::backend::{Backend, Luns};
 use crate::checks::{Checks, Stopped};
 use crate::context::OpContext;
 use crate::error::BackendError;
+use crate::registry::Settings;
 
 pub mod chap;
 mod connection;
@@ -28,7 +30,6 @@ mod scsi;
 mod session;
 pub mod text;
 
-pub use failure::INITIATOR;
 pub use limits::{Limits, MAX_LUNS, MAX_REDIRECTS, MAX_SESSIONS};
 use portal::Initiator;
 use probe::Probe;
@@ -41,18 +42,23 @@ use text::Address;
 /// in is enough to pass.
 pub struct IscsiBackend {
     config: IscsiConfig,
+    initiator: InitiatorName,
     limits: Limits,
 }
 
 impl IscsiBackend {
     /// The portal that the config names.
-    pub fn new(config: IscsiConfig) -> Self {
-        Self::with_limits(config, Limits::default())
+    pub fn new(config: IscsiConfig, settings: &Settings) -> Self {
+        Self::with_limits(config, settings, Limits::default())
     }
 
     /// A portal at which other bounds than the default ones are kept.
-    pub fn with_limits(config: IscsiConfig, limits: Limits) -> Self {
-        Self { config, limits }
+    pub fn with_limits(config: IscsiConfig, settings: &Settings, limits: Limits) -> Self {
+        Self {
+            config,
+            initiator: settings.initiator.clone(),
+            limits,
+        }
     }
 }
 
@@ -68,7 +74,7 @@ impl Backend for IscsiBackend {
         let started = Instant::now();
         let mut checks = Checks::of(&probe::NAMES);
         let mut targets = Vec::new();
-        let probe = Probe::new(&self.config, &self.limits);
+        let probe = Probe::new(&self.config, &self.initiator, &self.limits);
         let step = cx.step(self.limits.probe);
         match step
             .bound("the probe", probe.check_all(&mut checks, &mut targets))
@@ -112,7 +118,8 @@ impl Luns for IscsiBackend {
     }
 }
 
-/// The targets that a portal offers to whoever asks without credentials, without their logical units.
+/// The targets that a portal offers to an initiator of this name that asks without credentials, without their logical
+/// units.
 ///
 /// # Errors
 /// [`BackendError::IscsiRequest`], [`BackendError::Deadline`] and [`BackendError::Cancelled`].
@@ -120,10 +127,11 @@ impl Luns for IscsiBackend {
 /// The discovery session is logged out in the background.
 pub async fn discover(
     portal: &Address,
+    name: &InitiatorName,
     limits: &Limits,
     cx: &OpContext,
 ) -> Result<Vec<IscsiTarget>, BackendError> {
-    let initiator = Initiator::new(limits);
+    let initiator = Initiator::new(name, limits);
     let discovery = async {
         let connection = initiator.dial(portal).await?;
         initiator.discover(connection, None).await

@@ -128,7 +128,7 @@ impl Registry {
             }
             BackendConfig::Http(http) => Arc::new(HttpBackend::new(http, &self.settings)?),
             BackendConfig::S3(s3) => Arc::new(S3Backend::new(s3, &self.settings)?),
-            BackendConfig::Iscsi(iscsi) => Arc::new(IscsiBackend::new(iscsi.clone())),
+            BackendConfig::Iscsi(iscsi) => Arc::new(IscsiBackend::new(iscsi.clone(), &self.settings)),
         })
     }
 }

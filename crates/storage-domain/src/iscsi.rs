@@ -10,7 +10,7 @@ use crate::net::{Host, Port};
 use crate::secret::Secret;
 use crate::text::text;
 
-/// The name of an iSCSI target: `iqn.`, `eui.` or `naa.` (RFC 3720, section 3.2.6.3; RFC 7143, section 4.2.7).
+/// The name of an iSCSI node, a target or an initiator: `iqn.`, `eui.` or `naa.` (RFC 3720, section 3.2.6.3; RFC 7143, section 4.2.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Iqn(String);
 
@@ -41,7 +41,7 @@ impl FromStr for Iqn {
         };
         if !known {
             return Err(Rule::new(
-                "must be a target name such as iqn.2026-11.lab.nas:disk1, eui.02004567A425678D or naa.52004567BA64678D",
+                "must be an iSCSI name such as iqn.2026-11.lab.nas:disk1, eui.02004567A425678D or naa.52004567BA64678D",
             ));
         }
         Ok(Self(text.to_owned()))
@@ -63,6 +63,33 @@ fn is_iqn(rest: &str) -> bool {
     // RFC 3722 has no underscore, yet several targets in use have.
     let unique_ok = |u: &str| !u.is_empty() && u.chars().all(|c| c.is_alphanumeric() || "-.:_".contains(c));
     date_ok && domain.split('.').all(label_ok) && unique.is_none_or(unique_ok)
+}
+
+/// The name that an initiator has, by which access lists of targets know it. It is kept in lower case, as RFC 3722 wants
+/// names that are sent to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitiatorName(String);
+
+text!(InitiatorName, "The name.");
+
+impl InitiatorName {
+    /// The name where none is given.
+    pub const DEFAULT: &str = "iqn.2026-11.io.pureboot:storage";
+}
+
+impl Default for InitiatorName {
+    fn default() -> Self {
+        Self(Self::DEFAULT.to_owned())
+    }
+}
+
+impl FromStr for InitiatorName {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        let lower: Iqn = text.to_lowercase().parse()?;
+        Ok(Self(lower.0))
+    }
 }
 
 /// A name for CHAP (RFC 1994).

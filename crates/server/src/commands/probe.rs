@@ -31,12 +31,15 @@ const TICK: Duration = Duration::from_millis(100);
 /// The arguments.
 pub(crate) fn command() -> Command {
     let kinds = kinds::KINDS.iter().map(|(kind, about, fields)| {
-        let settings = [
+        let mut settings = vec![
             keys::STATE_DIR,
             keys::MOUNTING,
             keys::MOUNT_DEADLINE,
             keys::TEST_DEADLINE,
         ];
+        if *kind == BackendKind::Iscsi {
+            settings.push(keys::ISCSI_INITIATOR_NAME);
+        }
         let command = Command::new(kind.as_str())
             .about(*about)
             .args(fields::args(fields));

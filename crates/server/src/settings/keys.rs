@@ -1,5 +1,7 @@
 //! The table of settings.
 
+use storage_domain::iscsi::InitiatorName;
+
 /// How a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -45,6 +47,7 @@ pub(crate) const MOUNT_DEADLINE: &str = "mount_deadline";
 pub(crate) const TEST_DEADLINE: &str = "test_deadline";
 pub(crate) const SCAN_DEADLINE: &str = "scan_deadline";
 pub(crate) const SHUTDOWN_DEADLINE: &str = "shutdown_deadline";
+pub(crate) const ISCSI_INITIATOR_NAME: &str = "iscsi_initiator_name";
 pub(crate) const HTTP_WORKERS: &str = "http_workers";
 pub(crate) const LOG_FORMAT: &str = "log_format";
 pub(crate) const LOG_LEVEL: &str = "log_level";
@@ -180,6 +183,12 @@ pub(crate) const KEYS: &[Key] = &[
         "DURATION",
         "15s",
         "How long a stop waits for requests and tests that still run",
+    ),
+    one(
+        ISCSI_INITIATOR_NAME,
+        "NAME",
+        InitiatorName::DEFAULT,
+        "The name that iSCSI targets know this service by; their access lists have to allow it",
     ),
     one(HTTP_WORKERS, "N", "2", "Threads that answer requests"),
     one(

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Component, PathBuf};
 use std::time::Duration;
 
+use storage_domain::Rule;
+use storage_domain::iscsi::InitiatorName;
 use storage_persistence::StoreSettings;
 use tracing_subscriber::EnvFilter;
 
@@ -80,6 +82,10 @@ pub(crate) fn has_password(url: &str) -> bool {
         .rsplit_once('@')
         .is_some_and(|(user, _)| user.contains(':'))
         || url.contains("password=")
+}
+
+pub(crate) fn initiator(text: &str) -> Result<InitiatorName, String> {
+    text.parse().map_err(|rule: Rule| rule.to_string())
 }
 
 pub(crate) fn log_format(text: &str) -> Result<LogFormat, String> {

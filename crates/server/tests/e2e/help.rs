@@ -10,6 +10,7 @@ use crate::service::run;
 #[case("migrate", &["migrate", "--help"])]
 #[case("probe-nfs", &["probe", "nfs", "--help"])]
 #[case("probe-http", &["probe", "http", "--help"])]
+#[case("probe-iscsi", &["probe", "iscsi", "--help"])]
 #[case("scan", &["scan", "--help"])]
 fn help_stays_as_it_is(#[case] name: &str, #[case] args: &[&str]) {
     let done = run(args);

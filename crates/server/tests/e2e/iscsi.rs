@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::relay::Relay;
-use crate::service::{Service, binary, until};
+use crate::service::{Service, binary, directory, finish, until};
 use crate::tgt::Tgt;
 
 const BACKENDS: &str = "/api/v1/storage/backends";
@@ -24,6 +24,52 @@ fn target() -> Tgt {
     tgt.lun(1, 1, MIB);
     tgt.open(1);
     tgt
+}
+
+/// A target that admits one initiator: its own name has to be set wherever it is asked.
+#[test]
+fn the_name_that_was_set_is_the_one_that_is_admitted() {
+    const NAME: &str = "iqn.2026-11.lab.test:Somebody";
+    let mut tgt = Tgt::start();
+    tgt.target(1, IQN);
+    tgt.lun(1, 1, MIB);
+    tgt.admit(1, &NAME.to_lowercase());
+    let port = tgt.port.to_string();
+    let probe = |more: &[&str]| {
+        let mut command = binary();
+        command.args([
+            "probe",
+            "iscsi",
+            "--target",
+            "127.0.0.1",
+            "--iqn",
+            IQN,
+            "--port",
+            &port,
+        ]);
+        finish(command.args(more))
+    };
+    let (without, with) = (probe(&[]), probe(&["--iscsi-initiator-name", NAME]));
+    assert_eq!(with.code, Some(0), "{}{}", with.out, with.err);
+    assert_eq!(without.code, Some(1), "{}{}", without.out, without.err);
+    assert!(
+        without.out.contains("allow iqn.2026-11.io.pureboot:storage and"),
+        "{}",
+        without.out
+    );
+
+    let home = directory();
+    let file = home.path().join("config.toml");
+    std::fs::write(&file, format!("iscsi_initiator_name = \"{NAME}\"\n")).expect("it can be written");
+    let file = file.to_str().expect("UTF-8");
+    let service = Service::start_in(&home.path().join("state"), &["--config", file]);
+    let offered = |service: &Service| {
+        let path = format!("/api/v1/storage/discover/iscsi?portal=127.0.0.1:{port}");
+        service.ask("GET", &path, "").json()["total"].clone()
+    };
+    assert_eq!(offered(&service), 1);
+    assert_eq!(offered(&Service::start()), 0);
+    left(&tgt);
 }
 
 /// Waits until the program is held up with a session open.

@@ -19,6 +19,7 @@ use crate::service::{Service, binary, directory, finish, run};
 #[case("test_deadline", "--test-deadline=30s")]
 #[case("scan_deadline", "--scan-deadline=soon")]
 #[case("shutdown_deadline", "--shutdown-deadline=25h")]
+#[case("iscsi_initiator_name", "--iscsi-initiator-name=storage.lab")]
 #[case("http_workers", "--http-workers=257")]
 #[case("log_format", "--log-format=xml")]
 #[case("log_level", "--log-level=loud")]

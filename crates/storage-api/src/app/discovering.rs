@@ -40,7 +40,8 @@ impl App {
     /// # Errors
     /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
     pub async fn discover_iscsi(self: &Arc<Self>, portal: Address) -> Result<Vec<IscsiTarget>, AppError> {
-        self.discover(move |cx| async move { iscsi::discover(&portal, &Limits::default(), &cx).await })
+        let name = self.registry.settings().initiator.clone();
+        self.discover(move |cx| async move { iscsi::discover(&portal, &name, &Limits::default(), &cx).await })
             .await
     }
 

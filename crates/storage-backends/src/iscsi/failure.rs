@@ -8,9 +8,6 @@ use crate::iscsi::login::Status;
 use crate::iscsi::pdu::PduError;
 use crate::iscsi::text::TextError;
 
-/// The name that this initiator has; targets' access lists hold it.
-pub const INITIATOR: &str = "iqn.2026-11.io.pureboot:storage";
-
 /// Why something was not done. Its text is one plain sentence, without a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
+use storage_domain::iscsi::InitiatorName;
 use storage_domain::{Host, HostAddr, IscsiTarget};
 
 use crate::http::dial;
 use crate::iscsi::chap::{Challenges, Chap};
 use crate::iscsi::connection::Connection;
-use crate::iscsi::failure::{Failure, INITIATOR};
+use crate::iscsi::failure::Failure;
 use crate::iscsi::limits::{Limits, MAX_REDIRECTS};
 use crate::iscsi::login::Purpose;
 use crate::iscsi::session::Session;
@@ -16,6 +17,7 @@ use crate::iscsi::text::{self, Address};
 /// What one probe logs in with, everywhere.
 #[derive(Debug)]
 pub(crate) struct Initiator<'a> {
+    pub(crate) name: &'a InitiatorName,
     pub(crate) limits: &'a Limits,
     pub(crate) challenges: Challenges,
 }
@@ -28,8 +30,9 @@ pub(crate) struct Opened {
 }
 
 impl<'a> Initiator<'a> {
-    pub(crate) fn new(limits: &'a Limits) -> Self {
+    pub(crate) fn new(name: &'a InitiatorName, limits: &'a Limits) -> Self {
         Self {
+            name,
             limits,
             challenges: Challenges::default(),
         }
@@ -54,7 +57,7 @@ impl<'a> Initiator<'a> {
         chap: Option<Chap<'_>>,
     ) -> Result<Opened, Failure> {
         let purpose = Purpose {
-            initiator: INITIATOR,
+            initiator: self.name.as_str(),
             target,
             chap,
             challenges: &self.challenges,

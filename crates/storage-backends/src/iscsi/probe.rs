@@ -9,7 +9,7 @@ use std::pin::pin;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
-use storage_domain::iscsi::Iqn;
+use storage_domain::iscsi::{InitiatorName, Iqn};
 use storage_domain::{HostAddr, IscsiConfig, IscsiTarget};
 
 use crate::checks::{Checks, Stopped};
@@ -42,10 +42,10 @@ struct Wanted {
 }
 
 impl<'a> Probe<'a> {
-    pub(crate) fn new(config: &'a IscsiConfig, limits: &'a Limits) -> Self {
+    pub(crate) fn new(config: &'a IscsiConfig, name: &'a InitiatorName, limits: &'a Limits) -> Self {
         Self {
             config,
-            initiator: Initiator::new(limits),
+            initiator: Initiator::new(name, limits),
         }
     }
 
@@ -94,7 +94,9 @@ impl<'a> Probe<'a> {
         let discovered = self.initiator.discover(connection, chap).await;
         let iqn = self.config.iqn.as_ref().map(Iqn::as_str);
         match (discovered, iqn) {
-            (Ok(targets), None) if targets.is_empty() => Err(checks.failed(&words::nothing_offered())),
+            (Ok(targets), None) if targets.is_empty() => {
+                Err(checks.failed(&words::nothing_offered(self.initiator.name)))
+            }
             (Ok(targets), None) => {
                 checks.passed(words::offered(&targets));
                 let offered = words::names(&targets);
@@ -147,7 +149,8 @@ impl<'a> Probe<'a> {
         }
         if opened.is_empty() {
             let first = failures.first();
-            let sentence = words::not_in(first, self.config, wanted.offered.as_deref());
+            let name = self.initiator.name;
+            let sentence = words::not_in(first, self.config, name, wanted.offered.as_deref());
             return Err(checks.failed(&sentence));
         }
         checks.passed(words::logged_in(&opened, all, &failures));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use storage_domain::TemplatePatterns;
+use storage_domain::iscsi::InitiatorName;
 
 use crate::http::Network;
 use crate::nfs;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub scan_deadline: Duration,
     /// What backends share of the network.
     pub network: Network,
+    /// The name that iSCSI targets know this host by.
+    pub initiator: InitiatorName,
 }
 
 impl Settings {
@@ -43,6 +46,7 @@ impl Settings {
             mount_deadline: Self::DEFAULT_MOUNT_DEADLINE,
             scan_deadline: Self::DEFAULT_SCAN_DEADLINE,
             network: Network::default(),
+            initiator: InitiatorName::default(),
         }
     }
 }

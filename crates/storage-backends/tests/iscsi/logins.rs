@@ -2,11 +2,13 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_backends::iscsi::{INITIATOR, Limits};
+use storage_backends::iscsi::Limits;
 use storage_domain::Outcome;
 
 use crate::tgt::{Tgt, free_port};
-use crate::{CANARY, IQN, MIB, OTHER_CANARY, backend, check, failure, probe, short, with_chap, with_mutual};
+use crate::{
+    CANARY, INITIATOR, IQN, MIB, OTHER_CANARY, backend, check, failure, probe, short, with_chap, with_mutual,
+};
 
 /// What a target asks for.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +104,9 @@ async fn a_hidden_target_names_who_has_to_be_allowed() {
     let (name, detail) = failure(&all);
     assert_eq!(name, "discover");
     assert!(detail.contains("offers no target"), "{detail}");
+    tgt.admit(1, INITIATOR);
+    let admitted = probe(&backend(tgt.port, json!({}), Limits::default())).await;
+    assert!(admitted.passed(), "{admitted:#?}");
     tgt.is_left().await;
 }
 

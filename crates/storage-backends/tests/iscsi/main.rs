@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use storage_backends::iscsi::{IscsiBackend, Limits};
+use storage_backends::registry::Settings;
 use storage_backends::{Backend, OpContext};
 use storage_domain::{BackendConfig, BackendKind, Check, Outcome, ProbeReport};
 
@@ -21,8 +22,17 @@ use storage_domain::{BackendConfig, BackendKind, Check, Outcome, ProbeReport};
 const CANARY: &str = "canary-hush-one";
 const OTHER_CANARY: &str = "canary-hush-two";
 
+const INITIATOR: &str = "iqn.2026-11.lab.test:somebody";
 const IQN: &str = "iqn.2026-11.lab.test:images";
 const MIB: u64 = 1024 * 1024;
+
+/// What backends know of their host, with a name that is not the default one.
+fn settings() -> Settings {
+    Settings {
+        initiator: INITIATOR.parse().unwrap(),
+        ..Settings::new(None)
+    }
+}
 
 /// A backend from the members of its config beside the portal.
 fn backend(port: u16, mut config: Value, limits: Limits) -> IscsiBackend {
@@ -32,7 +42,7 @@ fn backend(port: u16, mut config: Value, limits: Limits) -> IscsiBackend {
     let BackendConfig::Iscsi(iscsi) = BackendConfig::parse(BackendKind::Iscsi, members).unwrap() else {
         unreachable!()
     };
-    IscsiBackend::with_limits(iscsi, limits)
+    IscsiBackend::with_limits(iscsi, &settings(), limits)
 }
 
 fn with_chap(password: &str) -> Value {

@@ -120,6 +120,11 @@ impl Tgt {
         self.tell(&format!("--op bind --mode target --tid {number} -I ALL"));
     }
 
+    /// Shows a target to the initiator of this name.
+    pub(crate) fn admit(&self, number: u32, initiator: &str) {
+        self.tell(&format!("--op bind --mode target --tid {number} -Q {initiator}"));
+    }
+
     /// A unit of this many bytes, of which none is written.
     pub(crate) fn lun(&self, target: u32, lun: u32, size: u64) {
         self.lun_with(target, lun, size, "");

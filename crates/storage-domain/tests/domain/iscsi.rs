@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 use storage_domain::BackendKind;
+use storage_domain::iscsi::InitiatorName;
 
 use crate::support::{object, parse, pointers, with};
 
@@ -71,4 +72,17 @@ fn fields_that_are_refused(#[case] field: &str, #[case] value: Value) {
     let told = result.as_ref().unwrap_err().to_string();
     assert!(!told.contains("hunter2"), "{told}");
     assert_eq!(pointers(result), [format!("/config/{field}")]);
+}
+
+#[rstest]
+#[case("iqn.2026-11.io.pureboot:storage", Some("iqn.2026-11.io.pureboot:storage"))]
+#[case("IQN.2026-11.Lab:Rack-1.Boot", Some("iqn.2026-11.lab:rack-1.boot"))]
+#[case("eui.02004567A425678D", Some("eui.02004567a425678d"))]
+#[case("storage.lab", None)]
+#[case("iqn.2026-11.lab:a b", None)]
+#[case("", None)]
+fn an_initiator_has_a_name_in_lower_case(#[case] text: &str, #[case] name: Option<&str>) {
+    let parsed: Result<InitiatorName, _> = text.parse();
+    assert_eq!(parsed.as_ref().ok().map(InitiatorName::as_str), name);
+    assert_eq!(InitiatorName::DEFAULT.parse(), Ok(InitiatorName::default()));
 }

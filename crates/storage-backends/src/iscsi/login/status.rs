@@ -1,7 +1,6 @@
 //! What a target says that does not let us in (RFC 7143, section 11.13.5).
 
 use super::Purpose;
-use crate::iscsi::failure::INITIATOR;
 use crate::iscsi::pdu::Pdu;
 use crate::iscsi::text;
 
@@ -11,6 +10,7 @@ pub(crate) struct Status {
     code: u16,
     /// The target; `None` is the discovery session.
     target: Option<String>,
+    initiator: String,
     with_chap: bool,
     at: String,
     /// Where the target has moved to.
@@ -35,6 +35,7 @@ impl Status {
         Self {
             code: NOT_AUTHENTICATED,
             target: purpose.target.map(str::to_owned),
+            initiator: purpose.initiator.to_owned(),
             with_chap: false,
             at: at.to_owned(),
             moved: None,
@@ -47,6 +48,7 @@ impl Status {
         Self {
             code,
             target: purpose.target.map(str::to_owned),
+            initiator: purpose.initiator.to_owned(),
             with_chap: purpose.chap.is_some(),
             at: at.to_owned(),
             moved: moved.map(|(_, address)| address.to_owned()),
@@ -86,7 +88,10 @@ impl Status {
             0x0101 | 0x0102 => format!("{whom} has moved: set target to where it is"),
             NOT_AUTHENTICATED => self.not_authenticated(&whom),
             0x0202 => {
-                format!("{whom} does not admit this initiator: allow {INITIATOR} in the target's access list")
+                format!(
+                    "{whom} does not admit this initiator: allow {} in the target's access list",
+                    self.initiator
+                )
             }
             0x0203 => format!("{at} does not know {}: check iqn", whom.to_lowercase_first()),
             0x0204 => format!("{whom} was removed from {at}: check iqn, or set the target up again"),

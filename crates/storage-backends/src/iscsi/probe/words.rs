@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use storage_domain::iscsi::Iqn;
+use storage_domain::iscsi::{InitiatorName, Iqn};
 use storage_domain::{IscsiConfig, IscsiTarget};
 
-use crate::iscsi::failure::{Failure, INITIATOR};
+use crate::iscsi::failure::Failure;
 use crate::iscsi::limits::MAX_SESSIONS;
 use crate::iscsi::portal::Opened;
 use crate::iscsi::text::Address;
@@ -29,9 +29,9 @@ fn list(names: &[String]) -> String {
     shown.join(", ")
 }
 
-pub(super) fn nothing_offered() -> String {
+pub(super) fn nothing_offered(initiator: &InitiatorName) -> String {
     format!(
-        "The portal offers no target to this initiator: set a target up, and allow {INITIATOR} and this host's address \
+        "The portal offers no target to this initiator: set a target up, and allow {initiator} and this host's address \
          in its access list"
     )
 }
@@ -60,9 +60,14 @@ pub(super) fn not_discovered(iqn: &str, why: &str) -> String {
 }
 
 /// The sentence of a login that failed for every target.
-pub(super) fn not_in(first: Option<&Failure>, config: &IscsiConfig, offered: Option<&[String]>) -> String {
+pub(super) fn not_in(
+    first: Option<&Failure>,
+    config: &IscsiConfig,
+    initiator: &InitiatorName,
+    offered: Option<&[String]>,
+) -> String {
     let Some(failure) = first else {
-        return nothing_offered();
+        return nothing_offered(initiator);
     };
     let Some(iqn) = config.iqn.as_ref().map(Iqn::as_str) else {
         return failure.to_string();
@@ -76,7 +81,7 @@ pub(super) fn not_in(first: Option<&Failure>, config: &IscsiConfig, offered: Opt
     };
     if failure.is_not_found() {
         return format!(
-            "The portal has no target {iqn} for this initiator: check iqn ({offers}), and allow {INITIATOR} and this host's \
+            "The portal has no target {iqn} for this initiator: check iqn ({offers}), and allow {initiator} and this host's \
              address in the target's access list"
         );
     }
