@@ -125,6 +125,13 @@ impl From<AppError> for ApiError {
                 .caused_by(cause),
             ),
             AppError::NotDiscovered(cause) => Problem::new(Code::DiscoveryFailed, explain(&cause)),
+            AppError::NoLuns(kind) => Problem::new(
+                Code::LunsNotAvailable,
+                format!(
+                    "This backend is of the type {}, and only those of the type iscsi have logical units",
+                    kind.as_str()
+                ),
+            ),
             AppError::ShuttingDown => retry(Problem::new(
                 Code::ShuttingDown,
                 "The service is shutting down; send the request again when it is back",

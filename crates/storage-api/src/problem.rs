@@ -49,6 +49,8 @@ codes! {
         "Look at the request as it is sent; a proxy may have damaged it."
     BackendNotFound "backend_not_found" 404 "Backend not found"
         "List the backends: it may have been deleted."
+    LunsNotAvailable "luns_not_available" 404 "The backend has no logical units"
+        "Ask only backends whose `type` is `iscsi`."
     NotFound "not_found" 404 "There is nothing at this path"
         "Compare the path with the API's document, trailing slashes included."
     MethodNotAllowed "method_not_allowed" 405 "The method is not allowed here"

@@ -45,14 +45,17 @@ impl App {
             .await
     }
 
-    /// The targets of a backend and their logical units, as they are now; none where it has no such.
+    /// The targets of a backend and their logical units, as they are now.
     ///
     /// # Errors
-    /// [`AppError::Store`], [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
+    /// [`AppError::Store`], [`AppError::NoLuns`], [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
     pub async fn luns(self: &Arc<Self>, id: BackendId) -> Result<Vec<IscsiTarget>, AppError> {
         let backend = self.store.get(id).await?;
         let live = self.registry.get(id, backend.revision, &backend.config);
         let live = live.map_err(|error| AppError::NotDiscovered(Arc::new(error)))?;
+        if live.as_luns().is_none() {
+            return Err(AppError::NoLuns(live.kind()));
+        }
         self.discover(move |cx| async move {
             match live.as_luns() {
                 Some(luns) => luns.luns(&cx).await,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storage_backends::BackendError;
-use storage_domain::Invalid;
+use storage_domain::{BackendKind, Invalid};
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
 
@@ -43,6 +43,9 @@ pub enum AppError {
     /// Storage that is not registered could not be asked for what it has.
     #[error("the storage could not be asked")]
     NotDiscovered(#[source] Arc<BackendError>),
+    /// Only iSCSI backends have logical units.
+    #[error("{0} backends have no logical units")]
+    NoLuns(BackendKind),
     /// The service is about to end.
     #[error("the service is shutting down")]
     ShuttingDown,

@@ -49,13 +49,14 @@ pub(super) fn lun() -> Value {
 pub(super) fn luns() -> Value {
     operation(
         "listLuns",
-        "The targets of a backend and their logical units, as they are now; empty for backends that hold none",
+        "The targets of a backend and their logical units, as they are now; only iSCSI backends have such",
         json!([]),
         None,
         &[("200", answer("The targets.", &list_of(&reference("Target")), &[]))],
         &[&[
             Code::DatabaseUnavailable,
             Code::BackendNotFound,
+            Code::LunsNotAvailable,
             Code::BackendUnreadable,
             Code::DiscoveryFailed,
             Code::ShuttingDown,

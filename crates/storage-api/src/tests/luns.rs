@@ -140,13 +140,18 @@ async fn that_can_not_be_listed_are_a_problem() {
 }
 
 #[tokio::test]
-async fn are_none_where_a_backend_holds_files() {
+async fn are_a_problem_where_a_backend_holds_files() {
     let api = Api::healthy().await;
     let body = json!({ "name": "web", "type": "http", "config": { "base_url": "http://web.lab" } });
     let created = api.call("POST", BACKENDS, Some(body)).await;
     let id = created.body["data"]["id"].as_str().unwrap();
     let listed = api.call("GET", &format!("{BACKENDS}/{id}/luns"), None).await;
-    assert_eq!(listed.body, json!({ "success": true, "data": [], "total": 0 }));
+    assert_eq!(
+        (listed.status.as_u16(), &listed.body["error"]),
+        (404, &json!("luns_not_available"))
+    );
+    let detail = "This backend is of the type http, and only those of the type iscsi have logical units";
+    assert_eq!(listed.body["detail"], detail);
 }
 
 #[tokio::test]
