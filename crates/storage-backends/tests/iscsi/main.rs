@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod chap;
 mod conformance;
+mod fake;
 mod fakes;
 mod leaving;
 mod logins;
 mod luns;
+mod moves;
 #[path = "../support/tgt.rs"]
 mod tgt;
 

@@ -1,0 +1,85 @@
+//! A target in this process that does as its knobs say.
+
+mod chap;
+mod talk;
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use storage_domain::ProbeReport;
+use tokio::net::TcpListener;
+
+pub(crate) use chap::{Chap, ChapFault, ReflectedOf};
+
+use crate::{backend, probe, short};
+
+/// How a fake differs from a good target.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
+pub(crate) struct Knobs {
+    /// Sends these bytes instead of any answer, and goes on to say nothing.
+    pub(crate) says: Option<Vec<u8>>,
+    /// Hangs up when it is spoken to.
+    pub(crate) hangs_up: bool,
+    /// Answers logins to the target with this status, and with this address.
+    pub(crate) status: Option<(u16, String)>,
+    /// Wants logins to the target to prove who they are.
+    pub(crate) chap: Option<Chap>,
+    /// Chooses digests.
+    pub(crate) digests: bool,
+    /// Sends a digest that is wrong with whatever it reads for a command.
+    pub(crate) damages: Option<Fault>,
+    /// Pings before every answer to a command.
+    pub(crate) pings: bool,
+    /// Has news before it carries out this many commands.
+    pub(crate) attentions: usize,
+    /// Does not know READ CAPACITY (16).
+    pub(crate) old: bool,
+    /// Sends text in two parts.
+    pub(crate) parts: bool,
+    /// Sends the text of logins in two parts.
+    pub(crate) login_parts: bool,
+    /// Sends more data than was asked for.
+    pub(crate) floods: bool,
+}
+
+/// Which digest is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Header,
+    Data,
+}
+
+/// What a fake saw.
+#[derive(Debug, Default)]
+pub(crate) struct Saw {
+    pub(crate) pongs: usize,
+    pub(crate) logouts: usize,
+    pub(crate) logins: usize,
+    /// The targets at which a challenge was answered.
+    pub(crate) proofs: Vec<String>,
+}
+
+pub(crate) struct Fake {
+    pub(crate) port: u16,
+    pub(crate) saw: Arc<Mutex<Saw>>,
+}
+
+impl Fake {
+    pub(crate) async fn start(knobs: Knobs) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let saw = Arc::<Mutex<Saw>>::default();
+        let seen = Arc::clone(&saw);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(talk::Talk::new(stream, knobs.clone(), Arc::clone(&seen)).serve());
+            }
+        });
+        Self { port, saw }
+    }
+
+    pub(crate) async fn probe(&self, config: Value) -> ProbeReport {
+        probe(&backend(self.port, config, short())).await
+    }
+}
