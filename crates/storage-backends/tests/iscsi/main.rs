@@ -10,8 +10,12 @@ mod leaving;
 mod logins;
 mod luns;
 mod moves;
+#[path = "../support/relay.rs"]
+#[expect(dead_code, reason = "shared; nothing is held up here")]
+mod relay;
 #[path = "../support/tgt.rs"]
 mod tgt;
+mod turns;
 
 use std::time::Duration;
 

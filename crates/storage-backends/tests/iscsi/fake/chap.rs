@@ -87,7 +87,7 @@ impl Talk {
         };
         let response = Pdu::new(opcode::LOGIN_RESPONSE).put(8, &request.bhs[8..16]);
         if let Some(target) = value("TargetName") {
-            self.target = target.to_owned();
+            target.clone_into(&mut self.target);
         }
         if value("AuthMethod").is_some() {
             let none = matches!(chap.fault, Some(ChapFault::None));

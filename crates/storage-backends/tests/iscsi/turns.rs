@@ -1,0 +1,84 @@
+//! How long a probe makes its target work: turns of request and answer, and many probes at once.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use rstest::rstest;
+use serde_json::{Value, json};
+use storage_backends::iscsi::Limits;
+use storage_backends::iscsi::pdu::opcode;
+
+use crate::relay::Relay;
+use crate::tgt::Tgt;
+use crate::{CANARY, IQN, MIB, OTHER_CANARY, backend, probe, with_chap, with_mutual};
+
+/// By how many turns a probe may be longer than the protocol wants it to be.
+const SLACK: usize = 5;
+
+/// What the protocol needs at least, with one command at a time, as RFC 7143, section 4.2.2.1 lets a target want it:
+/// - the discovery: a connection, a login without security (one request), SendTargets, a logout;
+/// - the session: a connection, a login (with CHAP two requests more: its algorithm, and the proof), REPORT LUNS, INQUIRY of
+///   each unit, and TEST UNIT READY, the serial number and READ CAPACITY of each disk, a logout.
+fn needed(units: usize, disks: usize, chap: bool) -> usize {
+    let discovery = 1 + 1 + 1 + 1;
+    let session = 1 + 1 + if chap { 2 } else { 0 } + 1 + units + 3 * disks + 1;
+    discovery + session
+}
+
+#[rstest]
+#[case::one_disk(1, json!({"iqn": IQN}))]
+#[case::all_targets(1, json!({}))]
+#[case::chap(1, with_chap(CANARY))]
+#[case::mutual(1, with_mutual(CANARY, OTHER_CANARY))]
+#[case::two_disks(2, json!({"iqn": IQN}))]
+#[tokio::test]
+async fn a_probe_takes_few_turns(#[case] disks: u32, #[case] config: Value) {
+    let mut tgt = Tgt::start();
+    tgt.target(1, IQN);
+    for lun in 1..=disks {
+        tgt.lun(1, lun, MIB);
+    }
+    tgt.open(1);
+    let chap = config["chap_enabled"] == true;
+    if chap {
+        tgt.account(1, "ops", CANARY, false);
+        tgt.account(1, "nas", OTHER_CANARY, true);
+    }
+    let relay = Relay::to(tgt.port);
+    let report = probe(&backend(relay.port, config, Limits::default())).await;
+    assert!(report.passed(), "{report:#?}");
+    let disks = disks as usize;
+    // tgt's own unit 0, a controller, is asked what it is.
+    let needed = needed(1 + disks, disks, chap);
+    let turns = relay.connections() + relay.turns();
+    assert!(
+        turns <= needed + SLACK,
+        "{turns} turns, {needed} are needed: {:x?}",
+        relay.requests()
+    );
+    assert_eq!(relay.connections(), 2);
+    assert_eq!(relay.requests().last(), Some(&opcode::LOGOUT_REQUEST));
+    println!("{turns} turns, {needed} are needed");
+    tgt.is_left().await;
+}
+
+/// A session has a connection of its own (RFC 7143, section 4.2.3), which two probes can't share.
+#[tokio::test]
+async fn a_hundred_probes_at_once_all_pass() {
+    let mut tgt = Tgt::start();
+    tgt.target(1, IQN);
+    tgt.lun(1, 1, MIB);
+    tgt.open(1);
+    tgt.account(1, "ops", CANARY, false);
+    let subject = backend(tgt.port, with_chap(CANARY), Limits::default());
+    let started = Instant::now();
+    let reports = join_all((0..100).map(|_| probe(&subject))).await;
+    let took = started.elapsed();
+    for report in &reports {
+        assert!(report.passed(), "{report:#?}");
+        assert_eq!(report.capacity.unwrap().total.get(), MIB);
+    }
+    println!("100 probes took {took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    tgt.is_left().await;
+}
