@@ -31,6 +31,15 @@ pub(crate) fn binary() -> Command {
     command
 }
 
+/// Another program, that a test needs.
+pub(crate) fn command(program: &str) -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests start the servers that they test against"
+    )]
+    Command::new(program)
+}
+
 /// What a command that ran to its end left.
 pub(crate) struct Done {
     pub(crate) code: Option<i32>,
