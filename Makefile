@@ -39,6 +39,11 @@ test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virt
 	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage \
 	PUREBOOT_CONFORMANCE_BIN=$(TARGET_DIR)/debug/examples/conformance crates/server/tests/vm/run.sh
 
+.PHONY: test-garage
+test-garage: setup-garage ## Runs the tests against Garage, an S3 server that takes minutes to build
+	GARAGE_BIN=$${GARAGE_BIN:-$(CURDIR)/.cache/tools/bin/garage} \
+	$(CARGO) test --package storage-backends --locked --test s3 -- --ignored garage::
+
 .PHONY: lint
 lint: setup-test ## Checks format, spelling, dependencies and clippy's findings
 	.ci/lint
@@ -52,7 +57,7 @@ fmt: ## Formats the code
 	$(CARGO) fmt --all
 
 .PHONY: bench
-bench: setup-test ## Runs the benchmarks
+bench: setup-bench ## Runs the benchmarks
 	$(CARGO) bench --workspace --locked --bench '*'
 
 .PHONY: fuzz
@@ -68,8 +73,10 @@ clean: ## Deletes what was built, and the tools that were installed for it
 	$(CARGO) clean
 	rm -rf .cache
 
-.PHONY: setup-run setup-test setup-fuzz setup-image
+.PHONY: setup-run setup-test setup-garage setup-bench setup-fuzz setup-image
 setup-run: ## Installs what `make run` needs
 setup-test: ## Installs what `make test` needs
-setup-run setup-test setup-fuzz setup-image: setup-%:
+setup-garage: ## Installs what `make test-garage` needs
+setup-bench: ## Installs what `make bench` needs
+setup-run setup-test setup-garage setup-bench setup-fuzz setup-image: setup-%:
 	@.ci/setup $*

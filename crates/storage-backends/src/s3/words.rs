@@ -23,7 +23,12 @@ pub(crate) fn sentence(verdict: Verdict, reply: &Reply, service: &Service, of: &
         }
         Verdict::Region => region(reply, service),
         Verdict::Moved => moved(reply, service, of),
-        Verdict::NoBucket => format!("There is no such thing as {of} on this server: check bucket, or create it"),
+        Verdict::NoBucket if !service.signs() => {
+            format!("There is no such thing as {of} on this server: check bucket, or create it")
+        }
+        Verdict::NoBucket => format!(
+            "There is no such thing as {of} on this server: check bucket, create it, or allow the access key to use it (Garage hides buckets from other keys)"
+        ),
         Verdict::Denied if !service.signs() => format!(
             "Reading {of} without a key is not allowed: set secret_access_key, or allow everybody to list it"
         ),

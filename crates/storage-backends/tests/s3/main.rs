@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod account;
 mod addressing;
 mod conformance;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod fake;
 mod fakes;
 mod fixtures;
+mod garage;
 mod listings;
+mod real;
 mod s3s_fs;
 mod secrets;
 #[path = "../support/site.rs"]

@@ -5,36 +5,20 @@
     reason = "tests start the servers that they test against"
 )]
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
-use crate::{CANARY, backend, check, config, failure, free_port, probe, scan, with};
+use crate::account::Account;
+use crate::real::{lists_its_buckets, passes_and_counts, refuses};
+use crate::{CANARY, config, free_port};
 
 pub(crate) const KEY: &str = "test:tester";
-const BUCKET: &str = "images";
-/// What of a key is not encoded, as signatures want it.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~')
-    .remove(b'/');
 
 /// A Swift of one node, ended when it is dropped.
 pub(crate) struct Swift {
@@ -84,13 +68,7 @@ impl Swift {
         {
             swift.spawn(&venv, kind, port);
         }
-        swift.signed_put("/images", "");
-        swift.signed_put("/empty", "");
-        for (key, size) in OBJECTS {
-            swift.put(key, &"x".repeat(usize::try_from(size).unwrap()));
-        }
-        swift.put("marker/", "");
-        swift.put("/leading/slash.iso", "12345");
+        swift.account().fill();
         swift
     }
 
@@ -114,51 +92,13 @@ impl Swift {
         }
     }
 
-    fn put(&self, key: &str, body: &str) {
-        let key = utf8_percent_encode(key, KEPT);
-        self.signed_put(&format!("/{BUCKET}/{key}"), body);
-    }
-
-    /// A signed PUT of s3api: Swift's own API would need memcached.
-    fn signed_put(&self, path: &str, body: &str) {
-        let credentials = Credentials::new(KEY, CANARY, None, None, "test");
-        let identity = credentials.into();
-        let mut settings = SigningSettings::default();
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region("lab-1")
-            .name("s3")
-            .time(SystemTime::now())
-            .settings(settings)
-            .build()
-            .unwrap()
-            .into();
-        let uri = format!("{}{path}", self.url());
-        let body_ = SignableBody::Bytes(body.as_bytes());
-        let signable = SignableRequest::new("PUT", &uri, std::iter::empty(), body_).unwrap();
-        let (signed, _) = sign(signable, &params).unwrap().into_parts();
-        let mut head = format!(
-            "PUT {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\nContent-Length: {}\r\n",
-            self.port,
-            body.len()
-        );
-        for (name, value) in signed.headers() {
-            write!(head, "{name}: {value}\r\n").unwrap();
+    fn account(&self) -> Account<'_> {
+        Account {
+            port: self.port,
+            key: KEY,
+            secret: CANARY,
+            region: "lab-1",
         }
-        let answer = self.exchange(&format!("{head}\r\n{body}"));
-        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-    }
-
-    fn exchange(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -170,7 +110,7 @@ impl Swift {
     }
 
     pub(crate) fn config(&self) -> Value {
-        config(&self.url(), BUCKET, KEY)
+        config(&self.url(), "images", KEY)
     }
 }
 
@@ -186,35 +126,10 @@ impl Drop for Swift {
 #[tokio::test]
 async fn passes_counts_and_refuses() {
     let swift = Swift::start().await;
-    let backend_ = backend(swift.config());
-    let report = probe(&backend_).await;
-    assert!(report.passed(), "{report:#?}");
-    // The region was found from the server's own answer.
-    let accepted = &check(&report, "credentials").detail;
-    assert!(accepted.contains("lab-1"), "{accepted}");
-    let counted = scan(&backend_).await;
-    assert_eq!((counted.errors, &counted.first_error), (0, &None));
-    assert_eq!(counted.files, OBJECTS.len() as u64 + 1);
-    assert_eq!(counted.bytes.unwrap().get(), bytes() + 5);
-    assert_eq!(counted.templates, TEMPLATES + 1);
-    assert_eq!(counted.directories, DIRECTORIES + 3);
+    passes_and_counts(&swift.config(), "lab-1", "/leading").await;
     for (wrong, name, says) in refused() {
-        let report = probe(&backend(with(swift.config(), &wrong))).await;
-        let failed = failure(&report);
-        assert_eq!(failed.0, name, "{wrong}: {report:#?}");
-        assert!(failed.1.contains(says), "{}", failed.1);
+        refuses(&swift.config(), &wrong, name, says).await;
     }
-    for prefix in ["/leading", "marker/", "ünï/", "sub+2", "a b"] {
-        let below = backend(with(swift.config(), &json!({ "prefix": prefix })));
-        let expected = u64::from(prefix != "marker/");
-        assert_eq!(scan(&below).await.files, expected, "{prefix}");
-    }
-    let empty = backend(with(swift.config(), &json!({ "bucket": "empty" })));
-    assert!(
-        check(&probe(&empty).await, "list")
-            .detail
-            .contains("there is none yet")
-    );
 }
 
 /// What is set wrong, the check that fails, and what it says.
@@ -255,12 +170,6 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
 
 #[tokio::test]
 async fn buckets_are_discovered() {
-    use storage_backends::s3::buckets;
-    use storage_domain::s3::S3Account;
     let swift = Swift::start().await;
-    let account = json!({ "endpoint": swift.url(), "access_key_id": KEY, "secret_access_key": CANARY });
-    let account = S3Account::parse(account.as_object().unwrap()).unwrap();
-    let found = buckets(&account, &crate::cx()).await.unwrap();
-    let names: Vec<String> = found.iter().map(|bucket| bucket.name.to_string()).collect();
-    assert_eq!(names, ["empty", "images"]);
+    lists_its_buckets(&swift.url(), KEY, CANARY, &["empty", "images"]).await;
 }
