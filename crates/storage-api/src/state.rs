@@ -10,8 +10,6 @@ use crate::app::App;
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) app: Arc<App>,
-    /// The OpenAPI document.
-    pub(crate) document: Document,
 }
 
 /// A document that stays the same as long as the service runs.
@@ -21,8 +19,8 @@ pub(crate) struct Document {
     pub(crate) entity_tag: String,
 }
 
-/// Rendered once, whatever the number of workers.
-static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+/// The OpenAPI document. Rendered when it is first asked for: that takes more memory than all else that a start does.
+pub(crate) static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
     let body = Bytes::from(crate::openapi::document());
     let entity_tag = format!("\"{:016x}\"", fnv1a(&body));
     Document { body, entity_tag }
@@ -30,8 +28,7 @@ static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
 
 impl State {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        let document = DOCUMENT.clone();
-        Self { app, document }
+        Self { app }
     }
 }
 

@@ -4,25 +4,22 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa_swagger_ui::Config;
 
 use crate::error::ApiError;
 use crate::extract::Conditions;
 use crate::problem::Code;
-use crate::state::State;
+use crate::state::DOCUMENT;
 
 /// Where Swagger UI finds the document.
 static SWAGGER: LazyLock<Arc<Config<'static>>> =
     LazyLock::new(|| Arc::new(Config::from(format!("{}/openapi.json", super::BASE))));
 
 /// `GET /api/v1/openapi.json`
-pub(crate) async fn openapi(
-    state: Data<State>,
-    Conditions(conditions): Conditions,
-) -> Result<HttpResponse, ApiError> {
-    let document = &state.document;
+pub(crate) async fn openapi(Conditions(conditions): Conditions) -> Result<HttpResponse, ApiError> {
+    let document = &*DOCUMENT;
     let tag = document.entity_tag.clone();
     if conditions.not_modified(&tag)? {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
