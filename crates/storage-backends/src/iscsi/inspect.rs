@@ -1,17 +1,19 @@
 //! What a session sees in its target: logical units, what they are, whether they are ready, and how large.
+//!
+//! What does not depend on each other is asked at once, so that a target with many units is not asked many times.
 
 use std::time::Duration;
 
-use storage_domain::Lun;
+use storage_domain::{Lun, LunKind};
 
 use crate::iscsi::failure::Failure;
-use crate::iscsi::scsi::{self, Address, Answer, Command, Size};
-use crate::iscsi::session::Session;
+use crate::iscsi::scsi::{self, Address, Answer, Command, Identity, Size};
+use crate::iscsi::session::{Asked, Session};
 
 /// How many times a unit is asked again that has news (a reset and a change of its mode may come one after the other),
 /// or that is busy.
 const MAX_TRIES: usize = 5;
-/// How long a busy unit is left alone.
+/// How long busy units are left alone.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// The unit that answers for the whole target (SAM-5, section 4.7.4).
 const LUN_0: [u8; 8] = [0; 8];
@@ -24,85 +26,137 @@ pub(crate) struct Unit {
     pub(crate) not_ready: Option<String>,
 }
 
-/// The units of the session's target that hold blocks, without their sizes.
-pub(crate) async fn units(session: &mut Session) -> Result<Vec<Unit>, Failure> {
-    let list = good(session, LUN_0, &Command::report_luns()).await?;
-    let mut units = Vec::new();
-    for address in scsi::luns(&list) {
-        units.extend(unit(session, address).await?);
-    }
-    Ok(units)
+/// A unit that holds blocks.
+struct Disk {
+    address: Address,
+    kind: LunKind,
+    identity: Identity,
 }
 
-async fn unit(session: &mut Session, address: Address) -> Result<Option<Unit>, Failure> {
-    let inquiry = good(session, address.bytes, &Command::inquiry()).await?;
-    let Some(identity) = scsi::identity(&inquiry) else {
-        let (what, why) = (Command::inquiry().what, "the answer is empty".to_owned());
-        return Err(Failure::Command { what, why });
-    };
-    let Some(kind) = identity.kind else {
-        return Ok(None);
-    };
-    let ready = ask(session, address.bytes, &Command::test_unit_ready()).await?;
+/// The units of the session's target that hold blocks, without their sizes.
+pub(crate) async fn units(session: &mut Session) -> Result<Vec<Unit>, Failure> {
+    let list = ask(session, Command::report_luns(), &[LUN_0]).await?;
+    let list = list.iter().map(|answer| good(&Command::report_luns(), answer));
+    let addresses: Vec<Address> = list
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flat_map(scsi::luns)
+        .collect();
+    let disks = disks(session, &addresses).await?;
+    let questions = [Command::test_unit_ready(), Command::serial()];
+    let asked = disks
+        .iter()
+        .flat_map(|disk| questions.map(|command| (disk.address.bytes, command)));
+    let answers = ask_all(session, &to_ask(asked)).await?;
+    let (answers, _) = answers.as_chunks::<2>();
+    Ok(disks
+        .into_iter()
+        .zip(answers)
+        .map(|(disk, [ready, serial])| unit(disk, ready, serial))
+        .collect())
+}
+
+async fn disks(session: &mut Session, addresses: &[Address]) -> Result<Vec<Disk>, Failure> {
+    let luns: Vec<[u8; 8]> = addresses.iter().map(|address| address.bytes).collect();
+    let answers = ask(session, Command::inquiry(), &luns).await?;
+    let mut disks = Vec::new();
+    for (address, answer) in addresses.iter().zip(&answers) {
+        let Some(identity) = scsi::identity(good(&Command::inquiry(), answer)?) else {
+            let (what, why) = (Command::inquiry().what, "the answer is empty".to_owned());
+            return Err(Failure::Command { what, why });
+        };
+        if let Some(kind) = identity.kind {
+            disks.push(Disk {
+                address: *address,
+                kind,
+                identity,
+            });
+        }
+    }
+    Ok(disks)
+}
+
+fn unit(disk: Disk, ready: &Answer, serial: &Answer) -> Unit {
     let not_ready = ready.good().is_none().then(|| ready.to_string());
-    let serial = ask(session, address.bytes, &Command::serial()).await?;
     let lun = Lun {
-        number: address.number,
-        kind,
+        number: disk.address.number,
+        kind: disk.kind,
         size: None,
         block_size: None,
-        vendor: identity.vendor,
-        product: identity.product,
+        vendor: disk.identity.vendor,
+        product: disk.identity.product,
         serial: serial.good().and_then(scsi::serial),
         ready: not_ready.is_none(),
     };
-    Ok(Some(Unit {
-        address,
+    Unit {
+        address: disk.address,
         lun,
         not_ready,
-    }))
+    }
 }
 
-/// How large a unit is: by READ CAPACITY (16), and by (10) where the unit does not know that one (SBC-3, section 4.7).
-pub(crate) async fn size(session: &mut Session, address: Address) -> Result<Size, Failure> {
+/// How large units are: by READ CAPACITY (16), and by (10) where a unit does not know that one (SBC-3, section 4.7).
+///
+/// # Errors
+/// The session broke off; what is wrong with one unit is told in its place.
+pub(crate) async fn sizes(
+    session: &mut Session,
+    addresses: &[Address],
+) -> Result<Vec<Result<Size, Failure>>, Failure> {
     let (long, short) = (Command::read_capacity_16(), Command::read_capacity_10());
-    let answer = ask(session, address.bytes, &long).await?;
-    if let Some(data) = answer.good() {
-        return scsi::size_16(data).ok_or_else(|| no_size(long.what));
+    let luns: Vec<[u8; 8]> = addresses.iter().map(|address| address.bytes).collect();
+    let answers = ask(session, long, &luns).await?;
+    let told = |command: &Command, answer: &Answer, size: fn(&[u8]) -> Option<Size>| {
+        size(good(command, answer)?).ok_or_else(|| no_size(command.what))
+    };
+    let mut sizes: Vec<_> = answers
+        .iter()
+        .map(|answer| told(&long, answer, scsi::size_16))
+        .collect();
+    let old: Vec<usize> = (0..luns.len()).filter(|at| answers[*at].is_unknown()).collect();
+    let old_luns: Vec<[u8; 8]> = old.iter().map(|at| luns[*at]).collect();
+    let answers = ask(session, short, &old_luns).await?;
+    for (at, answer) in old.into_iter().zip(&answers) {
+        sizes[at] = told(&short, answer, scsi::size_10);
     }
-    if !answer.is_unknown() {
-        return Err(refused(long.what, &answer));
-    }
-    let data = good(session, address.bytes, &short).await?;
-    scsi::size_10(&data).ok_or_else(|| no_size(short.what))
+    Ok(sizes)
 }
 
-async fn good(session: &mut Session, lun: [u8; 8], command: &Command) -> Result<Vec<u8>, Failure> {
-    let answer = ask(session, lun, command).await?;
-    let data = answer.good().map(<[u8]>::to_vec);
-    data.ok_or_else(|| refused(command.what, &answer))
+fn to_ask(asked: impl Iterator<Item = ([u8; 8], Command)>) -> Vec<Asked> {
+    asked.map(|(lun, command)| Asked { lun, command }).collect()
 }
 
-/// Asks again where the unit has news for us first, as every unit has after a login, or is busy.
-async fn ask(session: &mut Session, lun: [u8; 8], command: &Command) -> Result<Answer, Failure> {
-    let mut tries = 1;
-    loop {
-        let answer = session.command(lun, command).await?;
-        if tries == MAX_TRIES || !(answer.has_attention() || answer.is_busy()) {
-            return Ok(answer);
+/// Asks these units the same.
+async fn ask(session: &mut Session, command: Command, luns: &[[u8; 8]]) -> Result<Vec<Answer>, Failure> {
+    ask_all(session, &to_ask(luns.iter().map(|lun| (*lun, command)))).await
+}
+
+/// Asks again where a unit has news for us first, as every unit has after a login, or is busy.
+async fn ask_all(session: &mut Session, asked: &[Asked]) -> Result<Vec<Answer>, Failure> {
+    let mut answers = session.commands(asked).await?;
+    for _ in 1..MAX_TRIES {
+        let again = |answer: &Answer| answer.has_attention() || answer.is_busy();
+        let places: Vec<usize> = (0..asked.len()).filter(|at| again(&answers[*at])).collect();
+        if places.is_empty() {
+            break;
         }
-        if answer.is_busy() {
+        if answers.iter().any(Answer::is_busy) {
             tokio::time::sleep(BUSY_PAUSE).await;
         }
-        tries += 1;
+        let repeated: Vec<Asked> = places.iter().map(|at| asked[*at]).collect();
+        let repeated = session.commands(&repeated).await?;
+        for (at, answer) in places.into_iter().zip(repeated) {
+            answers[at] = answer;
+        }
     }
+    Ok(answers)
 }
 
-fn refused(what: &'static str, answer: &Answer) -> Failure {
-    Failure::Command {
-        what,
+fn good<'a>(command: &Command, answer: &'a Answer) -> Result<&'a [u8], Failure> {
+    answer.good().ok_or_else(|| Failure::Command {
+        what: command.what,
         why: answer.to_string(),
-    }
+    })
 }
 
 fn no_size(what: &'static str) -> Failure {

@@ -42,8 +42,11 @@ pub(crate) struct Purpose<'a> {
 
 /// Where a session stands when the full feature phase begins.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "the names are those of RFC 7143")]
 pub(crate) struct Numbers {
     pub(crate) cmd_sn: u32,
+    /// The last command that the target lets in.
+    pub(crate) max_cmd_sn: u32,
     pub(crate) exp_stat_sn: u32,
 }
 
@@ -57,6 +60,7 @@ pub(crate) async fn login(connection: &mut Connection, purpose: &Purpose<'_>) ->
     let digests = login.negotiate().await?;
     let numbers = Numbers {
         cmd_sn: CMD_SN,
+        max_cmd_sn: login.max_cmd_sn,
         exp_stat_sn: login.exp_stat_sn,
     };
     connection.set_digests(digests);
@@ -71,6 +75,7 @@ struct Login<'c, 'p> {
     purpose: &'p Purpose<'p>,
     isid: [u8; 6],
     tsih: [u8; 2],
+    max_cmd_sn: u32,
     exp_stat_sn: u32,
     rounds: usize,
 }
@@ -107,6 +112,7 @@ impl<'c, 'p> Login<'c, 'p> {
             purpose,
             isid,
             tsih: [0; 2],
+            max_cmd_sn: 0,
             exp_stat_sn: 0,
             rounds: 0,
         })
@@ -177,6 +183,7 @@ impl<'c, 'p> Login<'c, 'p> {
         }
         self.tsih = [response.byte(14), response.byte(15)];
         self.exp_stat_sn = response.number(24).wrapping_add(1);
+        self.max_cmd_sn = response.number(32);
         Ok(response)
     }
 

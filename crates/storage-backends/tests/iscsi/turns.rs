@@ -12,17 +12,38 @@ use crate::relay::Relay;
 use crate::tgt::Tgt;
 use crate::{CANARY, IQN, MIB, OTHER_CANARY, backend, probe, with_chap, with_mutual};
 
+/// How far away the target is; a turn is a request and its answer.
+const TURN: Duration = Duration::from_millis(100);
 /// By how many turns a probe may be longer than the protocol wants it to be.
 const SLACK: usize = 5;
+/// How many probes are timed at most.
+const TRIES: usize = 8;
 
-/// What the protocol needs at least, with one command at a time, as RFC 7143, section 4.2.2.1 lets a target want it:
+/// What the protocol needs at least, whatever the number of units:
 /// - the discovery: a connection, a login without security (one request), SendTargets, a logout;
 /// - the session: a connection, a login (with CHAP two requests more: its algorithm, and the proof), REPORT LUNS, INQUIRY of
-///   each unit, and TEST UNIT READY, the serial number and READ CAPACITY of each disk, a logout.
-fn needed(units: usize, disks: usize, chap: bool) -> usize {
+///   all units at once, READ CAPACITY of all disks at once, a logout.
+///
+/// Beyond that a login has a stage of security, and disks are asked whether they are ready, and once more where they
+/// have news (a UNIT ATTENTION, as all of tgt's have after a login).
+fn needed(chap: bool) -> usize {
     let discovery = 1 + 1 + 1 + 1;
-    let session = 1 + 1 + if chap { 2 } else { 0 } + 1 + units + 3 * disks + 1;
+    let session = 1 + 1 + if chap { 2 } else { 0 } + 1 + 1 + 1 + 1;
     discovery + session
+}
+
+/// How many turns of request and answer one probe takes.
+async fn turns(port: u16, config: Value) -> usize {
+    let relay = Relay::slow(port, TURN);
+    let subject = backend(relay.port, config, Limits::default());
+    let started = Instant::now();
+    let report = probe(&subject).await;
+    let took = started.elapsed();
+    assert!(report.passed(), "{report:#?}");
+    assert_eq!(relay.connections(), 2);
+    assert_eq!(relay.requests().last(), Some(&opcode::LOGOUT_REQUEST));
+    // The relay itself is near: it takes a connection at once.
+    relay.connections() + usize::try_from(took.as_millis() / TURN.as_millis()).unwrap()
 }
 
 #[rstest]
@@ -30,7 +51,7 @@ fn needed(units: usize, disks: usize, chap: bool) -> usize {
 #[case::all_targets(1, json!({}))]
 #[case::chap(1, with_chap(CANARY))]
 #[case::mutual(1, with_mutual(CANARY, OTHER_CANARY))]
-#[case::two_disks(2, json!({"iqn": IQN}))]
+#[case::many_disks(30, json!({"iqn": IQN}))]
 #[tokio::test]
 async fn a_probe_takes_few_turns(#[case] disks: u32, #[case] config: Value) {
     let mut tgt = Tgt::start();
@@ -44,21 +65,17 @@ async fn a_probe_takes_few_turns(#[case] disks: u32, #[case] config: Value) {
         tgt.account(1, "ops", CANARY, false);
         tgt.account(1, "nas", OTHER_CANARY, true);
     }
-    let relay = Relay::to(tgt.port);
-    let report = probe(&backend(relay.port, config, Limits::default())).await;
-    assert!(report.passed(), "{report:#?}");
-    let disks = disks as usize;
-    // tgt's own unit 0, a controller, is asked what it is.
-    let needed = needed(1 + disks, disks, chap);
-    let turns = relay.connections() + relay.turns();
-    assert!(
-        turns <= needed + SLACK,
-        "{turns} turns, {needed} are needed: {:x?}",
-        relay.requests()
-    );
-    assert_eq!(relay.connections(), 2);
-    assert_eq!(relay.requests().last(), Some(&opcode::LOGOUT_REQUEST));
-    println!("{turns} turns, {needed} are needed");
+    let needed = needed(chap);
+    let mut least = usize::MAX;
+    // Other work on this machine only makes a probe longer.
+    for _ in 0..TRIES {
+        least = least.min(turns(tgt.port, config.clone()).await);
+        if least <= needed + SLACK {
+            break;
+        }
+    }
+    println!("{least} turns, {needed} are needed");
+    assert!(least <= needed + SLACK, "{least} turns, {needed} are needed");
     tgt.is_left().await;
 }
 

@@ -7,6 +7,7 @@ use storage_domain::{ByteCount, Lun};
 use crate::checks::{Checks, Stopped};
 use crate::iscsi::inspect::{self, Unit};
 use crate::iscsi::limits::PARALLEL;
+use crate::iscsi::scsi::Address;
 use crate::iscsi::session::Session;
 
 /// A target that let us in, and what was seen in it.
@@ -45,9 +46,20 @@ impl Seen {
 
     /// Measures every unit that is ready; the first that does not tell its size is told.
     async fn measure(&mut self) -> Option<String> {
+        let mut ready: Vec<&mut Unit> = self
+            .units
+            .iter_mut()
+            .flatten()
+            .filter(|unit| unit.lun.ready)
+            .collect();
+        let addresses: Vec<Address> = ready.iter().map(|unit| unit.address).collect();
+        let sizes = match inspect::sizes(&mut self.session, &addresses).await {
+            Ok(sizes) => sizes,
+            Err(failure) => return Some(format!("{}: {failure}", self.target)),
+        };
         let mut untold = None;
-        for unit in self.units.iter_mut().flatten().filter(|unit| unit.lun.ready) {
-            match inspect::size(&mut self.session, unit.address).await {
+        for (unit, size) in ready.iter_mut().zip(sizes) {
+            match size {
                 Ok(size) => {
                     unit.lun.size = Some(size.bytes);
                     unit.lun.block_size = Some(size.block);
