@@ -13,6 +13,8 @@ use crate::s3::verdict::{Verdict, verdict};
 use crate::s3::xml::{Answer, Page};
 use crate::s3::{S3Backend, backoff, request_error, words};
 
+/// What a server is given to answer: with less time left, the last answer says more than another try would.
+const ANSWER: Duration = Duration::from_millis(500);
 /// How many pages in a row may have nothing in them.
 const EMPTY_PAGES: u32 = 100;
 
@@ -124,7 +126,7 @@ pub(crate) async fn fetch(
         let (error, passes) = error;
         let wait = backoff::wait(tried, asked);
         tried += 1;
-        if !passes || tried >= backoff::TRIES || cx.remaining() <= wait {
+        if !passes || tried >= backoff::TRIES || cx.remaining() <= wait + ANSWER {
             return Err(error);
         }
         tracing::debug!(wait_ms = wait.as_millis(), %error, "a page of a bucket is asked for again");
