@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use storage_domain::{Check, Outcome};
 
+use crate::error::BackendError;
+
 /// A check failed, and those after it make no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stopped;
@@ -55,6 +57,28 @@ impl Checks {
     /// The check that is under way.
     pub(crate) fn pending(&self) -> Option<&'static str> {
         self.names.get(self.done.len()).copied()
+    }
+
+    /// All checks of a probe that ran under its time limit; where the time was over first, the check that was under
+    /// way has failed. `who` is what was probed.
+    ///
+    /// # Errors
+    /// Whatever else kept the probe from its end.
+    pub(crate) fn settle(
+        mut self,
+        ended: Result<Result<(), Stopped>, BackendError>,
+        who: &str,
+    ) -> Result<Vec<Check>, BackendError> {
+        match ended {
+            Ok(Ok(()) | Err(Stopped)) => {}
+            Err(BackendError::Deadline { .. }) => {
+                self.failed(&format!(
+                    "The probe's time was over before this check had ended: the {who} is very slow"
+                ));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(self.finish())
     }
 
     /// All checks; those that were not reached are skipped, and say why.

@@ -114,16 +114,9 @@ impl Backend for HttpBackend {
         let started = Instant::now();
         let mut checks = Checks::of(&checks::NAMES);
         let step = cx.step(self.client.limits().probe);
-        match step.bound("the probe", self.check_all(&turn, &mut checks)).await {
-            Ok(Ok(()) | Err(Stopped)) => {}
-            Err(BackendError::Deadline { .. }) => {
-                checks
-                    .failed("The probe's time was over before this check had ended: the server is very slow");
-            }
-            Err(error) => return Err(error),
-        }
+        let ended = step.bound("the probe", self.check_all(&turn, &mut checks)).await;
         Ok(ProbeReport {
-            checks: checks.finish(),
+            checks: checks.settle(ended, "server")?,
             capacity: None,
             targets: None,
             summary: format!("{} can be read", redirect::shown(&self.directory)),

@@ -11,7 +11,7 @@ use storage_domain::iscsi::InitiatorName;
 use storage_domain::{BackendKind, ByteCount, Capacity, IscsiConfig, IscsiTarget, ProbeReport};
 
 use crate::backend::{Backend, Luns};
-use crate::checks::{Checks, Stopped};
+use crate::checks::Checks;
 use crate::context::OpContext;
 use crate::error::BackendError;
 use crate::registry::Settings;
@@ -76,20 +76,10 @@ impl Backend for IscsiBackend {
         let mut targets = Vec::new();
         let probe = Probe::new(&self.config, &self.initiator, &self.limits);
         let step = cx.step(self.limits.probe);
-        match step
-            .bound("the probe", probe.check_all(&mut checks, &mut targets))
-            .await
-        {
-            Ok(Ok(()) | Err(Stopped)) => {}
-            Err(BackendError::Deadline { .. }) => {
-                checks
-                    .failed("The probe's time was over before this check had ended: the target is very slow");
-            }
-            Err(error) => return Err(error),
-        }
-        let checks = checks.finish();
+        let check_all = probe.check_all(&mut checks, &mut targets);
+        let ended = step.bound("the probe", check_all).await;
         let mut report = ProbeReport {
-            checks,
+            checks: checks.settle(ended, "target")?,
             capacity: None,
             summary: summary(&targets),
             targets: Some(targets),

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use storage_backends::http::Limits;
 use storage_backends::testkit::conformance::{Subject, run};
 
-use crate::servers::{Server, Tree, free_port, nginx};
-use crate::{CANARY, backend, with_basic};
+use crate::servers::{Server, Tree, nginx};
+use crate::{CANARY, backend, free_port, with_basic};
 
 const TOKEN: &str = "canary-hush-token";
 

@@ -4,8 +4,8 @@ use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
 
-use crate::servers::{Tree, free_port, nginx};
-use crate::{CANARY, backend, check, failure, plain, probe, scan, with_basic};
+use crate::servers::{Tree, nginx};
+use crate::{CANARY, backend, check, failure, free_port, plain, probe, scan, with_basic};
 
 #[tokio::test]
 async fn names_that_are_not_known() {

@@ -4,6 +4,8 @@
 
 mod account;
 mod addressing;
+#[path = "../support/asking.rs"]
+mod asking;
 mod conformance;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod fake;
@@ -20,14 +22,12 @@ mod swift;
 mod tls;
 mod trees;
 
-use std::net::TcpListener;
-use std::time::Duration;
-
+use asking::{check, cx, failure, free_port, scan};
 use serde_json::{Value, json};
+use storage_backends::Settings;
 use storage_backends::http::Limits;
 use storage_backends::s3::S3Backend;
-use storage_backends::{Backend, Files, OpContext, ScanReport, Settings};
-use storage_domain::{BackendConfig, BackendKind, Check, Outcome, ProbeReport};
+use storage_domain::{BackendConfig, BackendKind, ProbeReport};
 
 /// A secret that must never be seen anywhere.
 const CANARY: &str = "canary-hush-secret/+=";
@@ -62,55 +62,17 @@ fn with(mut config: Value, more: &Value) -> Value {
     config
 }
 
-fn cx() -> OpContext {
-    OpContext::within(Duration::from_mins(1))
-}
-
 /// Probes, and sees to it that no secret is told.
 async fn probe(backend: &S3Backend) -> ProbeReport {
-    let report = backend.probe(&cx()).await.unwrap();
-    let names: Vec<&str> = report.checks.iter().map(|check| check.name).collect();
-    assert_eq!(
-        names,
-        [
-            "resolve",
-            "connect",
-            "tls",
-            "credentials",
-            "bucket",
-            "list",
-            "clock",
-            "cdn"
-        ]
-    );
-    let shown = format!("{report:?} {backend:?} {}", report.message());
-    assert!(!shown.contains("hush"), "{shown}");
-    report
-}
-
-fn check<'a>(report: &'a ProbeReport, name: &str) -> &'a Check {
-    report.checks.iter().find(|check| check.name == name).unwrap()
-}
-
-/// The check that failed, with its sentence.
-fn failure(report: &ProbeReport) -> (&'static str, &str) {
-    let failed: Vec<&Check> = report
-        .checks
-        .iter()
-        .filter(|c| c.outcome == Outcome::Failed)
-        .collect();
-    assert_eq!(failed.len(), 1, "{report:#?}");
-    (failed[0].name, &failed[0].detail)
-}
-
-async fn scan(backend: &S3Backend) -> ScanReport {
-    backend.scan(&cx(), std::sync::Arc::default()).await.unwrap()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    const CHECKS: [&str; 8] = [
+        "resolve",
+        "connect",
+        "tls",
+        "credentials",
+        "bucket",
+        "list",
+        "clock",
+        "cdn",
+    ];
+    asking::probe(backend, &CHECKS, &["hush"]).await
 }
