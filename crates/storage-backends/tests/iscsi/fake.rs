@@ -39,6 +39,8 @@ pub(crate) struct Knobs {
     pub(crate) parts: bool,
     /// Sends the text of logins in two parts.
     pub(crate) login_parts: bool,
+    /// Lets many commands in at once, and answers the first one last. Others let in one only, for their window is 0.
+    pub(crate) swaps: bool,
     /// Sends more data than was asked for.
     pub(crate) floods: bool,
 }

@@ -15,6 +15,7 @@ use crate::{IQN, failure};
 #[case::news(Knobs { attentions: 3, ..Knobs::default() }, 16 * 512)]
 #[case::old(Knobs { old: true, ..Knobs::default() }, 8 * 512)]
 #[case::text_in_parts(Knobs { parts: true, ..Knobs::default() }, 16 * 512)]
+#[case::swaps(Knobs { swaps: true, ..Knobs::default() }, 16 * 512)]
 #[case::login_in_parts(Knobs { login_parts: true, ..Knobs::default() }, 16 * 512)]
 #[case::all(Knobs { digests: true, pings: true, attentions: 2, old: true, parts: true, login_parts: true, ..Knobs::default() }, 8 * 512)]
 #[tokio::test]

@@ -27,8 +27,10 @@ pub(super) struct Talk {
     digests: Digests,
     stat_sn: u32,
     normal: bool,
-    /// The rest of a login's text, with the flags that go along.
+    /// The rest of a login's text.
     rest: Option<Vec<u8>>,
+    /// The command that is answered after the next one.
+    kept: Option<Request>,
 }
 
 impl Talk {
@@ -42,6 +44,7 @@ impl Talk {
             stat_sn: 7,
             normal: false,
             rest: None,
+            kept: None,
         }
     }
 
@@ -62,7 +65,11 @@ impl Talk {
     }
 
     pub(super) async fn send(&mut self, pdu: Pdu, request: &Request) -> Option<()> {
-        let pdu = pdu.put(16, &request.bhs[16..20]).put_number(24, self.stat_sn);
+        let window = if self.knobs.swaps { 64 } else { 0 };
+        let pdu = pdu
+            .put(16, &request.bhs[16..20])
+            .put_number(24, self.stat_sn)
+            .put_number(32, window);
         self.stat_sn += 1;
         self.write(&pdu).await
     }
@@ -93,7 +100,13 @@ impl Talk {
             match request.bhs[0] & 0x3f {
                 opcode::LOGIN_REQUEST => self.login(&request).await?,
                 opcode::TEXT_REQUEST => self.text(&request).await?,
-                opcode::SCSI_COMMAND => self.command(&request).await?,
+                opcode::SCSI_COMMAND if self.knobs.swaps && request.bhs[32] == 0 => self.kept = Some(request),
+                opcode::SCSI_COMMAND => {
+                    self.command(&request).await?;
+                    if let Some(kept) = self.kept.take() {
+                        self.command(&kept).await?;
+                    }
+                }
                 opcode::NOP_OUT => self.saw.lock().unwrap().pongs += 1,
                 opcode::LOGOUT_REQUEST => {
                     self.saw.lock().unwrap().logouts += 1;
