@@ -22,8 +22,8 @@ pub const PROBES_AT_ONCE: usize = 8;
 
 /// The network as backends see it. Clones share what they know: give all backends of a service the same one.
 ///
-/// Probes of one server that are asked for at the same time share their connections: see [`Reach`]. Nothing outlives
-/// the last of them.
+/// Probes of one server that are asked for at the same time share their connections, as far as no probe stands on one
+/// that was made before it was asked for. Nothing outlives the last of them.
 #[derive(Debug, Clone, Default)]
 pub struct Network(Arc<Shared>);
 
