@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use nix::sys::signal::Signal;
 use rstest::rstest;
 use serde_json::json;
 
@@ -83,21 +84,28 @@ fn left(tgt: &Tgt) {
 }
 
 #[rstest]
-#[case::while_it_discovers(TEXT)]
-#[case::while_it_looks_at_units(SCSI_COMMAND)]
-#[case::while_it_logs_out(LOGOUT)]
-fn a_probe_that_is_killed_leaves_no_session(#[case] at: u8) {
+#[case::while_it_discovers(TEXT, Signal::SIGKILL, None)]
+#[case::while_it_looks_at_units(SCSI_COMMAND, Signal::SIGKILL, None)]
+#[case::while_it_logs_out(LOGOUT, Signal::SIGKILL, None)]
+#[case::by_hand(SCSI_COMMAND, Signal::SIGINT, Some(130))]
+fn a_probe_that_is_ended_leaves_no_session(
+    #[case] at: u8,
+    #[case] signal: Signal,
+    #[case] code: Option<i32>,
+) {
     let tgt = target();
     let relay = Relay::holding(tgt.port, at);
     let mut child = binary()
         .args(["probe", "iscsi", "--target", "127.0.0.1", "--iqn", IQN, "--port"])
         .arg(relay.port.to_string())
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .expect("the binary starts");
     hold(&relay, &tgt);
-    child.kill().expect("it can be killed");
-    child.wait().expect("it ends");
+    let pid = i32::try_from(child.id()).expect("a pid");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("it can be signalled");
+    assert_eq!(child.wait().expect("it ends").code(), code);
     left(&tgt);
 }
 
@@ -116,7 +124,7 @@ fn a_service_that_is_killed_leaves_no_session(#[case] at: u8) {
     let id = created.json()["data"]["id"].as_str().expect("an id").to_owned();
     let _asked = service.begin("POST", &format!("{BACKENDS}/{id}/test"), "");
     hold(&relay, &tgt);
-    service.signal(nix::sys::signal::Signal::SIGKILL);
+    service.signal(Signal::SIGKILL);
     service.wait();
     left(&tgt);
 }

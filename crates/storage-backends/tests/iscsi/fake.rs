@@ -41,6 +41,8 @@ pub(crate) struct Knobs {
     pub(crate) login_parts: bool,
     /// Lets many commands in at once, and answers the first one last. Others let in one only, for their window is 0.
     pub(crate) swaps: bool,
+    /// Asks for a logout instead of answering a command.
+    pub(crate) ends: bool,
     /// Sends more data than was asked for.
     pub(crate) floods: bool,
 }

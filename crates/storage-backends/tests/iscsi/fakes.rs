@@ -117,3 +117,17 @@ async fn a_wrong_digest_is_told(#[case] fault: Fault, #[case] says: &str) {
     assert_eq!(name, "luns");
     assert!(detail.contains(says), "{detail}");
 }
+
+#[tokio::test]
+async fn a_target_that_ends_the_session_is_told_and_left() {
+    let fake = Fake::start(Knobs {
+        ends: true,
+        ..Knobs::default()
+    })
+    .await;
+    let report = fake.probe(json!({})).await;
+    let (name, detail) = failure(&report);
+    assert_eq!(name, "luns");
+    assert!(detail.contains("ended the session"), "{detail}");
+    assert_eq!(fake.saw.lock().unwrap().logouts, 2);
+}

@@ -195,6 +195,11 @@ impl Talk {
                 .put_number(24, self.stat_sn);
             self.write(&ping).await?;
         }
+        if self.knobs.ends {
+            // RFC 7143, section 11.9.1: event 1.
+            let end = Pdu::new(opcode::ASYNC_MESSAGE).put(36, &[1]);
+            return self.send(end.put(1, &[0x80]), request).await;
+        }
         let cdb = &request.bhs[32..48];
         let status = Pdu::new(opcode::SCSI_RESPONSE).put(1, &[0x80]);
         let sense = |key: u8| {
