@@ -10,7 +10,7 @@ use crate::host::command;
 /// Between two samples, so that they see the service and not their own queue.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How long the load lasts, and over how many connections.
-const LOAD: [&str; 4] = ["-t1", "-c8", "-d5s", "--timeout=5s"];
+const LOAD: [&str; 4] = ["-t1", "-c8", "-d2s", "--timeout=5s"];
 
 /// Percentiles in ms.
 pub(crate) struct Sample {
