@@ -10,7 +10,7 @@ use storage_backends::{Backend, BackendError, Luns, OpContext};
 use storage_domain::{
     BackendKind, ByteCount, Capacity, Check, IscsiTarget, Lun, LunKind, Outcome, ProbeReport,
 };
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use super::harness::Api;
 
@@ -156,9 +156,10 @@ async fn are_a_problem_where_a_backend_holds_files() {
 
 #[tokio::test]
 async fn a_portal_that_is_none_is_told() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    // Taken and not listened on: nobody else is given it.
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = taken.local_addr().unwrap().port();
     let answer = Api::healthy()
         .await
         .call("GET", &format!("{DISCOVER}?portal=127.0.0.1:{port}"), None)

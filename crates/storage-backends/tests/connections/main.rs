@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[path = "../support/closed.rs"]
+mod closed;
 #[path = "../s3/fake.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod fake;
@@ -11,6 +13,7 @@ mod site;
 use std::sync::Arc;
 use std::time::Duration;
 
+use closed::ClosedPort;
 use fake::{Asked, Fake, Told, object, page, refusal};
 use futures_util::future::join_all;
 use rstest::rstest;
@@ -208,10 +211,8 @@ async fn what_is_trusted_is_not_shared(#[case] make: Make) {
 #[case::directories(directory)]
 #[tokio::test]
 async fn many_probes_of_nothing_fail_by_themselves(#[case] make: Make) {
-    // Taken and let go again: nothing listens there.
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let closed = ClosedPort::take();
+    let url = format!("http://127.0.0.1:{}", closed.number);
     let settings = Settings::new(None);
     let backends: Vec<_> = (0..MANY).map(|_| make(&url, &settings, &json!({}))).collect();
     let reports = join_all(backends.iter().map(|backend| probe(&**backend))).await;

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use storage_backends::http::Limits;
 use storage_backends::testkit::conformance::{Subject, run};
 
+use crate::closed::ClosedPort;
 use crate::servers::{Server, Tree, nginx};
-use crate::{CANARY, backend, free_port, with_basic};
+use crate::{CANARY, backend, with_basic};
 
 const TOKEN: &str = "canary-hush-token";
 
@@ -43,7 +44,8 @@ fn with_password(tree: &Tree) -> Server {
 async fn keeps_to_it(#[case] start: fn(&Tree) -> Server, #[case] config: fn(&str) -> Value) {
     let tree = Tree::new();
     let server = start(&tree);
-    let nowhere = format!("http://127.0.0.1:{}", free_port());
+    let closed = ClosedPort::take();
+    let nowhere = format!("http://127.0.0.1:{}", closed.number);
     run(&Subject {
         healthy: Arc::new(backend(config(&server.url()), Limits::default())),
         unreachable: Arc::new(backend(config(&nowhere), Limits::default())),

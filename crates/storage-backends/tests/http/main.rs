@@ -4,6 +4,8 @@
 
 #[path = "../support/asking.rs"]
 mod asking;
+#[path = "../support/closed.rs"]
+mod closed;
 mod conformance;
 mod fakes;
 mod fixtures;

@@ -4,8 +4,9 @@ use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
 
+use crate::closed::ClosedPort;
 use crate::servers::{Tree, nginx};
-use crate::{CANARY, backend, check, failure, free_port, plain, probe, scan, with_basic};
+use crate::{CANARY, backend, check, failure, plain, probe, scan, with_basic};
 
 #[tokio::test]
 async fn names_that_are_not_known() {
@@ -21,7 +22,8 @@ async fn names_that_are_not_known() {
 
 #[tokio::test]
 async fn ports_where_nothing_listens() {
-    let report = probe(&plain(&format!("http://127.0.0.1:{}/", free_port()))).await;
+    let closed = ClosedPort::take();
+    let report = probe(&plain(&format!("http://127.0.0.1:{}/", closed.number))).await;
     let (name, detail) = failure(&report);
     assert_eq!(name, "connect");
     assert!(detail.contains("refused the connection"), "{detail}");

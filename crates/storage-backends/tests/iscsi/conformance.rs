@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use storage_backends::iscsi::Limits;
 use storage_backends::testkit::conformance::{Subject, run};
 
-use crate::tgt::{Tgt, free_port};
+use crate::closed::ClosedPort;
+use crate::tgt::Tgt;
 use crate::{CANARY, IQN, MIB, OTHER_CANARY, backend, with_mutual};
 
 #[rstest]
@@ -24,9 +25,10 @@ async fn keeps_to_it(#[case] config: Value, #[case] closed: bool) {
         tgt.account(1, "ops", CANARY, false);
         tgt.account(1, "nas", OTHER_CANARY, true);
     }
+    let closed_port = ClosedPort::take();
     run(&Subject {
         healthy: Arc::new(backend(tgt.port, config.clone(), Limits::default())),
-        unreachable: Arc::new(backend(free_port(), config, Limits::default())),
+        unreachable: Arc::new(backend(closed_port.number, config, Limits::default())),
         secrets: vec![CANARY.to_owned(), OTHER_CANARY.to_owned()],
         limit: Duration::from_secs(30),
     })

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use storage_backends::iscsi::Limits;
 use storage_domain::Outcome;
 
-use crate::tgt::{Tgt, free_port};
+use crate::closed::ClosedPort;
+use crate::tgt::Tgt;
 use crate::{
     CANARY, INITIATOR, IQN, MIB, OTHER_CANARY, backend, check, failure, probe, short, with_chap, with_mutual,
 };
@@ -147,7 +148,8 @@ async fn discovery_has_credentials_of_its_own() {
 
 #[tokio::test]
 async fn a_closed_port_is_told() {
-    let report = probe(&backend(free_port(), json!({}), short())).await;
+    let closed = ClosedPort::take();
+    let report = probe(&backend(closed.number, json!({}), short())).await;
     let (name, detail) = failure(&report);
     assert_eq!(name, "connect");
     assert!(detail.contains("refused the connection"), "{detail}");

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod chap;
+#[path = "../support/closed.rs"]
+mod closed;
 mod conformance;
 mod fake;
 mod fakes;

@@ -3,8 +3,8 @@
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::iscsi::MAX_REDIRECTS;
-use tokio::net::TcpListener;
 
+use crate::closed::ClosedPort;
 use crate::fake::{Fake, Knobs};
 use crate::{check, failure};
 
@@ -29,11 +29,9 @@ async fn a_target_that_has_moved_is_followed(#[case] status: u16, #[case] says: 
 
 #[tokio::test]
 async fn a_target_that_moved_to_where_nothing_is_is_told() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let closed = ClosedPort::take();
     let nowhere = Knobs {
-        status: Some((0x0101, format!("127.0.0.1:{port}"))),
+        status: Some((0x0101, format!("127.0.0.1:{}", closed.number))),
         ..Knobs::default()
     };
     let fake = Fake::start(nowhere).await;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use storage_backends::testkit::conformance::{Subject, run};
 
+use crate::closed::ClosedPort;
 use crate::s3s_fs::Server;
 use crate::swift::Swift;
 use crate::trees::OBJECTS;
-use crate::{CANARY, backend, config, free_port};
+use crate::{CANARY, backend, config};
 
-fn nowhere() -> String {
-    format!("http://127.0.0.1:{}", free_port())
+fn at(port: &ClosedPort) -> String {
+    format!("http://127.0.0.1:{}", port.number)
 }
 
 #[tokio::test]
@@ -20,9 +21,10 @@ async fn s3s_keeps_to_it() {
     for (key, size) in OBJECTS {
         server.put(key, size);
     }
+    let closed = ClosedPort::take();
     run(&Subject {
         healthy: Arc::new(backend(server.config())),
-        unreachable: Arc::new(backend(config(&nowhere(), "images", "AK"))),
+        unreachable: Arc::new(backend(config(&at(&closed), "images", "AK"))),
         secrets: vec![CANARY.to_owned()],
         limit: Duration::from_secs(30),
     })
@@ -32,9 +34,10 @@ async fn s3s_keeps_to_it() {
 #[tokio::test]
 async fn swift_keeps_to_it() {
     let swift = Swift::start().await;
+    let closed = ClosedPort::take();
     run(&Subject {
         healthy: Arc::new(backend(swift.config())),
-        unreachable: Arc::new(backend(config(&nowhere(), "images", "AK"))),
+        unreachable: Arc::new(backend(config(&at(&closed), "images", "AK"))),
         secrets: vec![CANARY.to_owned()],
         limit: Duration::from_secs(30),
     })

@@ -21,6 +21,7 @@ use storage_backends::testkit::conformance::{Subject, run};
 use tempfile::TempDir;
 
 use crate::account::Account;
+use crate::closed::ClosedPort;
 use crate::real::{lists_its_buckets, passes_and_counts, refuses};
 use crate::trees::OBJECTS;
 use crate::{backend, backend_in, check, config, free_port, probe, scan, with};
@@ -196,7 +197,8 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
 #[ignore = "needs Garage, which takes minutes to build: make test-garage"]
 async fn keeps_to_the_suite() {
     let garage = Garage::start().await;
-    let nowhere = format!("http://127.0.0.1:{}", free_port());
+    let closed = ClosedPort::take();
+    let nowhere = format!("http://127.0.0.1:{}", closed.number);
     run(&Subject {
         healthy: Arc::new(backend(garage.config())),
         unreachable: Arc::new(backend(with(garage.config(), &json!({ "endpoint": nowhere })))),

@@ -6,6 +6,8 @@ mod account;
 mod addressing;
 #[path = "../support/asking.rs"]
 mod asking;
+#[path = "../support/closed.rs"]
+mod closed;
 mod conformance;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod fake;

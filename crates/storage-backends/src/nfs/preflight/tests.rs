@@ -86,7 +86,11 @@ async fn an_open_port_answers() {
     let addr = ScopedAddr::from(IpAddr::from(Ipv4Addr::LOCALHOST));
     let port = listener.local_addr().unwrap().port();
     assert!(connect(&minute(), &addr, port).await.unwrap() < CONNECT_DEADLINE);
-    drop(listener);
+
+    // Taken and not listened on: nobody else is given it.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = taken.local_addr().unwrap().port();
     let error = connect(&minute(), &addr, port).await.unwrap_err();
     assert_eq!(
         error.to_string(),
