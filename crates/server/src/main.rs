@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod exit;
+mod listeners;
 mod logging;
 mod notify;
 mod output;

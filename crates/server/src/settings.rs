@@ -8,11 +8,11 @@ mod environment;
 mod file;
 pub(crate) mod keys;
 pub(crate) mod layers;
+pub(crate) mod listen;
 mod mistakes;
 mod reader;
 pub(crate) mod values;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use storage_persistence::StoreSettings;
 
 use keys::{Key, key};
 use layers::Layers;
+use listen::Listen;
 use mistakes::Mistakes;
 use reader::Reader;
 pub(crate) use values::{LogFormat, LogLevel};
@@ -35,7 +36,9 @@ const DATABASE_FILE: &str = "storage.db";
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// Where the service listens.
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<Listen>,
+    /// The permissions of Unix sockets.
+    pub(crate) unix_socket_mode: u32,
     /// The database; may hold a password.
     pub(crate) database_url: DatabaseUrl,
     pub(crate) database_max_connections: u32,
@@ -92,12 +95,13 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
     let mount_deadline = reader.one(key(keys::MOUNT_DEADLINE), values::duration);
     let test_deadline = reader.one(key(keys::TEST_DEADLINE), values::duration);
     check_nesting(&mut reader, mount_deadline, test_deadline);
-    let listen = reader.many(key(keys::LISTEN), values::listen);
+    let listen = reader.many(key(keys::LISTEN), Listen::parse);
     let templates = reader.whole(key(keys::TEMPLATE_EXTENSIONS), |endings| {
         TemplatePatterns::new(endings).map_err(|rule| rule.to_string())
     });
     let settings = Settings {
         listen: listen.unwrap_or_default(),
+        unix_socket_mode: reader.one(key(keys::UNIX_SOCKET_MODE), listen::mode).unwrap_or(0),
         database_url: database_url.unwrap_or(DatabaseUrl(String::new())),
         database_max_connections: reader.one_or_zero(key(keys::DATABASE_MAX_CONNECTIONS)),
         state_dir: state_dir.unwrap_or_default(),

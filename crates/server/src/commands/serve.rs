@@ -1,6 +1,5 @@
 //! `serve`: the service.
 
-use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,9 @@ use clap::{ArgMatches, Command};
 use storage_api::App;
 
 use crate::exit::{self, Failure};
+use crate::listeners::{self, Listener};
 use crate::settings::layers::with_flags;
+use crate::settings::listen::Listen;
 use crate::settings::{self, Settings, directories};
 use crate::shutdown::Signals;
 use crate::{commands, logging, notify, shutdown, wiring};
@@ -46,7 +47,9 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let signals = Signals::catch()?;
     // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
-    let listeners = bind(&settings.listen)?;
+    let listeners = listeners::bind(&settings.listen, settings.unix_socket_mode)?;
+    // Their files go when this function ends.
+    let _files = listeners.files;
     let _claim = directories::claim(settings)?;
     let store = wiring::store(settings).await?;
     store
@@ -58,11 +61,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     app.adopt()
         .await
         .context("adopting the mounts of an earlier run failed")?;
-    let addresses = addresses(&listeners)?;
-    let server = server(settings, Arc::clone(&app), listeners)?;
+    let server = server(settings, Arc::clone(&app), listeners.sockets)?;
     let stop = shutdown::on_signal(signals, server.handle(), app, settings.shutdown_deadline);
     let serving = tokio::spawn(server);
-    announce(&addresses);
+    announce(&listeners.places);
     stop.await;
     store.close().await;
     // After its stop the server has ended; an error of it matters only where it ended by itself.
@@ -70,23 +72,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
-    let bind = |address: &SocketAddr| {
-        TcpListener::bind(address).with_context(|| {
-            format!(
-                "listening on {address} failed; is another service there? Set another address with --listen"
-            )
-        })
-    };
-    addresses.iter().map(bind).collect()
-}
-
-fn addresses(listeners: &[TcpListener]) -> anyhow::Result<Vec<SocketAddr>> {
-    let addresses: Result<_, _> = listeners.iter().map(TcpListener::local_addr).collect();
-    addresses.context("asking for the listening address failed")
-}
-
-fn server(settings: &Settings, app: Arc<App>, listeners: Vec<TcpListener>) -> anyhow::Result<Server> {
+fn server(settings: &Settings, app: Arc<App>, sockets: Vec<Listener>) -> anyhow::Result<Server> {
     let configure = storage_api::configure(app);
     let mut server = HttpServer::new(move || WebApp::new().configure(configure.clone()))
         .workers(settings.http_workers)
@@ -95,21 +81,26 @@ fn server(settings: &Settings, app: Arc<App>, listeners: Vec<TcpListener>) -> an
         .client_request_timeout(REQUEST_TIMEOUT)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1));
-    for listener in listeners {
-        server = server
-            .listen(listener)
-            .context("starting the web server failed")?;
+    for socket in sockets {
+        let listening = match socket {
+            Listener::Tcp(listener) => server.listen(listener),
+            Listener::Unix(listener) => server.listen_uds(listener),
+        };
+        server = listening.context("starting the web server failed")?;
     }
     Ok(server.run())
 }
 
-/// Says that requests are answered, and where: a log line an address, with the address as a field of its own.
-fn announce(addresses: &[SocketAddr]) {
-    for address in addresses {
-        if !address.ip().is_loopback() {
+/// Says that requests are answered, and where: a log line a place, with the place as a field of its own.
+fn announce(places: &[Listen]) {
+    for address in places {
+        if !address.is_local() {
             tracing::warn!(%address, "anybody who reaches this address can use the API: it asks for no login yet");
         }
-        tracing::info!(%address, "listening on http://{address}");
+        match address {
+            Listen::Tcp(_) => tracing::info!(%address, "listening on http://{address}"),
+            Listen::Unix(_) => tracing::info!(%address, "listening on {address}"),
+        }
     }
     notify::tell(notify::READY);
 }

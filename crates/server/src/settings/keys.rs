@@ -36,6 +36,7 @@ pub(crate) struct Key {
 }
 
 pub(crate) const LISTEN: &str = "listen";
+pub(crate) const UNIX_SOCKET_MODE: &str = "unix_socket_mode";
 pub(crate) const DATABASE_URL: &str = "database_url";
 pub(crate) const DATABASE_MAX_CONNECTIONS: &str = "database_max_connections";
 pub(crate) const STATE_DIR: &str = "state_dir";
@@ -112,9 +113,15 @@ const fn switch(
 pub(crate) const KEYS: &[Key] = &[
     many(
         LISTEN,
-        "ADDR:PORT",
+        "ADDR:PORT|unix:PATH",
         "127.0.0.1:8080",
-        "Addresses to listen on; port 0 takes a free one, which the log tells",
+        "Where to listen; port 0 takes a free one, which the log tells",
+    ),
+    one(
+        UNIX_SOCKET_MODE,
+        "MODE",
+        "0660",
+        "The permissions of the Unix sockets that are listened on",
     ),
     on_host(
         DATABASE_URL,

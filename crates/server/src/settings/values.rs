@@ -1,6 +1,5 @@
 //! How each kind of value is written. Errors are predicates whose subject is the key: "must be …".
 
-use std::net::SocketAddr;
 use std::path::{Component, PathBuf};
 use std::time::Duration;
 
@@ -35,11 +34,6 @@ impl LogLevel {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
-    let rule = "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
-    text.parse().map_err(|_| rule.to_owned())
 }
 
 pub(crate) fn switch(text: &str) -> Result<bool, String> {

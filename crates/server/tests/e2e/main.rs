@@ -18,6 +18,7 @@ mod service;
 mod serving;
 mod settings;
 mod signals;
+mod sockets;
 #[path = "../../../storage-backends/tests/support/tgt.rs"]
 #[expect(
     dead_code,

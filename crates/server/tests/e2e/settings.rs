@@ -10,6 +10,8 @@ use crate::service::{Service, binary, directory, finish, run};
 #[rstest]
 #[case("listen", "--listen=localhost")]
 #[case("listen", "--listen=127.0.0.1:99999")]
+#[case("listen", "--listen=unix:api.sock")]
+#[case("unix_socket_mode", "--unix-socket-mode=rw")]
 #[case("database_url", "--database-url=mysql://u:hidden@h/d")]
 #[case("database_max_connections", "--database-max-connections=0")]
 #[case("state_dir", "--state-dir=relative")]
