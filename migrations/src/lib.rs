@@ -4,6 +4,7 @@
 //! migrator itself has none), and runs all of them in one transaction, which both databases support for DDL.
 
 mod m0001_create_backends;
+mod m0002_create_access_tokens;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,6 +15,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_create_backends::Migration)]
+        vec![
+            Box::new(m0001_create_backends::Migration),
+            Box::new(m0002_create_access_tokens::Migration),
+        ]
     }
 }

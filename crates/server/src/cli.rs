@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use crate::commands::{migrate, openapi, probe, scan, serve};
+use crate::commands::{migrate, openapi, probe, scan, serve, token};
 use crate::exit::{self, Failure};
 use crate::output;
 
@@ -22,6 +22,7 @@ pub(crate) fn command() -> Command {
         .subcommand(openapi::command())
         .subcommand(probe::command())
         .subcommand(scan::command())
+        .subcommand(token::command())
 }
 
 /// Runs what the command line asks for.
@@ -43,6 +44,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("openapi", _)) => openapi::run(),
         Some(("probe", matches)) => probe::run(matches),
         Some(("scan", matches)) => scan::run(matches),
+        Some(("token", matches)) => token::run(matches),
         // clap refuses every other name, and no name.
         _ => Err(Failure::Usage("no such command; see --help".to_owned())),
     }

@@ -5,6 +5,7 @@ pub(crate) mod openapi;
 pub(crate) mod probe;
 pub(crate) mod scan;
 pub(crate) mod serve;
+pub(crate) mod token;
 
 use std::future::Future;
 

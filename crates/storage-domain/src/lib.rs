@@ -4,6 +4,7 @@
 //! an input is collected with its JSON Pointer (RFC 6901), so that one answer names them all. This crate does no I/O
 //! and knows no async runtime, web framework or database.
 
+pub mod access;
 pub mod backend;
 pub mod capacity;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod template;
 mod text;
 mod words;
 
+pub use access::{Actor, Role};
 pub use backend::{Backend, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Revision};
 pub use capacity::{ByteCount, Capacity, Stats};
 pub use config::BackendConfig;

@@ -197,11 +197,11 @@ pub(crate) fn to_stored_precision(at: OffsetDateTime) -> OffsetDateTime {
     from_millis(to_millis(at)).unwrap_or(at)
 }
 
-fn to_millis(at: OffsetDateTime) -> i64 {
+pub(crate) fn to_millis(at: OffsetDateTime) -> i64 {
     let millis = at.unix_timestamp_nanos().div_euclid(1_000_000);
     i64::try_from(millis).unwrap_or(if millis < 0 { i64::MIN } else { i64::MAX })
 }
 
-fn from_millis(millis: i64) -> Option<OffsetDateTime> {
+pub(crate) fn from_millis(millis: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()
 }

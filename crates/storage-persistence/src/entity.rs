@@ -4,6 +4,8 @@
     reason = "the derive makes public items; the module is private"
 )]
 
+pub(crate) mod access_token;
+
 use sea_orm::entity::prelude::*;
 
 /// A row of `backends`.

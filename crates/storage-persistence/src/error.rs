@@ -59,6 +59,11 @@ impl StoreError {
         }
     }
 
+    /// The database did not answer in time.
+    pub fn no_answer(what: &'static str) -> Self {
+        Self::too_slow(what)
+    }
+
     /// The database did not answer within the time that a unit of work may take.
     pub(crate) fn too_slow(what: &'static str) -> Self {
         Self::unavailable(format!("{what}: no answer in time"))

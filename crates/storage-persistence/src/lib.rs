@@ -12,5 +12,6 @@ pub mod testkit;
 
 pub use error::StoreError;
 pub use store::{
-    BackendFilter, BackendPage, Measurement, NewBackend, Store, StoreSettings, UnreadableBackend,
+    BackendFilter, BackendPage, MAX_TOKENS, Measurement, NewBackend, NewToken, Store, StoreSettings,
+    TokenError, UnreadableBackend,
 };

@@ -6,6 +6,7 @@ mod postgres;
 mod reads;
 mod schema;
 mod sqlite;
+mod tokens;
 
 use std::fmt;
 use std::future::Future;
@@ -18,6 +19,7 @@ use storage_domain::{
 };
 
 use self::sqlite::Reader;
+pub use self::tokens::{MAX_TOKENS, NewToken, TokenError};
 use crate::error::StoreError;
 
 /// How the database is reached.

@@ -43,13 +43,21 @@ const CONFIG: &str = "config";
 
 /// Adds a flag for every setting, and `--config`.
 pub(crate) fn with_flags(command: Command) -> Command {
-    let config = Arg::new(CONFIG).long(CONFIG).value_name("FILE").help(format!(
-        "Reads settings from this TOML file [default: {DEFAULT_FILE}, where it is there] [env: {FILE_ENV}]"
-    ));
     command
         .next_line_help(true)
-        .arg(config)
+        .arg(config_flag())
         .args(KEYS.iter().map(flag))
+}
+
+/// Adds flags for some settings, and `--config`: for commands that work on what the service has.
+pub(crate) fn with_file_and_some_flags(command: Command, names: &[&str]) -> Command {
+    with_some_flags(command.next_line_help(true).arg(config_flag()), names)
+}
+
+fn config_flag() -> Arg {
+    Arg::new(CONFIG).long(CONFIG).value_name("FILE").help(format!(
+        "Reads settings from this TOML file [default: {DEFAULT_FILE}, where it is there] [env: {FILE_ENV}]"
+    ))
 }
 
 /// Adds flags for some settings. A command without `--config` reads no file: whoever asks for a probe need not be

@@ -12,6 +12,8 @@ use crate::service::run;
 #[case("probe-http", &["probe", "http", "--help"])]
 #[case("probe-iscsi", &["probe", "iscsi", "--help"])]
 #[case("scan", &["scan", "--help"])]
+#[case("token", &["token", "--help"])]
+#[case("token-create", &["token", "create", "--help"])]
 fn help_stays_as_it_is(#[case] name: &str, #[case] args: &[&str]) {
     let done = run(args);
     assert_eq!(done.code, Some(0));

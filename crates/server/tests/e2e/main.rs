@@ -26,3 +26,4 @@ mod sockets;
     reason = "shared; what can't be set up fails the test"
 )]
 mod tgt;
+mod tokens;

@@ -1,6 +1,7 @@
 //! The rules of names, configs and their parts, as tables and as properties.
 #![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
+mod access;
 mod backend;
 mod http;
 mod iscsi;

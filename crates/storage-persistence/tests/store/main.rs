@@ -9,4 +9,5 @@ mod outage;
 mod races;
 mod sqlite;
 mod support;
+mod tokens;
 mod unreadable;

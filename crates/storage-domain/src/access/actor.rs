@@ -1,0 +1,63 @@
+//! Who is behind a request.
+
+use std::fmt;
+
+use super::{Role, TokenId};
+
+/// How a client showed who it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum How {
+    /// By an access token of this service.
+    Token(TokenId),
+    /// By a JSON Web Token (RFC 7519) of another issuer.
+    Jwt,
+    /// Not at all: the service asks nobody.
+    Open,
+    /// On the command line, as a user of the machine.
+    Cli,
+}
+
+impl How {
+    /// The stable word for it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Jwt => "jwt",
+            Self::Open => "open",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+/// Who is behind a request, and what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// A token's name, the subject of a JSON Web Token, or [`Actor::LOCAL`].
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// How they showed it.
+    pub how: How,
+}
+
+impl Actor {
+    /// The name of whoever is not asked for one.
+    pub const LOCAL: &'static str = "local";
+    /// The longest name, in characters; a longer subject of a JSON Web Token is refused.
+    pub const MAX_NAME_CHARS: usize = 255;
+
+    /// Whoever reaches a service that asks nobody: they may do everything.
+    pub fn open() -> Self {
+        Self {
+            name: Self::LOCAL.to_owned(),
+            role: Role::Admin,
+            how: How::Open,
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.role, self.how.as_str())
+    }
+}
