@@ -30,6 +30,8 @@ pub(crate) struct One<T> {
     success: bool,
     data: T,
     message: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl<T> One<T> {
@@ -38,6 +40,7 @@ impl<T> One<T> {
             success: true,
             data,
             message: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -46,7 +49,14 @@ impl<T> One<T> {
             success: true,
             data,
             message: Some(message),
+            warnings: Vec::new(),
         }
+    }
+
+    /// With what is allowed, and worth a word.
+    pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
     }
 }
 

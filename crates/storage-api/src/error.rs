@@ -6,6 +6,8 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Value, json};
+use storage_backends::{Holder, Holders};
 use storage_persistence::StoreError;
 
 use crate::app::{AppError, explain};
@@ -14,6 +16,9 @@ use crate::problem::{Code, MEDIA_TYPE, Problem};
 
 /// After how many seconds a client may try again what the database or a mount kept from it.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// How many of the processes that keep a mount in use a sentence names.
+const MAX_NAMED: usize = 4;
 
 /// The error of every handler and extractor.
 #[derive(Debug, Clone)]
@@ -101,10 +106,7 @@ impl From<AppError> for ApiError {
                 Code::BackendChanged,
                 "The test was broken off, because the backend was changed meanwhile; test it again",
             ),
-            AppError::Busy => Problem::new(
-                Code::BackendBusy,
-                "The mount is in use; end what uses it and try again, or delete the backend with ?force=true",
-            ),
+            AppError::Busy(holders) => of_busy(&holders),
             AppError::InProgress => retry(Problem::new(
                 Code::OperationInProgress,
                 "Other work on this backend goes on; wait for it and try again",
@@ -139,6 +141,36 @@ impl From<AppError> for ApiError {
             error @ AppError::Task(_) => Problem::new(Code::Internal, INTERNAL).caused_by(Arc::new(error)),
         })
     }
+}
+
+/// Who keeps a mount in use, in words and as a member.
+fn of_busy(holders: &Holders) -> Problem {
+    let show = |holder: &Holder| format!("{} (process {})", holder.command, holder.pid);
+    let names: Vec<String> = holders.found.iter().take(MAX_NAMED).map(show).collect();
+    let more = match holders.found.len().saturating_sub(MAX_NAMED) {
+        0 if holders.cut_short && !names.is_empty() => ", and perhaps more".to_owned(),
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let who = match (names.is_empty(), holders.unseen) {
+        (false, _) => format!(" by {}{more}", names.join(", ")),
+        (true, 0) => String::new(),
+        (true, 1) => ", perhaps by a process of another user, which this service may not look at".to_owned(),
+        (true, unseen) => {
+            format!(
+                ", perhaps by one of {unseen} processes of other users, which this service may not look at"
+            )
+        }
+    };
+    let list: Vec<Value> = holders
+        .found
+        .iter()
+        .map(|holder| json!({ "pid": holder.pid, "command": holder.command }))
+        .collect();
+    let detail = format!(
+        "The mount is in use{who}; end what uses it and try again, or delete the backend with ?force=true"
+    );
+    Problem::new(Code::BackendBusy, detail).with_member("holders", list)
 }
 
 /// What the store says, on the wire.

@@ -7,6 +7,7 @@ mod discovery;
 mod document;
 mod harness;
 mod luns;
+mod mounts;
 mod refusals;
 mod service;
 mod stuck;

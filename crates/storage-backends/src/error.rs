@@ -5,6 +5,8 @@ use std::io;
 use storage_domain::MountPoint;
 use time::OffsetDateTime;
 
+use crate::holders::Holders;
+
 /// Whether and how an error may be met again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
@@ -69,6 +71,8 @@ pub enum BackendError {
     Busy {
         /// The mount point.
         at: MountPoint,
+        /// Who uses it, as far as that could be seen.
+        holders: Holders,
     },
     /// Unmounting failed.
     #[error("unmounting {at} failed")]

@@ -119,6 +119,8 @@ impl Backend for HttpBackend {
             checks: checks.settle(ended, "server")?,
             capacity: None,
             targets: None,
+            mount: None,
+            warnings: Vec::new(),
             summary: format!("{} can be read", redirect::shown(&self.directory)),
             duration: started.elapsed(),
         })

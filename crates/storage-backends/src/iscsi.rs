@@ -83,6 +83,8 @@ impl Backend for IscsiBackend {
             capacity: None,
             summary: summary(&targets),
             targets: Some(targets),
+            mount: None,
+            warnings: Vec::new(),
             duration: started.elapsed(),
         };
         if report.passed() {

@@ -97,12 +97,14 @@ impl Lanes {
         let mut lanes = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.retain(|known, lane| *known == id || Arc::strong_count(lane) > 1 || !lane.is_idle());
         let lane = lanes.entry(id).or_insert_with(|| {
+            let (probe, scan) = (Slot::new(id), Slot::new(id));
+            let both = vec![Arc::clone(&probe), Arc::clone(&scan)];
             Arc::new(Lane {
                 worker: self.worker.clone(),
                 mounts: Arc::clone(&self.mounts),
-                unmounter: self.unmounter(id),
-                probe: Slot::new(id),
-                scan: Slot::new(id),
+                unmounter: Unmounts::of(&self.unmounts, id, both),
+                probe,
+                scan,
             })
         });
         Arc::clone(lane)
@@ -121,7 +123,11 @@ impl Lanes {
 
     /// What takes the mounts of a backend away.
     pub(crate) fn unmounter(&self, id: BackendId) -> Unmounter {
-        Unmounts::of(&self.unmounts, id)
+        let lanes = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match lanes.get(&id) {
+            Some(lane) => lane.unmounter.clone(),
+            None => Unmounts::of(&self.unmounts, id, Vec::new()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod exports;
 mod live;
 mod mount;
 pub mod mountinfo;
+mod patience;
 pub mod preflight;
 mod probe;
 pub mod scan;
@@ -67,10 +68,15 @@ impl Backend for NfsBackend {
         BackendKind::Nfs
     }
 
-    /// Checks `resolve`, `exports`, `mount` and `capacity`, in this order; each of them is always there.
+    /// Checks `resolve`, `exports`, `mount` and `capacity`, in this order; each of them is always there. Where the
+    /// worker hangs in the kernel, nothing is checked.
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+        if let Some(worker) = self.lane.probe.stuck() {
+            return Err(worker.error());
+        }
         let begun = Instant::now();
         let mut report = self.run_checks(cx).await?;
+        report.warnings = patience::warnings(&self.config);
         report.duration = begun.elapsed();
         Ok(report)
     }
@@ -120,6 +126,11 @@ impl Files for NfsBackend {
             .scan(&cx, at.as_path(), &self.templates, false, &progress)
             .await
     }
+}
+
+/// What a config allows, and is worth a word: one plain sentence each.
+pub(crate) fn warnings(config: &NfsConfig) -> Vec<String> {
+    patience::warnings(config)
 }
 
 /// Whether a mount is the one that a config wants, by its name for the server.

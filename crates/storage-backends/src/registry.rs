@@ -98,6 +98,14 @@ impl Registry {
         Ok(backend)
     }
 
+    /// What a config allows, and is worth a word: one plain sentence each.
+    pub fn warnings(&self, config: &BackendConfig) -> Vec<String> {
+        match config {
+            BackendConfig::Nfs(nfs) => crate::nfs::warnings(nfs),
+            BackendConfig::Http(_) | BackendConfig::S3(_) | BackendConfig::Iscsi(_) => Vec::new(),
+        }
+    }
+
     /// Forgets a backend that is gone.
     pub fn forget(&self, id: BackendId) {
         self.live

@@ -127,6 +127,8 @@ impl Backend for S3Backend {
             checks: checks.settle(ended, "server")?,
             capacity: None,
             targets: None,
+            mount: None,
+            warnings: Vec::new(),
             summary: format!("The bucket {} can be listed", self.bucket),
             duration: started.elapsed(),
         })

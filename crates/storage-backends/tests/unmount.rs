@@ -174,7 +174,11 @@ async fn a_mount_in_use_is_busy_until_it_is_detached() {
     let in_use = File::create(place.join("open.iso")).unwrap();
     let cx = OpContext::within(SOON);
     let busy = mount.unmount(&cx, UnmountMode::Plain).await;
-    assert!(matches!(busy, Err(BackendError::Busy { .. })), "{busy:?}");
+    let Err(BackendError::Busy { holders, .. }) = busy else {
+        panic!("{busy:?}")
+    };
+    let pids: Vec<u32> = holders.found.iter().map(|holder| holder.pid).collect();
+    assert_eq!(pids, [std::process::id()], "{holders:?}");
     assert!(place.join("open.iso").exists(), "it was taken away all the same");
     mount.unmount(&cx, UnmountMode::Lazy).await.unwrap();
     assert!(!place.exists());

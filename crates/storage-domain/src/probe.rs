@@ -32,6 +32,21 @@ pub struct Check {
     pub duration: Duration,
 }
 
+/// How a backend is mounted, as the kernel has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountInForce {
+    /// What is mounted, such as `10.0.0.5:/srv/images`.
+    pub source: String,
+    /// The version of the protocol, such as `4.1`.
+    pub version: Option<String>,
+    /// Whether the mount may be written to.
+    pub read_write: bool,
+    /// The options in force, those of the mount and those of its file system.
+    pub options: Vec<String>,
+    /// How long the kernel waits for the server before a call fails; `None` where it waits for ever.
+    pub gives_up_after: Option<Duration>,
+}
+
 /// The checks of one probe, in the order in which they ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeReport {
@@ -41,6 +56,10 @@ pub struct ProbeReport {
     pub capacity: Option<Capacity>,
     /// The targets that the probe found, where the storage has such.
     pub targets: Option<Vec<IscsiTarget>>,
+    /// How the backend is mounted, where it is.
+    pub mount: Option<MountInForce>,
+    /// What is allowed, and worth a word: one plain sentence each.
+    pub warnings: Vec<String>,
     /// One sentence that sums up a probe in which nothing failed.
     pub summary: String,
     /// How long the whole probe took.

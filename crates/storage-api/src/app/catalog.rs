@@ -65,6 +65,11 @@ impl App {
         Ok(created)
     }
 
+    /// What a backend's config allows, and is worth a word.
+    pub fn warnings(&self, backend: &Backend) -> Vec<String> {
+        self.registry.warnings(&backend.config)
+    }
+
     /// One backend.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storage_backends::BackendError;
+use storage_backends::{BackendError, Holders};
 use storage_domain::{BackendKind, Invalid};
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
@@ -27,7 +27,7 @@ pub enum AppError {
     Overtaken,
     /// The mount is in use.
     #[error("the mount is in use")]
-    Busy,
+    Busy(Arc<Holders>),
     /// Other work on this backend did not end in time.
     #[error("other work on the backend did not end in time")]
     InProgress,
@@ -64,7 +64,7 @@ impl AppError {
     /// An unmount that failed, by what may be done about it.
     pub(crate) fn of_unmount(error: BackendError) -> Self {
         match error {
-            BackendError::Busy { .. } => Self::Busy,
+            BackendError::Busy { holders, .. } => Self::Busy(Arc::new(holders)),
             BackendError::Stuck { since, .. } => Self::Stuck { since: Some(since) },
             other => Self::Unmount(Arc::new(other)),
         }

@@ -106,7 +106,9 @@ impl App {
     async fn unmount_at_stop(&self, backend: &Backend) {
         match self.unmount(backend, UnmountMode::Plain).await {
             Ok(()) => {}
-            Err(AppError::Busy) => tracing::warn!(backend.id = %backend.id, "a mount in use stays"),
+            Err(AppError::Busy(holders)) => {
+                tracing::warn!(backend.id = %backend.id, ?holders, "a mount in use stays");
+            }
             Err(error) => {
                 tracing::warn!(backend.id = %backend.id, error = %Chain(&error), "a mount stays");
             }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use storage_backends::{Backend as LiveBackend, BackendError, OpContext};
 use storage_domain::{
-    Backend, BackendId, BackendStatus, Check, IscsiTarget, LastTest, Outcome, ProbeReport, Revision, Stats,
+    Backend, BackendId, BackendStatus, Check, IscsiTarget, LastTest, MountInForce, Outcome, ProbeReport,
+    Revision, Stats,
 };
 use storage_persistence::{Measurement, StoreError};
 use time::OffsetDateTime;
@@ -32,6 +33,10 @@ pub struct TestOutcome {
     pub message: String,
     /// The steps, in the order in which they ran.
     pub checks: Vec<Check>,
+    /// How the backend is mounted, where it is.
+    pub mount: Option<MountInForce>,
+    /// What is allowed, and worth a word.
+    pub warnings: Vec<String>,
     /// The targets that were found, where the storage has such.
     pub targets: Option<Vec<IscsiTarget>>,
     /// Since when an earlier call on this backend hangs in the kernel, where one does.
@@ -209,6 +214,8 @@ fn reported(revision: Revision, report: ProbeReport) -> TestOutcome {
         success: report.passed(),
         message: report.message().to_owned(),
         checks: report.checks,
+        mount: report.mount,
+        warnings: report.warnings,
         targets: report.targets,
         stuck_since: None,
         duration: report.duration,
@@ -234,6 +241,8 @@ fn not_probed(revision: Revision, error: &BackendError) -> TestOutcome {
         success: false,
         message,
         checks: vec![check],
+        mount: None,
+        warnings: Vec::new(),
         targets: None,
         stuck_since,
         duration: Duration::ZERO,

@@ -1,7 +1,7 @@
 //! The result of a test as it is shown.
 
 use serde::Serialize;
-use storage_domain::{Check, Outcome};
+use storage_domain::{Check, MountInForce, Outcome};
 
 use super::{TargetDto, timestamp};
 use crate::app::{TestOutcome, millis};
@@ -16,7 +16,21 @@ pub(crate) struct TestDto<'a> {
     targets: Option<Vec<TargetDto<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stuck_since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mount: Option<MountDto<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
     duration_ms: u64,
+}
+
+/// How a backend is mounted, as the kernel has it.
+#[derive(Debug, Serialize)]
+struct MountDto<'a> {
+    source: &'a str,
+    version: Option<&'a str>,
+    read_write: bool,
+    options: &'a [String],
+    gives_up_after_ms: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,7 +52,21 @@ impl<'a> From<&'a TestOutcome> for TestDto<'a> {
                 .as_deref()
                 .map(|targets| targets.iter().map(TargetDto::from).collect()),
             stuck_since: outcome.stuck_since.map(timestamp),
+            mount: outcome.mount.as_ref().map(MountDto::from),
+            warnings: &outcome.warnings,
             duration_ms: millis(outcome.duration),
+        }
+    }
+}
+
+impl<'a> From<&'a MountInForce> for MountDto<'a> {
+    fn from(mount: &'a MountInForce) -> Self {
+        Self {
+            source: &mount.source,
+            version: mount.version.as_deref(),
+            read_write: mount.read_write,
+            options: &mount.options,
+            gives_up_after_ms: mount.gives_up_after.map(millis),
         }
     }
 }

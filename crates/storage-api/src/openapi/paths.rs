@@ -195,7 +195,7 @@ fn test() -> Value {
             answer(
                 "What the test found, passed or not.",
                 &one(&reference("TestResult"), None),
-                &[],
+                &["Retry-After"],
             ),
         )],
         &[

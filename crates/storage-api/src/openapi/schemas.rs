@@ -24,6 +24,7 @@ pub(super) fn all() -> Map<String, Value> {
         ("LastTest", last_test()),
         ("Check", check()),
         ("TestResult", test_result()),
+        ("MountInForce", mount_in_force()),
         ("Target", luns::target()),
         ("Lun", luns::lun()),
         ("Unreadable", unreadable()),
@@ -47,7 +48,18 @@ pub(super) fn one(data: &Value, message: Option<&str>) -> Value {
     json!({
         "type": "object",
         "required": ["success", "data", "message"],
-        "properties": { "success": { "type": "boolean", "const": true }, "data": data, "message": message },
+        "properties": {
+            "success": { "type": "boolean", "const": true }, "data": data, "message": message,
+            "warnings": warnings(),
+        },
+    })
+}
+
+/// What is allowed, and worth a word.
+fn warnings() -> Value {
+    json!({
+        "type": "array", "items": { "type": "string" },
+        "description": "What the config allows, and is worth a word; absent where there is nothing.",
     })
 }
 
@@ -235,7 +247,26 @@ fn test_result() -> Value {
                 "type": "string", "format": "date-time",
                 "description": "Since when an earlier call on this backend hangs in the kernel; absent where none does.",
             },
+            "mount": reference("MountInForce"),
+            "warnings": warnings(),
             "duration_ms": count("How long the test took."),
+        },
+    })
+}
+
+fn mount_in_force() -> Value {
+    let mut patience = count("How long the kernel waits for the server before a call fails; null: for ever.");
+    patience["type"] = json!(["integer", "null"]);
+    json!({
+        "type": "object",
+        "description": "How the backend is mounted, as the kernel has it; absent where it is not mounted.",
+        "required": ["source", "version", "read_write", "options", "gives_up_after_ms"],
+        "properties": {
+            "source": { "type": "string" },
+            "version": { "type": ["string", "null"] },
+            "read_write": { "type": "boolean" },
+            "options": { "type": "array", "items": { "type": "string" } },
+            "gives_up_after_ms": patience,
         },
     })
 }
@@ -276,6 +307,19 @@ fn problem() -> Value {
             },
             "request_id": { "type": "string", "description": "The id under which the service's log tells more." },
             "stuck_since": time(),
+            "holders": holders(),
+        },
+    })
+}
+
+fn holders() -> Value {
+    json!({
+        "type": "array",
+        "description": "Who keeps the mount in use, as far as this service may see it.",
+        "items": {
+            "type": "object",
+            "required": ["pid", "command"],
+            "properties": { "pid": { "type": "integer", "minimum": 1 }, "command": { "type": "string" } },
         },
     })
 }

@@ -1,6 +1,6 @@
 //! The six endpoints of storage backends.
 
-use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::http::header::{ETAG, LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -8,7 +8,7 @@ use storage_domain::Backend;
 
 use crate::app::entity_tag;
 use crate::dto::{self, BackendDto, List, One, TargetDto, TestDto, UnreadableDto};
-use crate::error::ApiError;
+use crate::error::{ApiError, RETRY_AFTER_SECONDS};
 use crate::extract::{Conditions, Id, IgnoredBody, JsonBody};
 use crate::state::State;
 
@@ -29,11 +29,12 @@ pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Answer {
 /// `POST /storage/backends`
 pub(crate) async fn create(state: Data<State>, JsonBody(body): JsonBody) -> Answer {
     let created = state.app.create(dto::creation(body)).await?;
+    let warnings = state.app.warnings(&created);
     let location = format!("{}/storage/backends/{}", super::BASE, created.id);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))
         .insert_header((ETAG, entity_tag(&created)))
-        .json(One::told(BackendDto::from(&created), dto::CREATED)))
+        .json(One::told(BackendDto::from(&created), dto::CREATED).with_warnings(warnings)))
 }
 
 /// `GET /storage/backends/{id}`
@@ -56,9 +57,10 @@ pub(crate) async fn update(
     JsonBody(body): JsonBody,
 ) -> Answer {
     let updated: Backend = state.app.update(id, dto::update(body), conditions).await?;
+    let warnings = state.app.warnings(&updated);
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, entity_tag(&updated)))
-        .json(One::told(BackendDto::from(&updated), dto::UPDATED)))
+        .json(One::told(BackendDto::from(&updated), dto::UPDATED).with_warnings(warnings)))
 }
 
 /// `DELETE /storage/backends/{id}`
@@ -78,7 +80,11 @@ pub(crate) async fn delete(
 /// `POST /storage/backends/{id}/test`
 pub(crate) async fn test(state: Data<State>, Id(id): Id, _: IgnoredBody) -> Answer {
     let outcome = state.app.test(id).await?;
-    Ok(HttpResponse::Ok().json(One::new(TestDto::from(&*outcome))))
+    let mut answer = HttpResponse::Ok();
+    if outcome.stuck_since.is_some() {
+        answer.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()));
+    }
+    Ok(answer.json(One::new(TestDto::from(&*outcome))))
 }
 
 /// `GET /storage/backends/{id}/luns`

@@ -62,6 +62,8 @@ impl Backend for Portal {
                 available: total,
             }),
             targets: Some(vec![target()]),
+            mount: None,
+            warnings: Vec::new(),
             summary: "1 target can be used".to_owned(),
             duration: Duration::ZERO,
         })

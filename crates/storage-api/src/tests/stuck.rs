@@ -60,6 +60,7 @@ async fn a_stuck_backend_is_told_and_only_force_deletes_it() {
     assert_eq!(tested.status, 200);
     assert_eq!(tested.data()["success"], false);
     assert_eq!(tested.data()["stuck_since"], "2026-11-22T10:00:00.000Z");
+    assert_eq!(tested.header("retry-after"), "5");
     let patch = json!({"config": {"server": "other"}});
     for (method, body) in [("PATCH", Some(patch)), ("DELETE", None)] {
         let refused = api.call(method, &path, body).await;

@@ -1,4 +1,5 @@
-//! Unmounts, and the removal of mount points: each in a short-lived worker of its own, beside the lanes, for they are what helps where a lane hangs.
+//! Unmounts, and what goes with them: each in a short-lived worker of its own, beside the lanes, for they are what
+//! helps where a lane hangs.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,15 +12,18 @@ use super::StuckWorker;
 use super::slot::{Session, Slot};
 use crate::context::OpContext;
 use crate::error::BackendError;
+use crate::holders::Holders;
 use crate::worker::WorkerCommand;
-use crate::worker::protocol::{Call, Reply, UnmountCall};
+use crate::worker::protocol::{Call, HoldersCall, Reply, UnmountCall};
 
 /// How long a worker may go on that nobody waits for any more: the kernel says farewell to the server meanwhile.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long removing mount points may take: the disk below them may hang.
 const REMOVE_DEADLINE: Duration = Duration::from_secs(2);
-/// How many workers of one backend may hang in an unmount before no more are started.
-const MAX_STUCK: usize = 4;
+/// How long looking for the processes that keep a mount in use may take.
+const HOLDERS_DEADLINE: Duration = Duration::from_secs(2);
+/// How many workers of one backend may hang, those of its lanes included, before no more are started for an unmount.
+const MAX_STUCK: usize = 2;
 
 /// What a worker said of an unmount; an error here means that its task is gone.
 pub(crate) type Answer = oneshot::Receiver<Result<Reply, BackendError>>;
@@ -36,6 +40,8 @@ pub(super) struct Unmounts {
 pub(crate) struct Unmounter {
     unmounts: Arc<Unmounts>,
     backend: BackendId,
+    /// The backend's lanes, where it has such.
+    lanes: Vec<Arc<Slot>>,
 }
 
 impl Unmounts {
@@ -46,10 +52,11 @@ impl Unmounts {
         })
     }
 
-    pub(super) fn of(this: &Arc<Self>, backend: BackendId) -> Unmounter {
+    pub(super) fn of(this: &Arc<Self>, backend: BackendId, lanes: Vec<Arc<Slot>>) -> Unmounter {
         Unmounter {
             unmounts: Arc::clone(this),
             backend,
+            lanes,
         }
     }
 
@@ -64,23 +71,52 @@ impl Unmounts {
         slots.retain(|slot| !slot.is_idle());
         slots
     }
-
-    /// A place for one more worker.
-    async fn enter(&self, cx: &OpContext, backend: BackendId) -> Result<Session, BackendError> {
-        let slot = Slot::new(backend);
-        let session = slot.enter(cx).await?;
-        let mut slots = self.current();
-        let stuck: Vec<_> = slots.iter().filter_map(|slot| slot.stuck()).collect();
-        let mut its = stuck.into_iter().filter(|worker| worker.backend == backend);
-        if let Some(worker) = its.nth(MAX_STUCK - 1) {
-            return Err(worker.error());
-        }
-        slots.push(slot);
-        Ok(session)
-    }
 }
 
 impl Unmounter {
+    /// A place for one more worker.
+    async fn enter(&self, cx: &OpContext) -> Result<Session, BackendError> {
+        let slot = Slot::new(self.backend);
+        let session = slot.enter(cx).await?;
+        let mut slots = self.unmounts.current();
+        let all = self.lanes.iter().chain(slots.iter());
+        let mut its = all
+            .filter_map(|slot| slot.stuck())
+            .filter(|worker| worker.backend == self.backend);
+        if let Some(worker) = its.nth(MAX_STUCK - 1) {
+            return Err(worker.error());
+        }
+        drop(its);
+        slots.push(slot);
+        Ok(session)
+    }
+
+    /// Who keeps the mount of this number in use; nobody, where the search fails, which is only logged.
+    pub(crate) async fn holders(&self, cx: &OpContext, place: &Path, mount: u32) -> Holders {
+        let what = "looking for processes";
+        let cx = cx.step(HOLDERS_DEADLINE);
+        let call = Call::Holders(HoldersCall {
+            place: place.as_os_str().to_owned(),
+            mount,
+        });
+        let done = async {
+            self.begin(&cx, what, call)
+                .await?
+                .await
+                .unwrap_or(Ok(Reply::Removed))
+        };
+        match cx.bound(what, done).await {
+            Ok(Ok(Reply::Holders(holders))) => holders,
+            other => {
+                tracing::warn!(backend.id = %self.backend, ?other, "who keeps a mount in use can't be told");
+                Holders {
+                    cut_short: true,
+                    ..Holders::default()
+                }
+            }
+        }
+    }
+
     /// Has a worker call umount2(2) for the topmost mount at a place, once. What `begin` says holds here too.
     ///
     /// # Errors
@@ -126,7 +162,7 @@ impl Unmounter {
     /// # Errors
     /// [`BackendError::Stuck`] where [`MAX_STUCK`] workers of this backend hang already.
     async fn begin(&self, cx: &OpContext, what: &'static str, call: Call) -> Result<Answer, BackendError> {
-        let session = self.unmounts.enter(cx, self.backend).await?;
+        let session = self.enter(cx).await?;
         let (mut sender, answer) = oneshot::channel();
         let (cx, worker) = (cx.clone(), self.unmounts.worker.clone());
         tokio::spawn(async move {
@@ -147,25 +183,28 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_backend_whose_unmounts_hang_gets_no_more_workers() {
+    async fn a_backend_whose_workers_hang_gets_no_more() {
         let unmounts = Unmounts::new(WorkerCommand::this_program());
         let cx = OpContext::within(Duration::from_secs(10));
         let (sick, well) = (BackendId::generate(), BackendId::generate());
-        let mut hanging = Vec::new();
-        for pid in 1..=MAX_STUCK {
-            hanging.push(unmounts.enter(&cx, sick).await.unwrap());
-            let last = unmounts.current().last().cloned().unwrap();
-            last.set_stuck(u32::try_from(pid).ok());
-        }
-        assert_eq!(unmounts.stuck().len(), MAX_STUCK);
-        let refused = unmounts.enter(&cx, sick).await;
+        let lane = Slot::new(sick);
+        let unmounter = Unmounts::of(&unmounts, sick, vec![Arc::clone(&lane)]);
+        let hanging = unmounter.enter(&cx).await.unwrap();
+        let last = unmounts.current().last().cloned().unwrap();
+        last.set_stuck(Some(1));
+        assert!(unmounter.enter(&cx).await.is_ok(), "one that hangs is not enough");
+        lane.set_stuck(Some(2));
+        let refused = unmounter.enter(&cx).await;
         assert!(matches!(refused, Err(BackendError::Stuck { .. })), "{refused:?}");
-        assert!(unmounts.enter(&cx, well).await.is_ok());
+        let beside = Unmounts::of(&unmounts, well, Vec::new());
+        assert!(beside.enter(&cx).await.is_ok());
 
-        let first = unmounts.current().first().cloned().unwrap();
-        first.set_stuck(None);
-        drop(hanging.remove(0));
-        assert_eq!(unmounts.stuck().len(), MAX_STUCK - 1);
-        assert!(unmounts.enter(&cx, sick).await.is_ok());
+        last.set_stuck(None);
+        drop(hanging);
+        assert_eq!(unmounts.stuck(), []);
+        assert!(
+            unmounter.enter(&cx).await.is_ok(),
+            "a lane that hangs does not keep a mount"
+        );
     }
 }

@@ -4,11 +4,12 @@ mod export;
 
 use std::time::Instant;
 
-use storage_domain::{Capacity, Check, MountPoint, Outcome, ProbeReport};
+use storage_domain::{Capacity, Check, MountInForce, MountPoint, Outcome, ProbeReport};
 
 use super::live::{Measured, Mounted};
+use super::mountinfo::MountEntry;
 use super::preflight::{self, ResolveError, ScopedAddr};
-use super::{NfsBackend, words};
+use super::{NfsBackend, patience, words};
 use crate::context::OpContext;
 use crate::error::BackendError;
 use export::Export;
@@ -41,6 +42,8 @@ impl Checks {
             checks: self.0,
             capacity,
             targets: None,
+            mount: None,
+            warnings: Vec::new(),
             summary,
             duration: std::time::Duration::ZERO,
         }
@@ -174,7 +177,27 @@ impl NfsBackend {
             None => None,
         };
         let summary = words::summary(&self.config, &entry, capacity.as_ref());
-        checks.report(capacity, summary)
+        ProbeReport {
+            mount: Some(in_force(entry)),
+            ..checks.report(capacity, summary)
+        }
+    }
+}
+
+/// How an export is mounted, as the kernel has it.
+fn in_force(entry: MountEntry) -> MountInForce {
+    let mut options: Vec<String> = Vec::new();
+    for option in entry.flags.split(',').chain(entry.options.split(',')) {
+        if !options.iter().any(|known| known == option) {
+            options.push(option.to_owned());
+        }
+    }
+    MountInForce {
+        version: entry.option("vers").map(str::to_owned),
+        read_write: entry.is_read_write(),
+        gives_up_after: patience::in_force(&entry),
+        options,
+        source: entry.source,
     }
 }
 

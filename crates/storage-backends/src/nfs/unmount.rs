@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::backend::UnmountMode;
 use crate::context::OpContext;
 use crate::error::BackendError;
+use crate::holders::Holders;
 use crate::lane::Unmounter;
 use crate::nfs::mountinfo;
 use crate::worker::protocol::{Call, Reply};
@@ -47,12 +48,26 @@ pub(crate) async fn unmount(
     let at = at.clone();
     match done {
         Ok(()) => Ok(()),
-        Err(Failure::Busy) => Err(BackendError::Busy { at }),
+        Err(Failure::Busy) => {
+            let holders = holders(cx, by, &at).await;
+            Err(BackendError::Busy { at, holders })
+        }
         Err(Failure::Kernel(errno)) => Err(BackendError::Unmount {
             at,
             source: io::Error::from(errno),
         }),
         Err(Failure::Other(error)) => Err(error),
+    }
+}
+
+/// Who keeps the mount in use, as far as that can be seen.
+async fn holders(cx: &OpContext, by: &Unmounter, at: &MountPoint) -> Holders {
+    let top = mountinfo::layers(at.as_path())
+        .ok()
+        .and_then(|mut layers| layers.pop());
+    match top {
+        Some(entry) => by.holders(cx, at.as_path(), entry.id).await,
+        None => Holders::default(),
     }
 }
 

@@ -152,6 +152,30 @@ pub(super) fn statfs_failed(config: &NfsConfig, error: &io::Error) -> String {
     }
 }
 
+pub(super) fn waits_for_ever(config: &NfsConfig, limit: Duration) -> String {
+    format!(
+        "The mount option hard makes the kernel wait for {} for ever: where that is gone, this service ends its own \
+         calls after {} s, and other programs on the mount hang; leave it out, unless they need it",
+        config.server,
+        limit.as_secs()
+    )
+}
+
+pub(super) fn waits_long(
+    config: &NfsConfig,
+    (timeo, retrans): (u64, u64),
+    patience: Duration,
+    limit: Duration,
+) -> String {
+    let (patience, limit) = (patience.as_secs(), limit.as_secs());
+    format!(
+        "The mount options timeo={timeo} and retrans={retrans} make the kernel wait {patience} s for {}, and this \
+         service ends its calls after {limit} s; keep timeo times (retrans + 1) below {}",
+        config.server,
+        limit * 10
+    )
+}
+
 /// What an error number of mount(2) means for NFS, as far as kernels give it a meaning of its own.
 pub(super) fn mount_failed(config: &NfsConfig, failure: &CallFailure) -> String {
     let errno = Errno::from_raw(failure.errno);

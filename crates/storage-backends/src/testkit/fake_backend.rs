@@ -11,11 +11,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use storage_domain::{BackendId, BackendKind, ByteCount, Capacity, Check, MountPoint, Outcome, ProbeReport};
+use storage_domain::{
+    BackendId, BackendKind, ByteCount, Capacity, Check, MountInForce, MountPoint, Outcome, ProbeReport,
+};
 
 use crate::backend::{Backend, Files, Mount, MountState};
 use crate::context::OpContext;
 use crate::error::BackendError;
+use crate::holders::Holders;
 use crate::scan::ScanReport;
 use facets::{FakeFiles, FakeMount};
 
@@ -29,6 +32,7 @@ pub struct FakeBackend {
     hangs: bool,
     broken: bool,
     mount: Option<FakeMount>,
+    in_force: Option<MountInForce>,
     files: Option<FakeFiles>,
     calls: Arc<FakeCalls>,
 }
@@ -52,6 +56,7 @@ impl FakeBackend {
             hangs: false,
             broken: false,
             mount: None,
+            in_force: None,
             files: None,
             calls: Arc::default(),
         }
@@ -98,8 +103,16 @@ impl FakeBackend {
             at: MountPoint::new(Path::new("/run/fake"), BackendId::generate()),
             state: Mutex::new(state),
             busy: false,
+            holders: Holders::default(),
             calls: Arc::clone(&self.calls),
         });
+        self
+    }
+
+    /// A probe that passes tells that the backend is mounted like this.
+    #[must_use]
+    pub fn mounted_as(mut self, mount: MountInForce) -> Self {
+        self.in_force = Some(mount);
         self
     }
 
@@ -109,6 +122,16 @@ impl FakeBackend {
         let mut fake = self.mountable(MountState::Mounted);
         if let Some(mount) = &mut fake.mount {
             mount.busy = true;
+        }
+        fake
+    }
+
+    /// With the facet [`Mount`], mounted, and in use by these.
+    #[must_use]
+    pub fn held(self, holders: Holders) -> Self {
+        let mut fake = self.busy();
+        if let Some(mount) = &mut fake.mount {
+            mount.holders = holders;
         }
         fake
     }
@@ -170,6 +193,8 @@ impl FakeBackend {
             }],
             capacity: passes.then(Self::capacity),
             targets: None,
+            mount: self.in_force.clone().filter(|_| passes),
+            warnings: Vec::new(),
             summary: "The fake storage works".to_owned(),
             duration: self.delay,
         }

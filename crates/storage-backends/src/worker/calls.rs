@@ -1,5 +1,6 @@
 //! The calls that touch a mount: the only place that makes them, and only in a worker process.
 
+mod holders;
 mod mount;
 mod places;
 
@@ -27,6 +28,7 @@ pub(super) fn run(call: Call) {
         Call::Unmount(call) => unmount(&call),
         Call::Remove { place } => places::remove(place.as_ref()),
         Call::Sweep { dir } => places::sweep(&dir),
+        Call::Holders(call) => holders::holders(&call),
         Call::Statfs { path } => statfs(&path),
         Call::Scan(call) => scan(&call),
     };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use storage_domain::Capacity;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::holders::Holders;
 use crate::scan::ScanReport;
 
 /// The longest frame, in bytes: a page of mount options for each version of NFS, and paths, with room to spare.
@@ -27,6 +28,8 @@ pub(crate) enum Call {
     Remove { place: OsString },
     /// Removes every such mount point of a mount directory.
     Sweep { dir: PathBuf },
+    /// Finds the processes that keep a mount in use.
+    Holders(HoldersCall),
     /// Reads how full a file system is.
     Statfs { path: PathBuf },
     /// Counts the files below a directory.
@@ -64,6 +67,15 @@ pub(crate) struct UnmountCall {
     pub(crate) detach: bool,
 }
 
+/// A search for the processes that keep a mount in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HoldersCall {
+    /// Where it is mounted.
+    pub(crate) place: OsString,
+    /// The mount's number.
+    pub(crate) mount: u32,
+}
+
 /// A scan of a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ScanCall {
@@ -87,6 +99,8 @@ pub(crate) enum Reply {
     Unmounted,
     /// The mount points are gone, as far as they were empty.
     Removed,
+    /// Who keeps the mount in use.
+    Holders(Holders),
     /// How full the file system is.
     Capacity(Capacity),
     /// What the scan counted.
@@ -118,6 +132,8 @@ pub(crate) enum Step {
     Unmount,
     /// Removing a mount point.
     Remove,
+    /// Looking for the processes that keep a mount in use.
+    Holders,
     /// statvfs(3).
     Statfs,
     /// Reading the directory that a scan begins with.
@@ -132,6 +148,7 @@ impl Step {
             Self::Mount => "mount",
             Self::Unmount => "umount",
             Self::Remove => "removing the mount point",
+            Self::Holders => "looking for processes",
             Self::Statfs => "statfs",
             Self::Scan => "reading the directory",
         }

@@ -20,6 +20,18 @@ pub(super) fn json(report: &ProbeReport) -> String {
     if let Some(targets) = &report.targets {
         object["targets"] = targets.iter().map(target).collect();
     }
+    if let Some(mount) = &report.mount {
+        object["mount"] = json!({
+            "source": mount.source,
+            "version": mount.version,
+            "read_write": mount.read_write,
+            "options": mount.options,
+            "gives_up_after_ms": mount.gives_up_after.map(millis),
+        });
+    }
+    if !report.warnings.is_empty() {
+        object["warnings"] = json!(report.warnings);
+    }
     format!("{object:#}\n")
 }
 
@@ -74,6 +86,9 @@ pub(super) fn human(report: &ProbeReport) -> String {
         let outcome = paint(coloured, check.outcome, word(check.outcome));
         let (name, detail, ms) = (check.name, printable(&check.detail), millis(check.duration));
         let _ = writeln!(text, "{outcome:7}  {name:widest$}  {detail} ({ms} ms)");
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "warning: {}", printable(warning));
     }
     if let Some(capacity) = &report.capacity {
         let _ = writeln!(text, "capacity: {} of {} used", capacity.used, capacity.total);

@@ -80,6 +80,12 @@ def status(world, backend, wanted):
     assert found == wanted, f"status {found}, wanted {wanted}"
 
 
+def comm(pid):
+    """A process's short name."""
+    with open(f"/proc/{pid}/comm") as file:
+        return file.read().strip()
+
+
 def threads(world):
     """The names of the service's own threads."""
     tasks = f"/proc/{world.service.process.pid}/task"

@@ -11,6 +11,7 @@ use super::FakeCalls;
 use crate::backend::{Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::BackendError;
+use crate::holders::Holders;
 use crate::scan::{ScanProgress, ScanReport};
 
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(super) struct FakeMount {
     pub(super) at: MountPoint,
     pub(super) state: Mutex<MountState>,
     pub(super) busy: bool,
+    pub(super) holders: Holders,
     pub(super) calls: Arc<FakeCalls>,
 }
 
@@ -49,7 +51,10 @@ impl Mount for FakeMount {
             .push(mode);
         if self.busy && mode == UnmountMode::Plain && self.state()? != MountState::Unmounted {
             let at = self.at.clone();
-            return Err(BackendError::Busy { at });
+            return Err(BackendError::Busy {
+                at,
+                holders: self.holders.clone(),
+            });
         }
         self.set(MountState::Unmounted);
         Ok(())

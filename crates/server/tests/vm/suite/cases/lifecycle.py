@@ -24,13 +24,33 @@ def _online(world, name, export=IMAGES):
 def delete_while_a_file_is_open(world):
     backend, layer = _online(world, "busy")
     with open(f"{layer.point}/a.iso", "rb") as file:
-        world.service.call("DELETE", f"/{backend}").problem(409, "backend_busy")
+        refused = world.service.call("DELETE", f"/{backend}")
+        refused.problem(409, "backend_busy")
+        holder = {"pid": os.getpid(), "command": checks.comm(os.getpid())}
+        assert refused.body["holders"] == [holder], refused.body
+        assert str(holder["pid"]) in refused.body["detail"] and layer.point not in refused.body["detail"], refused.body
         assert len(world.service.mounts(backend)) == 1, "gone although it was busy"
         assert world.service.get(backend)["id"] == backend
         answer = world.service.call("DELETE", f"/{backend}?force=true")
         assert answer.data["id"] == backend, answer.body
         assert not world.service.mounts(backend), "still mounted after force"
         assert file.read(3) == b"xxx", "the open file broke"
+
+
+def the_options_in_force_are_told(world):
+    """As the kernel has them, and what they mean where the server is gone."""
+    backend = world.service.register("told", SERVER, IMAGES)
+    result = world.service.test(backend)
+    told, layer = result["mount"], checks.mounted(world, backend, "4.1", SERVER)
+    assert (told["source"], told["version"], told["read_write"]) == (layer.source, "4.1", False), told
+    assert {"ro", "nosuid", "softerr", "timeo=50", "retrans=2", "nosharecache"} <= set(told["options"]), told
+    assert told["gives_up_after_ms"] == 15000 and "warnings" not in result, result
+    config = {"server": SERVER, "export_path": IMAGES, "mount_options": "vers=4.1,hard"}
+    created = world.service.call("POST", "", {"name": "patient", "type": "nfs", "config": config})
+    assert created.status == 201 and "for ever" in created.body["warnings"][0], created.body
+    result = world.service.test(created.data["id"])
+    assert result["mount"]["gives_up_after_ms"] is None, result["mount"]
+    assert result["warnings"] == created.body["warnings"], result
 
 
 def eight_tests_one_layer(world):
@@ -187,6 +207,7 @@ def conformance(world):
 
 CASES = [
     delete_while_a_file_is_open,
+    the_options_in_force_are_told,
     eight_tests_one_layer,
     test_again_keeps_the_layer,
     unmounted_behind_the_back,

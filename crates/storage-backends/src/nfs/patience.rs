@@ -1,0 +1,100 @@
+//! How long the kernel waits for a server, by the options of a mount (nfs(5)).
+
+use std::time::Duration;
+
+use storage_domain::{MountOptions, NfsConfig};
+
+use super::mount::{DEFAULT_RETRANS, DEFAULT_TIMEO};
+use super::mountinfo::MountEntry;
+use super::{STATFS_DEADLINE, words};
+
+/// The longest that the kernel waits over TCP (`NFS_MAX_TCP_TIMEOUT`), in tenths of a second.
+const MAX_TENTHS: u64 = 6000;
+/// The options that say what becomes of a call whose server is gone.
+const FAILING: [&str; 3] = ["soft", "softerr", "hard"];
+
+/// How long the kernel asks a server before a call on a mount fails: each attempt is one `timeo` longer than the one
+/// before.
+fn tenths(timeo: u64, retrans: u64) -> u64 {
+    timeo.saturating_mul(retrans.saturating_add(1)).min(MAX_TENTHS)
+}
+
+/// How long the kernel waits on a mount that is there; `None`: for ever.
+pub(super) fn in_force(entry: &MountEntry) -> Option<Duration> {
+    let number = |key| entry.option(key).and_then(|value| value.parse().ok());
+    if entry.option("soft").is_none() && entry.option("softerr").is_none() {
+        return None;
+    }
+    Some(Duration::from_millis(
+        tenths(number("timeo")?, number("retrans")?) * 100,
+    ))
+}
+
+/// What a config makes the kernel wait for longer than this service waits: a call is ended by SIGKILL then, before the
+/// kernel could say what is wrong.
+pub(super) fn warnings(config: &NfsConfig) -> Vec<String> {
+    let none = MountOptions::default();
+    let options = config.mount_options.as_ref().unwrap_or(&none);
+    if options.last_of(&FAILING) == Some("hard") {
+        return vec![words::waits_for_ever(config, STATFS_DEADLINE)];
+    }
+    let number = |key, default: u32| {
+        let said = options.value(key).and_then(|value| value.parse().ok());
+        said.unwrap_or(u64::from(default))
+    };
+    let (timeo, retrans) = (number("timeo", DEFAULT_TIMEO), number("retrans", DEFAULT_RETRANS));
+    let patience = Duration::from_millis(tenths(timeo, retrans) * 100);
+    if patience < STATFS_DEADLINE {
+        return Vec::new();
+    }
+    vec![words::waits_long(
+        config,
+        (timeo, retrans),
+        patience,
+        STATFS_DEADLINE,
+    )]
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::nfs::mountinfo;
+
+    fn config(options: &str) -> NfsConfig {
+        let members = serde_json::json!({"server": "nas", "export_path": "/srv", "mount_options": options});
+        let kind = storage_domain::BackendKind::Nfs;
+        match storage_domain::BackendConfig::parse(kind, members.as_object().unwrap()) {
+            Ok(storage_domain::BackendConfig::Nfs(config)) => config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[rstest]
+    #[case("vers=4.1", None)]
+    #[case("timeo=60,retrans=2", None)]
+    #[case("timeo=50,retrans=3", Some("50 and retrans=3 make the kernel wait 20 s"))]
+    #[case("timeo=600", Some("timeo=600 and retrans=2 make the kernel wait 180 s"))]
+    #[case("timeo=2147483647,retrans=9", Some("wait 600 s"))]
+    #[case("soft,hard", Some("for ever"))]
+    #[case("hard,softerr", None)]
+    fn a_kernel_that_outlasts_the_worker_is_told(#[case] options: &str, #[case] told: Option<&str>) {
+        let warnings = warnings(&config(options));
+        assert_eq!(warnings.len(), usize::from(told.is_some()), "{warnings:?}");
+        assert!(
+            warnings.iter().all(|w| told.is_some_and(|t| w.contains(t))),
+            "{warnings:?}"
+        );
+    }
+
+    #[rstest]
+    #[case("ro,vers=4.1,softerr,timeo=50,retrans=2", Some(15))]
+    #[case("ro,vers=3,soft,timeo=600,retrans=2", Some(180))]
+    #[case("ro,vers=4.2,hard,timeo=600,retrans=2", None)]
+    fn the_options_in_force_tell_how_long(#[case] options: &str, #[case] seconds: Option<u64>) {
+        let line = format!("36 25 0:32 / /m ro - nfs4 nas:/srv {options}\n");
+        let entry = mountinfo::parse(line.as_bytes()).pop().unwrap();
+        assert_eq!(in_force(&entry), seconds.map(Duration::from_secs));
+    }
+}
