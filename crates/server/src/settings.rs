@@ -6,6 +6,7 @@
 pub(crate) mod directories;
 mod environment;
 mod file;
+mod jwt;
 pub(crate) mod keys;
 pub(crate) mod layers;
 pub(crate) mod listen;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgMatches;
+use storage_api::JwtSettings;
 use storage_backends::registry::{Settings as BackendSettings, SettingsError};
 use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
@@ -27,7 +29,7 @@ use layers::Layers;
 use listen::Listen;
 use mistakes::Mistakes;
 use reader::Reader;
-pub(crate) use values::{LogFormat, LogLevel};
+pub(crate) use values::{AuthWord, LogFormat, LogLevel};
 
 /// The database's name in the state directory.
 const DATABASE_FILE: &str = "storage.db";
@@ -52,6 +54,9 @@ pub(crate) struct Settings {
     pub(crate) scan_deadline: Duration,
     pub(crate) shutdown_deadline: Duration,
     pub(crate) initiator: InitiatorName,
+    pub(crate) auth: AuthWord,
+    /// `None`: JSON Web Tokens are not accepted.
+    pub(crate) jwt: Option<JwtSettings>,
     pub(crate) http_workers: usize,
     pub(crate) log: LogSettings,
     /// What is allowed, and worth a word in the log.
@@ -121,6 +126,8 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
         initiator: reader
             .one(key(keys::ISCSI_INITIATOR_NAME), values::initiator)
             .unwrap_or_default(),
+        auth: reader.one(key(keys::AUTH), values::auth).unwrap_or_default(),
+        jwt: jwt::read(&mut reader),
         http_workers: usize::try_from(reader.one_or_zero(key(keys::HTTP_WORKERS))).unwrap_or(1),
         log: log(&mut reader),
         warnings: reader.take_warnings(),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use storage_api::{App, AppSettings};
+use storage_api::access::KeyFileError;
+use storage_api::{Access, AccessSettings, App, AppSettings, Auth};
 use storage_backends::{Registry, registry};
 use storage_persistence::{Store, StoreSettings};
 
-use crate::settings::Settings;
+use crate::settings::{AuthWord, Settings};
 
 /// How long a unit of work waits for a connection to the database.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +39,23 @@ pub(crate) fn app(settings: &Settings, store: Store) -> anyhow::Result<Arc<App>>
     let runtime = tokio::runtime::Handle::current();
     let registry = Registry::new(backends(settings))?;
     Ok(App::new(store, registry, app_settings, runtime))
+}
+
+/// Who is let in. `only_here` says that nobody but this machine reaches the service.
+///
+/// # Errors
+/// The keys of JSON Web Tokens can't be used.
+pub(crate) fn access(settings: &Settings, store: Store, only_here: bool) -> Result<Access, KeyFileError> {
+    let auth = match settings.auth {
+        AuthWord::Off => Auth::Off,
+        AuthWord::Auto if only_here => Auth::WhereThereAreTokens,
+        AuthWord::Auto | AuthWord::Required => Auth::Required,
+    };
+    let settings = AccessSettings {
+        auth,
+        jwt: settings.jwt.clone(),
+    };
+    Access::new(store, settings, tokio::runtime::Handle::current())
 }
 
 /// What backends need to know.

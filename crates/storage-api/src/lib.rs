@@ -1,5 +1,6 @@
 //! The REST API: use cases without web types, and thin handlers over them.
 
+pub mod access;
 pub mod app;
 mod chain;
 mod dto;
@@ -13,6 +14,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, AccessSettings, Auth, JwtSettings};
 pub use app::{App, AppSettings};
 
 use std::sync::Arc;
@@ -21,9 +23,14 @@ use actix_web::web::{Data, ServiceConfig};
 
 use state::State;
 
-/// Configures an actix application with every route, the same for production and tests.
+/// Configures an actix application with every route, which asks nobody who they are.
 pub fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) + Clone {
-    let state = State::new(app);
+    configure_guarded(app, Arc::new(Access::off()))
+}
+
+/// Configures an actix application with every route, the same for production and tests.
+pub fn configure_guarded(app: Arc<App>, access: Arc<Access>) -> impl FnOnce(&mut ServiceConfig) + Clone {
+    let state = State::new(app, access);
     move |config: &mut ServiceConfig| {
         config.app_data(Data::new(state));
         routes::configure(config);

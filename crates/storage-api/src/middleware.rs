@@ -3,6 +3,7 @@
 mod request_id;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -11,14 +12,17 @@ use actix_web::http::header::{
     CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
+use crate::access::{Need, Needs};
 use crate::app::millis;
 use crate::chain::Chain;
 use crate::error::ApiError;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
+use crate::state::State;
 use request_id::RequestId;
 
 /// The longest address (RFC 9110, section 4.1, asks for 8000 at least).
@@ -40,8 +44,26 @@ macro_rules! answered {
     };
 }
 
-/// The boundary between HTTP and the handlers. It wraps each resource, so that a request may be cloned here.
+/// The boundary of what is open to everybody.
 pub(crate) async fn boundary(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    cross(Need::Nothing, request, next).await
+}
+
+/// The boundary of a path whose methods need a role.
+pub(crate) async fn guarded(
+    needs: Arc<Needs>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    cross(needs.of(request.method()), request, next).await
+}
+
+/// The boundary between HTTP and the handlers. It wraps each resource, so that a request may be cloned here.
+async fn cross(
+    need: Need,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -51,6 +73,7 @@ pub(crate) async fn boundary(
     let span = tracing::info_span!("request", request_id = %id);
     let answer = async {
         within_limits(&http)?;
+        admit(&http, need).await?;
         let answer = next.call(request).await?;
         Ok::<_, Error>(answer.into_parts().1.map_into_boxed_body())
     };
@@ -70,6 +93,19 @@ pub(crate) async fn boundary(
     add_headers(&mut response, &id);
     log(&http, &response, started);
     Ok(ServiceResponse::new(http, response))
+}
+
+/// Lets in who may do this, and tells the handlers who it is.
+async fn admit(request: &HttpRequest, need: Need) -> Result<(), ApiError> {
+    if need == Need::Nothing {
+        return Ok(());
+    }
+    // Without a state nobody could be asked.
+    let state = request.app_data::<Data<State>>().ok_or_else(ApiError::panicked)?;
+    if let Some(actor) = state.access.admit(request, need).await? {
+        request.extensions_mut().insert(actor);
+    }
+    Ok(())
 }
 
 fn within_limits(request: &HttpRequest) -> Result<(), ApiError> {

@@ -33,6 +33,15 @@ pub(crate) fn value() -> Value {
             { "name": "service", "description": "The service itself" },
         ],
         "paths": paths::all(),
-        "components": { "schemas": schemas::all() },
+        "components": { "schemas": schemas::all(), "securitySchemes": { answers::BEARER: bearer() } },
+    })
+}
+
+/// How a client shows who it is.
+fn bearer() -> Value {
+    json!({
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token (`pureboot-storage token create`), or a JSON Web Token of an issuer that is configured. A service on loopback that has neither asks for none.",
     })
 }

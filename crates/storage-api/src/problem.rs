@@ -47,6 +47,16 @@ codes! {
         "Mend every field that `errors` points at."
     BadRequest "bad_request" 400 "The request can't be understood"
         "Look at the request as it is sent; a proxy may have damaged it."
+    Unauthorized "unauthorized" 401 "The request needs a token"
+        "Send `Authorization: Bearer TOKEN`; `pureboot-storage token create` makes a token."
+    InvalidToken "invalid_token" 401 "The token is not valid"
+        "Compare the token with the one that was made; where it was revoked, make another one."
+    TokenExpired "token_expired" 401 "The token has expired"
+        "Make a new token with `pureboot-storage token create`, or ask the issuer for a new JSON Web Token."
+    Forbidden "forbidden" 403 "The token's role may not do this"
+        "Use a token of the role that `detail` names."
+    CrossSite "cross_site" 403 "The request comes from another site"
+        "Name the page's origin in `cors_origins`, or the service by its address; or make a token."
     BackendNotFound "backend_not_found" 404 "Backend not found"
         "List the backends: it may have been deleted."
     LunsNotAvailable "luns_not_available" 404 "The backend has no logical units"
@@ -77,6 +87,8 @@ codes! {
         "Mend every member that `errors` points at."
     InvalidQuery "invalid_query" 422 "The query is not valid"
         "Mend every parameter that `errors` points at."
+    RateLimited "rate_limited" 429 "Too many requests"
+        "Wait as long as `Retry-After` says, and send fewer at once."
     HeadersTooLarge "headers_too_large" 431 "The header fields are too large"
         "Send fewer or smaller header fields, cookies among them."
     Internal "internal" 500 "The service failed"
@@ -106,12 +118,15 @@ impl Code {
     /// The code for a status that something below the handlers chose.
     pub(crate) fn of_status(status: u16) -> Self {
         match status {
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
             404 => Self::NotFound,
             405 => Self::MethodNotAllowed,
             408 => Self::RequestTimeout,
             413 => Self::PayloadTooLarge,
             414 => Self::UriTooLong,
             415 => Self::UnsupportedMediaType,
+            429 => Self::RateLimited,
             431 => Self::HeadersTooLarge,
             400..=499 => Self::BadRequest,
             _ => Self::Internal,

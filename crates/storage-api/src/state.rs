@@ -4,12 +4,14 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::web::Bytes;
 
+use crate::access::Access;
 use crate::app::App;
 
 /// What the handlers share; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) app: Arc<App>,
+    pub(crate) access: Arc<Access>,
 }
 
 /// A document that stays the same as long as the service runs.
@@ -27,8 +29,8 @@ pub(crate) static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
 });
 
 impl State {
-    pub(crate) fn new(app: Arc<App>) -> Self {
-        Self { app }
+    pub(crate) fn new(app: Arc<App>, access: Arc<Access>) -> Self {
+        Self { app, access }
     }
 }
 

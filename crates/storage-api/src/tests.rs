@@ -1,5 +1,6 @@
 //! The API in process, over a real store, with backends that have knobs.
 
+mod access;
 mod concurrency;
 mod conditions;
 mod contract;

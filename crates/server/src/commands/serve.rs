@@ -1,5 +1,7 @@
 //! `serve`: the service.
 
+mod gate;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use actix_web::dev::Server;
 use actix_web::{App as WebApp, HttpServer};
 use anyhow::Context;
 use clap::{ArgMatches, Command};
-use storage_api::App;
+use storage_api::{Access, App};
 
 use crate::exit::{self, Failure};
 use crate::listeners::{self, Listener};
@@ -44,7 +46,7 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     std::process::exit(i32::from(exit::OK));
 }
 
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
+async fn serve(settings: &Settings) -> Result<(), Failure> {
     let signals = Signals::catch()?;
     // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
     let listeners = listeners::bind(&settings.listen, settings.unix_socket_mode)?;
@@ -57,11 +59,12 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         .await
         .context("bringing the database up to date failed")?;
     tracing::info!("the database is up to date");
+    let access = gate::prepare(settings, &store).await?;
     let app = wiring::app(settings, store.clone())?;
     app.adopt()
         .await
         .context("adopting the mounts of an earlier run failed")?;
-    let server = server(settings, Arc::clone(&app), listeners.sockets)?;
+    let server = server(settings, Arc::clone(&app), access, listeners.sockets)?;
     let stop = shutdown::on_signal(signals, server.handle(), app, settings.shutdown_deadline);
     let serving = tokio::spawn(server);
     announce(&listeners.places);
@@ -72,8 +75,13 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn server(settings: &Settings, app: Arc<App>, sockets: Vec<Listener>) -> anyhow::Result<Server> {
-    let configure = storage_api::configure(app);
+fn server(
+    settings: &Settings,
+    app: Arc<App>,
+    access: Arc<Access>,
+    sockets: Vec<Listener>,
+) -> anyhow::Result<Server> {
+    let configure = storage_api::configure_guarded(app, access);
     let mut server = HttpServer::new(move || WebApp::new().configure(configure.clone()))
         .workers(settings.http_workers)
         .disable_signals()
@@ -94,9 +102,6 @@ fn server(settings: &Settings, app: Arc<App>, sockets: Vec<Listener>) -> anyhow:
 /// Says that requests are answered, and where: a log line a place, with the place as a field of its own.
 fn announce(places: &[Listen]) {
     for address in places {
-        if !address.is_local() {
-            tracing::warn!(%address, "anybody who reaches this address can use the API: it asks for no login yet");
-        }
         match address {
             Listen::Tcp(_) => tracing::info!(%address, "listening on http://{address}"),
             Listen::Unix(_) => tracing::info!(%address, "listening on {address}"),

@@ -43,10 +43,11 @@ pub(crate) fn texts(key: &Key, value: &Value) -> Result<Vec<String>, String> {
         Kind::One => "must be a text or a number",
         Kind::Many => "must be a text or an array of texts",
         Kind::Switch { .. } => "must be true or false",
+        Kind::Word { .. } => "must be a text",
     };
     match (key.kind, value) {
         (Kind::Switch { .. }, Value::Boolean(flag)) => Ok(vec![flag.to_string()]),
-        (Kind::One | Kind::Many, Value::String(text)) => Ok(vec![text.clone()]),
+        (Kind::One | Kind::Many | Kind::Word { .. }, Value::String(text)) => Ok(vec![text.clone()]),
         (Kind::One, Value::Integer(number)) => Ok(vec![number.to_string()]),
         (Kind::Many, Value::Array(items)) => {
             let texts: Option<Vec<String>> = items.iter().map(|i| i.as_str().map(str::to_owned)).collect();

@@ -16,6 +16,13 @@ pub(crate) enum Kind {
         /// What it sets.
         sets: &'static str,
     },
+    /// One word; the flag without a value sets what is named here.
+    Word {
+        /// The flag's name.
+        flag: &'static str,
+        /// What it sets.
+        sets: &'static str,
+    },
 }
 
 /// One setting.
@@ -49,6 +56,13 @@ pub(crate) const TEST_DEADLINE: &str = "test_deadline";
 pub(crate) const SCAN_DEADLINE: &str = "scan_deadline";
 pub(crate) const SHUTDOWN_DEADLINE: &str = "shutdown_deadline";
 pub(crate) const ISCSI_INITIATOR_NAME: &str = "iscsi_initiator_name";
+pub(crate) const AUTH: &str = "auth";
+pub(crate) const JWT_HS256_SECRET_FILE: &str = "jwt_hs256_secret_file";
+pub(crate) const JWT_JWKS_FILE: &str = "jwt_jwks_file";
+pub(crate) const JWT_ISSUER: &str = "jwt_issuer";
+pub(crate) const JWT_AUDIENCE: &str = "jwt_audience";
+pub(crate) const JWT_ROLE_CLAIM: &str = "jwt_role_claim";
+pub(crate) const JWT_ROLES: &str = "jwt_roles";
 pub(crate) const HTTP_WORKERS: &str = "http_workers";
 pub(crate) const LOG_FORMAT: &str = "log_format";
 pub(crate) const LOG_LEVEL: &str = "log_level";
@@ -61,6 +75,9 @@ pub(crate) const FILE_ENV: &str = "PUREBOOT_STORAGE_CONFIG";
 pub(crate) const ENV_PREFIX: &str = "PUREBOOT_STORAGE_";
 /// The variable for the database that other programs share.
 pub(crate) const SHARED_DATABASE_ENV: &str = "DATABASE_URL";
+
+/// The default of what is not set.
+pub(crate) const NONE: &str = "none";
 
 const fn one(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Key {
     Key {
@@ -197,6 +214,54 @@ pub(crate) const KEYS: &[Key] = &[
         InitiatorName::DEFAULT,
         "The name that iSCSI targets know this service by; their access lists have to allow it",
     ),
+    Key {
+        kind: Kind::Word {
+            flag: "no-auth",
+            sets: "off",
+        },
+        ..one(
+            AUTH,
+            "WORD",
+            "auto",
+            "Whether clients need a token: required, off, or auto, which asks none on loopback until there is a token; the flag sets off",
+        )
+    },
+    on_host(
+        JWT_HS256_SECRET_FILE,
+        "FILE",
+        NONE,
+        "Accepts JSON Web Tokens signed by HS256 with the secret in this file, of at least 32 bytes",
+    ),
+    on_host(
+        JWT_JWKS_FILE,
+        "FILE",
+        NONE,
+        "Accepts JSON Web Tokens signed by RS256, ES256 or EdDSA with a key of this JWK set",
+    ),
+    on_host(
+        JWT_ISSUER,
+        "TEXT",
+        NONE,
+        "What the iss of a JSON Web Token has to be",
+    ),
+    on_host(
+        JWT_AUDIENCE,
+        "TEXT",
+        NONE,
+        "What the aud of a JSON Web Token has to be, or to hold",
+    ),
+    one(
+        JWT_ROLE_CLAIM,
+        "NAME",
+        "role",
+        "The claim that tells the role, by its name or as a JSON Pointer such as /realm_access/roles",
+    ),
+    many(
+        JWT_ROLES,
+        "WORD=ROLE",
+        "viewer=viewer,operator=operator,admin=admin",
+        "Which words of that claim are which role; where there are several, the highest counts",
+    ),
     one(HTTP_WORKERS, "N", "2", "Threads that answer requests"),
     one(
         LOG_FORMAT,
@@ -229,7 +294,7 @@ impl Key {
     /// The flag's name, without its hyphens.
     pub(crate) fn flag(&self) -> String {
         match self.kind {
-            Kind::Switch { flag, .. } => flag.to_owned(),
+            Kind::Switch { flag, .. } | Kind::Word { flag, .. } => flag.to_owned(),
             Kind::One | Kind::Many => self.name.replace('_', "-"),
         }
     }

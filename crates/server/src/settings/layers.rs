@@ -77,7 +77,7 @@ fn flag(key: &Key) -> Arg {
     match key.kind {
         Kind::One => arg.value_name(key.value),
         Kind::Many => arg.value_name(key.value).action(ArgAction::Append),
-        Kind::Switch { .. } => arg.action(ArgAction::SetTrue),
+        Kind::Switch { .. } | Kind::Word { .. } => arg.action(ArgAction::SetTrue),
     }
 }
 
@@ -111,8 +111,10 @@ impl Layers {
     fn add_flags(&mut self, flags: &ArgMatches) {
         for key in KEYS.iter().filter(|k| flags.try_contains_id(k.name).is_ok()) {
             let values: Vec<String> = match key.kind {
-                Kind::Switch { sets, .. } if is_set(flags, key.name) => vec![sets.to_owned()],
-                Kind::Switch { .. } => continue,
+                Kind::Switch { sets, .. } | Kind::Word { sets, .. } if is_set(flags, key.name) => {
+                    vec![sets.to_owned()]
+                }
+                Kind::Switch { .. } | Kind::Word { .. } => continue,
                 Kind::One | Kind::Many => flags.get_many(key.name).into_iter().flatten().cloned().collect(),
             };
             if !values.is_empty() {
@@ -202,7 +204,7 @@ impl Layers {
                 .flat_map(|v| v.split(','))
                 .map(|v| v.trim().to_owned())
                 .collect(),
-            Kind::One | Kind::Switch { .. } => values,
+            Kind::One | Kind::Switch { .. } | Kind::Word { .. } => values,
         };
         if let Some(known) = find(key.name) {
             self.found.entry(known.name).or_insert(Found { values, origin });

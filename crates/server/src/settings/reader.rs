@@ -104,7 +104,9 @@ impl Reader {
                     .flat_map(|d| d.split(','))
                     .map(str::to_owned)
                     .collect(),
-                Kind::One | Kind::Switch { .. } => key.default.into_iter().map(str::to_owned).collect(),
+                Kind::One | Kind::Switch { .. } | Kind::Word { .. } => {
+                    key.default.into_iter().map(str::to_owned).collect()
+                }
             },
             origin: Origin::Default,
         };

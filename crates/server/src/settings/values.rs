@@ -36,6 +36,27 @@ impl LogLevel {
     }
 }
 
+/// Whether clients need a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum AuthWord {
+    /// Where others than this machine reach the service, or where there is a token.
+    #[default]
+    Auto,
+    /// Always.
+    Required,
+    /// Never.
+    Off,
+}
+
+pub(crate) fn auth(text: &str) -> Result<AuthWord, String> {
+    match text {
+        "auto" => Ok(AuthWord::Auto),
+        "required" => Ok(AuthWord::Required),
+        "off" => Ok(AuthWord::Off),
+        _ => Err("must be auto, required or off".to_owned()),
+    }
+}
+
 pub(crate) fn switch(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "must be true or false".to_owned())
 }

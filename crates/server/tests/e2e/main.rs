@@ -1,5 +1,6 @@
 //! The built binary, from outside.
 
+mod access;
 mod discover;
 mod help;
 mod iscsi;

@@ -170,6 +170,11 @@ impl Service {
 
     /// Sends a request on a connection of its own, and does not wait for the answer.
     pub(crate) fn begin(&self, method: &str, path: &str, body: &str) -> TcpStream {
+        self.begin_with("", method, path, body)
+    }
+
+    /// Sends a request with further header lines.
+    fn begin_with(&self, more: &str, method: &str, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).expect("the service accepts");
         stream
             .set_read_timeout(Some(PATIENCE))
@@ -178,7 +183,7 @@ impl Service {
         let host = self.address;
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n{body}"
         )
         .expect("the request can be sent");
         stream
@@ -186,7 +191,16 @@ impl Service {
 
     /// Asks for something, on a connection of its own.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
-        let mut stream = self.begin(method, path, body);
+        Self::answer(self.begin(method, path, body))
+    }
+
+    /// Asks for something with an access token.
+    pub(crate) fn ask_as(&self, token: &str, method: &str, path: &str, body: &str) -> Answer {
+        let field = format!("Authorization: Bearer {token}\r\n");
+        Self::answer(self.begin_with(&field, method, path, body))
+    }
+
+    fn answer(mut stream: TcpStream) -> Answer {
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("the answer is UTF-8");
         let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");

@@ -148,14 +148,6 @@ fn a_state_directory_is_for_one_service() {
 }
 
 #[test]
-fn an_address_that_others_reach_is_warned_of() {
-    let home = directory();
-    let service = Service::start_in(&home.path().join("state"), &["--listen", "0.0.0.0:0"]);
-    assert!(service.events().iter().any(|e| e["level"] == "WARN" && e["address"].as_str().is_some_and(|a| a.starts_with("0.0.0.0:"))), "{}", service.log());
-    assert_eq!(service.ask("GET", "/healthz", "").status, 200);
-}
-
-#[test]
 fn clients_that_speak_no_http_do_not_fill_the_log() {
     let service = Service::start();
     for nonsense in ["nonsense\r\n\r\n", "\u{16}\u{3}\u{1}", "GET / HTTP/9.9\r\n\r\n"] {

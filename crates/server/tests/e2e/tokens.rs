@@ -14,6 +14,13 @@ pub(crate) fn token(state: &Path, args: &[&str]) -> Done {
     run(&[&["token", action, "--state-dir", state], rest].concat())
 }
 
+/// Makes a token of this role.
+pub(crate) fn create(state: &Path, name: &str, role: &str) -> String {
+    let done = token(state, &["create", "--name", name, "--role", role]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    done.out.trim_end().to_owned()
+}
+
 #[test]
 fn a_token_is_shown_once() {
     let home = directory();

@@ -2,10 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use storage_domain::Role;
+
 use super::schemas::reference;
 use crate::error::RETRY_AFTER_SECONDS;
 use crate::extract::MAX_BODY_BYTES;
 use crate::problem::{Code, MEDIA_TYPE};
+
+/// The name of the security scheme.
+pub(super) const BEARER: &str = "bearer";
 
 /// What every path may answer.
 const ALWAYS: [Code; 4] = [
@@ -15,7 +20,35 @@ const ALWAYS: [Code; 4] = [
     Code::Internal,
 ];
 
+/// What every path that needs a role may answer.
+const GUARD: [Code; 6] = [
+    Code::Unauthorized,
+    Code::InvalidToken,
+    Code::TokenExpired,
+    Code::Forbidden,
+    Code::CrossSite,
+    Code::RateLimited,
+];
+
+/// An operation that needs this role.
 pub(super) fn operation(
+    role: Role,
+    id: &str,
+    summary: &str,
+    parameters: Value,
+    body: Option<&str>,
+    answers: &[(&str, Value)],
+    codes: &[&[Code]],
+) -> Value {
+    let codes = [codes, &[&GUARD, &[Code::DatabaseUnavailable]]].concat();
+    let mut operation = open_operation(id, summary, parameters, body, answers, &codes);
+    operation["description"] = format!("Needs the role `{role}`.").into();
+    operation["security"] = json!([{ BEARER: [] }]);
+    operation
+}
+
+/// An operation that is open to everybody.
+pub(super) fn open_operation(
     id: &str,
     summary: &str,
     parameters: Value,
@@ -32,7 +65,7 @@ pub(super) fn operation(
     responses.extend(refusals(&codes));
     let mut operation = json!({
         "operationId": id, "summary": summary, "tags": ["backends"],
-        "responses": responses,
+        "responses": responses, "security": [],
     });
     operation["parameters"] = parameters;
     if let Some(schema) = body {
@@ -62,9 +95,20 @@ fn refusals(codes: &[Code]) -> Map<String, Value> {
             "description": format!("{}.", titles.join("; ")),
             "content": { MEDIA_TYPE: { "schema": schema } },
         });
-        if status == 503 {
-            let wait = json!({ "type": "integer", "const": RETRY_AFTER_SECONDS });
-            refusal["headers"] = json!({ "Retry-After": { "schema": wait } });
+        match status {
+            401 | 403 => {
+                let challenge = json!({ "type": "string", "description": "RFC 6750, section 3" });
+                refusal["headers"] = json!({ "WWW-Authenticate": { "schema": challenge } });
+            }
+            429 => {
+                let wait = json!({ "type": "integer", "minimum": 1 });
+                refusal["headers"] = json!({ "Retry-After": { "schema": wait } });
+            }
+            503 => {
+                let wait = json!({ "type": "integer", "const": RETRY_AFTER_SECONDS });
+                refusal["headers"] = json!({ "Retry-After": { "schema": wait } });
+            }
+            _ => {}
         }
         refusals.insert(status.to_string(), refusal);
     }

@@ -1,7 +1,7 @@
 //! The paths that tell what could be registered.
 
 use serde_json::{Map, Value, json};
-use storage_domain::{BackendKind, Host};
+use storage_domain::{BackendKind, Host, Role};
 
 use super::answers::{answer, operation, query};
 use super::configs::{Use, schema};
@@ -26,6 +26,7 @@ pub(super) fn s3() -> Value {
     let bucket =
         json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });
     operation(
+        Role::Operator,
         "discoverS3",
         "The buckets that a key may see; nothing of the body is stored",
         json!([]),
@@ -54,6 +55,7 @@ pub(super) fn nfs() -> Value {
         },
     });
     operation(
+        Role::Operator,
         "discoverNfs",
         "The exports of a server, as its mount daemon tells them",
         json!([server]),

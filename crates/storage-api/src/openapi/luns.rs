@@ -1,7 +1,7 @@
 //! The paths and shapes of targets and their logical units.
 
 use serde_json::{Value, json};
-use storage_domain::{ByteCount, Host};
+use storage_domain::{ByteCount, Host, Role};
 
 use super::answers::{answer, operation, query};
 use super::schemas::{list_of, reference};
@@ -48,6 +48,7 @@ pub(super) fn lun() -> Value {
 /// What a backend holds now.
 pub(super) fn luns() -> Value {
     operation(
+        Role::Operator,
         "listLuns",
         "The targets of a backend and their logical units, as they are now; only iSCSI backends have such",
         json!([]),
@@ -73,6 +74,7 @@ pub(super) fn discover() -> Value {
     );
     portal["required"] = json!(true);
     operation(
+        Role::Operator,
         "discoverIscsi",
         "The targets that a portal offers to whoever asks without a password",
         json!([portal]),

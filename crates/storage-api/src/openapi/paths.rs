@@ -1,9 +1,9 @@
 //! The paths, and every answer that each can give.
 
 use serde_json::{Value, json};
-use storage_domain::{BackendKind, BackendName, BackendStatus};
+use storage_domain::{BackendKind, BackendName, BackendStatus, Role};
 
-use super::answers::{answer, condition, id, not_modified, operation, path_parameter, query};
+use super::answers::{answer, condition, id, not_modified, open_operation, operation, path_parameter, query};
 use super::discover;
 use super::luns;
 use super::schemas::{list, one, reference};
@@ -61,6 +61,7 @@ fn list_backends() -> Value {
     let kinds: Vec<&str> = BackendKind::ALL.iter().map(|k| k.as_str()).collect();
     let statuses: Vec<&str> = BackendStatus::ALL.iter().map(|s| s.as_str()).collect();
     operation(
+        Role::Viewer,
         "listBackends",
         "The backends, the oldest first",
         json!([
@@ -99,6 +100,7 @@ fn list_backends() -> Value {
 fn create() -> Value {
     let created = one(&reference("Backend"), Some(CREATED));
     operation(
+        Role::Admin,
         "createBackend",
         "Registers a backend",
         json!([]),
@@ -110,6 +112,7 @@ fn create() -> Value {
 
 fn get() -> Value {
     operation(
+        Role::Viewer,
         "getBackend",
         "One backend",
         json!([condition("If-None-Match"), condition("If-Match")]),
@@ -135,6 +138,7 @@ fn get() -> Value {
 fn update() -> Value {
     let updated = one(&reference("Backend"), Some(UPDATED));
     operation(
+        Role::Admin,
         "updateBackend",
         "Changes a backend; a change of the config unmounts what was mounted under the old one",
         json!([condition("If-Match"), condition("If-None-Match")]),
@@ -167,6 +171,7 @@ fn delete() -> Value {
     });
     let deleted = one(&id, Some(DELETED));
     operation(
+        Role::Admin,
         "deleteBackend",
         "Deletes a backend, after it was unmounted",
         json!([
@@ -186,6 +191,7 @@ fn delete() -> Value {
 
 fn test() -> Value {
     operation(
+        Role::Operator,
         "testBackend",
         "Tests a backend, and mounts it where it can be mounted; tests at the same time share one run",
         json!([]),
@@ -222,7 +228,7 @@ fn document() -> Value {
         ("304", not_modified()),
     ];
     let conditions = json!([condition("If-None-Match"), condition("If-Match")]);
-    service(operation(
+    service(open_operation(
         "openapi",
         "This document",
         conditions,
@@ -234,7 +240,7 @@ fn document() -> Value {
 
 fn page(id: &str, summary: &str, status: &str, description: &str) -> Value {
     let answers = [(status, json!({ "description": description }))];
-    service(operation(
+    service(open_operation(
         id,
         summary,
         json!([]),
@@ -252,7 +258,7 @@ fn problem() -> Value {
         "properties": { "code": text, "status": { "type": "integer" }, "title": text, "remedy": text },
     });
     let answers = [("200", answer("The code's meaning.", &one(&entry, None), &[]))];
-    service(operation(
+    service(open_operation(
         "problem",
         "What a problem's code means",
         json!([]),
@@ -268,7 +274,7 @@ fn health(id: &str, summary: &str, status: &str, codes: &[Code]) -> Value {
         "properties": { "status": { "type": "string", "const": status }, "version": { "type": "string" } },
     });
     let answers = [("200", answer(&format!("{summary}."), &one(&data, None), &[]))];
-    service(operation(id, summary, json!([]), None, &answers, &[codes]))
+    service(open_operation(id, summary, json!([]), None, &answers, &[codes]))
 }
 
 fn service(mut operation: Value) -> Value {

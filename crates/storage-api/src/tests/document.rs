@@ -47,9 +47,9 @@ fn names_the_routes_and_no_others() {
     let routes: BTreeSet<(String, String)> = routes::table()
         .iter()
         .flat_map(|e| {
-            e.methods
+            e.needs
                 .iter()
-                .map(|m| (e.path.replace(":.*", ""), m.as_str().to_lowercase()))
+                .map(|(m, _)| (e.path.replace(":.*", ""), m.as_str().to_lowercase()))
         })
         .filter(|(_, method)| method != "head")
         .collect();

@@ -16,12 +16,13 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::document;
-use crate::{App, AppSettings, configure};
+use crate::{Access, App, AppSettings, configure_guarded};
 
 /// An application over a database of its own.
 pub(crate) struct Api {
     pub(crate) app: Arc<App>,
     pub(crate) store: Store,
+    pub(crate) access: Arc<Access>,
     _directory: TempDir,
 }
 
@@ -63,13 +64,15 @@ impl Api {
         Self {
             app: App::new(store.clone(), registry, settings, Handle::current()),
             store,
+            access: Arc::new(Access::off()),
             _directory: directory,
         }
     }
 
     /// Sends a request and checks what is true of every answer.
     pub(crate) async fn send(&self, request: test::TestRequest) -> Answer {
-        let service = test::init_service(WebApp::new().configure(configure(Arc::clone(&self.app)))).await;
+        let configure = configure_guarded(Arc::clone(&self.app), Arc::clone(&self.access));
+        let service = test::init_service(WebApp::new().configure(configure)).await;
         let request = request.to_request();
         let (method, path) = (request.method().clone(), request.path().to_owned());
         let response = test::call_service(&service, request).await;

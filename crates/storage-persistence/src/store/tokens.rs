@@ -93,12 +93,13 @@ impl Store {
         let rows = self.run("listing tokens", query.all(&self.db)).await?;
         let mut tokens = Vec::with_capacity(rows.len());
         for row in &rows {
-            match read(row) {
-                Some(token) => tokens.push(token),
-                None => tracing::error!(
+            if let Some(token) = read(row) {
+                tokens.push(token);
+            } else {
+                tracing::error!(
                     token.id = row.id,
                     "a stored token can't be read; revoke it by its id"
-                ),
+                );
             }
         }
         Ok(tokens)

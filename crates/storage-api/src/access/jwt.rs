@@ -1,0 +1,174 @@
+//! JSON Web Tokens (RFC 7519) of another issuer, such as the PureBoot control plane.
+//!
+//! The algorithm never comes from the token alone: HS256 is tried with the secret of the file only, RS256, ES256 and EdDSA
+//! with keys of their own kind from the JWKS file only, and everything else, `none` first of all, is refused.
+
+mod cache;
+mod claims;
+mod files;
+mod keys;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use serde::Deserialize;
+use storage_domain::Role;
+use storage_domain::access::Actor;
+use time::OffsetDateTime;
+
+use self::cache::Cache;
+pub use self::files::KeyFileError;
+use self::files::KeyFiles;
+use self::keys::{Algorithm, Keys};
+use super::bearer;
+use crate::error::ApiError;
+use crate::problem::Code;
+
+/// The longest JSON Web Token.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// How JSON Web Tokens are checked.
+#[derive(Debug, Clone)]
+pub struct JwtSettings {
+    /// Holds the secret of HS256.
+    pub hs256_secret_file: Option<PathBuf>,
+    /// Holds the public keys of RS256, ES256 and EdDSA, as a JWK set (RFC 7517).
+    pub jwks_file: Option<PathBuf>,
+    /// What `iss` has to be.
+    pub issuer: Option<String>,
+    /// What `aud` has to be, or to hold.
+    pub audience: Option<String>,
+    /// The claim that tells the role: its name, or a JSON Pointer that begins with `/`.
+    pub role_claim: String,
+    /// Which words of that claim are which role.
+    pub roles: Vec<(String, Role)>,
+}
+
+impl JwtSettings {
+    /// By how much the issuer's clock may differ.
+    pub const LEEWAY: Duration = Duration::from_mins(1);
+    /// The shortest secret of HS256 (RFC 7518, section 3.2), in bytes.
+    pub const MIN_SECRET_BYTES: usize = 32;
+}
+
+/// Checks JSON Web Tokens.
+pub(super) struct Jwt {
+    settings: JwtSettings,
+    files: KeyFiles,
+    cache: Cache,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    /// Extensions that have to be understood (RFC 7515, section 4.1.11); none is.
+    crit: Option<serde_json::Value>,
+}
+
+/// Why a JSON Web Token is refused; none of it repeats a part of the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It is none.
+    Malformed,
+    /// The algorithm is none that is accepted here.
+    Algorithm,
+    /// No key fits, or the signature is not that key's.
+    Signature,
+    /// Its time is over.
+    Expired,
+    /// Its claims don't fit; the text says which.
+    Claims(&'static str),
+    /// It has no role here; the text is the claim that would tell one.
+    NoRole(String),
+}
+
+impl Jwt {
+    /// Reads the keys.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub(super) fn new(settings: JwtSettings) -> Result<Self, KeyFileError> {
+        let files = KeyFiles::open(&settings)?;
+        Ok(Self {
+            settings,
+            files,
+            cache: Cache::default(),
+        })
+    }
+
+    /// Who sent this.
+    pub(super) fn verify(&self, text: &str, now: OffsetDateTime) -> Result<Actor, Refusal> {
+        if self.files.refresh() {
+            self.cache.clear();
+        }
+        let text_hash: [u8; 32] = match digest(&SHA256, text.as_bytes()).as_ref().try_into() {
+            Ok(hash) => hash,
+            Err(_) => return Err(Refusal::Malformed),
+        };
+        if let Some(actor) = self.cache.get(&text_hash, now) {
+            return Ok(actor);
+        }
+        let payload = signed_payload(text, &self.files.keys())?;
+        let (actor, until) = claims::judge(&payload, &self.settings, now)?;
+        self.cache.put(text_hash, actor.clone(), until, now);
+        Ok(actor)
+    }
+}
+
+/// The payload of a token whose signature is right.
+fn signed_payload(text: &str, keys: &Keys) -> Result<Vec<u8>, Refusal> {
+    if text.len() > MAX_BYTES {
+        return Err(Refusal::Malformed);
+    }
+    let (signed, signature) = text.rsplit_once('.').ok_or(Refusal::Malformed)?;
+    let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed);
+    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| Refusal::Malformed)?;
+    if header.crit.is_some() {
+        return Err(Refusal::Algorithm);
+    }
+    let algorithm = Algorithm::of_word(&header.alg).ok_or(Refusal::Algorithm)?;
+    let signature = decode(signature)?;
+    if keys.accept(algorithm, header.kid.as_deref(), signed.as_bytes(), &signature) {
+        decode(payload)
+    } else {
+        Err(Refusal::Signature)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let invalid = |detail: &str| bearer::refused(Code::InvalidToken, detail);
+        match refusal {
+            Refusal::Malformed => bearer::invalid(),
+            Refusal::Algorithm => invalid(
+                "The JSON Web Token is signed in a way that is not accepted here; ask its issuer for another one",
+            ),
+            Refusal::Signature => invalid(
+                "No key that is configured here has signed the JSON Web Token; ask its issuer for a new one",
+            ),
+            Refusal::Expired => bearer::refused(
+                Code::TokenExpired,
+                "The JSON Web Token has expired; ask its issuer for a new one",
+            ),
+            Refusal::Claims(why) => invalid(why),
+            Refusal::NoRole(claim) => bearer::without_role(&claim),
+        }
+    }
+}
+
+impl fmt::Debug for Jwt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jwt")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
