@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use storage_api::JwtSettings;
+use storage_backends::Egress;
 use storage_backends::registry::{Settings as BackendSettings, SettingsError};
 use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) auth: AuthWord,
     /// `None`: JSON Web Tokens are not accepted.
     pub(crate) jwt: Option<JwtSettings>,
+    /// Where backends may be.
+    pub(crate) egress: Egress,
     pub(crate) http_workers: usize,
     pub(crate) log: LogSettings,
     /// What is allowed, and worth a word in the log.
@@ -128,6 +131,7 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
             .unwrap_or_default(),
         auth: reader.one(key(keys::AUTH), values::auth).unwrap_or_default(),
         jwt: jwt::read(&mut reader),
+        egress: egress(&mut reader),
         http_workers: usize::try_from(reader.one_or_zero(key(keys::HTTP_WORKERS))).unwrap_or(1),
         log: log(&mut reader),
         warnings: reader.take_warnings(),
@@ -145,6 +149,13 @@ fn log(reader: &mut Reader) -> LogSettings {
             .one(key(keys::LOG_LEVEL), values::log_level)
             .unwrap_or_default(),
     }
+}
+
+fn egress(reader: &mut Reader) -> Egress {
+    let allow = reader.many(key(keys::ALLOW_NETWORKS), values::networks);
+    let deny = reader.many(key(keys::DENY_NETWORKS), values::networks);
+    let [allow, deny] = [allow, deny].map(|networks| networks.unwrap_or_default().concat());
+    Egress::new(allow, deny)
 }
 
 fn state_dir(reader: &mut Reader) -> Option<PathBuf> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use storage_api::access::KeyFileError;
 use storage_api::{Access, AccessSettings, App, AppSettings, Auth};
+use storage_backends::http::Network;
 use storage_backends::{Registry, registry};
 use storage_persistence::{Store, StoreSettings};
 
@@ -65,6 +66,7 @@ pub(crate) fn backends(settings: &Settings) -> registry::Settings {
         mount_deadline: settings.mount_deadline,
         scan_deadline: settings.scan_deadline,
         initiator: settings.initiator.clone(),
+        network: Network::default().guarded(settings.egress.clone()),
         ..registry::Settings::new(settings.mount_dir.clone())
     }
 }

@@ -13,7 +13,9 @@ use storage_domain::{BackendKind, ByteCount, Capacity, IscsiConfig, IscsiTarget,
 use crate::backend::{Backend, Luns};
 use crate::checks::Checks;
 use crate::context::OpContext;
+use crate::egress::Egress;
 use crate::error::BackendError;
+use crate::http::Network;
 use crate::registry::Settings;
 
 pub mod chap;
@@ -44,6 +46,7 @@ pub struct IscsiBackend {
     config: IscsiConfig,
     initiator: InitiatorName,
     limits: Limits,
+    egress: Egress,
 }
 
 impl IscsiBackend {
@@ -58,6 +61,7 @@ impl IscsiBackend {
             config,
             initiator: settings.initiator.clone(),
             limits,
+            egress: settings.network.egress().clone(),
         }
     }
 }
@@ -74,7 +78,7 @@ impl Backend for IscsiBackend {
         let started = Instant::now();
         let mut checks = Checks::of(&probe::NAMES);
         let mut targets = Vec::new();
-        let probe = Probe::new(&self.config, &self.initiator, &self.limits);
+        let probe = Probe::new(&self.config, &self.initiator, &self.limits, &self.egress);
         let step = cx.step(self.limits.probe);
         let check_all = probe.check_all(&mut checks, &mut targets);
         let ended = step.bound("the probe", check_all).await;
@@ -121,9 +125,10 @@ pub async fn discover(
     portal: &Address,
     name: &InitiatorName,
     limits: &Limits,
+    network: &Network,
     cx: &OpContext,
 ) -> Result<Vec<IscsiTarget>, BackendError> {
-    let initiator = Initiator::new(name, limits);
+    let initiator = Initiator::new(name, limits, network.egress());
     let discovery = async {
         let connection = initiator.dial(portal).await?;
         initiator.discover(connection, None).await

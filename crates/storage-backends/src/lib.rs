@@ -8,6 +8,7 @@
 pub mod backend;
 mod checks;
 pub mod context;
+pub mod egress;
 pub mod error;
 pub mod holders;
 pub mod http;
@@ -24,6 +25,7 @@ pub mod worker;
 
 pub use backend::{Backend, Files, Luns, Mount, MountState, UnmountMode};
 pub use context::OpContext;
+pub use egress::Egress;
 pub use error::{BackendError, ErrorClass};
 pub use holders::{Holder, Holders};
 pub use registry::{Registry, Settings};

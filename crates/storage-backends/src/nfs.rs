@@ -26,6 +26,7 @@ use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport, TemplatePa
 
 use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
+use crate::egress::Egress;
 use crate::error::BackendError;
 use crate::lane::Lane;
 use crate::registry::Settings;
@@ -40,6 +41,7 @@ pub struct NfsBackend {
     at: Option<MountPoint>,
     lane: Arc<Lane>,
     templates: TemplatePatterns,
+    egress: Egress,
     mount_deadline: Duration,
     scan_deadline: Duration,
     /// The number of the mount that this very object made; 0 where it made none.
@@ -55,6 +57,7 @@ impl NfsBackend {
             at,
             lane,
             templates: settings.templates.clone(),
+            egress: settings.network.egress().clone(),
             mount_deadline: settings.mount_deadline,
             scan_deadline: settings.scan_deadline,
             made: AtomicU32::new(0),

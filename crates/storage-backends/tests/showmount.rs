@@ -15,7 +15,7 @@ use serde_json::json;
 use storage_backends::nfs::exports::{ExportsError, LIST_DEADLINE, list};
 use storage_backends::nfs::preflight::resolve;
 use storage_backends::testkit::conformance::{Subject, run};
-use storage_backends::{Backend, OpContext, Registry, Settings};
+use storage_backends::{Backend, Egress, OpContext, Registry, Settings};
 use storage_domain::{BackendConfig, BackendId, BackendKind, Revision};
 
 /// Set inside the namespaces; names the test.
@@ -66,7 +66,7 @@ fn command(program: &str) -> Command {
 async fn ask(host: &str) -> Result<Vec<String>, ExportsError> {
     let cx = OpContext::within(Duration::from_mins(1));
     let host = host.parse().unwrap();
-    let addr = resolve(&cx, &host).await.unwrap().remove(0);
+    let addr = resolve(&cx, &host, &Egress::default()).await.unwrap().remove(0);
     let found = list(&cx, &host, &addr).await?;
     Ok(found
         .exports

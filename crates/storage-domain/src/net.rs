@@ -1,9 +1,11 @@
-//! Hosts, ports and URLs.
+//! Hosts, ports, networks and URLs.
 
 mod host;
+mod network;
 mod url;
 
 pub use self::host::{Host, HostAddr};
+pub use self::network::{Network, NetworkName, meanings};
 pub use self::url::BaseUrl;
 
 use crate::invalid::Rule;

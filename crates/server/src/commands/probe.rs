@@ -36,6 +36,8 @@ pub(crate) fn command() -> Command {
             keys::MOUNTING,
             keys::MOUNT_DEADLINE,
             keys::TEST_DEADLINE,
+            keys::ALLOW_NETWORKS,
+            keys::DENY_NETWORKS,
         ];
         if *kind == BackendKind::Iscsi {
             settings.push(keys::ISCSI_INITIATOR_NAME);

@@ -55,6 +55,8 @@ pub(crate) const MOUNT_DEADLINE: &str = "mount_deadline";
 pub(crate) const TEST_DEADLINE: &str = "test_deadline";
 pub(crate) const SCAN_DEADLINE: &str = "scan_deadline";
 pub(crate) const SHUTDOWN_DEADLINE: &str = "shutdown_deadline";
+pub(crate) const ALLOW_NETWORKS: &str = "allow_networks";
+pub(crate) const DENY_NETWORKS: &str = "deny_networks";
 pub(crate) const ISCSI_INITIATOR_NAME: &str = "iscsi_initiator_name";
 pub(crate) const AUTH: &str = "auth";
 pub(crate) const JWT_HS256_SECRET_FILE: &str = "jwt_hs256_secret_file";
@@ -110,6 +112,14 @@ const fn many(name: &'static str, value: &'static str, default: &'static str, he
     Key {
         kind: Kind::Many,
         ..one(name, value, default, help)
+    }
+}
+
+/// Several values, or none.
+const fn any(name: &'static str, value: &'static str, help: &'static str) -> Key {
+    Key {
+        kind: Kind::Many,
+        ..on_host(name, value, NONE, help)
     }
 }
 
@@ -207,6 +217,16 @@ pub(crate) const KEYS: &[Key] = &[
         "DURATION",
         "15s",
         "How long a stop waits for requests and tests that still run",
+    ),
+    any(
+        ALLOW_NETWORKS,
+        "NETWORK",
+        "Networks that backends may be in although a larger one is denied: 10.1.0.0/16, fd00::/8, an address or a name (any, loopback, private, link-local, metadata, multicast, unspecified)",
+    ),
+    any(
+        DENY_NETWORKS,
+        "NETWORK",
+        "Networks that backends may not be in, besides metadata, link-local, multicast and unspecified; the smallest network that holds an address decides",
     ),
     one(
         ISCSI_INITIATOR_NAME,

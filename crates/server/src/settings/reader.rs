@@ -43,7 +43,7 @@ impl Reader {
     /// Several values, each checked by itself.
     pub(crate) fn many<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
         let values = self.found(key).values;
-        if values.is_empty() {
+        if values.is_empty() && key.default.is_some() {
             self.mistake(key, "must not be empty");
         }
         values

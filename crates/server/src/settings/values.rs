@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use storage_domain::Rule;
 use storage_domain::iscsi::InitiatorName;
+use storage_domain::net::{Network, NetworkName};
 use storage_persistence::StoreSettings;
 use tracing_subscriber::EnvFilter;
 
@@ -97,6 +98,17 @@ pub(crate) fn has_password(url: &str) -> bool {
         .rsplit_once('@')
         .is_some_and(|(user, _)| user.contains(':'))
         || url.contains("password=")
+}
+
+/// Reads a network, or a name that stands for some.
+pub(crate) fn networks(text: &str) -> Result<Vec<Network>, String> {
+    if let Ok(name) = text.parse::<NetworkName>() {
+        return Ok(name.networks().to_vec());
+    }
+    let network: Result<Network, Rule> = text.parse();
+    network
+        .map(|network| vec![network])
+        .map_err(|rule| rule.to_string())
 }
 
 pub(crate) fn initiator(text: &str) -> Result<InitiatorName, String> {

@@ -4,6 +4,7 @@ mod access;
 mod discover;
 mod help;
 mod iscsi;
+mod networks;
 mod probe;
 mod readme;
 #[path = "../../../storage-backends/tests/support/relay.rs"]

@@ -21,6 +21,8 @@ use crate::service::{Service, binary, directory, finish, run};
 #[case("test_deadline", "--test-deadline=30s")]
 #[case("scan_deadline", "--scan-deadline=soon")]
 #[case("shutdown_deadline", "--shutdown-deadline=25h")]
+#[case("allow_networks", "--allow-networks=10.0.0.1/8")]
+#[case("deny_networks", "--deny-networks=home")]
 #[case("iscsi_initiator_name", "--iscsi-initiator-name=storage.lab")]
 #[case("jwt_hs256_secret_file", "--jwt-hs256-secret-file=secret")]
 #[case("jwt_jwks_file", "--jwt-jwks-file=keys.json")]

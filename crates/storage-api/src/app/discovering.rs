@@ -22,7 +22,8 @@ impl App {
     /// # Errors
     /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
     pub async fn discover_s3(self: &Arc<Self>, account: S3Account) -> Result<Vec<Bucket>, AppError> {
-        self.discover(move |cx| async move { buckets(&account, &cx).await })
+        let network = self.registry.settings().network.clone();
+        self.discover(move |cx| async move { buckets(&account, &network, &cx).await })
             .await
     }
 
@@ -31,7 +32,8 @@ impl App {
     /// # Errors
     /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
     pub async fn discover_nfs(self: &Arc<Self>, server: Host) -> Result<ExportList, AppError> {
-        self.discover(move |cx| async move { exports_of(&server, &cx).await })
+        let network = self.registry.settings().network.clone();
+        self.discover(move |cx| async move { exports_of(&server, &network, &cx).await })
             .await
     }
 
@@ -40,8 +42,10 @@ impl App {
     /// # Errors
     /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
     pub async fn discover_iscsi(self: &Arc<Self>, portal: Address) -> Result<Vec<IscsiTarget>, AppError> {
-        let name = self.registry.settings().initiator.clone();
-        self.discover(move |cx| async move { iscsi::discover(&portal, &name, &Limits::default(), &cx).await })
+        let settings = self.registry.settings();
+        let (name, network) = (settings.initiator.clone(), settings.network.clone());
+        let limits = Limits::default();
+        self.discover(move |cx| async move { iscsi::discover(&portal, &name, &limits, &network, &cx).await })
             .await
     }
 

@@ -13,19 +13,28 @@ use tokio::time::{Instant, timeout};
 use tower_service::Service;
 use url::Host;
 
+use crate::egress::{Egress, Permitted};
 use crate::http::failure::{Endpoint, Failure};
 use crate::http::limits::Limits;
 use crate::http::network::Network;
 
-/// The addresses of a host, in the order in which the system prefers them.
+/// The addresses of a host that may be connected to, in the order in which the system prefers them.
 ///
+/// # Errors
+/// [`Failure::NameUnknown`], [`Failure::NameTimeout`] and [`Failure::Denied`].
 /// # Cancel safety
 /// The look-up runs on a thread of the runtime's pool, which the C library's own time limit frees.
 pub(crate) async fn resolve(
     host: &Host<String>,
     port: u16,
     limit: Duration,
-) -> Result<Vec<SocketAddr>, Failure> {
+    egress: &Egress,
+) -> Result<Vec<Permitted>, Failure> {
+    let found = look_up(host, port, limit).await?;
+    Ok(egress.permit(&host.to_string(), found)?)
+}
+
+async fn look_up(host: &Host<String>, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, Failure> {
     let name = match host {
         Host::Ipv4(addr) => return Ok(vec![SocketAddr::from((*addr, port))]),
         Host::Ipv6(addr) => return Ok(vec![SocketAddr::from((*addr, port))]),
@@ -40,10 +49,10 @@ pub(crate) async fn resolve(
 }
 
 /// Connects to the first of `addrs` that answers; a silent one leaves its share of `limit` to those after it.
-pub(crate) async fn connect(addrs: &[SocketAddr], limit: Duration) -> Result<TcpStream, Failure> {
+pub(crate) async fn connect(addrs: &[Permitted], limit: Duration) -> Result<TcpStream, Failure> {
     let deadline = Instant::now() + limit;
     let mut first = None;
-    for (tried, addr) in addrs.iter().enumerate() {
+    for (tried, addr) in addrs.iter().map(|permitted| permitted.addr()).enumerate() {
         let left = u32::try_from(addrs.len() - tried).unwrap_or(u32::MAX);
         let share = deadline.saturating_duration_since(Instant::now()) / left;
         match timeout(share, TcpStream::connect(addr)).await {
@@ -52,7 +61,7 @@ pub(crate) async fn connect(addrs: &[SocketAddr], limit: Duration) -> Result<Tcp
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Ok(Err(error)) => first = first.or_else(|| Some(refusal(*addr, &error))),
+            Ok(Err(error)) => first = first.or_else(|| Some(refusal(addr, &error))),
             Err(_) => {}
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+use crate::egress::{Denied, Permitted};
 use crate::error::BackendError;
 use crate::http::limits::MAX_REDIRECTS;
 
@@ -17,6 +18,8 @@ pub(crate) enum Failure {
     NameUnknown { host: String },
     #[error("Looking up the name {host} took longer than {} s: check the name servers of this host", .limit.as_secs_f32())]
     NameTimeout { host: String, limit: Duration },
+    #[error(transparent)]
+    Denied(#[from] Denied),
     #[error(
         "{0} refused the connection, nothing listens there: is the web server running, and is the port right?"
     )]
@@ -113,11 +116,11 @@ impl Endpoint {
         Self(addr.to_string())
     }
 
-    pub(crate) fn all(addrs: &[SocketAddr]) -> Self {
+    pub(crate) fn all(addrs: &[Permitted]) -> Self {
         Self(
             addrs
                 .iter()
-                .map(ToString::to_string)
+                .map(|permitted| permitted.addr().to_string())
                 .collect::<Vec<_>>()
                 .join(" or "),
         )

@@ -1,6 +1,7 @@
 //! What the backends of one host share of the network: names that are known beforehand, and the connections of probes.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::{Host, Url};
 
 use crate::context::OpContext;
+use crate::egress::{Egress, Permitted};
 use crate::error::BackendError;
 use crate::http::dial;
 use crate::http::failure::Failure;
@@ -25,12 +27,24 @@ pub const PROBES_AT_ONCE: usize = 8;
 /// Probes of one server that are asked for at the same time share their connections, as far as no probe stands on one
 /// that was made before it was asked for. Nothing outlives the last of them.
 #[derive(Debug, Clone, Default)]
-pub struct Network(Arc<Shared>);
+pub struct Network {
+    egress: Egress,
+    shared: Arc<Shared>,
+}
 
-#[derive(Debug, Default)]
+/// Tells the addresses of a name; `None` where name servers are to be asked.
+type Names = dyn Fn(&str) -> Option<Vec<SocketAddr>> + Send + Sync;
+
+#[derive(Default)]
 struct Shared {
-    places: HashMap<String, Vec<SocketAddr>>,
+    names: Option<Box<Names>>,
     sites: Mutex<HashMap<Origin, Weak<Site>>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 /// A server, as long as somebody probes it.
@@ -81,29 +95,51 @@ impl Network {
         let places = places
             .into_iter()
             .map(|(name, addrs)| (name.to_lowercase(), addrs));
-        Self(Arc::new(Shared {
-            places: places.collect(),
-            sites: Mutex::default(),
-        }))
+        let places: HashMap<String, Vec<SocketAddr>> = places.collect();
+        Self::with_names(move |name| places.get(name).cloned())
     }
 
-    /// The addresses of a host.
+    /// A network in which `names` is asked for the addresses of a name, at every look-up anew; one without an address
+    /// does not exist. Name servers are asked where it has no answer.
+    pub fn with_names(names: impl Fn(&str) -> Option<Vec<SocketAddr>> + Send + Sync + 'static) -> Self {
+        Self {
+            egress: Egress::default(),
+            shared: Arc::new(Shared {
+                names: Some(Box::new(names)),
+                sites: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The same network, in which only what `egress` allows is connected to.
+    #[must_use]
+    pub fn guarded(self, egress: Egress) -> Self {
+        Self { egress, ..self }
+    }
+
+    /// What may be connected to.
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// The addresses of a host that may be connected to.
     ///
     /// # Errors
-    /// [`Failure::NameUnknown`] and [`Failure::NameTimeout`].
+    /// [`Failure::NameUnknown`], [`Failure::NameTimeout`] and [`Failure::Denied`].
     pub(crate) async fn resolve(
         &self,
         host: &Host<String>,
         port: u16,
         limit: Duration,
-    ) -> Result<Vec<SocketAddr>, Failure> {
-        let Host::Domain(name) = host else {
-            return dial::resolve(host, port, limit).await;
+    ) -> Result<Vec<Permitted>, Failure> {
+        let known = match (host, &self.shared.names) {
+            (Host::Domain(name), Some(names)) => names(name).map(|addrs| (name, addrs)),
+            _ => None,
         };
-        match self.0.places.get(name) {
-            Some(addrs) if addrs.is_empty() => Err(Failure::NameUnknown { host: name.clone() }),
-            Some(addrs) => Ok(addrs.clone()),
-            None => dial::resolve(host, port, limit).await,
+        match known {
+            Some((name, addrs)) if addrs.is_empty() => Err(Failure::NameUnknown { host: name.clone() }),
+            Some((name, addrs)) => Ok(self.egress.permit(name, addrs)?),
+            None => dial::resolve(host, port, limit, &self.egress).await,
         }
     }
 
@@ -126,7 +162,7 @@ impl Network {
     }
 
     fn site(&self, server: Origin) -> Arc<Site> {
-        let mut sites = self.0.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sites = self.shared.sites.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(site) = sites.get(&server).and_then(Weak::upgrade) {
             return site;
         }

@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
+use crate::egress::Permitted;
 use crate::http::classify::classify;
 use crate::http::dial;
 use crate::http::failure::{Failure, TlsFailure};
@@ -76,7 +77,7 @@ pub(crate) struct Reach {
     tls: Arc<ClientConfig>,
     limits: Limits,
     network: Network,
-    addrs: OnceCell<Result<Vec<SocketAddr>, Failure>>,
+    addrs: OnceCell<Result<Vec<Permitted>, Failure>>,
     peer: OnceCell<Result<Option<SocketAddr>, Failure>>,
     session: OnceCell<Result<Option<Session>, Failure>>,
     stream: Mutex<Option<TcpStream>>,
@@ -136,7 +137,7 @@ impl Reach {
     }
 
     /// Looks the name up.
-    pub(crate) async fn resolved(&self) -> Result<&[SocketAddr], &Failure> {
+    pub(crate) async fn resolved(&self) -> Result<&[Permitted], &Failure> {
         let look_up = || self.network.resolve(&self.host, self.port, self.limits.resolve);
         let addrs = self.addrs.get_or_init(look_up).await.as_deref();
         addrs.inspect_err(|_| self.end())

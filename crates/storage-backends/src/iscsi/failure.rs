@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::egress::Denied;
 use crate::http::failure::Failure as Dialled;
 use crate::iscsi::limits::MAX_REDIRECTS;
 use crate::iscsi::login::Status;
@@ -17,6 +18,8 @@ pub(crate) enum Failure {
     NameUnknown { host: String },
     #[error("Looking up the name {host} took longer than {} s: check the name servers of this host", .limit.as_secs_f32())]
     NameTimeout { host: String, limit: Duration },
+    #[error(transparent)]
+    Denied(Denied),
     #[error(
         "{0} refused the connection, nothing listens there: is the iSCSI target service running, and is port right?"
     )]
@@ -114,6 +117,7 @@ impl Failure {
         match failure {
             Dialled::NameUnknown { host } => Self::NameUnknown { host },
             Dialled::NameTimeout { host, limit } => Self::NameTimeout { host, limit },
+            Dialled::Denied(denied) => Self::Denied(denied),
             Dialled::Refused(at) => Self::Refused(at.to_string()),
             Dialled::ConnectTimeout(at, limit) => Self::ConnectTimeout(at.to_string(), limit),
             Dialled::Unreachable(at) => Self::Unreachable(at.to_string()),

@@ -1,10 +1,9 @@
 //! Ways to a portal: looking it up, connecting, and going where a target has moved to.
 
-use std::net::SocketAddr;
-
 use storage_domain::iscsi::InitiatorName;
 use storage_domain::{Host, HostAddr, IscsiTarget};
 
+use crate::egress::{Egress, Permitted};
 use crate::http::dial;
 use crate::iscsi::chap::{Challenges, Chap};
 use crate::iscsi::connection::Connection;
@@ -19,6 +18,7 @@ use crate::iscsi::text::{self, Address};
 pub(crate) struct Initiator<'a> {
     pub(crate) name: &'a InitiatorName,
     pub(crate) limits: &'a Limits,
+    pub(crate) egress: &'a Egress,
     pub(crate) challenges: Challenges,
 }
 
@@ -30,21 +30,23 @@ pub(crate) struct Opened {
 }
 
 impl<'a> Initiator<'a> {
-    pub(crate) fn new(name: &'a InitiatorName, limits: &'a Limits) -> Self {
+    pub(crate) fn new(name: &'a InitiatorName, limits: &'a Limits, egress: &'a Egress) -> Self {
         Self {
             name,
             limits,
+            egress,
             challenges: Challenges::default(),
         }
     }
 
-    /// The addresses of a portal.
-    pub(crate) async fn resolve(&self, portal: &Address) -> Result<Vec<SocketAddr>, Failure> {
-        let addresses = dial::resolve(&host(&portal.host), portal.port, self.limits.resolve).await;
+    /// The addresses of a portal that may be connected to.
+    pub(crate) async fn resolve(&self, portal: &Address) -> Result<Vec<Permitted>, Failure> {
+        let host = host(&portal.host);
+        let addresses = dial::resolve(&host, portal.port, self.limits.resolve, self.egress).await;
         addresses.map_err(Failure::dialled)
     }
 
-    pub(crate) async fn connect(&self, addresses: &[SocketAddr]) -> Result<Connection, Failure> {
+    pub(crate) async fn connect(&self, addresses: &[Permitted]) -> Result<Connection, Failure> {
         let stream = dial::connect(addresses, self.limits.connect).await;
         stream.map(Connection::new).map_err(Failure::dialled)
     }

@@ -3,7 +3,6 @@
 mod looking;
 mod words;
 
-use std::net::SocketAddr;
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
@@ -13,6 +12,7 @@ use storage_domain::iscsi::{InitiatorName, Iqn};
 use storage_domain::{HostAddr, IscsiConfig, IscsiTarget};
 
 use crate::checks::{Checks, Stopped};
+use crate::egress::{Egress, Permitted};
 use crate::iscsi::connection::Connection;
 use crate::iscsi::credentials;
 use crate::iscsi::failure::Failure;
@@ -42,10 +42,15 @@ struct Wanted {
 }
 
 impl<'a> Probe<'a> {
-    pub(crate) fn new(config: &'a IscsiConfig, name: &'a InitiatorName, limits: &'a Limits) -> Self {
+    pub(crate) fn new(
+        config: &'a IscsiConfig,
+        name: &'a InitiatorName,
+        limits: &'a Limits,
+        egress: &'a Egress,
+    ) -> Self {
         Self {
             config,
-            initiator: Initiator::new(name, limits),
+            initiator: Initiator::new(name, limits, egress),
         }
     }
 
@@ -72,14 +77,15 @@ impl<'a> Probe<'a> {
         looked
     }
 
-    async fn resolve(&self, checks: &mut Checks) -> Result<Vec<SocketAddr>, Stopped> {
+    async fn resolve(&self, checks: &mut Checks) -> Result<Vec<Permitted>, Stopped> {
         let portal = Address {
             host: self.config.target.clone(),
             port: self.config.port.get(),
         };
         let addresses = self.initiator.resolve(&portal).await;
         let addresses = addresses.map_err(|failure| checks.failed(&failure))?;
-        let list: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+        let ips = addresses.iter().map(|address| address.addr().ip().to_string());
+        let list: Vec<String> = ips.collect();
         let list = list.join(", ");
         checks.passed(match portal.host.addr() {
             HostAddr::Name(name) => format!("{name} is {list}"),
@@ -132,7 +138,7 @@ impl<'a> Probe<'a> {
     async fn log_in(
         &self,
         checks: &mut Checks,
-        addresses: &[SocketAddr],
+        addresses: &[Permitted],
         wanted: Wanted,
     ) -> Result<Vec<Seen>, Stopped> {
         let all = wanted.targets.len();
@@ -161,7 +167,7 @@ impl<'a> Probe<'a> {
     }
 
     /// Opens a session at the portal, or at another address of the target where the portal does not know it.
-    async fn open(&self, addresses: &[SocketAddr], target: &IscsiTarget) -> Result<Opened, Failure> {
+    async fn open(&self, addresses: &[Permitted], target: &IscsiTarget) -> Result<Opened, Failure> {
         let chap = credentials::of_session(self.config)?;
         let connection = self.initiator.connect(addresses).await?;
         let first = self.initiator.open(connection, Some(&target.name), chap).await;

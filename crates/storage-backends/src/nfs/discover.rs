@@ -3,7 +3,9 @@
 use storage_domain::Host;
 
 use crate::context::OpContext;
+use crate::egress::Egress;
 use crate::error::BackendError;
+use crate::http::Network;
 use crate::nfs::exports::{self, ExportList, ExportsError};
 use crate::nfs::preflight::{self, ResolveError};
 
@@ -14,12 +16,17 @@ use crate::nfs::preflight::{self, ResolveError};
 /// [`BackendError::Cancelled`].
 /// # Cancel safety
 /// Dropping the future kills showmount.
-pub async fn exports_of(server: &Host, cx: &OpContext) -> Result<ExportList, BackendError> {
-    cx.bound("asking for the exports", ask(server, cx)).await?
+pub async fn exports_of(
+    server: &Host,
+    network: &Network,
+    cx: &OpContext,
+) -> Result<ExportList, BackendError> {
+    cx.bound("asking for the exports", ask(server, network.egress(), cx))
+        .await?
 }
 
-async fn ask(server: &Host, cx: &OpContext) -> Result<ExportList, BackendError> {
-    let addrs = preflight::resolve(cx, server)
+async fn ask(server: &Host, egress: &Egress, cx: &OpContext) -> Result<ExportList, BackendError> {
+    let addrs = preflight::resolve(cx, server, egress)
         .await
         .map_err(|error| match error {
             ResolveError::Cancelled { .. } => cancelled(),

@@ -10,6 +10,7 @@ use storage_domain::net::HostAddr;
 use tokio::net::TcpStream;
 
 use crate::context::OpContext;
+use crate::egress::{Denied, Egress};
 use crate::error::BackendError;
 
 /// How long a name look-up may take.
@@ -110,6 +111,9 @@ pub enum ResolveError {
         /// The address.
         addr: Ipv6Addr,
     },
+    /// None of its addresses may be connected to.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The operation was cancelled.
     #[error("Looking up {name} was cancelled")]
     Cancelled {
@@ -118,14 +122,20 @@ pub enum ResolveError {
     },
 }
 
-/// The addresses of a host, each once, in the order in which they should be tried; at least one.
+/// The addresses of a host that may be connected to, each once, in the order in which they should be tried; at least
+/// one. Whatever connects later, the kernel too, goes to these addresses and looks no name up again.
 ///
 /// # Errors
 /// [`ResolveError`].
 /// # Cancel safety
 /// Dropping the future is safe. The system's resolver can't be interrupted: a look-up that was given up occupies one
 /// of the runtime's blocking threads until the resolver's own time limits end it.
-pub async fn resolve(cx: &OpContext, host: &Host) -> Result<Vec<ScopedAddr>, ResolveError> {
+pub async fn resolve(cx: &OpContext, host: &Host, egress: &Egress) -> Result<Vec<ScopedAddr>, ResolveError> {
+    let addrs = addresses(cx, host).await?;
+    Ok(egress.choose(host.as_str(), addrs, ScopedAddr::ip)?)
+}
+
+async fn addresses(cx: &OpContext, host: &Host) -> Result<Vec<ScopedAddr>, ResolveError> {
     match host.addr() {
         HostAddr::V4(ip) => Ok(vec![IpAddr::V4(*ip).into()]),
         HostAddr::V6(ip, None) if ip.is_unicast_link_local() => Err(ResolveError::NoZone { addr: *ip }),

@@ -98,7 +98,7 @@ impl NfsBackend {
         checks: &mut Checks,
     ) -> Result<Option<Vec<ScopedAddr>>, BackendError> {
         let begun = Instant::now();
-        match preflight::resolve(cx, &self.config.server).await {
+        match preflight::resolve(cx, &self.config.server, &self.egress).await {
             Ok(addrs) => {
                 let detail = words::resolved(&self.config.server, &addrs);
                 checks.add("resolve", Outcome::Passed, detail, begun);

@@ -4,6 +4,7 @@ use storage_domain::s3::{BucketName, S3Account};
 
 use crate::context::OpContext;
 use crate::error::BackendError;
+use crate::http::Network;
 use crate::http::tls::roots_for;
 use crate::s3::service::Service;
 use crate::s3::verdict::verdict;
@@ -25,8 +26,12 @@ pub struct Bucket {
 /// [`BackendError::NotListable`] where it refuses, [`BackendError::Deadline`] and [`BackendError::Cancelled`].
 /// # Cancel safety
 /// Dropping the future closes the connection that was in use.
-pub async fn buckets(account: &S3Account, cx: &OpContext) -> Result<Vec<Bucket>, BackendError> {
-    let service = Service::of_account(account, limits())?;
+pub async fn buckets(
+    account: &S3Account,
+    network: &Network,
+    cx: &OpContext,
+) -> Result<Vec<Bucket>, BackendError> {
+    let service = Service::of_account(account, limits(), network.clone())?;
     let ask = async {
         roots_for(account.endpoint.url().as_url()).await;
         service.get(&[]).await

@@ -79,9 +79,13 @@ impl Service {
     ///
     /// # Errors
     /// [`BackendError::HttpSetup`].
-    pub(crate) fn of_account(account: &S3Account, limits: Limits) -> Result<Self, BackendError> {
+    pub(crate) fn of_account(
+        account: &S3Account,
+        limits: Limits,
+        network: Network,
+    ) -> Result<Self, BackendError> {
         let (endpoint, ca_pem) = (account.endpoint.url(), account.ca_pem.as_ref());
-        let server = Server::new(endpoint, account.tls_verify, ca_pem, Network::default(), limits)?;
+        let server = Server::new(endpoint, account.tls_verify, ca_pem, network, limits)?;
         let key = Key::new(&account.access_key_id, &account.secret_access_key);
         Ok(Self::new(server, Some(key), account.region.as_ref()))
     }

@@ -9,10 +9,13 @@ mod closed;
 mod conformance;
 mod fakes;
 mod fixtures;
+mod networks;
 mod real;
 mod servers;
 mod stages;
 mod tls;
+#[path = "../support/trap.rs"]
+mod trap;
 
 use asking::{check, cx, failure, free_port, scan};
 use serde_json::{Value, json};
@@ -24,12 +27,16 @@ use storage_domain::{BackendConfig, BackendKind, ProbeReport};
 const CANARY: &str = "canary-hush-pässwörd:€";
 
 /// A backend from the members of its config.
-fn backend(mut config: Value, limits: Limits) -> HttpBackend {
+fn backend(config: Value, limits: Limits) -> HttpBackend {
+    backend_in(&Settings::new(None), config, limits)
+}
+
+fn backend_in(settings: &Settings, mut config: Value, limits: Limits) -> HttpBackend {
     let members = config.as_object_mut().unwrap();
     let BackendConfig::Http(http) = BackendConfig::parse(BackendKind::Http, members).unwrap() else {
         unreachable!()
     };
-    HttpBackend::with_limits(&http, &Settings::new(None), limits).unwrap()
+    HttpBackend::with_limits(&http, settings, limits).unwrap()
 }
 
 fn plain(url: &str) -> HttpBackend {

@@ -23,6 +23,8 @@ pub(crate) struct Knobs {
     pub(crate) hangs_up: bool,
     /// Answers logins to the target with this status, and with this address.
     pub(crate) status: Option<(u16, String)>,
+    /// Tells this address of the target.
+    pub(crate) portal: Option<String>,
     /// Wants logins to the target to prove who they are.
     pub(crate) chap: Option<Chap>,
     /// Chooses digests.

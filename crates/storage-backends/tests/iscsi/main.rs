@@ -12,11 +12,14 @@ mod leaving;
 mod logins;
 mod luns;
 mod moves;
+mod networks;
 #[path = "../support/relay.rs"]
 #[expect(dead_code, reason = "shared; nothing is held up here")]
 mod relay;
 #[path = "../support/tgt.rs"]
 mod tgt;
+#[path = "../support/trap.rs"]
+mod trap;
 mod turns;
 
 use std::time::Duration;
@@ -25,7 +28,7 @@ use serde_json::{Value, json};
 use storage_backends::iscsi::{IscsiBackend, Limits};
 use storage_backends::registry::Settings;
 use storage_backends::{Backend, OpContext};
-use storage_domain::{BackendConfig, BackendKind, Check, Outcome, ProbeReport};
+use storage_domain::{BackendConfig, BackendKind, Check, IscsiConfig, Outcome, ProbeReport};
 
 /// Secrets that must never be seen anywhere.
 const CANARY: &str = "canary-hush-one";
@@ -44,14 +47,21 @@ fn settings() -> Settings {
 }
 
 /// A backend from the members of its config beside the portal.
-fn backend(port: u16, mut config: Value, limits: Limits) -> IscsiBackend {
-    config["target"] = json!("127.0.0.1");
-    config["port"] = json!(port);
-    let members = config.as_object().unwrap();
+fn backend(port: u16, members: Value, limits: Limits) -> IscsiBackend {
+    IscsiBackend::with_limits(config(port, members), &settings(), limits)
+}
+
+/// A config of these members and a port; the target is this host where they do not say.
+fn config(port: u16, mut members: Value) -> IscsiConfig {
+    if members.get("target").is_none() {
+        members["target"] = json!("127.0.0.1");
+    }
+    members["port"] = json!(port);
+    let members = members.as_object().unwrap();
     let BackendConfig::Iscsi(iscsi) = BackendConfig::parse(BackendKind::Iscsi, members).unwrap() else {
         unreachable!()
     };
-    IscsiBackend::with_limits(iscsi, &settings(), limits)
+    iscsi
 }
 
 fn with_chap(password: &str) -> Value {

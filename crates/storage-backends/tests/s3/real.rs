@@ -1,6 +1,7 @@
 //! What every real server has to show, once an [`Account`](crate::account::Account) has filled it.
 
 use serde_json::{Value, json};
+use storage_backends::http::Network;
 use storage_backends::s3::buckets;
 use storage_domain::s3::S3Account;
 
@@ -47,7 +48,7 @@ pub(crate) async fn refuses(config: &Value, wrong: &Value, name: &str, says: &st
 pub(crate) async fn lists_its_buckets(url: &str, key: &str, secret: &str, expected: &[&str]) {
     let account = json!({ "endpoint": url, "access_key_id": key, "secret_access_key": secret });
     let account = S3Account::parse(account.as_object().unwrap()).unwrap();
-    let found = buckets(&account, &cx()).await.unwrap();
+    let found = buckets(&account, &Network::default(), &cx()).await.unwrap();
     let mut names: Vec<String> = found.iter().map(|bucket| bucket.name.to_string()).collect();
     names.sort();
     assert_eq!(names, expected);

@@ -6,6 +6,7 @@ mod backend;
 mod http;
 mod iscsi;
 mod merge;
+mod networks;
 mod nfs;
 mod properties;
 mod s3;

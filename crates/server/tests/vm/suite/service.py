@@ -55,7 +55,7 @@ class Service:
         os.makedirs(BASE, exist_ok=True)
         self.mount_dir = mount_dir or f"{BASE}/mounts"
         self.prepare = prepare
-        argv = [BINARY, "serve", "--listen", f"127.0.0.1:{PORT}"]
+        argv = [BINARY, "serve", "--allow-networks", "link-local", "--listen", f"127.0.0.1:{PORT}"]
         argv += ["--database-url", f"sqlite://{BASE}/storage.db", "--state-dir", f"{BASE}/state"]
         argv += ["--mount-dir", self.mount_dir]
         with open(self.log, "ab") as log:

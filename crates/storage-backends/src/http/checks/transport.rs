@@ -1,9 +1,8 @@
 //! The checks below HTTP: `resolve`, `connect` and `tls`.
 
-use std::net::SocketAddr;
-
 use url::Host;
 
+use crate::egress::Permitted;
 use crate::http::checks::{Checks, Stopped};
 use crate::http::reach::{Reach, Session};
 
@@ -34,8 +33,11 @@ pub(crate) async fn check(
     Ok(())
 }
 
-fn resolved(host: &Host<String>, addrs: &[SocketAddr]) -> String {
-    let list: Vec<String> = addrs.iter().map(|addr| addr.ip().to_string()).collect();
+fn resolved(host: &Host<String>, addrs: &[Permitted]) -> String {
+    let list: Vec<String> = addrs
+        .iter()
+        .map(|permitted| permitted.addr().ip().to_string())
+        .collect();
     match host {
         Host::Domain(name) => format!("{name} is {}", list.join(", ")),
         Host::Ipv4(_) | Host::Ipv6(_) => format!("{} is an address already", list.join(", ")),

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use storage_domain::iscsi::{InitiatorName, Iqn};
 use storage_domain::{IscsiConfig, IscsiTarget};
 
+use crate::egress::Permitted;
 use crate::iscsi::failure::Failure;
 use crate::iscsi::limits::MAX_SESSIONS;
 use crate::iscsi::portal::Opened;
@@ -117,7 +118,12 @@ pub(super) fn logged_in(opened: &[(String, Opened)], all: usize, failures: &[Fai
 }
 
 /// Whether an address is another one than those of the portal, and one that can be connected to.
-pub(super) fn is_elsewhere(address: &Address, portal: &[SocketAddr]) -> bool {
+pub(super) fn is_elsewhere(address: &Address, portal: &[Permitted]) -> bool {
     let literal: Option<IpAddr> = address.host.literal();
-    literal.is_none_or(|ip| !ip.is_unspecified() && !portal.contains(&SocketAddr::from((ip, address.port))))
+    let known = |ip| {
+        portal
+            .iter()
+            .any(|known| known.addr() == SocketAddr::from((ip, address.port)))
+    };
+    literal.is_none_or(|ip| !ip.is_unspecified() && !known(ip))
 }

@@ -1,5 +1,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 
+use storage_domain::net::NetworkName;
+
 use super::*;
 
 fn minute() -> OpContext {
@@ -7,7 +9,7 @@ fn minute() -> OpContext {
 }
 
 async fn shown(host: &str) -> Result<Vec<String>, ResolveError> {
-    let found = resolve(&minute(), &host.parse().unwrap()).await?;
+    let found = resolve(&minute(), &host.parse().unwrap(), &Egress::default()).await?;
     Ok(found.iter().map(ToString::to_string).collect())
 }
 
@@ -19,7 +21,11 @@ async fn literals_are_their_own_addresses() {
 
 #[tokio::test]
 async fn a_zone_is_an_interface_of_this_host() {
-    let found = resolve(&minute(), &"fe80::1%lo".parse().unwrap()).await.unwrap();
+    let zoned = "fe80::1%lo".parse().unwrap();
+    let link_local = NetworkName::LinkLocal.networks().iter().copied();
+    let found = resolve(&minute(), &zoned, &Egress::new(link_local, []))
+        .await
+        .unwrap();
     assert_eq!(found[0].to_string(), "fe80::1%lo");
     assert_eq!(found[0].bracketed(), "[fe80::1%lo]");
     assert_eq!(found[0].with_port(111).to_string(), "[fe80::1%1]:111");
@@ -32,6 +38,30 @@ async fn a_zone_is_an_interface_of_this_host() {
         shown("fe80::1").await.unwrap_err(),
         ResolveError::NoZone { .. }
     ));
+}
+
+#[tokio::test]
+async fn what_may_not_be_connected_to_has_no_address() {
+    for (host, told) in [
+        (
+            "169.254.169.254",
+            "169.254.169.254 is an address that this service may not",
+        ),
+        (
+            "[::ffff:169.254.169.254]",
+            "169.254.169.254 is an address that this service may not",
+        ),
+        ("fe80::1%lo", "fe80::1 is an address that this service may not"),
+        ("0.0.0.0", "0.0.0.0 is an address that this service may not"),
+    ] {
+        let error = shown(host).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Denied(_)), "{error:?}");
+        assert!(error.to_string().starts_with(told), "{error}");
+    }
+    let nothing = Egress::new([], NetworkName::Loopback.networks().iter().copied());
+    let localhost = "localhost".parse().unwrap();
+    let error = resolve(&minute(), &localhost, &nothing).await.unwrap_err();
+    assert!(error.to_string().starts_with("localhost resolves to "), "{error}");
 }
 
 #[tokio::test]

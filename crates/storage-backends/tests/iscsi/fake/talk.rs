@@ -163,7 +163,8 @@ impl Talk {
     }
 
     async fn text(&mut self, request: &Request) -> Option<()> {
-        let mut told = vec![("TargetName", IQN), ("TargetAddress", "0.0.0.0:3260,1")];
+        let portal = self.knobs.portal.as_deref().unwrap_or("0.0.0.0:3260,1");
+        let mut told = vec![("TargetName", IQN), ("TargetAddress", portal)];
         if let Some(ChapFault::Reflects(ReflectedOf(other, _))) =
             self.knobs.chap.as_ref().and_then(|chap| chap.fault.as_ref())
         {

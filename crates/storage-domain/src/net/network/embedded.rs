@@ -1,0 +1,72 @@
+//! IPv4 addresses inside IPv6 addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Everything that a connection to an address may lead to: the address, and the IPv4 address that a translator or a
+/// tunnel on the way takes out of it.
+///
+/// Known are IPv4-mapped (the kernel itself speaks IPv4 to those, so that they mean nothing else) and IPv4-compatible
+/// addresses (RFC 4291, section 2.5.5), NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo (RFC 4380) and ISATAP
+/// (RFC 5214).
+pub fn meanings(addr: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let addr = addr.to_canonical();
+    let inner = match addr {
+        IpAddr::V4(_) => [None, None],
+        IpAddr::V6(v6) => embedded(v6),
+    };
+    let inner = inner.into_iter().flatten().map(IpAddr::V4);
+    std::iter::once(addr).chain(inner)
+}
+
+fn embedded(addr: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
+    let bits = addr.to_bits();
+    let begins = |with: u128, length: u32| bits >> (128 - length) == with;
+    let last = inner(bits);
+    if begins(0, 96) {
+        // `::` and `::1` are addresses of their own.
+        [Some(last).filter(|_| bits > 1), None]
+    } else if begins(0x64_ff9b_0001, 48) {
+        // A site splits the local prefix as it likes: the address is at the end, or around bits 64 to 71.
+        let (high, low) = (bits >> 64 << 16, bits >> 40 & 0xffff);
+        [Some(last), Some(inner(high | low))]
+    } else if begins(0x2002, 16) {
+        [Some(inner(bits >> 80)), None]
+    } else if begins(0x2001_0000, 32) {
+        [Some(inner(bits >> 64)), Some(inner(!bits))]
+    } else if begins(0x64_ff9b << 64, 96) || matches!(bits >> 32 & 0xfdff_ffff, 0x5efe) {
+        [Some(last), None]
+    } else {
+        [None, None]
+    }
+}
+
+/// The IPv4 address in the last bits.
+fn inner(bits: u128) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::try_from(bits & u128::from(u32::MAX)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::plain("169.254.169.254", &["169.254.169.254"])]
+    #[case::mapped("::ffff:169.254.169.254", &["169.254.169.254"])]
+    #[case::compatible("::169.254.169.254", &["::169.254.169.254", "169.254.169.254"])]
+    #[case::nat64("64:ff9b::169.254.169.254", &["64:ff9b::169.254.169.254", "169.254.169.254"])]
+    #[case::nat64_local("64:ff9b:1::169.254.169.254", &["64:ff9b:1::a9fe:a9fe", "169.254.169.254", "0.0.0.0"])]
+    #[case::nat64_local_48("64:ff9b:1:a9fe:a9:fe00::", &["64:ff9b:1:a9fe:a9:fe00::", "0.0.0.0", "169.254.169.254"])]
+    #[case::six_to_four("2002:a9fe:a9fe::1", &["2002:a9fe:a9fe::1", "169.254.169.254"])]
+    #[case::teredo("2001:0:a9fe:a9fe::5601:5601", &["2001:0:a9fe:a9fe::5601:5601", "169.254.169.254", "169.254.169.254"])]
+    #[case::isatap("fd00::5efe:169.254.169.254", &["fd00::5efe:a9fe:a9fe", "169.254.169.254"])]
+    #[case::loopback("::1", &["::1"])]
+    #[case::unspecified("::", &["::"])]
+    #[case::ordinary("2001:db8::169.254.169.254", &["2001:db8::a9fe:a9fe"])]
+    fn addresses(#[case] addr: &str, #[case] expected: &[&str]) {
+        let addr: IpAddr = addr.parse().unwrap();
+        let expected: Vec<IpAddr> = expected.iter().map(|a| a.parse().unwrap()).collect();
+        assert_eq!(meanings(addr).collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,77 @@
+//! Networks that have names.
+
+use super::Network;
+use crate::words::words;
+
+words! {
+    /// A name for networks, in place of the networks themselves.
+    NetworkName, "must be any, loopback, private, link-local, metadata, multicast or unspecified" {
+        /// Every address.
+        Any = "any",
+        /// This host.
+        Loopback = "loopback",
+        /// What sites number as they like (RFC 1918, RFC 4193).
+        Private = "private",
+        /// The neighbours on one link (RFC 3927, RFC 4291).
+        LinkLocal = "link-local",
+        /// Where clouds tell a machine its credentials.
+        Metadata = "metadata",
+        /// Groups, and everybody on a link (RFC 5771, RFC 4291, RFC 919).
+        Multicast = "multicast",
+        /// No address at all, which the kernel takes for this host (RFC 1122, RFC 4291).
+        Unspecified = "unspecified",
+    }
+}
+
+impl NetworkName {
+    /// The networks that it means.
+    pub fn networks(self) -> &'static [Network] {
+        match self {
+            Self::Any => const { &[Network::v4(0, 0, 0, 0, 0), Network::v6(0, 0)] },
+            Self::Loopback => const { &[Network::v4(127, 0, 0, 0, 8), Network::v6(1, 128)] },
+            Self::Private => {
+                const {
+                    &[
+                        Network::v4(10, 0, 0, 0, 8),
+                        Network::v4(172, 16, 0, 0, 12),
+                        Network::v4(192, 168, 0, 0, 16),
+                        Network::v6(0xfc00_0000_0000_0000_0000_0000_0000_0000, 7),
+                    ]
+                }
+            }
+            Self::LinkLocal => {
+                const {
+                    &[
+                        Network::v4(169, 254, 0, 0, 16),
+                        Network::v6(0xfe80_0000_0000_0000_0000_0000_0000_0000, 10),
+                    ]
+                }
+            }
+            Self::Metadata => METADATA,
+            Self::Multicast => {
+                const {
+                    &[
+                        Network::v4(224, 0, 0, 0, 4),
+                        Network::v4(255, 255, 255, 255, 32),
+                        Network::v6(0xff00_0000_0000_0000_0000_0000_0000_0000, 8),
+                    ]
+                }
+            }
+            Self::Unspecified => const { &[Network::v4(0, 0, 0, 0, 8), Network::v6(0, 128)] },
+        }
+    }
+}
+
+/// AWS (its machines, containers and pods; IPv4 and IPv6), Google Cloud, Alibaba Cloud, Oracle Cloud, Azure. Most others
+/// have 169.254.169.254 too.
+const METADATA: &[Network] = &[
+    Network::v4(169, 254, 169, 254, 32),
+    Network::v4(169, 254, 170, 2, 32),
+    Network::v4(169, 254, 170, 23, 32),
+    Network::v6(0xfd00_0ec2_0000_0000_0000_0000_0000_0254, 128),
+    Network::v6(0xfd00_0ec2_0000_0000_0000_0000_0000_0023, 128),
+    Network::v6(0xfd20_00ce_0000_0000_0000_0000_0000_0254, 128),
+    Network::v4(100, 100, 100, 200, 32),
+    Network::v4(192, 0, 0, 192, 32),
+    Network::v4(168, 63, 129, 16, 32),
+];
