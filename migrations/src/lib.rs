@@ -5,6 +5,7 @@
 
 mod m0001_create_backends;
 mod m0002_create_access_tokens;
+mod m0004_seal_secrets;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_create_backends::Migration),
             Box::new(m0002_create_access_tokens::Migration),
+            Box::new(m0004_seal_secrets::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use crate::commands::{migrate, openapi, probe, scan, serve, token};
+use crate::commands::{keys, migrate, openapi, probe, scan, serve, token};
 use crate::exit::{self, Failure};
 use crate::output;
 
@@ -19,6 +19,7 @@ pub(crate) fn command() -> Command {
         .max_term_width(110)
         .subcommand(serve::command())
         .subcommand(migrate::command())
+        .subcommand(keys::command())
         .subcommand(openapi::command())
         .subcommand(probe::command())
         .subcommand(scan::command())
@@ -41,6 +42,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match matches.subcommand() {
         Some(("serve", matches)) => serve::run(matches),
         Some(("migrate", matches)) => migrate::run(matches),
+        Some(("keys", matches)) => keys::run(matches),
         Some(("openapi", _)) => openapi::run(),
         Some(("probe", matches)) => probe::run(matches),
         Some(("scan", matches)) => scan::run(matches),

@@ -12,6 +12,7 @@ pub(crate) mod layers;
 pub(crate) mod listen;
 mod mistakes;
 mod reader;
+mod secret_keys;
 pub(crate) mod values;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use storage_backends::Egress;
 use storage_backends::registry::{Settings as BackendSettings, SettingsError};
 use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
-use storage_persistence::StoreSettings;
+use storage_persistence::{KeySource, StoreSettings};
 
 use keys::{Key, key};
 use layers::Layers;
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     /// The database; may hold a password.
     pub(crate) database_url: DatabaseUrl,
     pub(crate) database_max_connections: u32,
+    /// The keys of secrets; `None`: a file of the service's own in the state directory.
+    pub(crate) secret_keys: Option<KeySource>,
     pub(crate) state_dir: PathBuf,
     /// `None`: mounting is switched off.
     pub(crate) mount_dir: Option<PathBuf>,
@@ -112,6 +115,7 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
         unix_socket_mode: reader.one(key(keys::UNIX_SOCKET_MODE), listen::mode).unwrap_or(0),
         database_url: database_url.unwrap_or(DatabaseUrl(String::new())),
         database_max_connections: reader.one_or_zero(key(keys::DATABASE_MAX_CONNECTIONS)),
+        secret_keys: secret_keys::source(&mut reader),
         state_dir: state_dir.unwrap_or_default(),
         mount_dir: mount_dir.filter(|_| mounting),
         unmount_at_stop: reader
@@ -138,6 +142,14 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
     };
     reader.finish()?;
     Ok(settings)
+}
+
+impl Settings {
+    /// Where the keys of secrets are; the state directory has to be prepared.
+    pub(crate) fn key_source(&self) -> KeySource {
+        let own = || KeySource::Own(self.state_dir.join(secret_keys::FILE));
+        self.secret_keys.clone().unwrap_or_else(own)
+    }
 }
 
 fn log(reader: &mut Reader) -> LogSettings {

@@ -27,6 +27,20 @@ pub(crate) async fn store(settings: &Settings) -> anyhow::Result<Store> {
         .context("opening the database failed (setting database_url)")
 }
 
+/// Brings the database up to date: its schema, and then its secrets, which get sealed.
+pub(crate) async fn bring_up_to_date(settings: &Settings, store: &Store) -> anyhow::Result<()> {
+    store
+        .migrate()
+        .await
+        .context("bringing the database up to date failed")?;
+    unlock(settings, store).await
+}
+
+/// Gives the store the keys of its secrets.
+pub(crate) async fn unlock(settings: &Settings, store: &Store) -> anyhow::Result<()> {
+    Ok(store.unlock(settings.key_source()).await?)
+}
+
 /// The use cases over a store, with background work on the runtime that this is called on.
 ///
 /// # Errors

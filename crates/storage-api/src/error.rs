@@ -196,7 +196,7 @@ fn of_store(error: Arc<StoreError>) -> Problem {
         )
         .with_header("retry-after", RETRY_AFTER_SECONDS.to_string())
         .caused_by(error),
-        StoreError::Settings(_) | StoreError::Database { .. } => {
+        StoreError::Keys(_) | StoreError::Settings(_) | StoreError::Database { .. } => {
             Problem::new(Code::Internal, INTERNAL).caused_by(error)
         }
     }

@@ -9,6 +9,7 @@ use crate::invalid::{Invalid, InvalidInput, Rule};
 use crate::iscsi::IscsiConfig;
 use crate::nfs::NfsConfig;
 use crate::s3::S3Config;
+use crate::secret::Secret;
 
 /// The settings of a backend, by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +107,24 @@ impl BackendConfig {
     /// The config as it is stored: with secrets.
     pub fn stored(&self) -> Map<String, Value> {
         self.members(true)
+    }
+
+    /// The secrets that are set, each with its field; [`Self::stored`] is [`Self::shown`] and these.
+    pub fn secrets(&self) -> Vec<(&'static str, &Secret)> {
+        let fields: &[(&'static str, &Option<Secret>)] = match self {
+            Self::Nfs(_) => &[],
+            Self::Http(http) => &[("password", &http.password)],
+            Self::S3(s3) => &[("secret_access_key", &s3.secret_access_key)],
+            Self::Iscsi(iscsi) => &[
+                ("chap_password", &iscsi.chap.password),
+                ("mutual_chap_password", &iscsi.mutual_chap.password),
+                ("discovery_chap_password", &iscsi.discovery_chap.password),
+            ],
+        };
+        fields
+            .iter()
+            .filter_map(|(field, secret)| Some((*field, secret.as_ref()?)))
+            .collect()
     }
 
     fn members(&self, secrets: bool) -> Map<String, Value> {

@@ -4,8 +4,11 @@ use sea_orm::{FromQueryResult, QueryResult};
 use serde_json::{Map, Value};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendKind, ByteCount, LastTest, Revision, Stats};
 use time::OffsetDateTime;
+use zeroize::Zeroize;
 
 use crate::entity::Model;
+use crate::keys::{KeyError, KeyRing, SecretKey};
+use crate::sealing::{self, Sealed, Unopened};
 use crate::store::UnreadableBackend;
 
 /// A row's values, before they are checked.
@@ -30,11 +33,20 @@ pub(crate) struct Columns<'a> {
 /// A row that was read, or why it can't be.
 pub(crate) type Read = Result<Backend, UnreadableBackend>;
 
+/// What a read does with secrets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Secrets<'a> {
+    /// Leaves them out: what is only shown needs none, and opening a thousand takes its time.
+    LeftOut,
+    /// Opens them with these keys; without any, no row that has secrets can be read.
+    Opened(Option<&'a KeyRing>),
+}
+
 /// Reads a row of any database.
-pub(crate) fn read(row: &QueryResult) -> Read {
+pub(crate) fn read(row: &QueryResult, secrets: Secrets<'_>) -> Read {
     let id = row.try_get::<String>("", "id").ok();
     match Model::from_query_result(row, "") {
-        Ok(model) => check(&model.columns()),
+        Ok(model) => check(&model.columns(), secrets),
         Err(_) => Err(of_another_type(id.as_deref())),
     }
 }
@@ -50,6 +62,7 @@ pub(crate) fn of_another_type(id: Option<&str>) -> UnreadableBackend {
     UnreadableBackend {
         id,
         reason: reason.to_owned(),
+        lacks_key: false,
     }
 }
 
@@ -61,15 +74,41 @@ fn canonical_id(text: &str) -> Option<BackendId> {
 }
 
 /// Checks a row's values.
-pub(crate) fn check(row: &Columns<'_>) -> Read {
+pub(crate) fn check(row: &Columns<'_>, secrets: Secrets<'_>) -> Read {
     let id = canonical_id(row.id);
     let Some(known) = id else {
         return Err(of_another_type(None));
     };
-    checked(known, row).map_err(|reason| UnreadableBackend { id, reason })
+    checked(known, row, secrets).map_err(|why| UnreadableBackend {
+        id,
+        lacks_key: matches!(why, Unreadable::NoKey(_)),
+        reason: why.told(),
+    })
 }
 
-fn checked(id: BackendId, row: &Columns<'_>) -> Result<Backend, String> {
+/// Why a row can't be read.
+enum Unreadable {
+    /// It breaks a rule.
+    Broken(String),
+    /// The key of its secrets is not here, maybe not yet.
+    NoKey(String),
+}
+
+impl Unreadable {
+    fn told(self) -> String {
+        match self {
+            Self::Broken(reason) | Self::NoKey(reason) => reason,
+        }
+    }
+}
+
+impl From<String> for Unreadable {
+    fn from(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
+
+fn checked(id: BackendId, row: &Columns<'_>, secrets: Secrets<'_>) -> Result<Backend, Unreadable> {
     let kind: BackendKind = row.kind.parse().map_err(|rule| broken("kind", &rule))?;
     let stats = Stats {
         used: bytes("used_bytes", row.used_bytes)?,
@@ -87,7 +126,7 @@ fn checked(id: BackendId, row: &Columns<'_>) -> Result<Backend, String> {
     Ok(Backend {
         id,
         name: row.name.parse().map_err(|rule| broken("name", &rule))?,
-        config: config(kind, row.config)?,
+        config: config(kind, row, secrets)?,
         revision: Revision(row.revision),
         version: row.version,
         status: row.status.parse().map_err(|rule| broken("status", &rule))?,
@@ -121,13 +160,54 @@ impl Model {
 }
 
 /// The config; no message of the JSON reader is passed on, for it may show what it read.
-fn config(kind: BackendKind, text: &str) -> Result<BackendConfig, String> {
-    let members: Map<String, Value> =
-        serde_json::from_str(text).map_err(|_| "its config is no JSON object".to_owned())?;
-    BackendConfig::parse(kind, &members).map_err(|invalid| {
+fn config(kind: BackendKind, row: &Columns<'_>, secrets: Secrets<'_>) -> Result<BackendConfig, Unreadable> {
+    let mut members: Map<String, Value> =
+        serde_json::from_str(row.config).map_err(|_| "its config is no JSON object".to_owned())?;
+    for field in BackendConfig::SECRET_FIELDS {
+        let Some(sealed) = members.get(field).and_then(Sealed::parse) else {
+            continue;
+        };
+        match secrets {
+            Secrets::LeftOut => drop(members.remove(field)),
+            Secrets::Opened(ring) => {
+                let opened = open(&sealed, ring, row.id, field)?;
+                members.insert(field.to_owned(), opened);
+            }
+        }
+    }
+    let parsed = BackendConfig::parse(kind, &members).map_err(|invalid| {
         let wrong: Vec<_> = invalid.problems().iter().map(|p| p.pointer.as_str()).collect();
         format!("its config is no valid {kind} config: see {}", wrong.join(", "))
-    })
+    });
+    wipe(&mut members);
+    Ok(parsed?)
+}
+
+fn open(sealed: &Sealed<'_>, ring: Option<&KeyRing>, id: &str, field: &str) -> Result<Value, Unreadable> {
+    let opened = match ring {
+        Some(ring) => sealed.open(ring, id, field),
+        None => Err(Unopened::NoKey),
+    };
+    match opened {
+        Ok(mut secret) => Ok(Value::String(std::mem::take(&mut *secret))),
+        Err(Unopened::NoKey) => Err(Unreadable::NoKey(format!(
+            "its {field} is sealed with key {}, which this service does not have",
+            sealed.shown_key()
+        ))),
+        Err(Unopened::Forged) => Err(Unreadable::Broken(format!(
+            "its {field} was changed outside of this service, or sealed for another backend"
+        ))),
+        Err(Unopened::Malformed) => Err(Unreadable::Broken(format!("its {field} is no sealed secret"))),
+    }
+}
+
+/// Wipes what was opened, where it stood on its way into the config.
+fn wipe(members: &mut Map<String, Value>) {
+    for field in BackendConfig::SECRET_FIELDS {
+        if let Some(Value::String(secret)) = members.get_mut(field) {
+            secret.zeroize();
+        }
+    }
 }
 
 fn broken(column: &str, rule: &dyn std::fmt::Display) -> String {
@@ -148,8 +228,15 @@ fn time(column: &str, millis: i64) -> Result<OffsetDateTime, String> {
     from_millis(millis).ok_or_else(|| format!("its {column} is no time"))
 }
 
+/// A config as it is stored.
+#[derive(Debug, Default)]
+pub(crate) struct SealedConfig {
+    text: String,
+    key: Option<String>,
+}
+
 /// The row of a backend.
-pub(crate) fn write(backend: &Backend) -> Model {
+pub(crate) fn write(backend: &Backend, config: SealedConfig) -> Model {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let (tested_at, test_message) = match &backend.last_test {
         Some(test) => (
@@ -163,7 +250,7 @@ pub(crate) fn write(backend: &Backend) -> Model {
         name: backend.name.to_string(),
         name_folded: fold(backend.name.as_str()),
         kind: backend.kind().as_str().to_owned(),
-        config: Value::Object(backend.config.stored()).to_string(),
+        config: config.text,
         revision: backend.revision.0,
         version: backend.version,
         status: backend.status.as_str().to_owned(),
@@ -175,7 +262,27 @@ pub(crate) fn write(backend: &Backend) -> Model {
         test_message,
         created_at: to_millis(backend.created_at),
         updated_at: to_millis(backend.updated_at),
+        secret_key: config.key,
     }
+}
+
+/// The backend's config, its secrets sealed with `key`.
+///
+/// # Errors
+/// It has secrets, and there is no key.
+pub(crate) fn seal(backend: &Backend, key: Option<&SecretKey>) -> Result<SealedConfig, KeyError> {
+    let mut members = backend.config.shown();
+    let mut used = None;
+    for (field, secret) in backend.config.secrets() {
+        let key = key.ok_or(KeyError::Locked)?;
+        let sealed = sealing::seal(key, &backend.id.to_string(), field, secret.expose())?;
+        members.insert(field.to_owned(), sealed);
+        used = Some(key.id.to_string());
+    }
+    Ok(SealedConfig {
+        text: Value::Object(members).to_string(),
+        key: used,
+    })
 }
 
 /// Folds case one character at a time, so that a part of a text folds to a part of the folded text. By way of the

@@ -5,6 +5,7 @@
 )]
 
 pub(crate) mod access_token;
+pub(crate) mod secret_key;
 
 use sea_orm::entity::prelude::*;
 
@@ -21,7 +22,7 @@ pub struct Model {
     pub name_folded: String,
     /// The word of a `BackendKind`.
     pub kind: String,
-    /// JSON, with secrets.
+    /// JSON, with sealed secrets.
     pub config: String,
     /// Counts the configs.
     pub revision: i64,
@@ -39,6 +40,8 @@ pub struct Model {
     pub test_message: Option<String>,
     pub created_at: i64,
     pub updated_at: i64,
+    /// The key of the secrets; `None` where there are none, or where they are not sealed yet.
+    pub secret_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -4,6 +4,8 @@ use sea_orm::sqlx::Error as DriverError;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use storage_domain::BackendId;
 
+use crate::keys::KeyError;
+
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -24,6 +26,9 @@ pub enum StoreError {
         /// Why, without a secret.
         reason: String,
     },
+    /// The keys of the secrets are missing, or not the right ones.
+    #[error("the keys can't be used")]
+    Keys(#[from] KeyError),
     /// The setting of the database can't be used.
     #[error("the database can't be opened: {0}")]
     Settings(String),
@@ -83,6 +88,11 @@ fn is_name_taken(error: &DbErr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a row was to be written with a key that is not in use any more.
+pub(crate) fn is_key_gone(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
 }
 
 fn is_passing(error: &DbErr) -> bool {

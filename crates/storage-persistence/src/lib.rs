@@ -6,12 +6,15 @@
 mod convert;
 mod entity;
 mod error;
+mod keys;
+mod sealing;
 mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
 pub use error::StoreError;
+pub use keys::{KeyError, KeyId, KeyRing, KeySource, Malformed};
 pub use store::{
-    BackendFilter, BackendPage, MAX_TOKENS, Measurement, NewBackend, NewToken, Store, StoreSettings,
-    TokenError, UnreadableBackend,
+    BackendFilter, BackendPage, KeyReport, KeyUse, MAX_TOKENS, Measurement, NewBackend, NewToken, Reset,
+    Rotated, Rotation, Store, StoreSettings, TokenError, UnreadableBackend,
 };

@@ -5,6 +5,7 @@ mod list;
 mod postgres;
 mod reads;
 mod schema;
+mod secrets;
 mod sqlite;
 mod tokens;
 
@@ -18,6 +19,8 @@ use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Stats,
 };
 
+use self::secrets::Vault;
+pub use self::secrets::{KeyReport, KeyUse, Reset, Rotated, Rotation};
 use self::sqlite::Reader;
 pub use self::tokens::{MAX_TOKENS, NewToken, TokenError};
 use crate::error::StoreError;
@@ -83,12 +86,14 @@ pub struct UnreadableBackend {
     pub id: Option<BackendId>,
     /// Why, without a secret.
     pub reason: String,
+    /// Whether only a key is missing, which may be there by now.
+    pub(crate) lacks_key: bool,
 }
 
 /// A page of a list, the oldest backend first.
 #[derive(Debug, Default)]
 pub struct BackendPage {
-    /// The backends.
+    /// The backends; their configs have no secrets, which a list does not open.
     pub backends: Vec<Backend>,
     /// The rows of this page that can't be read.
     pub unreadable: Vec<UnreadableBackend>,
@@ -120,11 +125,14 @@ pub struct Store {
     db: DatabaseConnection,
     /// For a SQLite file.
     reader: Option<Arc<Reader>>,
+    /// Empty until [`Store::unlock`].
+    vault: Arc<Vault>,
     deadline: Duration,
 }
 
 impl Store {
-    /// Opens the database; a SQLite file is created where it is missing, with mode 0600. Does not migrate.
+    /// Opens the database; a SQLite file is created where it is missing, with mode 0600. Does not migrate. Until it is
+    /// given keys ([`Store::unlock`]), it reads and writes only backends without secrets.
     ///
     /// # Errors
     /// [`StoreError::Settings`] and [`StoreError::Unavailable`].
@@ -143,6 +151,7 @@ impl Store {
         Ok(Self {
             db,
             reader: reader.map(Arc::new),
+            vault: Arc::default(),
             deadline,
         })
     }

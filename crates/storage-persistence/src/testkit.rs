@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use tempfile::TempDir;
 
 pub use self::postgres::PostgresServer;
-use crate::{Store, StoreSettings};
+use crate::{KeyRing, KeySource, Store, StoreSettings};
 
 /// The databases that the store runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub enum TestDatabaseKind {
 pub struct TestDatabase {
     store: Store,
     settings: StoreSettings,
+    keys: KeySource,
     /// Deleted with this value.
     directory: Option<TempDir>,
 }
@@ -38,7 +39,7 @@ pub struct TestDatabase {
 const FILE_NAME: &str = "storage.db";
 
 impl TestDatabase {
-    /// A fresh database whose schema is up to date.
+    /// A fresh database whose schema is up to date, and whose store has keys.
     pub async fn migrated(kind: TestDatabaseKind) -> Self {
         let database = Self::empty(kind).await;
         database
@@ -46,6 +47,11 @@ impl TestDatabase {
             .migrate()
             .await
             .expect("a fresh database can be migrated");
+        database
+            .store
+            .unlock(database.keys.clone())
+            .await
+            .expect("a fresh database takes any key");
         database
     }
 
@@ -81,6 +87,10 @@ impl TestDatabase {
         Self {
             store,
             settings,
+            keys: KeySource::Given {
+                keys: KeyRing::generate().expect("the system gives random bytes"),
+                place: "the test",
+            },
             directory,
         }
     }
@@ -93,6 +103,11 @@ impl TestDatabase {
     /// How the database is reached, to open it once more.
     pub fn settings(&self) -> &StoreSettings {
         &self.settings
+    }
+
+    /// The keys of its store.
+    pub fn keys(&self) -> KeySource {
+        self.keys.clone()
     }
 
     /// The SQLite file.

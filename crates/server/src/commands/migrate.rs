@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::exit::{self, Failure};
@@ -39,13 +39,16 @@ async fn migrate(settings: &Settings, check: bool) -> anyhow::Result<&'static st
     let store = wiring::store(settings).await?;
     if check {
         store.ready().await.context("the database is not up to date")?;
+        let plain = store.plain_secrets().await?;
+        if plain > 0 {
+            bail!(
+                "the database is not up to date: {plain} backends have secrets that are not encrypted; run migrate"
+            );
+        }
         return Ok("the database is up to date");
     }
-    let was_ready = store.ready().await.is_ok();
-    store
-        .migrate()
-        .await
-        .context("bringing the database up to date failed")?;
+    let was_ready = store.ready().await.is_ok() && store.plain_secrets().await? == 0;
+    wiring::bring_up_to_date(settings, &store).await?;
     store.close().await;
     Ok(if was_ready {
         "the database was up to date already"

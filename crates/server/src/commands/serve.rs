@@ -54,10 +54,7 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
     let _files = listeners.files;
     let _claim = directories::claim(settings)?;
     let store = wiring::store(settings).await?;
-    store
-        .migrate()
-        .await
-        .context("bringing the database up to date failed")?;
+    wiring::bring_up_to_date(settings, &store).await?;
     tracing::info!("the database is up to date");
     let access = gate::prepare(settings, &store).await?;
     let app = wiring::app(settings, store.clone())?;

@@ -46,6 +46,7 @@ pub(crate) const LISTEN: &str = "listen";
 pub(crate) const UNIX_SOCKET_MODE: &str = "unix_socket_mode";
 pub(crate) const DATABASE_URL: &str = "database_url";
 pub(crate) const DATABASE_MAX_CONNECTIONS: &str = "database_max_connections";
+pub(crate) const SECRET_KEY_FILE: &str = "secret_key_file";
 pub(crate) const STATE_DIR: &str = "state_dir";
 pub(crate) const MOUNT_DIR: &str = "mount_dir";
 pub(crate) const MOUNTING: &str = "mounting";
@@ -75,6 +76,8 @@ pub(crate) const DEFAULT_FILE: &str = "/etc/pureboot-storage/config.toml";
 pub(crate) const FILE_ENV: &str = "PUREBOOT_STORAGE_CONFIG";
 /// Begins every environment variable of this service.
 pub(crate) const ENV_PREFIX: &str = "PUREBOOT_STORAGE_";
+/// Holds the keys of secrets themselves; no flag and no file does.
+pub(crate) const SECRET_KEY_ENV: &str = "PUREBOOT_STORAGE_SECRET_KEY";
 /// The variable for the database that other programs share.
 pub(crate) const SHARED_DATABASE_ENV: &str = "DATABASE_URL";
 
@@ -161,6 +164,12 @@ pub(crate) const KEYS: &[Key] = &[
         "N",
         "8",
         "Connections to the database that may be open at once",
+    ),
+    on_host(
+        SECRET_KEY_FILE,
+        "FILE",
+        "<state_dir>/secret.key",
+        "The keys that encrypt secrets in the database (mode 0600); the default is made at the first start",
     ),
     on_host(
         STATE_DIR,

@@ -7,7 +7,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::environment::Environment;
 use super::file;
-use super::keys::{DEFAULT_FILE, ENV_PREFIX, FILE_ENV, KEYS, Key, Kind, SHARED_DATABASE_ENV, find};
+use super::keys::{
+    DEFAULT_FILE, ENV_PREFIX, FILE_ENV, KEYS, Key, Kind, SECRET_KEY_ENV, SHARED_DATABASE_ENV, find,
+};
 use super::mistakes::Mistakes;
 use super::values::has_password;
 
@@ -133,7 +135,7 @@ impl Layers {
             };
             match key {
                 Some(key) => self.add(key, vec![value.clone()], Origin::Env(name.clone())),
-                None if name == FILE_ENV || name == SHARED_DATABASE_ENV => {}
+                None if [FILE_ENV, SHARED_DATABASE_ENV, SECRET_KEY_ENV].contains(&name.as_str()) => {}
                 None => self
                     .warnings
                     .push(format!("{name} is set, and is no setting of this service")),

@@ -73,6 +73,11 @@ impl Reader {
         self.mistakes.add(format!("{} ({origin}) {why}", key.name));
     }
 
+    /// Notes a mistake that belongs to no key.
+    pub(crate) fn broken(&mut self, mistake: String) {
+        self.mistakes.add(mistake);
+    }
+
     /// Notes what is allowed, and worth a word in the log.
     pub(crate) fn warn(&mut self, text: String) {
         self.layers.warn(text);

@@ -8,6 +8,7 @@ use crate::service::run;
 #[case("top", &["--help"])]
 #[case("serve", &["serve", "--help"])]
 #[case("migrate", &["migrate", "--help"])]
+#[case("keys", &["keys", "--help"])]
 #[case("probe-nfs", &["probe", "nfs", "--help"])]
 #[case("probe-http", &["probe", "http", "--help"])]
 #[case("probe-iscsi", &["probe", "iscsi", "--help"])]

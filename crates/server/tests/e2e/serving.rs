@@ -47,6 +47,14 @@ async fn what_was_registered_is_there_after_a_restart(#[case] kind: &str) {
     assert_eq!(list["data"][0]["name"], "images");
 }
 
+/// A file with a key, as an operator makes it for several processes on one database.
+fn shared_key(home: &Path) -> String {
+    let path = home.join("shared.key");
+    std::fs::write(&path, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").expect("it can be written");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode can be set");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
 #[rstest]
 #[case("sqlite")]
 #[case("postgres")]
@@ -54,7 +62,8 @@ async fn what_was_registered_is_there_after_a_restart(#[case] kind: &str) {
 async fn two_that_start_at_once_on_an_empty_database_both_come_up(#[case] kind: &str) {
     let (home, mut server) = (directory(), None);
     let url = database(kind, &mut server, home.path()).await;
-    let options = ["--database-url", url.as_str()];
+    let keys = shared_key(home.path());
+    let options = ["--database-url", url.as_str(), "--secret-key-file", &keys];
     let mut first = Service::spawn(&home.path().join("first"), &options);
     let mut second = Service::spawn(&home.path().join("second"), &options);
     first.address = first.wait_for_address();

@@ -14,6 +14,7 @@ use crate::service::{Service, binary, directory, finish, run};
 #[case("unix_socket_mode", "--unix-socket-mode=rw")]
 #[case("database_url", "--database-url=mysql://u:hidden@h/d")]
 #[case("database_max_connections", "--database-max-connections=0")]
+#[case("secret_key_file", "--secret-key-file=relative")]
 #[case("state_dir", "--state-dir=relative")]
 #[case("mount_dir", "--mount-dir=/srv/../tmp")]
 #[case("template_extensions", "--template-extensions=.iso")]

@@ -11,7 +11,7 @@ use storage_backends::registry::Settings;
 use storage_backends::testkit::FakeBackend;
 use storage_backends::{Backend as LiveBackend, Registry};
 use storage_domain::{BackendConfig, BackendKind};
-use storage_persistence::{Store, StoreSettings};
+use storage_persistence::{KeySource, Store, StoreSettings};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
@@ -53,6 +53,8 @@ impl Api {
         .await
         .unwrap();
         store.migrate().await.unwrap();
+        let keys = KeySource::Own(directory.path().join("secret.key"));
+        store.unlock(keys).await.unwrap();
         let registry =
             Registry::with_builder(Settings::new(None), move |_, config| Ok(build(config))).unwrap();
         let settings = AppSettings {

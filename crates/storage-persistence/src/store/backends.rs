@@ -1,12 +1,14 @@
 //! One backend: create, get, update, record, delete.
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
 
+use super::secrets::{Eagerness, Held};
 use super::{Measurement, NewBackend, Store};
-use crate::convert;
+use crate::convert::{self, SealedConfig, Secrets};
 use crate::entity::{ActiveModel, Column, Entity};
 use crate::error::StoreError;
+use crate::keys::KeyError;
 
 /// How often [`Store::record`] starts anew because something else changed the row in between.
 const MAX_ATTEMPTS: u32 = 16;
@@ -30,9 +32,14 @@ impl Store {
             created_at: now,
             updated_at: now,
         };
-        let insert = Entity::insert(columns(&backend)).exec_without_returning(&self.db);
-        self.run("creating a backend", insert).await?;
-        Ok(backend)
+        let mut keys = self.vault.held();
+        loop {
+            let insert = Entity::insert(columns(&backend, keys.as_deref())?).exec_without_returning(&self.db);
+            match self.run("creating a backend", insert).await {
+                Ok(_) => return Ok(backend),
+                Err(error) => keys = Some(self.keys_after(keys, error).await?),
+            }
+        }
     }
 
     /// One backend.
@@ -40,7 +47,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] and [`StoreError::Unreadable`].
     pub async fn get(&self, id: BackendId) -> Result<Backend, StoreError> {
-        let read = self.run("reading a backend", self.one(id)).await?;
+        const WHAT: &str = "reading a backend";
+        let held = self.vault.held();
+        let secrets = Secrets::Opened(held.as_deref().map(|held| &held.ring));
+        let mut read = self.run(WHAT, self.one(id, secrets)).await?;
+        if matches!(&read, Some(Err(unreadable)) if unreadable.lacks_key)
+            && let Some(newer) = self.newer_keys(held.as_ref(), Eagerness::AtTimes).await?
+        {
+            read = self
+                .run(WHAT, self.one(id, Secrets::Opened(Some(&newer.ring))))
+                .await?;
+        }
         read.ok_or(StoreError::NotFound)?
             .map_err(|unreadable| StoreError::Unreadable {
                 id,
@@ -139,13 +156,23 @@ impl Store {
 
     /// Replaces the row in one statement, where it is still as it was read; tells whether it was.
     async fn replace(&self, read: &Backend, changed: &Backend) -> Result<bool, StoreError> {
-        let update = Entity::update_many()
-            .set(columns(changed))
-            .filter(Column::Id.eq(read.id.to_string()))
-            .filter(Column::Version.eq(read.version))
-            .exec(&self.db);
-        let done = self.run("changing a backend", update).await?;
-        Ok(done.rows_affected > 0)
+        let mut keys = self.vault.held();
+        loop {
+            let columns = if changed.revision == read.revision {
+                columns_but_config(changed)
+            } else {
+                columns(changed, keys.as_deref())?
+            };
+            let update = Entity::update_many()
+                .set(columns)
+                .filter(Column::Id.eq(read.id.to_string()))
+                .filter(Column::Version.eq(read.version))
+                .exec(&self.db);
+            match self.run("changing a backend", update).await {
+                Ok(done) => return Ok(done.rows_affected > 0),
+                Err(error) => keys = Some(self.keys_after(keys, error).await?),
+            }
+        }
     }
 }
 
@@ -170,6 +197,17 @@ impl Measurement {
 }
 
 /// Every column of the backend's row, to be written.
-fn columns(backend: &Backend) -> ActiveModel {
-    convert::write(backend).into_active_model().reset_all()
+fn columns(backend: &Backend, keys: Option<&Held>) -> Result<ActiveModel, KeyError> {
+    let config = convert::seal(backend, keys.and_then(Held::key))?;
+    Ok(convert::write(backend, config).into_active_model().reset_all())
+}
+
+/// The same, but for the config, which stays as it is stored: a rotation may be sealing it anew.
+fn columns_but_config(backend: &Backend) -> ActiveModel {
+    let row = convert::write(backend, SealedConfig::default());
+    ActiveModel {
+        config: ActiveValue::NotSet,
+        secret_key: ActiveValue::NotSet,
+        ..row.into_active_model().reset_all()
+    }
 }

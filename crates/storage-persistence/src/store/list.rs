@@ -20,7 +20,7 @@ const ESCAPE: char = '!';
 const LONGEST_FOLDED: usize = 3 * BackendName::MAX_CHARS;
 
 impl Store {
-    /// The backends that match, the oldest first; one query where the filter sets no limit and no offset.
+    /// The backends that match, the oldest first, their configs without secrets; one query where the filter sets no limit and no offset.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Database`]; never for a row that can't be read.

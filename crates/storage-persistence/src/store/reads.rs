@@ -10,7 +10,7 @@ use storage_domain::BackendId;
 
 use super::list::{TOTAL, oldest_first};
 use super::{BackendPage, Store};
-use crate::convert::{self, Columns, Read};
+use crate::convert::{self, Columns, Read, Secrets};
 use crate::entity::{Column, Entity};
 
 /// One row by its id, and all rows, in SQLite's words: what is asked most is built once.
@@ -18,7 +18,7 @@ static ONE: LazyLock<String> = LazyLock::new(|| Entity::find_by_id("").build(DbB
 static ALL: LazyLock<String> = LazyLock::new(|| oldest_first(Entity::find()).build(DbBackend::Sqlite).sql);
 
 /// Where [`TOTAL`] stands: behind the entity's columns.
-const TOTAL_INDEX: usize = Column::UpdatedAt as usize + 1;
+const TOTAL_INDEX: usize = Column::SecretKey as usize + 1;
 
 /// Rows, and how many match in all, where the query asks for that.
 #[derive(Default)]
@@ -38,32 +38,37 @@ impl Rows {
 
 impl Store {
     /// The row with this id.
-    pub(super) async fn one(&self, id: BackendId) -> Result<Option<Read>, DbErr> {
+    pub(super) async fn one(&self, id: BackendId, secrets: Secrets<'_>) -> Result<Option<Read>, DbErr> {
         let key = id.to_string();
         let mut found = None;
         if let Some(reader) = &self.reader
             && reader
-                .each(&ONE, &[key.as_str().into()], |row| found = Some(read(row)))
+                .each(&ONE, &[key.as_str().into()], |row| {
+                    found = Some(read(row, secrets));
+                })
                 .is_ok()
         {
             return Ok(found);
         }
         let query = Entity::find_by_id(key).into_query();
-        Ok(self.db.query_one(&query).await?.as_ref().map(convert::read))
+        let row = self.db.query_one(&query).await?;
+        Ok(row.as_ref().map(|row| convert::read(row, secrets)))
     }
 
-    /// All rows, the oldest first.
+    /// All rows, the oldest first, without secrets.
     pub(super) async fn all(&self) -> Result<Rows, DbErr> {
         let mut rows = Rows::default();
         if let Some(reader) = &self.reader
-            && reader.each(&ALL, &[], |row| rows.push(read(row))).is_ok()
+            && reader
+                .each(&ALL, &[], |row| rows.push(read(row, Secrets::LeftOut)))
+                .is_ok()
         {
             return Ok(rows);
         }
         self.by_pool(&oldest_first(Entity::find()).into_query()).await
     }
 
-    /// The rows that a query of whole rows gives, and the number in [`TOTAL`] where it asks for that.
+    /// The rows that a query of whole rows gives, without secrets, and the number in [`TOTAL`] where it asks for that.
     pub(super) async fn many(&self, query: &SelectStatement) -> Result<Rows, DbErr> {
         let mut rows = Rows::default();
         if let Some(reader) = &self.reader {
@@ -71,7 +76,7 @@ impl Store {
             let values = values.map(|v| v.0).unwrap_or_default();
             let take = |row: &Row<'_>| {
                 rows.total = rows.total.or_else(|| row.get(TOTAL_INDEX).ok());
-                rows.push(read(row));
+                rows.push(read(row, Secrets::LeftOut));
             };
             if reader.each(&sql, &values, take).is_ok() {
                 return Ok(rows);
@@ -84,16 +89,16 @@ impl Store {
         let mut rows = Rows::default();
         for row in self.db.query_all(query).await? {
             rows.total = rows.total.or_else(|| row.try_get("", TOTAL).ok());
-            rows.push(convert::read(&row));
+            rows.push(convert::read(&row, Secrets::LeftOut));
         }
         Ok(rows)
     }
 }
 
 /// Reads a row whose columns stand as the entity has them.
-fn read(row: &Row<'_>) -> Read {
+fn read(row: &Row<'_>, secrets: Secrets<'_>) -> Read {
     match columns(row) {
-        Ok(columns) => convert::check(&columns),
+        Ok(columns) => convert::check(&columns, secrets),
         Err(_) => Err(convert::of_another_type(
             value(row, Column::Id).ok().and_then(|id| id.as_str().ok()),
         )),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use storage_migrations::Migrator;
@@ -31,9 +32,16 @@ impl Store {
         }
     }
 
-    /// The migrator takes no lock. One transaction around all of it has one: SQLite's, which is the only writer from
-    /// its first statement on, and PostgreSQL's advisory lock, which ends with it.
+    /// The migrator takes no lock; the transaction around all of it has one.
     async fn migrate_locked(&self) -> Result<(), DbErr> {
+        let transaction = self.begin_locked().await?;
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await
+    }
+
+    /// A transaction of which there is one at a time: SQLite's is the only writer from its first statement on, and
+    /// PostgreSQL's has an advisory lock, which ends with it.
+    pub(super) async fn begin_locked(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -43,8 +51,7 @@ impl Store {
             let lock = format!("SELECT pg_advisory_xact_lock({LOCK_KEY})");
             transaction.execute_unprepared(&lock).await?;
         }
-        Migrator::up(&transaction, None).await?;
-        transaction.commit().await
+        Ok(transaction)
     }
 
     /// Whether the database answers and its schema is up to date; for `/readyz`.

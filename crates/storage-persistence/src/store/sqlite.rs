@@ -54,6 +54,8 @@ pub(super) async fn connect(
         .busy_timeout(settings.acquire_timeout)
         .read_only(location.read_only)
         .pragma("cache_size", format!("-{CACHE_KIB}"))
+        // What is deleted or replaced does not stay in the file's free space.
+        .pragma("secure_delete", "ON")
         .disable_statement_logging();
     let Some(file) = &location.file else {
         return Ok((in_memory(base, settings), None));

@@ -70,6 +70,7 @@ pub(crate) fn variant<T: std::fmt::Debug>(result: Result<T, StoreError>) -> &'st
         Err(StoreError::NotFound) => "NotFound",
         Err(StoreError::Changed) => "Changed",
         Err(StoreError::Unreadable { .. }) => "Unreadable",
+        Err(StoreError::Keys(_)) => "Keys",
         Err(StoreError::Settings(_)) => "Settings",
         Err(StoreError::Unavailable(_)) => "Unavailable",
         Err(StoreError::Database { .. }) => "Database",

@@ -1,0 +1,161 @@
+//! `keys`: the keys that encrypt the secrets in the database.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use storage_persistence::{KeyReport, Reset, Rotated, Rotation, Store};
+
+use crate::exit::{self, Failure};
+use crate::settings::layers::with_flags;
+use crate::settings::{self, Settings, directories};
+use crate::{commands, logging, output, wiring};
+
+const PREPARE: &str = "prepare";
+const DROP_SECRETS: &str = "drop-secrets";
+
+const STATUS_ABOUT: &str = "Lists the keys by their names, and how many backends use each; changes nothing";
+const ROTATE_ABOUT: &str = "Makes a new key, encrypts every secret anew with it, and drops the old key; the service may run meanwhile";
+const RESET_ABOUT: &str =
+    "Where a key is lost: drops the secrets that nobody can read any more, and goes on with another key";
+
+/// The arguments.
+pub(crate) fn command() -> Command {
+    let prepare = Arg::new(PREPARE).long(PREPARE).action(ArgAction::SetTrue).help(
+        "Only puts a new key into the file, so that it can be copied to every host first; the next `keys rotate` uses it",
+    );
+    let drop_secrets = Arg::new(DROP_SECRETS)
+        .long(DROP_SECRETS)
+        .action(ArgAction::SetTrue)
+        .required(true)
+        .help("Says that this is meant: the backends stay, and their passwords have to be set again");
+    let one = |name: &'static str, about: &'static str| {
+        with_flags(Command::new(name).about(about)).after_help(exit::HELP)
+    };
+    Command::new("keys")
+        .about("Shows and changes the keys that encrypt secrets in the database")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(one("status", STATUS_ABOUT))
+        .subcommand(one("rotate", ROTATE_ABOUT).arg(prepare))
+        .subcommand(one("reset", RESET_ABOUT).arg(drop_secrets))
+}
+
+/// Does what the subcommand says.
+pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let Some((name, flags)) = matches.subcommand() else {
+        return Err(Failure::Usage(
+            "keys status, keys rotate or keys reset?".to_owned(),
+        ));
+    };
+    let mut settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
+    logging::start(&settings.log);
+    settings.mount_dir = None;
+    directories::prepare(&mut settings).map_err(|e| Failure::Usage(format!("{e:#}")))?;
+    let work = async {
+        match name {
+            "status" => status(&settings).await,
+            "rotate" if flags.get_flag(PREPARE) => rotate(&settings, Rotation::Prepare).await,
+            "rotate" => rotate(&settings, Rotation::Whole).await,
+            _ => reset(&settings).await,
+        }
+    };
+    let said = commands::block_on(work)??;
+    output::result(&said).context("writing failed")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn status(settings: &Settings) -> anyhow::Result<String> {
+    let store = ready(settings).await?;
+    let source = settings.key_source();
+    let report = store.key_report(&source).await?;
+    store.close().await;
+    Ok(show(&report, &source.place()))
+}
+
+async fn rotate(settings: &Settings, rotation: Rotation) -> anyhow::Result<String> {
+    let store = ready(settings).await?;
+    wiring::unlock(settings, &store).await?;
+    let source = settings.key_source();
+    let rotated = store.rotate(&source, rotation).await?;
+    store.close().await;
+    Ok(match rotation {
+        Rotation::Prepare => prepared(&rotated, &source.place()),
+        Rotation::Whole => told(&rotated),
+    })
+}
+
+/// With no service in the state directory: one that runs has the key, so that it is not lost.
+async fn reset(settings: &Settings) -> anyhow::Result<String> {
+    let _claim = directories::claim(settings)?;
+    let store = ready(settings).await?;
+    let Reset { key, dropped } = store.reset_keys(&settings.key_source()).await?;
+    store.close().await;
+    let mut text = format!(
+        "the present key is {key}; {} backends lost their secrets\n",
+        dropped.len()
+    );
+    for name in dropped {
+        let _ = writeln!(text, "  {name}");
+    }
+    Ok(text)
+}
+
+/// The store, whose schema has to be there: making it is the business of `migrate`.
+async fn ready(settings: &Settings) -> anyhow::Result<Store> {
+    let store = wiring::store(settings).await?;
+    store.ready().await.context("the database is not up to date")?;
+    Ok(store)
+}
+
+fn show(report: &KeyReport, place: &str) -> String {
+    let mut text = format!("keys are in {place}\n");
+    for key in &report.keys {
+        let state = match (key.is_current, key.is_here) {
+            (true, true) => "present",
+            (true, false) => "present, and not there",
+            (false, true) if key.rows > 0 => "older",
+            (false, true) => "not in use",
+            (false, false) => "older, and not there",
+        };
+        let _ = writeln!(text, "  {}  {} backends  {state}", key.id, key.rows);
+    }
+    if report.plain > 0 {
+        let _ = writeln!(
+            text,
+            "  {} backends have secrets that are not encrypted yet: run migrate",
+            report.plain
+        );
+    }
+    text
+}
+
+fn told(rotated: &Rotated) -> String {
+    let Rotated {
+        key,
+        is_resumed,
+        rows,
+        unopened,
+    } = rotated;
+    let done = if *is_resumed {
+        "went on to"
+    } else {
+        "made and changed over to"
+    };
+    let mut text = format!("{done} key {key}: {rows} backends were encrypted anew\n");
+    if *unopened > 0 {
+        let _ = writeln!(
+            text,
+            "{unopened} backends can't be read, and keep their older key; see the log"
+        );
+    }
+    text
+}
+
+fn prepared(rotated: &Rotated, place: &str) -> String {
+    format!(
+        "{place} has the new key {}, which is not in use yet: copy the file to every host, then run `keys rotate` on one of them\n",
+        rotated.key
+    )
+}

@@ -1,0 +1,54 @@
+//! Where the keys of secrets are: in a file, the environment, or a credential of systemd's.
+
+use std::path::{Path, PathBuf};
+
+use storage_persistence::KeySource;
+use zeroize::Zeroizing;
+
+use super::keys::{self, SECRET_KEY_ENV, key};
+use super::reader::Reader;
+use super::values;
+
+/// The file in the state directory, where nothing else is set.
+pub(super) const FILE: &str = "secret.key";
+/// systemd's directory of credentials (systemd.exec(5)).
+const CREDENTIALS_ENV: &str = "CREDENTIALS_DIRECTORY";
+/// The name of the credential.
+const CREDENTIAL: &str = "secret-key";
+
+/// The place that was set; `None` where none was. A file that was named and keys in the environment are two places,
+/// and a mistake.
+pub(super) fn source(reader: &mut Reader) -> Option<KeySource> {
+    let file = key(keys::SECRET_KEY_FILE);
+    let given = std::env::var(SECRET_KEY_ENV)
+        .ok()
+        .filter(|text| !text.is_empty())
+        .map(Zeroizing::new);
+    match (reader.given(file), given) {
+        (true, Some(_)) => {
+            reader.mistake(
+                file,
+                &format!("must not be set beside {SECRET_KEY_ENV}: take one of them"),
+            );
+            None
+        }
+        (true, None) => reader.one(file, values::absolute_path).map(KeySource::Named),
+        (false, Some(text)) => match text.parse() {
+            Ok(keys) => Some(KeySource::Given {
+                keys,
+                place: SECRET_KEY_ENV,
+            }),
+            Err(why) => {
+                reader.broken(format!("{SECRET_KEY_ENV} (environment) {why}"));
+                None
+            }
+        },
+        (false, None) => credential().map(KeySource::Credential),
+    }
+}
+
+/// The credential, where the service manager made one.
+fn credential() -> Option<PathBuf> {
+    let directory = std::env::var_os(CREDENTIALS_ENV)?;
+    Some(Path::new(&directory).join(CREDENTIAL)).filter(|path| path.exists())
+}

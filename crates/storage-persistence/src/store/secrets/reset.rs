@@ -1,0 +1,97 @@
+//! What is left to do when a key is lost.
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QuerySelect,
+};
+use serde_json::{Map, Value};
+use storage_domain::{BackendConfig, BackendStatus};
+
+use super::{Store, table};
+use crate::entity::{Column, Entity};
+use crate::error::StoreError;
+use crate::keys::{KeyId, KeyRing, KeySource};
+
+/// What a reset did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reset {
+    /// The present key from now on.
+    pub key: KeyId,
+    /// The backends whose secrets were dropped, by name.
+    pub dropped: Vec<String>,
+}
+
+const WHAT: &str = "dropping secrets whose key is lost";
+
+impl Store {
+    /// Drops the secrets whose keys are not at `source`, and makes the newest key there the present one; makes a key
+    /// where there is none. The backends stay, as ones that were never tested. For when a key is lost, and with no
+    /// service running.
+    ///
+    /// # Errors
+    /// [`StoreError::Keys`], and the database's own.
+    pub async fn reset_keys(&self, source: &KeySource) -> Result<Reset, StoreError> {
+        let ring = source.load_or_make()?;
+        let dropped = self
+            .run(WHAT, async {
+                let transaction = self.begin_locked().await?;
+                if transaction.get_database_backend() == DbBackend::Postgres {
+                    let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
+                    transaction.execute_unprepared(lock).await?;
+                }
+                let dropped = drop_lost(&transaction, &ring).await?;
+                let known = table::known(&transaction).await?;
+                let is_present = |key: &table::Known| key.is_current && ring.has(&key.id);
+                if !known.iter().any(is_present) {
+                    table::make_current(&transaction, ring.newest()).await?;
+                }
+                table::forget_unused(&transaction).await?;
+                transaction.commit().await?;
+                Ok(dropped)
+            })
+            .await?;
+        let held = self.take_keys(source.clone()).await?;
+        Ok(Reset {
+            key: held.current.clone(),
+            dropped,
+        })
+    }
+}
+
+/// Drops the secrets of rows whose key is not in the ring; tells the names of the backends.
+async fn drop_lost(transaction: &DatabaseTransaction, ring: &KeyRing) -> Result<Vec<String>, DbErr> {
+    let here: Vec<&str> = ring.ids().map(KeyId::as_str).collect();
+    let lost: Vec<(String, String, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Name, Column::Config])
+        .filter(Column::SecretKey.is_not_null())
+        .filter(Column::SecretKey.is_not_in(here))
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    let mut names = Vec::with_capacity(lost.len());
+    for (id, name, text) in lost {
+        Entity::update_many()
+            .col_expr(Column::Config, Expr::value(without_secrets(&text)))
+            .col_expr(Column::SecretKey, Expr::value(None::<String>))
+            .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
+            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+            .col_expr(Column::Status, Expr::value(BackendStatus::Offline.as_str()))
+            .filter(Column::Id.eq(id))
+            .exec(transaction)
+            .await?;
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn without_secrets(text: &str) -> String {
+    let Ok(mut members) = serde_json::from_str::<Map<String, Value>>(text) else {
+        return text.to_owned();
+    };
+    for field in BackendConfig::SECRET_FIELDS {
+        members.remove(field);
+    }
+    Value::Object(members).to_string()
+}

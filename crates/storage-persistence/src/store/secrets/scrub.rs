@@ -1,0 +1,74 @@
+//! A SQLite file without traces of what was deleted.
+//!
+//! A row that is replaced stays in the file's free space, and in the write-ahead log, until they are written over. So the
+//! file is built anew once its secrets are sealed, and the log is emptied. `PRAGMA user_version` says that this was done: a
+//! process that is killed in between leaves it to the next start.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+use tokio::time::{Instant, sleep};
+
+use super::Store;
+use super::plain::TRACES;
+use crate::error::StoreError;
+
+/// What `PRAGMA user_version` is in a file without traces.
+const CLEAN: i64 = 1;
+/// How long readers that hold the log are waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the log is tried meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+const WHAT: &str = "removing traces of secrets from the file";
+
+impl Store {
+    /// Removes traces of plain secrets from a SQLite file that may have some.
+    pub(super) async fn scrub_where_due(&self) -> Result<(), StoreError> {
+        if self.reader.is_none() || self.number("PRAGMA user_version", 0).await? != TRACES {
+            return Ok(());
+        }
+        self.scrub().await
+    }
+
+    /// Builds a SQLite file anew, without what was deleted, and empties its log.
+    pub(super) async fn scrub(&self) -> Result<(), StoreError> {
+        if self.reader.is_none() {
+            return Ok(());
+        }
+        let vacuum = self.db.execute_unprepared("VACUUM");
+        match self.run(WHAT, vacuum).await {
+            // Another process writes, or does the same; the next start looks again.
+            Err(StoreError::Unavailable(error)) => {
+                tracing::warn!(%error, "the database's file is in use: traces of older secrets stay in it until the next start");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        let end = Instant::now() + PATIENCE;
+        while self.number("PRAGMA wal_checkpoint(TRUNCATE)", 0).await? != 0 {
+            if Instant::now() >= end {
+                tracing::warn!(
+                    "another process reads the database: traces of older secrets stay in its log until the next start"
+                );
+                return Ok(());
+            }
+            sleep(LOOK).await;
+        }
+        let clean = format!("PRAGMA user_version = {CLEAN}");
+        self.run(WHAT, self.db.execute_unprepared(&clean)).await?;
+        Ok(())
+    }
+
+    /// A number in the first row of what a statement gives.
+    async fn number(&self, sql: &str, column: usize) -> Result<i64, StoreError> {
+        let statement = Statement::from_string(self.db.get_database_backend(), sql);
+        self.run(WHAT, async {
+            let row = self.db.query_one_raw(statement).await?;
+            let row = row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
+            Ok(i64::from(row.try_get_by_index::<i32>(column)?))
+        })
+        .await
+    }
+}
