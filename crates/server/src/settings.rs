@@ -56,6 +56,9 @@ pub(crate) struct Settings {
     pub(crate) mount_deadline: Duration,
     pub(crate) test_deadline: Duration,
     pub(crate) scan_deadline: Duration,
+    /// `None`: backends are not watched.
+    pub(crate) watch_interval: Option<Duration>,
+    pub(crate) scan_interval: Duration,
     pub(crate) shutdown_deadline: Duration,
     pub(crate) initiator: InitiatorName,
     pub(crate) auth: AuthWord,
@@ -126,6 +129,12 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
         test_deadline: test_deadline.unwrap_or_default(),
         scan_deadline: reader
             .one(key(keys::SCAN_DEADLINE), values::duration)
+            .unwrap_or_default(),
+        watch_interval: reader
+            .one(key(keys::WATCH_INTERVAL), values::duration_or_off)
+            .unwrap_or_default(),
+        scan_interval: reader
+            .one(key(keys::SCAN_INTERVAL), values::duration)
             .unwrap_or_default(),
         shutdown_deadline: reader
             .one(key(keys::SHUTDOWN_DEADLINE), values::duration)

@@ -49,6 +49,8 @@ pub(crate) fn app(settings: &Settings, store: Store) -> anyhow::Result<Arc<App>>
     let app_settings = AppSettings {
         test_deadline: settings.test_deadline,
         unmount_at_stop: settings.unmount_at_stop,
+        watch_interval: settings.watch_interval,
+        scan_interval: settings.scan_interval,
         ..AppSettings::default()
     };
     let runtime = tokio::runtime::Handle::current();

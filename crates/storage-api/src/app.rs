@@ -7,9 +7,12 @@ mod error;
 mod explain;
 mod lifecycle;
 mod preconditions;
+mod rounds;
 mod scanning;
 mod slots;
 mod testing;
+mod unattended;
+mod watching;
 
 pub use catalog::BackendDraft;
 pub use error::AppError;
@@ -29,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use rounds::Rounds;
 use slots::Slots;
 
 /// What bounds the use cases.
@@ -42,6 +46,10 @@ pub struct AppSettings {
     pub unmount_deadline: Duration,
     /// Whether shutdown unmounts what is mounted.
     pub unmount_at_stop: bool,
+    /// How long after a test that passed a backend is looked at again; `None`: never.
+    pub watch_interval: Option<Duration>,
+    /// How long after a count a backend that is watched is counted again.
+    pub scan_interval: Duration,
 }
 
 impl Default for AppSettings {
@@ -51,6 +59,8 @@ impl Default for AppSettings {
             scan_wait: Duration::from_secs(2),
             unmount_deadline: Duration::from_secs(10),
             unmount_at_stop: false,
+            watch_interval: Some(Duration::from_mins(1)),
+            scan_interval: Duration::from_hours(1),
         }
     }
 }
@@ -66,6 +76,7 @@ pub struct App {
     settings: AppSettings,
     runtime: Handle,
     slots: Arc<Slots>,
+    rounds: Rounds,
     turns: Semaphore,
     tasks: TaskTracker,
     /// Ends scans, and keeps new tests from beginning.
@@ -80,6 +91,7 @@ impl App {
         Arc::new(Self {
             store,
             registry,
+            rounds: Rounds::new(settings.watch_interval, settings.scan_interval),
             settings,
             runtime,
             slots: Arc::default(),

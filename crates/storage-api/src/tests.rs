@@ -12,3 +12,4 @@ mod mounts;
 mod refusals;
 mod service;
 mod stuck;
+mod watching;

@@ -19,7 +19,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Finds out whether the storage can be used now, and why not. A backend that can be mounted is mounted after a
     /// probe that passed.
     ///
-    /// The file count is not part of a probe; see [`Files`].
+    /// The file count is not part of a probe; see [`Files`]. A light one ([`OpContext::lightly`]) may leave out checks of
+    /// a backend that is still as the last probe left it, and then skips them.
     ///
     /// # Errors
     /// Only where the probe itself could not run: an unreachable target is an `Ok` report with a failed check.
@@ -64,6 +65,8 @@ pub enum UnmountMode {
     Plain,
     /// Detaches the mount even where it is in use; open files go on until they are closed.
     Lazy,
+    /// For a mount that is dead: ends the calls that wait for its server (`MNT_FORCE`), then detaches it.
+    Dead,
 }
 
 /// A backend that is mounted on this host.

@@ -14,6 +14,7 @@ pub struct OpContext {
     begun: Instant,
     deadline: Instant,
     cancel: CancellationToken,
+    light: bool,
 }
 
 impl OpContext {
@@ -24,6 +25,7 @@ impl OpContext {
             begun,
             deadline: begun + limit,
             cancel: CancellationToken::new(),
+            light: false,
         }
     }
 
@@ -34,6 +36,18 @@ impl OpContext {
         self
     }
 
+    /// The same operation, done with as little as tells whether all is still well.
+    #[must_use]
+    pub fn lightly(mut self) -> Self {
+        self.light = true;
+        self
+    }
+
+    /// Whether it only asks whether all is still well.
+    pub fn is_light(&self) -> bool {
+        self.light
+    }
+
     /// A step of this operation that has to end within `limit` from now, or with the operation, whichever is first.
     #[must_use]
     pub fn step(&self, limit: Duration) -> Self {
@@ -41,6 +55,7 @@ impl OpContext {
             begun: self.begun,
             deadline: self.deadline.min(Instant::now() + limit),
             cancel: self.cancel.clone(),
+            light: self.light,
         }
     }
 

@@ -5,6 +5,7 @@ pub mod exports;
 mod live;
 mod mount;
 pub mod mountinfo;
+pub mod mountwatch;
 mod patience;
 pub mod preflight;
 mod probe;
@@ -18,7 +19,7 @@ pub use live::STATFS_DEADLINE;
 pub use mount::{DEFAULT_RETRANS, DEFAULT_TIMEO};
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -46,6 +47,8 @@ pub struct NfsBackend {
     scan_deadline: Duration,
     /// The number of the mount that this very object made; 0 where it made none.
     made: AtomicU32,
+    /// Whether the mount was there when this object looked last, and was not taken away by it since.
+    had: AtomicBool,
 }
 
 impl NfsBackend {
@@ -61,6 +64,7 @@ impl NfsBackend {
             mount_deadline: settings.mount_deadline,
             scan_deadline: settings.scan_deadline,
             made: AtomicU32::new(0),
+            had: AtomicBool::new(false),
         }
     }
 }
@@ -110,6 +114,7 @@ impl Mount for NfsBackend {
         if let (UnmountMode::Plain, Some(worker)) = (mode, self.lane.stuck()) {
             return Err(worker.error());
         }
+        self.had.store(false, Ordering::Relaxed);
         unmount::unmount(cx, &self.lane.unmounter, at, mode).await
     }
 }

@@ -7,6 +7,7 @@ mod reads;
 mod schema;
 mod secrets;
 mod sqlite;
+mod tested;
 mod tokens;
 
 use std::fmt;

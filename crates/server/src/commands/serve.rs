@@ -61,6 +61,7 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
     app.adopt()
         .await
         .context("adopting the mounts of an earlier run failed")?;
+    app.watch();
     let server = server(settings, Arc::clone(&app), access, listeners.sockets)?;
     let stop = shutdown::on_signal(signals, server.handle(), app, settings.shutdown_deadline);
     let serving = tokio::spawn(server);

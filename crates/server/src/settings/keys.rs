@@ -55,6 +55,8 @@ pub(crate) const TEMPLATE_EXTENSIONS: &str = "template_extensions";
 pub(crate) const MOUNT_DEADLINE: &str = "mount_deadline";
 pub(crate) const TEST_DEADLINE: &str = "test_deadline";
 pub(crate) const SCAN_DEADLINE: &str = "scan_deadline";
+pub(crate) const WATCH_INTERVAL: &str = "watch_interval";
+pub(crate) const SCAN_INTERVAL: &str = "scan_interval";
 pub(crate) const SHUTDOWN_DEADLINE: &str = "shutdown_deadline";
 pub(crate) const ALLOW_NETWORKS: &str = "allow_networks";
 pub(crate) const DENY_NETWORKS: &str = "deny_networks";
@@ -220,6 +222,18 @@ pub(crate) const KEYS: &[Key] = &[
         "DURATION",
         "1h",
         "How long counting one backend's files may take",
+    ),
+    one(
+        WATCH_INTERVAL,
+        "DURATION|off",
+        "1m",
+        "How long after a test that passed a backend is looked at again; off never does",
+    ),
+    one(
+        SCAN_INTERVAL,
+        "DURATION",
+        "1h",
+        "How long after a count the files of a backend that is watched are counted again",
     ),
     one(
         SHUTDOWN_DEADLINE,

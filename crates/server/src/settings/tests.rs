@@ -67,6 +67,15 @@ fn defaults_are_those_of_the_libraries() {
         AppSettings::default().test_deadline
     );
     assert_eq!(
+        duration(keys::SCAN_INTERVAL),
+        AppSettings::default().scan_interval
+    );
+    assert_eq!(
+        values::duration_or_off(default_of(keys::WATCH_INTERVAL)),
+        Ok(AppSettings::default().watch_interval)
+    );
+    assert_eq!(values::duration_or_off("off"), Ok(None));
+    assert_eq!(
         default_of(keys::UNMOUNT_AT_STOP),
         AppSettings::default().unmount_at_stop.to_string()
     );

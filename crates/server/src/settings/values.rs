@@ -169,6 +169,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
+/// Reads a duration, or the word `off`.
+///
+/// # Errors
+/// The rule that it breaks.
+pub(crate) fn duration_or_off(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    duration(text).map(Some).map_err(|rule| format!("{rule}, or off"))
+}
+
 /// Writes a duration as it is read.
 pub(crate) fn show(duration: Duration) -> String {
     match (duration.as_secs(), duration.subsec_millis()) {

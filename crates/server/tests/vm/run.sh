@@ -10,7 +10,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../../../.." && pwd)/.cache/vm
 # The longest first, so that the lanes end together.
-[ $# -gt 0 ] || set -- cut halfdead stuck lifecycle basics iscsi v4only
+[ $# -gt 0 ] || set -- cut faults_server faults_cut faults_host halfdead stuck lifecycle basics iscsi v4only
 : "${PUREBOOT_STORAGE_BIN:?names the pureboot-storage binary to test}"
 : "${PUREBOOT_CONFORMANCE_BIN:?names the built example conformance of storage-backends}"
 kroot=$("$here/kernel.sh") || exit 1
@@ -26,7 +26,7 @@ cp "$PUREBOOT_CONFORMANCE_BIN" "$work/conformance" || exit 1
 one() {
   local group=$1 status
   # shellcheck disable=SC2086 # one case a word
-  "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-600}" -m 768 \
+  "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-600}" -m 768 -c 2 \
     env PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 PUREBOOT_STORAGE_BIN="$work/pureboot-storage" \
     PUREBOOT_CONFORMANCE_BIN="$work/conformance" \
     /usr/bin/python3 -m suite "$group" ${PUREBOOT_VM_CASES:-} 2>&1 | tee "$work/$group.log"

@@ -19,6 +19,8 @@ pub(crate) struct Running<T> {
     pub(crate) revision: Revision,
     /// Ends it early.
     pub(crate) cancel: CancellationToken,
+    /// Whether nobody asked for it.
+    pub(crate) unattended: bool,
     end: watch::Receiver<Option<T>>,
 }
 
@@ -30,10 +32,17 @@ impl<T: Clone> Running<T> {
             Self {
                 revision,
                 cancel,
+                unattended: false,
                 end,
             },
             told,
         )
+    }
+
+    /// The same, which nobody asked for.
+    pub(crate) fn unattended(mut self) -> Self {
+        self.unattended = true;
+        self
     }
 
     /// Waits for the end; `None` where the work broke off without telling one.
@@ -96,6 +105,11 @@ impl Slots {
         }
     }
 
+    /// Whether something goes on with a backend.
+    pub(crate) fn is_busy(&self, id: BackendId) -> bool {
+        lock(&self.by_id).contains_key(&id)
+    }
+
     /// With how many backends something goes on.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -151,6 +165,13 @@ impl SlotHandle {
     /// Notes the scan that runs from now on.
     pub(crate) fn set_scan(&self, scan: RunningScan) {
         lock(&self.slot().work).scan = Some(scan);
+    }
+
+    /// Cancels the test and waits for its end; `false` where it had not ended after `limit`.
+    pub(crate) async fn end_test(&self, limit: Duration) -> bool {
+        let Some(test) = self.test() else { return true };
+        test.cancel.cancel();
+        tokio::time::timeout(limit, test.ended()).await.is_ok()
     }
 
     /// Cancels test and scan and waits for their end; `false` where they had not ended after `limit`.

@@ -11,11 +11,11 @@ use storage_domain::{
 use storage_persistence::{Measurement, StoreError};
 use time::OffsetDateTime;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::explain::explain;
 use super::slots::{Running, SlotHandle};
+use super::unattended::News;
 use super::{App, AppError};
 use crate::chain::Chain;
 
@@ -93,53 +93,76 @@ impl App {
             self.quiesce(&slot, id).await?;
         }
         if let Some(running) = slot.test() {
-            return Ok(running);
+            if !running.unattended {
+                return Ok(running);
+            }
+            // A look is less than a test: who asks gets a whole one.
+            if !slot.end_test(self.settings.unmount_deadline).await {
+                return Err(AppError::InProgress);
+            }
         }
         let (running, told) = Running::new(backend.revision, self.giving_up.child_token());
-        slot.set_test(running.clone());
+        self.begin_test(slot.clone(), backend, &running, told);
         drop(gate);
-        let app = Arc::clone(self);
-        let cancel = running.cancel.clone();
-        let run = async move { app.run_test(slot, backend, cancel, told).await };
-        self.tasks.spawn_on(run.in_current_span(), &self.runtime);
         Ok(running)
     }
 
-    async fn run_test(
+    /// Notes a test, and runs it in the background. The caller holds the gate.
+    pub(super) fn begin_test(
         self: &Arc<Self>,
         slot: SlotHandle,
         backend: Backend,
-        cancel: CancellationToken,
+        running: &Running<TestEnd>,
         told: watch::Sender<Option<TestEnd>>,
     ) {
-        let end = self.test_once(&slot, &backend, &cancel).await;
-        told.send_replace(Some(end));
+        slot.set_test(running.clone());
+        let (app, running) = (Arc::clone(self), running.clone());
+        let run = async move {
+            let end = app.test_once(&slot, &backend, &running).await;
+            told.send_replace(Some(end));
+        };
+        self.tasks.spawn_on(run.in_current_span(), &self.runtime);
     }
 
     async fn test_once(
         self: &Arc<Self>,
         slot: &SlotHandle,
         backend: &Backend,
-        cancel: &CancellationToken,
+        running: &Running<TestEnd>,
     ) -> TestEnd {
         let started = Instant::now();
-        let cx = OpContext::within(self.settings.test_deadline).with_cancel(cancel.clone());
+        let cancel = &running.cancel;
+        let mut cx = OpContext::within(self.settings.test_deadline).with_cancel(cancel.clone());
+        if running.unattended && backend.status == BackendStatus::Online {
+            cx = cx.lightly();
+        }
         let probed = self.probe(backend, &cx).await;
         if cancel.is_cancelled() && matches!(probed, Err(BackendError::Cancelled { .. })) {
             return TestEnd::Overtaken;
         }
         let (live, mut outcome, found) = judge(backend.revision, probed);
-        match self.store.record(backend.id, backend.revision, &found).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return TestEnd::Overtaken,
-            Err(error) => return TestEnd::NotStored(Arc::new(error)),
+        let news = self.news(backend, &outcome, running.unattended);
+        if news == News::Told {
+            match self.store.record(backend.id, backend.revision, &found).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return TestEnd::Overtaken,
+                Err(error) => return TestEnd::NotStored(Arc::new(error)),
+            }
         }
-        if let Some(live) = live.filter(|live| outcome.success && live.as_files().is_some()) {
+        let counts = outcome.success && self.counts_files(backend, running.unattended);
+        if let Some(live) = live.filter(|live| counts && live.as_files().is_some()) {
+            self.rounds.note_scan(backend.id);
             let check = self.count_files(slot, backend, live, cancel).await;
             outcome.checks.extend(check);
         }
         outcome.duration = started.elapsed();
+        self.rounds
+            .note(backend.id, outcome.success, news == News::Doubted);
+        if news == News::None {
+            return TestEnd::Done(Arc::new(outcome));
+        }
         tracing::info!(
+            unattended = running.unattended,
             backend.id = %backend.id,
             success = outcome.success,
             duration_ms = millis(outcome.duration),

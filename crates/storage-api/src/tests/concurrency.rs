@@ -13,10 +13,10 @@ use super::harness::{Api, BACKENDS};
 use crate::app::{AppError, Preconditions};
 
 /// How long a state is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits until a state is reached.
-async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
+pub(super) async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !reached().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -27,7 +27,7 @@ async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {
         .unwrap_or_else(|_| panic!("{what} did not come about"));
 }
 
-fn id_of(path: &str) -> BackendId {
+pub(super) fn id_of(path: &str) -> BackendId {
     path.rsplit('/').next().unwrap().parse().unwrap()
 }
 

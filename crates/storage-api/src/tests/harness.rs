@@ -44,6 +44,29 @@ impl Api {
     pub(crate) async fn with(
         build: impl Fn(&BackendConfig) -> Arc<dyn LiveBackend> + Send + Sync + 'static,
     ) -> Self {
+        let settings = AppSettings {
+            watch_interval: None,
+            ..Self::settings()
+        };
+        Self::set(settings, build).await
+    }
+
+    /// What bounds the use cases in tests.
+    pub(crate) fn settings() -> AppSettings {
+        AppSettings {
+            test_deadline: Duration::from_secs(20),
+            scan_wait: Duration::from_secs(1),
+            unmount_deadline: Duration::from_secs(5),
+            unmount_at_stop: true,
+            ..AppSettings::default()
+        }
+    }
+
+    /// Backends that `build` makes, with these settings.
+    pub(crate) async fn set(
+        settings: AppSettings,
+        build: impl Fn(&BackendConfig) -> Arc<dyn LiveBackend> + Send + Sync + 'static,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::connect(&StoreSettings {
             url: format!("sqlite://{}", directory.path().join("api.db").display()),
@@ -57,12 +80,6 @@ impl Api {
         store.unlock(keys).await.unwrap();
         let registry =
             Registry::with_builder(Settings::new(None), move |_, config| Ok(build(config))).unwrap();
-        let settings = AppSettings {
-            test_deadline: Duration::from_secs(20),
-            scan_wait: Duration::from_secs(1),
-            unmount_deadline: Duration::from_secs(5),
-            unmount_at_stop: true,
-        };
         Self {
             app: App::new(store.clone(), registry, settings, Handle::current()),
             store,

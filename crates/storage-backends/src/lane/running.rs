@@ -190,10 +190,11 @@ impl Process {
             (status, state.answered)
         };
         self.reaped.notify_all();
+        // From here on nothing hangs: who comes now waits for the cleaning up instead of being refused.
+        self.slot.set_stuck(None);
         if let Some(cleanup) = cleanup.filter(|_| !answered) {
             cleanup();
         }
-        self.slot.set_stuck(None);
         drop(hold);
         if let Ok(status) = status {
             let _ = gone.send(status);

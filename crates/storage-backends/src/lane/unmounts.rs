@@ -14,7 +14,7 @@ use crate::context::OpContext;
 use crate::error::BackendError;
 use crate::holders::Holders;
 use crate::worker::WorkerCommand;
-use crate::worker::protocol::{Call, HoldersCall, Reply, UnmountCall};
+use crate::worker::protocol::{Call, HoldersCall, Reply, UnmountCall, UnmountWay};
 
 /// How long a worker may go on that nobody waits for any more: the kernel says farewell to the server meanwhile.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -125,11 +125,11 @@ impl Unmounter {
         &self,
         cx: &OpContext,
         place: &Path,
-        detach: bool,
+        way: UnmountWay,
     ) -> Result<Answer, BackendError> {
         let call = Call::Unmount(UnmountCall {
             place: place.as_os_str().to_owned(),
-            detach,
+            way,
         });
         self.begin(cx, "the unmount", call).await
     }

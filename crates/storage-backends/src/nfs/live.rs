@@ -44,10 +44,23 @@ impl Found {
 
 /// How the step `mount` ended.
 pub(super) enum Mounted {
-    /// The export is mounted, and was before where `already` says so.
-    Yes { entry: MountEntry, already: bool },
+    /// The export is mounted.
+    Yes { entry: MountEntry, how: How },
     /// It is not, for the reason that the sentence tells.
     No(String),
+}
+
+/// How a mount came to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// It was there.
+    Already,
+    /// It was made now.
+    New,
+    /// It was made now, for somebody else had taken it away.
+    Lost,
+    /// It was made now in place of one that was dead.
+    Dead,
 }
 
 /// How the step `capacity` ended.
@@ -80,20 +93,40 @@ impl NfsBackend {
     ) -> Result<(Mounted, Option<Measured>), BackendError> {
         let session = self.lane.probe.enter(cx).await?;
         let mounted = self.mounted(&session, cx, at, addrs).await?;
-        let Mounted::Yes { already, .. } = mounted else {
+        let Mounted::Yes { how, .. } = mounted else {
             return Ok((mounted, None));
         };
         let measured = self.measure(&session, cx, at).await?;
-        if !(already && measured.as_ref().is_err_and(|e| is_corrupt(&e.cause))) {
+        if !(how == How::Already && measured.as_ref().is_err_and(|e| is_corrupt(&e.cause))) {
             return Ok((mounted, Some(measured.map_err(|e| e.sentence))));
         }
-        remove(cx, &self.lane.unmounter, at).await?;
-        let again = self.mounted(&session, cx, at, addrs).await?;
-        if let Mounted::No(_) = again {
-            return Ok((again, None));
-        }
+        tracing::info!(mount_point = %at, "a dead mount is made anew");
+        self.had.store(false, Ordering::Relaxed);
+        remove(cx, &self.lane.unmounter, at, UnmountMode::Dead).await?;
+        let again = match self.mounted(&session, cx, at, addrs).await? {
+            Mounted::Yes { entry, .. } => Mounted::Yes {
+                entry,
+                how: How::Dead,
+            },
+            no @ Mounted::No(_) => return Ok((no, None)),
+        };
         let measured = self.measure(&session, cx, at).await?;
         Ok((again, Some(measured.map_err(|e| e.sentence))))
+    }
+
+    /// Asks only whether the mount is still there and answers; `None` where it is not so, or that is not known.
+    pub(super) async fn still_answers(
+        &self,
+        cx: &OpContext,
+        at: &MountPoint,
+    ) -> Result<Option<(MountEntry, Capacity)>, BackendError> {
+        let Found::Right(entry) = self.look(at, &[])? else {
+            return Ok(None);
+        };
+        let session = self.lane.probe.enter(cx).await?;
+        self.had.store(true, Ordering::Relaxed);
+        let measured = self.measure(&session, cx, at).await?;
+        Ok(measured.ok().map(|capacity| (entry, capacity)))
     }
 
     async fn mounted(
@@ -103,13 +136,18 @@ impl NfsBackend {
         at: &MountPoint,
         addrs: &[ScopedAddr],
     ) -> Result<Mounted, BackendError> {
-        match self.look(at, addrs)? {
+        let lost = match self.look(at, addrs)? {
             Found::Right(entry) => {
-                return Ok(Mounted::Yes { entry, already: true });
+                self.had.store(true, Ordering::Relaxed);
+                let how = How::Already;
+                return Ok(Mounted::Yes { entry, how });
             }
-            Found::Wrong(_) => remove(cx, &self.lane.unmounter, at).await?,
-            Found::Nothing => {}
-        }
+            Found::Wrong(_) => {
+                remove(cx, &self.lane.unmounter, at, UnmountMode::Lazy).await?;
+                false
+            }
+            Found::Nothing => self.had.swap(false, Ordering::Relaxed),
+        };
         let Some(addr) = addrs.first() else {
             return Ok(Mounted::No(words::NO_ADDRESS.to_owned()));
         };
@@ -119,7 +157,7 @@ impl NfsBackend {
         let cleanup = Box::new(move || unmount::clean_up(&unmounter, &place));
         let step = cx.step(self.mount_deadline);
         match self.lane.mount_in(session, &step, &call, cleanup).await {
-            Ok(Ok(())) => self.verify(cx, at).await,
+            Ok(Ok(())) => self.verify(cx, at, if lost { How::Lost } else { How::New }).await,
             Ok(Err(failure)) => Ok(Mounted::No(words::mount_failed(&self.config, &failure))),
             Err(BackendError::Deadline { .. }) => {
                 Ok(Mounted::No(words::mount_hung(&self.config, self.mount_deadline)))
@@ -129,17 +167,15 @@ impl NfsBackend {
     }
 
     /// Sees in the table of mounts that the mount is there, as it was asked for, and once.
-    async fn verify(&self, cx: &OpContext, at: &MountPoint) -> Result<Mounted, BackendError> {
+    async fn verify(&self, cx: &OpContext, at: &MountPoint, how: How) -> Result<Mounted, BackendError> {
         let mut layers = mountinfo::layers(at.as_path())?;
         let top = layers.pop().filter(|_| layers.is_empty());
         if let Some(entry) = top.filter(|entry| Wanted::is_made_by(&self.wanted, entry)) {
             self.made.store(entry.id, Ordering::Relaxed);
-            return Ok(Mounted::Yes {
-                entry,
-                already: false,
-            });
+            self.had.store(true, Ordering::Relaxed);
+            return Ok(Mounted::Yes { entry, how });
         }
-        remove(cx, &self.lane.unmounter, at).await?;
+        remove(cx, &self.lane.unmounter, at, UnmountMode::Lazy).await?;
         Ok(Mounted::No(words::mounted_otherwise(&self.config)))
     }
 
@@ -187,8 +223,13 @@ fn is_corrupt(error: &io::Error) -> bool {
     )
 }
 
-/// Takes a mount away that is of no use: detaches it where it is in use.
-async fn remove(cx: &OpContext, by: &Unmounter, at: &MountPoint) -> Result<(), BackendError> {
+/// Takes a mount away that is of no use.
+async fn remove(
+    cx: &OpContext,
+    by: &Unmounter,
+    at: &MountPoint,
+    mode: UnmountMode,
+) -> Result<(), BackendError> {
     let cx = cx.step(REMOVE_DEADLINE);
-    unmount::unmount(&cx, by, at, UnmountMode::Lazy).await
+    unmount::unmount(&cx, by, at, mode).await
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::BackendError;
 
-const TABLE: &str = "/proc/self/mountinfo";
+pub(super) const TABLE: &str = "/proc/self/mountinfo";
 /// How many optional fields a line may have; the kernel writes four at most.
 const MAX_OPTIONAL_FIELDS: usize = 16;
 

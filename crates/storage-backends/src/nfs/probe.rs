@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use storage_domain::{Capacity, Check, MountInForce, MountPoint, Outcome, ProbeReport};
 
-use super::live::{Measured, Mounted};
+use super::live::{How, Measured, Mounted};
 use super::mountinfo::MountEntry;
 use super::preflight::{self, ResolveError, ScopedAddr};
 use super::{NfsBackend, patience, words};
@@ -53,6 +53,11 @@ impl Checks {
 impl NfsBackend {
     pub(super) async fn run_checks(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
         let mut checks = Checks::default();
+        if let (true, Ok(at)) = (cx.is_light(), self.place())
+            && let Some(report) = self.look_lightly(cx, at).await?
+        {
+            return Ok(report);
+        }
         let Some(mut addrs) = self.check_resolve(cx, &mut checks).await? else {
             checks.skip(&["exports", "mount", "capacity"], words::NO_ADDRESS);
             return Ok(checks.report(None, String::new()));
@@ -90,6 +95,28 @@ impl NfsBackend {
             }
         }
         Ok(checks.report(None, String::new()))
+    }
+
+    /// Where the mount is there and answers, the server is not asked for more.
+    async fn look_lightly(
+        &self,
+        cx: &OpContext,
+        at: &MountPoint,
+    ) -> Result<Option<ProbeReport>, BackendError> {
+        let begun = Instant::now();
+        let Some((entry, capacity)) = self.still_answers(cx, at).await? else {
+            return Ok(None);
+        };
+        let mut checks = Checks::default();
+        checks.skip(&["resolve", "exports"], words::STILL_MOUNTED);
+        let told = words::mounted(&entry, How::Already);
+        checks.add("mount", Outcome::Passed, told, begun);
+        checks.add("capacity", Outcome::Passed, words::capacity(&capacity), begun);
+        let summary = words::summary(&self.config, &entry, Some(&capacity), How::Already);
+        Ok(Some(ProbeReport {
+            mount: Some(in_force(entry)),
+            ..checks.report(Some(capacity), summary)
+        }))
     }
 
     async fn check_resolve(
@@ -144,15 +171,10 @@ impl NfsBackend {
         if let Some(check) = checks.0.last_mut() {
             check.duration = before;
         }
-        let entry = match mounted {
-            Mounted::Yes { entry, already } => {
-                checks.add(
-                    "mount",
-                    Outcome::Passed,
-                    words::mounted(&entry, already),
-                    mount_begun,
-                );
-                entry
+        let (entry, how) = match mounted {
+            Mounted::Yes { entry, how } => {
+                checks.add("mount", Outcome::Passed, words::mounted(&entry, how), mount_begun);
+                (entry, how)
             }
             Mounted::No(why) => {
                 checks.add("mount", Outcome::Failed, why, mount_begun);
@@ -176,7 +198,7 @@ impl NfsBackend {
             }
             None => None,
         };
-        let summary = words::summary(&self.config, &entry, capacity.as_ref());
+        let summary = words::summary(&self.config, &entry, capacity.as_ref(), how);
         ProbeReport {
             mount: Some(in_force(entry)),
             ..checks.report(capacity, summary)

@@ -14,7 +14,7 @@ use crate::error::BackendError;
 use crate::holders::Holders;
 use crate::lane::Unmounter;
 use crate::nfs::mountinfo;
-use crate::worker::protocol::{Call, Reply};
+use crate::worker::protocol::{Call, Reply, UnmountWay};
 
 /// How long a plain unmount is tried again where the mount is in use.
 const BUSY_PATIENCE: Duration = Duration::from_millis(2500);
@@ -91,12 +91,7 @@ async fn ladder(cx: &OpContext, by: &Unmounter, at: &Path, mode: UnmountMode) ->
     let mut pause = FIRST_PAUSE;
     let mut undone = 0;
     while layers(at)? > 0 {
-        let done = match take_off(cx, by, at, false).await {
-            Err(Failure::Kernel(Errno::EBUSY)) if mode == UnmountMode::Lazy => {
-                take_off(cx, by, at, true).await
-            }
-            done => done,
-        };
+        let done = climb(cx, by, at, mode).await;
         match done {
             Ok(()) | Err(Failure::Kernel(Errno::EINVAL | Errno::ENOENT)) if undone < MAX_LAYERS => {
                 undone += 1;
@@ -115,12 +110,28 @@ async fn ladder(cx: &OpContext, by: &Unmounter, at: &Path, mode: UnmountMode) ->
     Ok(())
 }
 
+/// Takes the topmost mount off, by the mildest way that the mode allows and that works.
+async fn climb(cx: &OpContext, by: &Unmounter, at: &Path, mode: UnmountMode) -> Result<(), Failure> {
+    let harder: &[UnmountWay] = match mode {
+        UnmountMode::Plain => &[],
+        UnmountMode::Lazy => &[UnmountWay::Detach],
+        UnmountMode::Dead => &[UnmountWay::Force, UnmountWay::Detach],
+    };
+    let mut done = take_off(cx, by, at, UnmountWay::Plain).await;
+    for way in harder {
+        if matches!(done, Err(Failure::Kernel(Errno::EBUSY))) {
+            done = take_off(cx, by, at, *way).await;
+        }
+    }
+    done
+}
+
 /// Takes the topmost mount off, and is done as soon as the table of mounts says so: the kernel takes a mount out of the
 /// table at once, and may then wait for half a minute until a server that is gone confirms the end of the session (seen
 /// with NFS 4.1 and 4.2). The worker that waits there is ended in the background.
-async fn take_off(cx: &OpContext, by: &Unmounter, at: &Path, detach: bool) -> Result<(), Failure> {
+async fn take_off(cx: &OpContext, by: &Unmounter, at: &Path, way: UnmountWay) -> Result<(), Failure> {
     let before = layers(at)?;
-    let mut answer = by.unmount(cx, at, detach).await.map_err(Failure::Other)?;
+    let mut answer = by.unmount(cx, at, way).await.map_err(Failure::Other)?;
     loop {
         tokio::select! {
             biased;

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use storage_domain::{Capacity, ExportPath, Host, NfsConfig};
 
 use super::exports::{Export, ExportList};
+use super::live::How;
 use super::mountinfo::MountEntry;
 use super::preflight::{ConnectError, ScopedAddr};
 use crate::worker::protocol::{CallFailure, Step};
@@ -16,6 +17,7 @@ pub(super) const NO_ADDRESS: &str = "Not checked, because the server has no addr
 pub(super) const UNREACHABLE: &str = "Not checked, because the server can't be reached";
 pub(super) const NOT_LISTED: &str = "Not checked, because the server does not export the directory";
 pub(super) const NOT_MOUNTED: &str = "Not checked, because the export is not mounted";
+pub(super) const STILL_MOUNTED: &str = "Not checked, because the export is still mounted and answers";
 pub(super) const MOUNTING_OFF: &str = "Not checked, because mounting is switched off in this service";
 pub(super) const NO_CAPABILITY: &str =
     "Not checked, because this service may not mount (it lacks the capability CAP_SYS_ADMIN)";
@@ -88,8 +90,13 @@ pub(super) fn exported_only(config: &NfsConfig, reason: &str) -> String {
     format!("{server} exports {path}; it is not mounted, because {reason}")
 }
 
-pub(super) fn mounted(entry: &MountEntry, already: bool) -> String {
-    let begin = if already { "Already mounted" } else { "Mounted" };
+pub(super) fn mounted(entry: &MountEntry, how: How) -> String {
+    let begin = match how {
+        How::Already => "Already mounted",
+        How::New => "Mounted",
+        How::Lost => "Mounted again, for somebody had taken the mount away,",
+        How::Dead => "Mounted anew in place of a mount that was dead,",
+    };
     let (version, access) = way(entry);
     format!(
         "{begin} over NFS {version}, {access}; options in force: {}",
@@ -110,11 +117,16 @@ pub(super) fn capacity(capacity: &Capacity) -> String {
     format!("{} of {} used", capacity.used, capacity.total)
 }
 
-pub(super) fn summary(config: &NfsConfig, entry: &MountEntry, full: Option<&Capacity>) -> String {
+pub(super) fn summary(config: &NfsConfig, entry: &MountEntry, full: Option<&Capacity>, how: How) -> String {
     let (version, access) = way(entry);
     let (server, path) = (&config.server, &config.export_path);
     let used = full.map_or_else(String::new, |full| format!(", {}", capacity(full)));
-    format!("{path} of {server} is mounted over NFS {version}, {access}{used}")
+    let why = match how {
+        How::Already | How::New => "",
+        How::Lost => "; somebody had taken the mount away, and it was made again",
+        How::Dead => "; the mount before was dead, and it was made anew",
+    };
+    format!("{path} of {server} is mounted over NFS {version}, {access}{used}{why}")
 }
 
 pub(super) fn mounted_otherwise(config: &NfsConfig) -> String {
@@ -179,6 +191,12 @@ pub(super) fn waits_long(
 /// What an error number of mount(2) means for NFS, as far as kernels give it a meaning of its own.
 pub(super) fn mount_failed(config: &NfsConfig, failure: &CallFailure) -> String {
     let errno = Errno::from_raw(failure.errno);
+    if failure.step == Step::MountPoint && errno == Errno::ENOTEMPTY {
+        return "The mount point is not empty: something was written into it while nothing was mounted, and a mount would \
+                cover it up; move it away from the directory that has this backend's id in the service's mount directory, \
+                then test again"
+            .to_owned();
+    }
     if failure.step == Step::MountPoint {
         return format!(
             "The directory to mount on can't be made ({}); see to this service's mount directory",

@@ -6,7 +6,7 @@ mod facets;
 pub use calls::FakeCalls;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct FakeBackend {
     kind: BackendKind,
     fails_left: AtomicU32,
     delay: Duration,
-    hangs: bool,
+    hangs: AtomicBool,
     broken: bool,
     mount: Option<FakeMount>,
     in_force: Option<MountInForce>,
@@ -53,7 +53,7 @@ impl FakeBackend {
             kind,
             fails_left: AtomicU32::new(0),
             delay: Duration::ZERO,
-            hangs: false,
+            hangs: AtomicBool::new(false),
             broken: false,
             mount: None,
             in_force: None,
@@ -67,6 +67,11 @@ impl FakeBackend {
     pub fn failing(mut self, times: u32) -> Self {
         self.fails_left = AtomicU32::new(times);
         self
+    }
+
+    /// From now on so many probes fail, and the later ones pass.
+    pub fn fail(&self, times: u32) {
+        self.fails_left.store(times, Ordering::SeqCst);
     }
 
     /// Every probe fails.
@@ -84,9 +89,14 @@ impl FakeBackend {
 
     /// A probe ends with its deadline or its cancellation only.
     #[must_use]
-    pub fn hanging(mut self) -> Self {
-        self.hangs = true;
+    pub fn hanging(self) -> Self {
+        self.hang();
         self
+    }
+
+    /// From now on a probe ends with its deadline or its cancellation only.
+    pub fn hang(&self) {
+        self.hangs.store(true, Ordering::SeqCst);
     }
 
     /// A probe can't run: its worker breaks off.
@@ -166,7 +176,7 @@ impl FakeBackend {
     async fn work(&self, cx: &OpContext) -> Result<(), BackendError> {
         let work = async {
             tokio::time::sleep(self.delay).await;
-            if self.hangs {
+            if self.hangs.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }
         };

@@ -15,7 +15,7 @@ use nix::mount::{MntFlags, umount2};
 use storage_domain::{ByteCount, Capacity, TemplatePatterns};
 
 use super::EXIT_PROTOCOL;
-use super::protocol::{self, Call, CallFailure, Reply, ScanCall, Step, UnmountCall};
+use super::protocol::{self, Call, CallFailure, Reply, ScanCall, Step, UnmountCall, UnmountWay};
 use crate::nfs::scan::{WalkOptions, walk};
 
 /// How often a scan tells how far it is, at most.
@@ -52,7 +52,8 @@ fn failure(step: Step, error: &io::Error) -> CallFailure {
 #[expect(clippy::disallowed_methods, reason = "the one door to umount2(2)")]
 fn unmount(call: &UnmountCall) -> Result<Reply, CallFailure> {
     let mut flags = MntFlags::UMOUNT_NOFOLLOW;
-    flags.set(MntFlags::MNT_DETACH, call.detach);
+    flags.set(MntFlags::MNT_FORCE, call.way == UnmountWay::Force);
+    flags.set(MntFlags::MNT_DETACH, call.way == UnmountWay::Detach);
     umount2(call.place.as_os_str(), flags).map_err(|e| failure(Step::Unmount, &e.into()))?;
     Ok(Reply::Unmounted)
 }

@@ -63,8 +63,8 @@ pub(crate) struct Attempt {
 pub(crate) struct UnmountCall {
     /// The place, whose name need not be UTF-8: somebody else may have mounted there.
     pub(crate) place: OsString,
-    /// Whether a mount that is in use is detached.
-    pub(crate) detach: bool,
+    /// What is done where the mount is in use.
+    pub(crate) way: UnmountWay,
 }
 
 /// A search for the processes that keep a mount in use.
@@ -74,6 +74,18 @@ pub(crate) struct HoldersCall {
     pub(crate) place: OsString,
     /// The mount's number.
     pub(crate) mount: u32,
+}
+
+/// How hard umount2(2) tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UnmountWay {
+    /// Not at all where the mount is in use.
+    Plain,
+    /// Ends the calls that wait for the server.
+    Force,
+    /// Detaches a mount that is in use.
+    Detach,
 }
 
 /// A scan of a directory.
@@ -254,7 +266,7 @@ mod tests {
     fn a_place_need_not_be_utf_8() {
         let call = Call::Unmount(UnmountCall {
             place: OsString::from_vec(b"/run/mounts/\xff".to_vec()),
-            detach: true,
+            way: UnmountWay::Detach,
         });
         let mut pipe = Vec::new();
         write(&mut pipe, &call).unwrap();

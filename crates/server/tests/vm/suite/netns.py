@@ -131,6 +131,10 @@ class Link:
     def slow(self, milliseconds):
         self._netem("delay", f"{milliseconds}ms", "loss", "0%")
 
+    def bad(self, milliseconds, percent):
+        """Slow, and not all arrives."""
+        self._netem("delay", f"{milliseconds}ms", "loss", f"{percent}%")
+
     def heal(self):
         if self.changed:
             subprocess.run(["tc", "qdisc", "del", "dev", "vc", "root"], check=True, timeout=60)

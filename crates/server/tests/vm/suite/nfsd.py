@@ -71,6 +71,17 @@ class Server(netns.Host):
         """Stops nfsd: its port resets connections from now on."""
         self.run("rpc.nfsd", "0")
 
+    def stop_rpcbind(self):
+        self.run("pkill", "-TERM", "-x", "rpcbind")
+
+    def start_rpcbind(self):
+        """A new one knows nobody: mountd and nfsd tell it of themselves once more."""
+        self.run("rpcbind")
+        self.run("pkill", "-TERM", "-x", "rpc.mountd")
+        self.run("rpc.mountd")
+        self.halt()
+        self.serve()
+
     def replace(self, path):
         """Another file system at the same place: every handle to the old one is stale."""
         before = dict(self.exports)

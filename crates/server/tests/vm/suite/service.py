@@ -48,16 +48,18 @@ class Service:
     def __init__(self):
         self.process = None
         self.prepare = None
+        self.watch = "off"
         self.mount_dir = f"{BASE}/mounts"
         self.log = f"{BASE}/service.log"
 
-    def start(self, mount_dir=None, prepare=None):
+    def start(self, mount_dir=None, prepare=None, watch="off", state=BASE, through=()):
+        """Nothing is watched where a case does not say so: it would not be the case's own doing that counts."""
         os.makedirs(BASE, exist_ok=True)
         self.mount_dir = mount_dir or f"{BASE}/mounts"
-        self.prepare = prepare
-        argv = [BINARY, "serve", "--allow-networks", "link-local", "--listen", f"127.0.0.1:{PORT}"]
-        argv += ["--database-url", f"sqlite://{BASE}/storage.db", "--state-dir", f"{BASE}/state"]
-        argv += ["--mount-dir", self.mount_dir]
+        self.prepare, self.watch = prepare, watch
+        argv = [*through, BINARY, "serve", "--allow-networks", "link-local", "--listen", f"127.0.0.1:{PORT}"]
+        argv += ["--database-url", f"sqlite://{state}/storage.db", "--state-dir", f"{state}/state"]
+        argv += ["--mount-dir", self.mount_dir, "--watch-interval", watch]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=prepare, start_new_session=True

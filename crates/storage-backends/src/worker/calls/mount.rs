@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::mount::MsFlags;
 
-use super::failure;
+use super::{failure, places};
 use crate::worker::protocol::{Attempt, CallFailure, MountCall, Reply, Step};
 
 /// The flags of every mount: nothing on it can raise anyone's rights on this host.
@@ -21,7 +21,7 @@ pub(super) fn mount(call: &MountCall) -> Result<Reply, CallFailure> {
     let mounted = negotiate(&call.attempts, |attempt| mount_once(call, attempt));
     if mounted.is_err() {
         // Not there any more, or not empty after all: either way it is not this call's to mend.
-        let _ = fs::remove_dir(&call.target);
+        let _ = places::remove_dir(&call.target);
     }
     mounted.map(|()| Reply::Mounted)
 }
@@ -38,8 +38,9 @@ fn mount_once(call: &MountCall, attempt: &Attempt) -> Result<(), Errno> {
     )
 }
 
-/// Makes the mount point anew: an empty directory that nobody may use while nothing is mounted on it. Removing what is
-/// there succeeds only for an empty directory that is neither a link nor a mount point.
+/// Makes the mount point anew: an empty directory that nobody may use while nothing is mounted on it, not even root
+/// where the file system below knows immutable directories. Removing what is there succeeds only for an empty
+/// directory that is neither a link nor a mount point.
 fn make_mount_point(target: &Path) -> io::Result<()> {
     let parent = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
     if let Err(e) = DirBuilder::new().recursive(true).mode(0o700).create(parent)
@@ -52,11 +53,12 @@ fn make_mount_point(target: &Path) -> io::Result<()> {
     if !private {
         return Err(Errno::EPERM.into());
     }
-    match fs::remove_dir(target) {
+    match places::remove_dir(target) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    DirBuilder::new().mode(0o000).create(target)
+    DirBuilder::new().mode(0o700).create(target)?;
+    places::close(target)
 }
 
 /// Tries one version after the other. A server that exports nothing under this path in NFSv4's name space may still do

@@ -10,6 +10,7 @@ from .. import checks, syscalls
 from ..netns import SERVER
 from ..service import BASE, BINARY, PORT, Later, until
 from ..world import DEFAULT_EXPORTS, IMAGES
+from . import stuck
 
 # No host has it.
 NOBODY = "10.9.0.99"
@@ -51,6 +52,61 @@ def the_options_in_force_are_told(world):
     result = world.service.test(created.data["id"])
     assert result["mount"]["gives_up_after_ms"] is None, result["mount"]
     assert result["warnings"] == created.body["warnings"], result
+
+
+def _closed(world, mount_dir, user=0):
+    """Unmounted behind the service's back, its mount point takes nothing in, not even from the service's own user."""
+    backend, layer = _online(world, f"closed {user}")
+    syscalls.umount(layer.point)
+    writer = os.fork()
+    if writer == 0:
+        try:
+            os.setgid(user)
+            os.setuid(user)
+            open(f"{layer.point}/lost.iso", "w").close()
+        except PermissionError:
+            os._exit(7)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(writer, 0)[1]) == 7, f"user {user} wrote into the mount point"
+    checks.passed(world.service.test(backend))
+    assert world.service.call("DELETE", f"/{backend}").status == 200
+    assert not os.listdir(mount_dir), "the mount point is left"
+
+
+def an_unmounted_mount_point_is_closed_to_root(world):
+    stuck.disk()
+    world.service.stop()
+    world.service.start(mount_dir=f"{stuck.DISK}/mounts")
+    _closed(world, f"{stuck.DISK}/mounts")
+    world.service.stop()
+
+
+def an_unmounted_mount_point_is_closed_to_its_user(world):
+    user, home = 10001, f"{BASE}/own"
+    world.service.stop()
+    os.makedirs(home, exist_ok=True)
+    os.chown(home, user, user)
+    caps = ["--inh-caps=-all,+sys_admin", "--ambient-caps=-all,+sys_admin", "--bounding-set=-all,+sys_admin"]
+    through = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *caps]
+    world.service.start(mount_dir=f"{home}/mounts", state=home, through=through)
+    _closed(world, f"{home}/mounts", user)
+    world.service.stop()
+
+
+def a_mount_point_that_is_not_empty(world):
+    """It is an error that says what to do, and what lies in it stays."""
+    backend = world.service.register("covered", SERVER, IMAGES)
+    point = f"{world.service.mount_dir}/{backend}"
+    os.makedirs(point, exist_ok=True)
+    with open(f"{point}/precious.iso", "w") as file:
+        file.write("x")
+    result = world.service.test(backend)
+    checks.failed(result, "mount")
+    assert "not empty" in result["message"] and world.service.mount_dir not in result["message"], result["message"]
+    assert not world.service.mounts(backend) and os.listdir(point) == ["precious.iso"]
+    os.remove(f"{point}/precious.iso")
+    checks.passed(world.service.test(backend))
+    checks.mounted(world, backend, "4.1", SERVER)
 
 
 def eight_tests_one_layer(world):
@@ -208,6 +264,9 @@ def conformance(world):
 CASES = [
     delete_while_a_file_is_open,
     the_options_in_force_are_told,
+    an_unmounted_mount_point_is_closed_to_root,
+    an_unmounted_mount_point_is_closed_to_its_user,
+    a_mount_point_that_is_not_empty,
     eight_tests_one_layer,
     test_again_keeps_the_layer,
     unmounted_behind_the_back,

@@ -20,8 +20,8 @@ TEST_SECONDS = 75
 AT_ONCE = 2.0
 
 
-def _disk():
-    """A file system of its own below the mount points: tmpfs can't be frozen."""
+def disk():
+    """A file system of its own below the mount points: tmpfs can't be frozen, and knows no immutable directories."""
     if os.path.ismount(DISK):
         return
     os.makedirs(DISK, exist_ok=True)
@@ -47,7 +47,7 @@ def _frozen():
 
 def _service(world):
     """The service with its mount points on the disk."""
-    _disk()
+    disk()
     if world.service.mount_dir != f"{DISK}/mounts":
         world.service.stop()
         world.service.start(mount_dir=f"{DISK}/mounts")

@@ -1,0 +1,133 @@
+//! Watching backends that were tested, so that one that fails is told, and one that is well again is used again,
+//! without an operator.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage_backends::nfs::mountwatch::MountWatch;
+use storage_domain::{BackendId, BackendStatus};
+use tokio::time::Instant;
+
+use super::App;
+use super::rounds::Due;
+use super::testing::TestEnd;
+use crate::chain::Chain;
+
+/// How long the table of mounts may go on changing before it is looked at.
+const SETTLE: Duration = Duration::from_millis(100);
+
+impl App {
+    /// Watches until the service stops, where `watch_interval` is set.
+    pub fn watch(self: &Arc<Self>) {
+        if self.settings.watch_interval.is_none() {
+            return;
+        }
+        let app = Arc::clone(self);
+        self.tasks
+            .spawn_on(async move { app.watch_until_stop().await }, &self.runtime);
+    }
+
+    async fn watch_until_stop(self: &Arc<Self>) {
+        let mut mounts = self.mount_watch();
+        let mut mounted = self.mounted();
+        let mut list = Instant::now();
+        loop {
+            if Instant::now() >= list {
+                self.list_watched().await;
+                list = Instant::now() + self.rounds.interval();
+            }
+            let next = self.start_due().min(list);
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep_until(next) => {}
+                () = self.rounds.woken() => {}
+                () = changed(&mut mounts) => mounted = self.look_for_lost(mounted).await,
+            }
+        }
+    }
+
+    /// Where mounts can't be watched, their loss is found by the next probe.
+    fn mount_watch(&self) -> Option<MountWatch> {
+        self.registry.settings().mount_dir.as_ref()?;
+        MountWatch::open()
+            .inspect_err(
+                |error| tracing::warn!(error = %Chain(error), "the table of mounts can't be watched"),
+            )
+            .ok()
+    }
+
+    fn mounted(&self) -> HashSet<BackendId> {
+        self.registry.mounted().unwrap_or_default().into_iter().collect()
+    }
+
+    async fn list_watched(&self) {
+        match self.store.tested().await {
+            Ok(tested) => self.rounds.replace(&tested),
+            Err(error) => tracing::warn!(error = %Chain(&error), "backends to watch can't be listed"),
+        }
+    }
+
+    /// Starts what is due, as far as there are turns; tells when to look again.
+    fn start_due(self: &Arc<Self>) -> Instant {
+        loop {
+            let (id, turn) = match self.rounds.take() {
+                Due::Now(id, turn) => (id, turn),
+                Due::At(next) => return next,
+            };
+            let app = Arc::clone(self);
+            let work = async move {
+                app.watch_once(id).await;
+                drop(turn);
+                app.rounds.wake();
+            };
+            self.tasks.spawn_on(work, &self.runtime);
+        }
+    }
+
+    async fn watch_once(self: &Arc<Self>, id: BackendId) {
+        // Whoever works on it now tests it, or makes it another one.
+        if self.slots.is_busy(id) {
+            return self.rounds.put_off(id);
+        }
+        match self.start_unattended(id).await {
+            Ok(Some(running)) => match running.ended().await {
+                Some(TestEnd::Done(_)) => {}
+                Some(TestEnd::Overtaken | TestEnd::NotStored(_)) | None => self.rounds.put_off(id),
+            },
+            Ok(None) => self.rounds.forget(id),
+            Err(error) => {
+                tracing::debug!(backend.id = %id, error = %Chain(&error), "a backend could not be watched");
+                self.rounds.put_off(id);
+            }
+        }
+    }
+
+    /// Sees which mounts somebody else took away; tells what is mounted now.
+    async fn look_for_lost(&self, before: HashSet<BackendId>) -> HashSet<BackendId> {
+        tokio::time::sleep(SETTLE).await;
+        let now = self.mounted();
+        for id in before.difference(&now).filter(|id| !self.slots.is_busy(**id)) {
+            // Under a changed config it is offline, and after a delete it is gone: then it was this service.
+            if let Ok(backend) = self.store.get(*id).await
+                && backend.status == BackendStatus::Online
+            {
+                tracing::warn!(backend.id = %id, "a mount was taken away behind this service's back; mounting it again");
+                self.rounds.hurry(*id);
+            }
+        }
+        now
+    }
+}
+
+/// Waits for ever where mounts can't be watched, or no longer.
+async fn changed(mounts: &mut Option<MountWatch>) {
+    let told = match mounts {
+        Some(watch) => watch.changed().await,
+        None => return std::future::pending().await,
+    };
+    if let Err(error) = told {
+        tracing::warn!(error = %Chain(&error), "the table of mounts can't be watched any more");
+        *mounts = None;
+    }
+}

@@ -1,0 +1,140 @@
+//! Backends that are looked at without being asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use storage_backends::testkit::{FakeBackend, FakeCalls};
+use storage_backends::{MountState, ScanReport};
+use storage_domain::BackendKind;
+
+use super::concurrency::{PATIENCE, id_of, until};
+use super::harness::Api;
+use crate::AppSettings;
+
+const INTERVAL: Duration = Duration::from_millis(40);
+const NEVER: Duration = Duration::from_hours(1);
+
+/// An application that watches one fake, which is registered and tested.
+async fn watching(fake: FakeBackend, scan_interval: Duration) -> (Api, Arc<FakeBackend>, String) {
+    let fake = Arc::new(fake);
+    let settings = AppSettings {
+        watch_interval: Some(INTERVAL),
+        scan_interval,
+        ..Api::settings()
+    };
+    let built = Arc::clone(&fake);
+    let api = Api::set(settings, move |_| built.clone()).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    assert!(api.app.test(id_of(&path)).await.unwrap().success);
+    api.app.watch();
+    (api, fake, path)
+}
+
+async fn looks(calls: &FakeCalls, more: u32) {
+    let wanted = calls.probes() + more;
+    until("more looks", async || calls.probes() >= wanted).await;
+}
+
+async fn status(api: &Api, path: &str) -> Value {
+    api.call("GET", path, None).await.data()["status"].clone()
+}
+
+fn counted() -> FakeBackend {
+    let report = ScanReport {
+        files: 3,
+        ..ScanReport::default()
+    };
+    FakeBackend::healthy(BackendKind::Nfs)
+        .mountable(MountState::Unmounted)
+        .with_files(report, Duration::ZERO)
+}
+
+#[actix_web::test]
+async fn a_backend_that_fails_is_told_and_comes_back_by_itself() {
+    let (api, fake, path) = watching(counted(), NEVER).await;
+    fake.fail(u32::MAX);
+    until("the failure", async || status(&api, &path).await == "error").await;
+    let told = api.call("GET", &path, None).await;
+    let said = told.data()["last_test"]["message"].as_str().unwrap().to_owned();
+    assert!(said.contains("does not answer"), "{said}");
+    let scans = fake.calls().scans();
+    fake.fail(0);
+    until("the recovery", async || status(&api, &path).await == "online").await;
+    until("a new count", async || fake.calls().scans() == scans + 1).await;
+    api.app.shutdown(PATIENCE).await;
+}
+
+#[actix_web::test]
+async fn one_failure_alone_is_not_told() {
+    let (api, fake, path) = watching(counted(), NEVER).await;
+    let before = api.call("GET", &path, None).await;
+    fake.fail(1);
+    looks(&fake.calls(), 3).await;
+    let after = api.call("GET", &path, None).await;
+    assert_eq!(
+        after.header("etag"),
+        before.header("etag"),
+        "nothing new is stored"
+    );
+    assert_eq!(after.data()["status"], "online");
+}
+
+#[actix_web::test]
+async fn files_are_counted_now_and_then_only() {
+    let (_api, fake, _) = watching(counted(), NEVER).await;
+    looks(&fake.calls(), 6).await;
+    assert_eq!(fake.calls().scans(), 1, "the test's own");
+    let (_api, fake, _) = watching(counted(), INTERVAL).await;
+    until("another count", async || fake.calls().scans() > 2).await;
+}
+
+#[actix_web::test]
+async fn an_untested_backend_is_left_alone() {
+    let (api, fake, path) = watching(counted(), NEVER).await;
+    let patch = serde_json::json!({"config": {"export_path": "/srv/other"}});
+    assert_eq!(api.call("PATCH", &path, Some(patch)).await.status, 200);
+    until("an idle app", async || api.app.busy_backends() == 0).await;
+    let probes = fake.calls().probes();
+    // Another backend, whose looks tell that the watcher goes on; the fake is the same.
+    let other = api.create("other", BackendKind::Nfs).await;
+    api.app.test(id_of(&other)).await.unwrap();
+    looks(&fake.calls(), 4).await;
+    assert_eq!(status(&api, &path).await, "offline");
+    let of_first = api.call("GET", &path, None).await;
+    assert!(of_first.data()["last_test"].is_null(), "{probes}");
+}
+
+#[actix_web::test]
+async fn whoever_asks_gets_a_whole_test() {
+    let slow = counted().slow(Duration::from_millis(300));
+    let (api, fake, path) = watching(slow, NEVER).await;
+    let calls = fake.calls();
+    let before = calls.probes();
+    until("a look", async || {
+        calls.probes() > before && calls.under_way() == 1
+    })
+    .await;
+    let tested = api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(tested.data()["success"], true);
+    let names: Vec<&Value> = tested.data()["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| &c["name"])
+        .collect();
+    assert!(names.iter().any(|name| *name == "scan"), "{names:?}");
+    assert!(calls.probes() >= before + 2, "the look was not joined");
+}
+
+#[actix_web::test]
+async fn a_stop_does_not_wait_for_a_look() {
+    let hanging = counted();
+    let (api, fake, _) = watching(hanging.slow(Duration::from_millis(1)), NEVER).await;
+    fake.hang();
+    until("a look that hangs", async || fake.calls().under_way() == 1).await;
+    let begun = std::time::Instant::now();
+    api.app.shutdown(PATIENCE).await;
+    assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+    assert_eq!(fake.calls().under_way(), 0);
+}
