@@ -17,12 +17,13 @@ def hard(world):
 
 
 def stop_and_start(world):
-    """With a hard mount, a test that hangs in it, and a scan: the stop ends in time, and so does the start."""
+    """With a hard mount, a look that hangs in it, and a test that is asked for: the stop ends in time, and so does
+    the start."""
     fault.watched(world)
     backend = fault.registered(world, "stopped", "vers=4.1,hard")
     world.link.cut()
+    until("a look hangs in the mount", lambda: checks.helpers(world), 30)
     asked = Later(world.service.test, backend)
-    until("a helper is at work", lambda: checks.helpers(world), 20)
     begin = time.monotonic()
     assert world.service.stop(seconds=30) is not None
     stopped = time.monotonic() - begin
