@@ -26,11 +26,16 @@ run: setup-run ## Builds the release binary and serves on http://127.0.0.1:8080 
 	$(CARGO) run --release --locked --package pureboot-storage -- serve $(ARGS)
 
 .PHONY: test
-test: lint test-unit test-vm ## Runs every check and every test
+test: lint test-unit test-api test-vm ## Runs every check and every test
 
 .PHONY: test-unit
 test-unit: setup-test ## Runs the unit and integration tests
 	$(CARGO) test --workspace --locked
+
+.PHONY: test-api
+test-api: setup-test ## Compares the service's answers with its OpenAPI document (SCHEMATHESIS_SECONDS=150)
+	$(CARGO) build --package pureboot-storage --locked
+	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage crates/server/tests/schemathesis/run.sh
 
 .PHONY: test-vm
 test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virtual machine

@@ -10,6 +10,8 @@ use super::schemas::{list, one, reference};
 use crate::dto::{CREATED, DELETED, MAX_LIMIT, MAX_OFFSET, UPDATED};
 use crate::problem::Code;
 
+/// Text without control characters.
+const NO_CONTROLS: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 /// What every path that asks the database may answer.
 const STORE: [Code; 1] = [Code::DatabaseUnavailable];
 pub(super) const BODY: [Code; 5] = [
@@ -78,7 +80,7 @@ fn list_backends() -> Value {
             query(
                 "q",
                 "Only those whose name contains this text, in any case.",
-                json!({ "type": "string", "maxLength": BackendName::MAX_CHARS })
+                json!({ "type": "string", "maxLength": BackendName::MAX_CHARS, "pattern": NO_CONTROLS })
             ),
             query(
                 "limit",

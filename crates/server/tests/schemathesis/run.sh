@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Asks a service whatever its own OpenAPI document allows, and much that it does not, and compares each answer with the
+# document: Schemathesis with all of its checks. PUREBOOT_STORAGE_BIN names the binary; arguments go to Schemathesis.
+#
+# Everything runs in a network namespace with nothing but a loopback, so that no packet leaves the machine whatever a
+# backend's config says; what it names is refused at once or denied.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# Seconds for the whole run.
+: "${SCHEMATHESIS_SECONDS:=150}"
+
+if [[ ${1:-} != --inside ]]; then
+    : "${PUREBOOT_STORAGE_BIN:?names the binary under test}"
+    venv=$("$here/install.sh")
+    work=$(mktemp -d "${TMPDIR:-/tmp}/pureboot-schemathesis.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    status=0
+    # The service and everything that it starts end with the namespace's first process.
+    unshare --user --map-root-user --net --pid --fork --kill-child --mount-proc \
+        "$0" --inside "$work" "$venv" "$@" || status=$?
+    exit "$status"
+fi
+
+work=$2 venv=$3
+shift 3
+ip link set lo up
+cd "$work"
+
+serve() {
+    env -i PATH="$PATH" HOME="$work" "$PUREBOOT_STORAGE_BIN" "$@"
+}
+
+token=$(serve token create --name schemathesis --role admin --state-dir "$work/state" | grep -oE 'pbs_[A-Za-z0-9_-]+')
+serve serve --listen 127.0.0.1:8080 --state-dir "$work/state" --no-mount --deny-networks any \
+    --allow-networks 127.0.0.1,::1 --test-deadline 40s --log-level info --log-format json 2>service.log &
+service=$!
+for _ in {1..300}; do
+    curl --silent --fail --max-time 2 --output /dev/null http://127.0.0.1:8080/healthz && break
+    kill -0 "$service" || { cat service.log; exit 1; }
+    sleep 0.1
+done
+
+status=0
+"$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run http://127.0.0.1:8080/api/v1/openapi.json \
+    --header "Authorization: Bearer $token" --max-time "$SCHEMATHESIS_SECONDS" --no-color "$@" || status=$?
+
+# Whatever it was asked, it is still there, and nothing that it did was worth an error.
+curl --silent --fail --max-time 5 --output /dev/null http://127.0.0.1:8080/readyz || { echo 'the service is gone'; status=1; }
+if grep '"level":"ERROR"' service.log; then
+    echo 'the service logged errors'
+    status=1
+fi
+exit "$status"
