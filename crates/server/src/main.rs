@@ -9,6 +9,7 @@ mod notify;
 mod output;
 mod settings;
 mod shutdown;
+mod tls;
 mod wiring;
 
 use std::process::ExitCode;

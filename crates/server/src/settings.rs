@@ -26,6 +26,7 @@ use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
 use storage_persistence::{KeySource, StoreSettings};
 
+use crate::tls::TlsFiles;
 use keys::{Key, key};
 use layers::Layers;
 use listen::Listen;
@@ -41,6 +42,8 @@ const DATABASE_FILE: &str = "storage.db";
 pub(crate) struct Settings {
     /// Where the service listens.
     pub(crate) listen: Vec<Listen>,
+    /// `None`: nothing is encrypted.
+    pub(crate) tls: Option<TlsFiles>,
     /// The permissions of Unix sockets.
     pub(crate) unix_socket_mode: u32,
     /// The database; may hold a password.
@@ -115,6 +118,7 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
     });
     let settings = Settings {
         listen: listen.unwrap_or_default(),
+        tls: tls(&mut reader),
         unix_socket_mode: reader.one(key(keys::UNIX_SOCKET_MODE), listen::mode).unwrap_or(0),
         database_url: database_url.unwrap_or(DatabaseUrl(String::new())),
         database_max_connections: reader.one_or_zero(key(keys::DATABASE_MAX_CONNECTIONS)),
@@ -170,6 +174,21 @@ fn log(reader: &mut Reader) -> LogSettings {
             .one(key(keys::LOG_LEVEL), values::log_level)
             .unwrap_or_default(),
     }
+}
+
+fn tls(reader: &mut Reader) -> Option<TlsFiles> {
+    let (cert, private) = (key(keys::TLS_CERT_FILE), key(keys::TLS_KEY_FILE));
+    match (reader.given(cert), reader.given(private)) {
+        (true, false) => reader.mistake(private, "must be set, because tls_cert_file is"),
+        (false, true) => reader.mistake(cert, "must be set, because tls_key_file is"),
+        _ => {}
+    }
+    let cert = reader.one(cert, values::absolute_path);
+    let key = reader.one(private, values::absolute_path);
+    Some(TlsFiles {
+        cert: cert?,
+        key: key?,
+    })
 }
 
 fn egress(reader: &mut Reader) -> Egress {

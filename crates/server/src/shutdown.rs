@@ -33,6 +33,14 @@ impl Signals {
         })
     }
 
+    /// Catches SIGHUP, which ends a process otherwise.
+    ///
+    /// # Errors
+    /// Where the process may not.
+    pub(crate) fn hangup() -> anyhow::Result<Signal> {
+        signal(SignalKind::hangup()).context("catching SIGHUP failed")
+    }
+
     /// Waits for one of them; gives its number.
     pub(crate) async fn next(&mut self) -> i32 {
         tokio::select! {

@@ -18,12 +18,15 @@ use crate::settings::layers::with_flags;
 use crate::settings::listen::Listen;
 use crate::settings::{self, Settings, directories};
 use crate::shutdown::Signals;
+use crate::tls::{self, Identity};
 use crate::{commands, logging, notify, shutdown, wiring};
 
 /// How long a client may take to send a request's head.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept for a further request.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a client may take to shake hands.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take to close.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -39,14 +42,17 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    directories::prepare(&mut settings).map_err(|e| Failure::Usage(format!("{e:#}")))?;
-    commands::block_on(serve(&settings))??;
+    let unusable = |e: anyhow::Error| Failure::Usage(format!("{e:#}"));
+    directories::prepare(&mut settings).map_err(unusable)?;
+    let identity = settings.tls.clone().map(Identity::load).transpose();
+    let identity = identity.map_err(unusable)?.map(Arc::new);
+    commands::block_on(serve(&settings, identity))??;
     tracing::info!("stopped");
     // A thread that hangs in the kernel would keep a process that returns from `main`.
     std::process::exit(i32::from(exit::OK));
 }
 
-async fn serve(settings: &Settings) -> Result<(), Failure> {
+async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(), Failure> {
     let signals = Signals::catch()?;
     // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
     let listeners = listeners::bind(&settings.listen, settings.unix_socket_mode)?;
@@ -62,10 +68,20 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
         .await
         .context("adopting the mounts of an earlier run failed")?;
     app.watch();
-    let server = server(settings, Arc::clone(&app), access, listeners.sockets)?;
+    let server = server(
+        settings,
+        Arc::clone(&app),
+        access,
+        listeners.sockets,
+        identity.as_ref(),
+    )?;
     let stop = shutdown::on_signal(signals, server.handle(), app, settings.shutdown_deadline);
     let serving = tokio::spawn(server);
-    announce(&listeners.places);
+    let secure = identity.is_some();
+    if let Some(identity) = identity {
+        tokio::spawn(tls::watch(identity, Signals::hangup()?));
+    }
+    announce(&listeners.places, secure);
     stop.await;
     store.close().await;
     // After its stop the server has ended; an error of it matters only where it ended by itself.
@@ -78,6 +94,7 @@ fn server(
     app: Arc<App>,
     access: Arc<Access>,
     sockets: Vec<Listener>,
+    identity: Option<&Arc<Identity>>,
 ) -> anyhow::Result<Server> {
     let configure = storage_api::configure_guarded(app, access);
     let mut server = HttpServer::new(move || WebApp::new().configure(configure.clone()))
@@ -86,11 +103,16 @@ fn server(
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(REQUEST_TIMEOUT)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1));
     for socket in sockets {
-        let listening = match socket {
-            Listener::Tcp(listener) => server.listen(listener),
-            Listener::Unix(listener) => server.listen_uds(listener),
+        let listening = match (socket, identity) {
+            (Listener::Tcp(listener), Some(identity)) => {
+                let config = identity.server_config().context("TLS can't be spoken")?;
+                server.listen_rustls_0_23(listener, config)
+            }
+            (Listener::Tcp(listener), None) => server.listen(listener),
+            (Listener::Unix(listener), _) => server.listen_uds(listener),
         };
         server = listening.context("starting the web server failed")?;
     }
@@ -98,10 +120,14 @@ fn server(
 }
 
 /// Says that requests are answered, and where: a log line a place, with the place as a field of its own.
-fn announce(places: &[Listen]) {
+fn announce(places: &[Listen], secure: bool) {
+    let scheme = if secure { "https" } else { "http" };
     for address in places {
+        if !address.is_local() && !secure {
+            tracing::warn!(%address, "what is said at this address is not encrypted, tokens included: set tls_cert_file and tls_key_file, or have a proxy speak TLS");
+        }
         match address {
-            Listen::Tcp(_) => tracing::info!(%address, "listening on http://{address}"),
+            Listen::Tcp(_) => tracing::info!(%address, "listening on {scheme}://{address}"),
             Listen::Unix(_) => tracing::info!(%address, "listening on {address}"),
         }
     }

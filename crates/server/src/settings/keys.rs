@@ -44,6 +44,8 @@ pub(crate) struct Key {
 
 pub(crate) const LISTEN: &str = "listen";
 pub(crate) const UNIX_SOCKET_MODE: &str = "unix_socket_mode";
+pub(crate) const TLS_CERT_FILE: &str = "tls_cert_file";
+pub(crate) const TLS_KEY_FILE: &str = "tls_key_file";
 pub(crate) const DATABASE_URL: &str = "database_url";
 pub(crate) const DATABASE_MAX_CONNECTIONS: &str = "database_max_connections";
 pub(crate) const SECRET_KEY_FILE: &str = "secret_key_file";
@@ -154,6 +156,18 @@ pub(crate) const KEYS: &[Key] = &[
         "MODE",
         "0660",
         "The permissions of the Unix sockets that are listened on",
+    ),
+    on_host(
+        TLS_CERT_FILE,
+        "FILE",
+        NONE,
+        "The certificate, with those of its authorities, that every address but a Unix socket speaks TLS with (PEM); read again when it changes",
+    ),
+    on_host(
+        TLS_KEY_FILE,
+        "FILE",
+        NONE,
+        "The certificate's private key (PEM), which other users may not read",
     ),
     on_host(
         DATABASE_URL,

@@ -28,4 +28,6 @@ mod sockets;
     reason = "shared; what can't be set up fails the test"
 )]
 mod tgt;
+mod tls;
 mod tokens;
+mod unit;

@@ -22,6 +22,8 @@ use crate::service::{Service, binary, directory, finish, run};
 #[case("test_deadline", "--test-deadline=30s")]
 #[case("scan_deadline", "--scan-deadline=soon")]
 #[case("shutdown_deadline", "--shutdown-deadline=25h")]
+#[case("tls_cert_file", "--tls-cert-file=cert.pem")]
+#[case("tls_key_file", "--tls-key-file=key.pem")]
 #[case("allow_networks", "--allow-networks=10.0.0.1/8")]
 #[case("deny_networks", "--deny-networks=home")]
 #[case("iscsi_initiator_name", "--iscsi-initiator-name=storage.lab")]
