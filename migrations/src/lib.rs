@@ -5,6 +5,7 @@
 
 mod m0001_create_backends;
 mod m0002_create_access_tokens;
+mod m0003_create_audit_records;
 mod m0004_seal_secrets;
 
 use sea_orm_migration::prelude::*;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_create_backends::Migration),
             Box::new(m0002_create_access_tokens::Migration),
+            Box::new(m0003_create_audit_records::Migration),
             Box::new(m0004_seal_secrets::Migration),
         ]
     }

@@ -3,6 +3,7 @@
 //! [`keys`] has the table that the command line, `--help`, the file and the README share. All of it is read and
 //! checked at start, and every mistake is told at once.
 
+mod clients;
 pub(crate) mod directories;
 mod environment;
 mod file;
@@ -27,6 +28,7 @@ use storage_domain::iscsi::InitiatorName;
 use storage_persistence::{KeySource, StoreSettings};
 
 use crate::tls::TlsFiles;
+use clients::Clients;
 use keys::{Key, key};
 use layers::Layers;
 use listen::Listen;
@@ -69,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) jwt: Option<JwtSettings>,
     /// Where backends may be.
     pub(crate) egress: Egress,
+    /// What clients may do and how much of it.
+    pub(crate) clients: Clients,
     pub(crate) http_workers: usize,
     pub(crate) log: LogSettings,
     /// What is allowed, and worth a word in the log.
@@ -149,6 +153,7 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
         auth: reader.one(key(keys::AUTH), values::auth).unwrap_or_default(),
         jwt: jwt::read(&mut reader),
         egress: egress(&mut reader),
+        clients: clients::read(&mut reader),
         http_workers: usize::try_from(reader.one_or_zero(key(keys::HTTP_WORKERS))).unwrap_or(1),
         log: log(&mut reader),
         warnings: reader.take_warnings(),

@@ -71,6 +71,9 @@ pub(crate) fn access(settings: &Settings, store: Store, only_here: bool) -> Resu
     let settings = AccessSettings {
         auth,
         jwt: settings.jwt.clone(),
+        cors_origins: settings.clients.cors_origins.clone(),
+        limits: settings.clients.limits.clone(),
+        audit_retention: settings.clients.audit_retention,
     };
     Access::new(store, settings, tokio::runtime::Handle::current())
 }

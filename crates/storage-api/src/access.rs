@@ -2,14 +2,18 @@
 
 mod bearer;
 mod book;
+mod cors;
 mod jwt;
+mod limits;
 mod need;
 mod site;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage as _, HttpRequest};
+use storage_domain::Role;
 use storage_domain::access::{Actor, How, Token, TokenState};
 use storage_persistence::{Store, StoreError};
 use time::OffsetDateTime;
@@ -17,11 +21,16 @@ use tokio::runtime::Handle;
 
 use self::bearer::Credentials;
 use self::book::{Book, TokenBook};
+use self::cors::Cors;
 use self::jwt::Jwt;
 pub use self::jwt::{JwtSettings, KeyFileError};
+pub use self::limits::LimitSettings;
+use self::limits::Limits;
+pub(crate) use self::limits::Turn;
 pub(crate) use self::need::{Need, Needs};
 use crate::app::AppError;
 use crate::error::ApiError;
+use crate::trail::Trail;
 
 /// Whether a service asks who it is talking to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +50,25 @@ pub struct AccessSettings {
     pub auth: Auth,
     /// JSON Web Tokens, where they are accepted.
     pub jwt: Option<JwtSettings>,
+    /// The origins whose pages may use the service.
+    pub cors_origins: Vec<String>,
+    /// How much one client may ask for.
+    pub limits: LimitSettings,
+    /// How long the audit trail is kept; `None` is for ever.
+    pub audit_retention: Option<time::Duration>,
+}
+
+impl AccessSettings {
+    /// Settings that ask like this, with everything else as it is by default.
+    pub fn new(auth: Auth) -> Self {
+        Self {
+            auth,
+            jwt: None,
+            cors_origins: Vec::new(),
+            limits: LimitSettings::default(),
+            audit_retention: None,
+        }
+    }
 }
 
 /// Who is let in.
@@ -49,6 +77,10 @@ pub struct Access {
     jwt: Option<Jwt>,
     /// `None` where nobody is ever asked.
     book: Option<TokenBook>,
+    limits: Limits,
+    pub(crate) cors: Cors,
+    /// `None` where nothing is recorded.
+    pub(crate) trail: Option<Trail>,
 }
 
 /// What the tokens of a service that starts look like.
@@ -70,6 +102,9 @@ impl Access {
             auth: Auth::Off,
             jwt: None,
             book: None,
+            limits: Limits::new(&LimitSettings::default()),
+            cors: Cors::default(),
+            trail: None,
         }
     }
 
@@ -78,14 +113,29 @@ impl Access {
     /// # Errors
     /// The keys of JSON Web Tokens can't be used.
     pub fn new(store: Store, settings: AccessSettings, runtime: Handle) -> Result<Self, KeyFileError> {
-        let AccessSettings { auth, jwt } = settings;
+        let AccessSettings { auth, jwt, .. } = settings;
+        let trail = Trail::new(store.clone(), settings.audit_retention, &runtime);
         let book = (auth != Auth::Off).then(|| TokenBook::new(store, runtime));
         let auth = match auth {
             Auth::WhereThereAreTokens if jwt.is_some() => Auth::Required,
             other => other,
         };
         let jwt = jwt.map(Jwt::new).transpose()?;
-        Ok(Self { auth, jwt, book })
+        Ok(Self {
+            auth,
+            jwt,
+            book,
+            limits: Limits::new(&settings.limits),
+            cors: Cors::new(settings.cors_origins),
+            trail: Some(trail),
+        })
+    }
+
+    /// Waits until the audit trail is written, at most so long: for the end of the service.
+    pub async fn flush(&self, within: Duration) {
+        if let Some(trail) = &self.trail {
+            trail.flush(within).await;
+        }
     }
 
     /// Reads the tokens before the first request comes.
@@ -118,27 +168,63 @@ impl Access {
         let now = book.current().await;
         if self.auth == Auth::WhereThereAreTokens && !now.as_ref().is_ok_and(|b| b.any) {
             now.map_err(unavailable)?;
-            site::check(request)?;
+            site::check(request, &self.cors)?;
             return Ok(Some(Actor::open()));
         }
-        let actor = match Credentials::of(request)? {
-            Credentials::Token(token) => self.by_token(book, now, &token).await?,
+        let actor = self.by_credentials(book, now, request).await?;
+        if actor.role.may(needed) {
+            return Ok(Some(actor));
+        }
+        let refusal = bearer::forbidden(&actor, needed);
+        request.extensions_mut().insert(actor);
+        Err(refusal)
+    }
+
+    /// Counts what a client asks for; a test or a discovery is under way as long as the turn lives.
+    pub(crate) fn count(
+        &self,
+        actor: &Actor,
+        request: &HttpRequest,
+        need: Need,
+    ) -> Result<Option<Turn>, ApiError> {
+        self.limits.request(actor, request)?;
+        if need == Need::Role(Role::Operator) {
+            self.limits.turn(actor, request)
+        } else {
+            Ok(None)
+        }
+    }
+
+    async fn by_credentials(
+        &self,
+        book: &TokenBook,
+        now: Result<Arc<Book>, StoreError>,
+        request: &HttpRequest,
+    ) -> Result<Actor, ApiError> {
+        let sent = Credentials::of(request)?;
+        let fingerprint = sent.fingerprint();
+        self.limits.before(request, &fingerprint)?;
+        let known = match &sent {
+            Credentials::Token(token) => self.by_token(book, now, token).await,
             Credentials::Other(text) => match &self.jwt {
-                Some(jwt) => jwt.verify(text, OffsetDateTime::now_utc())?,
-                None => return Err(bearer::invalid()),
+                Some(jwt) => jwt
+                    .verify(text, OffsetDateTime::now_utc())
+                    .map_err(ApiError::from),
+                None => Err(bearer::invalid()),
             },
         };
-        if actor.role.may(needed) {
-            Ok(Some(actor))
-        } else {
-            Err(bearer::forbidden(&actor, needed))
+        match &known {
+            Ok(_) => self.limits.passed(fingerprint),
+            Err(error) if error.0.code.status() == 401 => self.limits.failed(request),
+            Err(_) => {}
         }
+        known
     }
 
     async fn by_token(
         &self,
         book: &TokenBook,
-        mut now: Result<std::sync::Arc<Book>, StoreError>,
+        mut now: Result<Arc<Book>, StoreError>,
         token: &Token,
     ) -> Result<Actor, ApiError> {
         if now.as_ref().is_ok_and(|b| !b.tokens.contains_key(token.id())) {

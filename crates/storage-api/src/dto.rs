@@ -1,5 +1,6 @@
 //! What goes over the wire: requests in, answers out.
 
+mod audit;
 mod backend;
 mod discovered;
 mod draft;
@@ -7,11 +8,14 @@ mod luns;
 mod query;
 mod test;
 
+pub(crate) use audit::{AuditDto, OUTCOMES};
 pub(crate) use backend::{BackendDto, UnreadableDto};
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, update};
 pub(crate) use luns::TargetDto;
-pub(crate) use query::{MAX_LIMIT, MAX_OFFSET, list_filter, portal, server, wants_force};
+pub(crate) use query::{
+    DEFAULT_AUDIT_LIMIT, MAX_LIMIT, MAX_OFFSET, audit_filter, list_filter, portal, server, wants_force,
+};
 pub(crate) use test::TestDto;
 
 use serde::Serialize;
@@ -75,9 +79,15 @@ pub(crate) struct List<T> {
 impl<T> List<T> {
     /// A list that is its only page.
     pub(crate) fn whole(data: Vec<T>) -> Self {
+        let total = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        Self::part(data, total)
+    }
+
+    /// A page of a list of so many.
+    pub(crate) fn part(data: Vec<T>, total: u64) -> Self {
         Self {
             success: true,
-            total: u64::try_from(data.len()).unwrap_or(u64::MAX),
+            total,
             data,
             unreadable: Vec::new(),
         }

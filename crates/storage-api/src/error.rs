@@ -53,6 +53,7 @@ impl ApiError {
         let problem = &self.0;
         let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::build(status).body(problem.body(instance, request_id));
+        response.extensions_mut().insert(problem.code);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         for (name, value) in &problem.headers {

@@ -13,8 +13,9 @@ mod routes;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trail;
 
-pub use access::{Access, AccessSettings, Auth, JwtSettings};
+pub use access::{Access, AccessSettings, Auth, JwtSettings, LimitSettings};
 pub use app::{App, AppSettings};
 
 use std::sync::Arc;

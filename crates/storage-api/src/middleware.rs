@@ -17,12 +17,13 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
-use crate::access::{Need, Needs};
+use crate::access::{Need, Needs, Turn};
 use crate::app::millis;
 use crate::chain::Chain;
 use crate::error::ApiError;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
 use crate::state::State;
+use crate::trail::Pending;
 use request_id::RequestId;
 
 /// The longest address (RFC 9110, section 4.1, asks for 8000 at least).
@@ -49,7 +50,7 @@ pub(crate) async fn boundary(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    cross(Need::Nothing, request, next).await
+    cross(&Needs::new(Vec::new()), request, next).await
 }
 
 /// The boundary of a path whose methods need a role.
@@ -58,12 +59,12 @@ pub(crate) async fn guarded(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    cross(needs.of(request.method()), request, next).await
+    cross(&needs, request, next).await
 }
 
 /// The boundary between HTTP and the handlers. It wraps each resource, so that a request may be cloned here.
 async fn cross(
-    need: Need,
+    needs: &Needs,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -71,9 +72,16 @@ async fn cross(
     let http = request.request().clone();
     let id = RequestId::of(&http);
     let span = tracing::info_span!("request", request_id = %id);
+    let state = http.app_data::<Data<State>>().cloned();
+    let trail = state.as_ref().and_then(|state| state.access.trail.as_ref());
+    // Tells the trail of a client that hangs up, when it is dropped.
+    let pending = trail.and_then(|trail| Pending::begin(trail, &http, id.as_str()));
     let answer = async {
         within_limits(&http)?;
-        admit(&http, need).await?;
+        if let Some(preflight) = preflight(state.as_ref(), &http, needs) {
+            return Ok(preflight);
+        }
+        let _turn = admit(state.as_ref(), &http, needs.of(http.method())).await?;
         let answer = next.call(request).await?;
         Ok::<_, Error>(answer.into_parts().1.map_into_boxed_body())
     };
@@ -81,31 +89,54 @@ async fn cross(
         .catch_unwind()
         .instrument(span.clone())
         .await;
-    let _entered = span.enter();
-    let mut response = match answer {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => HttpResponse::from_error(error),
-        Err(_) => HttpResponse::from_error(ApiError::panicked()),
-    };
-    if response.status().is_client_error() || response.status().is_server_error() {
-        response = as_problem(response, &http, &id);
+    let answer = answer.unwrap_or_else(|_| Err(ApiError::panicked().into()));
+    let mut response = span.in_scope(|| finished(answer, &http, &id));
+    if let Some(pending) = pending {
+        let code = response.extensions().get::<Code>().copied();
+        pending
+            .end(response.status(), code)
+            .instrument(span.clone())
+            .await;
     }
-    add_headers(&mut response, &id);
-    log(&http, &response, started);
+    if let Some(state) = &state {
+        state.access.cors.decorate(&http, response.headers_mut());
+    }
+    span.in_scope(|| log(&http, &response, started));
     Ok(ServiceResponse::new(http, response))
 }
 
+/// The answer as it goes out, whoever gave it.
+fn finished(answer: Result<HttpResponse, Error>, http: &HttpRequest, id: &RequestId) -> HttpResponse {
+    let mut response = answer.unwrap_or_else(HttpResponse::from_error);
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = as_problem(response, http, id);
+    }
+    add_headers(&mut response, id);
+    response
+}
+
+/// The answer to a browser that asks whether a page may call.
+fn preflight(state: Option<&Data<State>>, request: &HttpRequest, needs: &Needs) -> Option<HttpResponse> {
+    state?.access.cors.preflight(request, needs.methods())
+}
+
 /// Lets in who may do this, and tells the handlers who it is.
-async fn admit(request: &HttpRequest, need: Need) -> Result<(), ApiError> {
+async fn admit(
+    state: Option<&Data<State>>,
+    request: &HttpRequest,
+    need: Need,
+) -> Result<Option<Turn>, ApiError> {
     if need == Need::Nothing {
-        return Ok(());
+        return Ok(None);
     }
     // Without a state nobody could be asked.
-    let state = request.app_data::<Data<State>>().ok_or_else(ApiError::panicked)?;
-    if let Some(actor) = state.access.admit(request, need).await? {
-        request.extensions_mut().insert(actor);
-    }
-    Ok(())
+    let access = &state.ok_or_else(ApiError::panicked)?.access;
+    let Some(actor) = access.admit(request, need).await? else {
+        return Ok(None);
+    };
+    let turn = access.count(&actor, request, need)?;
+    request.extensions_mut().insert(actor);
+    Ok(turn)
 }
 
 fn within_limits(request: &HttpRequest) -> Result<(), ApiError> {

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, built from the same constants and tables that the code checks with.
 
 mod answers;
+mod audit;
 mod configs;
 mod discover;
 mod fields;

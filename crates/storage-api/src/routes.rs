@@ -1,5 +1,6 @@
 //! The route table.
 
+mod audit;
 mod backends;
 mod discover;
 mod docs;
@@ -40,6 +41,7 @@ pub(crate) fn table() -> Vec<Endpoint> {
         Endpoint::at("/api/v1/storage/discover/iscsi").get(OPERATOR, discover::iscsi),
         Endpoint::at("/api/v1/storage/discover/nfs").get(OPERATOR, discover::nfs),
         Endpoint::at("/api/v1/storage/discover/s3").post(OPERATOR, discover::s3),
+        Endpoint::at("/api/v1/storage/audit").get(ADMIN, audit::list),
         Endpoint::at("/api/v1/openapi.json").get(OPEN, docs::openapi),
         Endpoint::at("/docs").get(OPEN, docs::redirect),
         Endpoint::at("/docs/{file:.*}").get(OPEN, docs::swagger_ui),

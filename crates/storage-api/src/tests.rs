@@ -1,12 +1,14 @@
 //! The API in process, over a real store, with backends that have knobs.
 
 mod access;
+mod audit;
 mod concurrency;
 mod conditions;
 mod contract;
 mod discovery;
 mod document;
 mod harness;
+mod limits;
 mod luns;
 mod mounts;
 mod refusals;

@@ -1,10 +1,12 @@
 //! Who may do what: roles, access tokens, and who is behind a request.
 
 mod actor;
+mod audit;
 mod lifetime;
 mod token;
 
 pub use actor::{Actor, How};
+pub use audit::{AuditId, AuditRecord};
 pub use lifetime::Lifetime;
 pub use token::{AccessToken, Token, TokenHash, TokenId, TokenName, TokenProblem, TokenState};
 

@@ -5,6 +5,7 @@
 )]
 
 pub(crate) mod access_token;
+pub(crate) mod audit_record;
 pub(crate) mod secret_key;
 
 use sea_orm::entity::prelude::*;

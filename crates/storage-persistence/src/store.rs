@@ -1,5 +1,6 @@
 //! One public method a unit of work.
 
+mod audit;
 mod backends;
 mod list;
 mod postgres;
@@ -20,6 +21,7 @@ use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Stats,
 };
 
+pub use self::audit::{AuditFilter, AuditPage, MAX_AUDIT_BATCH};
 use self::secrets::Vault;
 pub use self::secrets::{KeyReport, KeyUse, Reset, Rotated, Rotation};
 use self::sqlite::Reader;

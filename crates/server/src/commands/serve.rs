@@ -27,6 +27,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a client may take to shake hands.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the stop waits for the audit trail to be written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to close.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -71,7 +73,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     let server = server(
         settings,
         Arc::clone(&app),
-        access,
+        Arc::clone(&access),
         listeners.sockets,
         identity.as_ref(),
     )?;
@@ -83,6 +85,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     }
     announce(&listeners.places, secure);
     stop.await;
+    access.flush(FLUSH_TIMEOUT).await;
     store.close().await;
     // After its stop the server has ended; an error of it matters only where it ended by itself.
     serving.abort();
@@ -99,6 +102,7 @@ fn server(
     let configure = storage_api::configure_guarded(app, access);
     let mut server = HttpServer::new(move || WebApp::new().configure(configure.clone()))
         .workers(settings.http_workers)
+        .max_connections(settings.clients.max_connections.div_ceil(settings.http_workers))
         .disable_signals()
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(REQUEST_TIMEOUT)

@@ -1,6 +1,7 @@
 //! `token`: makes, lists and revokes access tokens, straight on the database.
 
 mod show;
+mod trail;
 
 use std::process::ExitCode;
 
@@ -123,6 +124,7 @@ async fn act(store: &Store, action: &str, flags: &ArgMatches) -> Result<String, 
         _ => {
             let which = flags.get_one::<String>("token").map_or("", String::as_str);
             let id = store.revoke_token(which).await.map_err(refused)?;
+            trail::record(store, "token.revoke", format!("token {id}")).await;
             output::tell(&format!("the token {id} is revoked"));
             Ok(String::new())
         }
@@ -148,6 +150,8 @@ async fn create_token(store: &Store, flags: &ArgMatches) -> Result<String, Failu
         expires_at: lifetime.end(OffsetDateTime::now_utc()),
     };
     let made = store.create_token(new).await.map_err(refused)?;
+    let detail = format!("token {} ({}), {role}", made.id, made.name);
+    trail::record(store, "token.create", detail).await;
     let until = made.expires_at.map_or_else(
         || "it never ends".to_owned(),
         |at| format!("until {}", show::time(at)),

@@ -70,6 +70,13 @@ pub(crate) const JWT_ISSUER: &str = "jwt_issuer";
 pub(crate) const JWT_AUDIENCE: &str = "jwt_audience";
 pub(crate) const JWT_ROLE_CLAIM: &str = "jwt_role_claim";
 pub(crate) const JWT_ROLES: &str = "jwt_roles";
+pub(crate) const CORS_ORIGINS: &str = "cors_origins";
+pub(crate) const RATE_LIMIT: &str = "rate_limit";
+pub(crate) const RATE_BURST: &str = "rate_burst";
+pub(crate) const FAILED_LOGINS: &str = "failed_logins";
+pub(crate) const TESTS_PER_CLIENT: &str = "tests_per_client";
+pub(crate) const MAX_CONNECTIONS: &str = "max_connections";
+pub(crate) const AUDIT_RETENTION: &str = "audit_retention";
 pub(crate) const HTTP_WORKERS: &str = "http_workers";
 pub(crate) const LOG_FORMAT: &str = "log_format";
 pub(crate) const LOG_LEVEL: &str = "log_level";
@@ -318,6 +325,51 @@ pub(crate) const KEYS: &[Key] = &[
         "WORD=ROLE",
         "viewer=viewer,operator=operator,admin=admin",
         "Which words of that claim are which role; where there are several, the highest counts",
+    ),
+    Key {
+        kind: Kind::Many,
+        ..on_host(
+            CORS_ORIGINS,
+            "ORIGIN",
+            NONE,
+            "Origins whose web pages may use the API, such as https://ui.example:8443",
+        )
+    },
+    one(
+        RATE_LIMIT,
+        "N|off",
+        "100",
+        "Requests a second that a client may send for long; clients on this machine are not counted",
+    ),
+    one(
+        RATE_BURST,
+        "N",
+        "200",
+        "Requests at once that a client may send above rate_limit",
+    ),
+    one(
+        FAILED_LOGINS,
+        "N",
+        "20",
+        "Tokens that are not valid that an address may send in a minute",
+    ),
+    one(
+        TESTS_PER_CLIENT,
+        "N",
+        "8",
+        "Tests and discoveries of one client that may run at once",
+    ),
+    one(
+        MAX_CONNECTIONS,
+        "N",
+        "1024",
+        "Connections of clients that may be open at once; further ones wait",
+    ),
+    one(
+        AUDIT_RETENTION,
+        "DURATION",
+        "365d",
+        "How long the audit trail is kept: days, hours or minutes such as 365d, or never for as long as the database",
     ),
     one(HTTP_WORKERS, "N", "2", "Threads that answer requests"),
     one(

@@ -69,6 +69,14 @@ pub(crate) fn count(text: &str) -> Result<u32, String> {
     }
 }
 
+/// A number within bounds.
+pub(crate) fn number(text: &str, most: u32) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("must be a whole number from 1 to {most}")),
+    }
+}
+
 pub(crate) fn absolute_path(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let plain = path.components().all(|c| c != Component::ParentDir);

@@ -94,6 +94,56 @@ fn a_token_is_in_no_log() {
 }
 
 #[test]
+fn who_did_what_is_in_the_database_and_in_the_log() {
+    let home = directory();
+    let state = home.path().join("state");
+    let secret = create(&state, "ops", "admin");
+    let mut service = Service::start_in(&state, &[]);
+    let body = r#"{"name":"web","type":"http","config":{"base_url":"http://127.0.0.1:9","auth_method":"bearer","password":"secret-canary"}}"#;
+    assert_eq!(service.ask_as(&secret, "POST", BACKENDS, body).status, 201);
+    assert_eq!(service.ask("DELETE", BACKENDS, "").status, 401);
+    assert_eq!(token(&state, &["revoke", "ops"]).code, Some(0));
+    service.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+
+    let events = service.events();
+    let lines: Vec<_> = events.iter().filter(|e| e["target"] == "audit").collect();
+    let created = lines
+        .iter()
+        .find(|e| e["action"] == "backend.create")
+        .expect("a line");
+    assert_eq!(
+        (&created["actor"], &created["status"], &created["backend.name"]),
+        (&"ops".into(), &201.into(), &"web".into())
+    );
+    let service = Service::start_in(&state, &["--no-auth"]);
+    let trail = service.ask("GET", "/api/v1/storage/audit", "");
+    assert!(!trail.body.contains("canary") && !service.log().contains("canary"));
+    let trail = trail.json();
+    let told: Vec<_> = trail["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|r| {
+            (
+                r["action"].as_str().expect("a text"),
+                r["outcome"].as_str().expect("a text"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("token.revoke", "done"),
+            ("backend.create", "done"),
+            ("token.create", "done")
+        ]
+    );
+    assert_eq!(trail["data"][2]["how"], "cli");
+    assert!(!trail.to_string().contains(&secret[17..]));
+}
+
+#[test]
 fn json_web_tokens_need_keys_that_can_be_used() {
     let home = directory();
     let (file, state) = (home.path().join("secret"), home.path().join("state"));

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use storage_domain::Role;
 use storage_domain::access::Actor;
 use time::OffsetDateTime;
@@ -106,10 +106,7 @@ impl Jwt {
         if self.files.refresh() {
             self.cache.clear();
         }
-        let text_hash: [u8; 32] = match digest(&SHA256, text.as_bytes()).as_ref().try_into() {
-            Ok(hash) => hash,
-            Err(_) => return Err(Refusal::Malformed),
-        };
+        let text_hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         if let Some(actor) = self.cache.get(&text_hash, now) {
             return Ok(actor);
         }

@@ -32,6 +32,11 @@ impl Needs {
         Self { methods, other }
     }
 
+    /// The path's methods.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = Method> + '_ {
+        self.methods.iter().map(|(method, _)| method.clone())
+    }
+
     /// What this method needs.
     pub(crate) fn of(&self, method: &Method) -> Need {
         let found = self.methods.iter().find(|(m, _)| m == method);

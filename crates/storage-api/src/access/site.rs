@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, HeaderName, ORIGIN};
 
+use super::cors::Cors;
 use crate::error::ApiError;
 use crate::problem::Code;
 
@@ -18,7 +19,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 ///
 /// # Errors
 /// 403.
-pub(super) fn check(request: &HttpRequest) -> Result<(), ApiError> {
+pub(super) fn check(request: &HttpRequest, cors: &Cors) -> Result<(), ApiError> {
     // No browser comes by way of a Unix socket, and proxies that do use names of their own.
     if request.peer_addr().is_none() {
         return Ok(());
@@ -30,6 +31,9 @@ pub(super) fn check(request: &HttpRequest) -> Result<(), ApiError> {
             Code::CrossSite,
             "Without a token this service answers only by the name localhost or an IP address; use that, or make a token",
         ));
+    }
+    if field(&ORIGIN).is_some_and(|origin| cors.allows(origin)) {
+        return Ok(());
     }
     let is_foreign = |origin: &str| {
         let authority = origin.split_once("://").map(|(_, authority)| authority);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendKind, BackendName, Invalid};
-use storage_persistence::{BackendFilter, BackendPage, NewBackend};
+use storage_persistence::{AuditFilter, AuditPage, BackendFilter, BackendPage, NewBackend};
 
 use super::{App, AppError};
 
@@ -88,6 +88,14 @@ impl App {
             tracing::warn!(backend.id = ?row.id, reason = %row.reason, "a stored backend can't be read");
         }
         Ok(page)
+    }
+
+    /// A part of the audit trail.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn audit(&self, filter: &AuditFilter) -> Result<AuditPage, AppError> {
+        Ok(self.store.audit(filter).await?)
     }
 
     /// Whether the database answers and its schema is up to date.

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use storage_backends::iscsi::text::Address;
-use storage_domain::{BackendName, Host, Invalid, Rule};
-use storage_persistence::BackendFilter;
+use storage_domain::{Actor, BackendId, BackendName, Host, Invalid, Rule};
+use storage_persistence::{AuditFilter, BackendFilter};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::form_urlencoded;
 
 use crate::error::ApiError;
@@ -54,6 +56,57 @@ pub(crate) fn portal(query: &str) -> Result<Address, ApiError> {
     params.finish()?;
     // Without it there is a problem.
     portal.ok_or_else(|| ApiError::new(Code::InvalidQuery, "portal is required"))
+}
+
+/// How many records of the audit trail there are without a `limit`.
+pub(crate) const DEFAULT_AUDIT_LIMIT: u64 = 100;
+
+/// Reads which records of the audit trail are wanted.
+pub(crate) fn audit_filter(query: &str) -> Result<AuditFilter, ApiError> {
+    let mut params = Params::new(query);
+    let filter = AuditFilter {
+        limit: params
+            .number("limit", 1, MAX_LIMIT)
+            .unwrap_or(DEFAULT_AUDIT_LIMIT),
+        before: params.parsed("before"),
+        since: params.parsed("since").map(|Time(at)| at),
+        backend: params.parsed("backend").map(|id: BackendId| id.to_string()),
+        actor: params.parsed("actor").map(|Plain(text)| text),
+        action: params.parsed("action").map(|Plain(text)| text),
+    };
+    params.finish()?;
+    Ok(filter)
+}
+
+/// A time as RFC 3339 writes it.
+struct Time(OffsetDateTime);
+
+impl FromStr for Time {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        OffsetDateTime::parse(text, &Rfc3339)
+            .map(Self)
+            .map_err(|_| Rule::new("must be a time such as 2026-11-22T10:00:00Z"))
+    }
+}
+
+/// Text that a column may hold.
+struct Plain(String);
+
+impl FromStr for Plain {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        if text.chars().any(char::is_control) || text.chars().count() > Actor::MAX_NAME_CHARS {
+            let rule = format!(
+                "must be at most {} characters long, without control characters",
+                Actor::MAX_NAME_CHARS
+            );
+            return Err(Rule::new(rule));
+        }
+        Ok(Self(text.to_owned()))
+    }
 }
 
 struct Flag(bool);

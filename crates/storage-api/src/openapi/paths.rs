@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use storage_domain::{BackendKind, BackendName, BackendStatus, Role};
 
 use super::answers::{answer, condition, id, not_modified, open_operation, operation, path_parameter, query};
+use super::audit;
 use super::discover;
 use super::luns;
 use super::schemas::{list, one, reference};
@@ -39,6 +40,7 @@ pub(super) fn all() -> Value {
         "/api/v1/storage/discover/iscsi": { "get": luns::discover() },
         "/api/v1/storage/discover/nfs": { "get": discover::nfs() },
         "/api/v1/storage/discover/s3": { "post": discover::s3() },
+        "/api/v1/storage/audit": { "get": audit::list() },
         "/api/v1/openapi.json": { "get": document() },
         "/docs": { "get": page("redirectToDocs", "The way to Swagger UI", "308", "Swagger UI is at /docs/.") },
         "/docs/{file}": {

@@ -4,13 +4,14 @@ use actix_web::http::header::{ETAG, LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
-use storage_domain::Backend;
+use storage_domain::{Backend, BackendId};
 
 use crate::app::entity_tag;
 use crate::dto::{self, BackendDto, List, One, TargetDto, TestDto, UnreadableDto};
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
 use crate::extract::{Conditions, Id, IgnoredBody, JsonBody};
 use crate::state::State;
+use crate::trail::Note;
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -27,8 +28,9 @@ pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Answer {
 }
 
 /// `POST /storage/backends`
-pub(crate) async fn create(state: Data<State>, JsonBody(body): JsonBody) -> Answer {
+pub(crate) async fn create(state: Data<State>, request: HttpRequest, JsonBody(body): JsonBody) -> Answer {
     let created = state.app.create(dto::creation(body)).await?;
+    Note::backend(&request, &created);
     let warnings = state.app.warnings(&created);
     let location = format!("{}/storage/backends/{}", super::BASE, created.id);
     Ok(HttpResponse::Created()
@@ -54,9 +56,12 @@ pub(crate) async fn update(
     state: Data<State>,
     Id(id): Id,
     Conditions(conditions): Conditions,
+    request: HttpRequest,
     JsonBody(body): JsonBody,
 ) -> Answer {
+    let before = note(&state, &request, id).await;
     let updated: Backend = state.app.update(id, dto::update(body), conditions).await?;
+    Note::change(&request, before.as_ref(), &updated);
     let warnings = state.app.warnings(&updated);
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, entity_tag(&updated)))
@@ -72,13 +77,15 @@ pub(crate) async fn delete(
     _: IgnoredBody,
 ) -> Answer {
     let force = dto::wants_force(request.query_string())?;
+    note(&state, &request, id).await;
     state.app.delete(id, force, conditions).await?;
     let gone = json!({ "id": id.to_string() });
     Ok(HttpResponse::Ok().json(One::told(gone, dto::DELETED)))
 }
 
 /// `POST /storage/backends/{id}/test`
-pub(crate) async fn test(state: Data<State>, Id(id): Id, _: IgnoredBody) -> Answer {
+pub(crate) async fn test(state: Data<State>, Id(id): Id, request: HttpRequest, _: IgnoredBody) -> Answer {
+    note(&state, &request, id).await;
     let outcome = state.app.test(id).await?;
     let mut answer = HttpResponse::Ok();
     if outcome.stuck_since.is_some() {
@@ -88,7 +95,15 @@ pub(crate) async fn test(state: Data<State>, Id(id): Id, _: IgnoredBody) -> Answ
 }
 
 /// `GET /storage/backends/{id}/luns`
-pub(crate) async fn luns(state: Data<State>, Id(id): Id) -> Answer {
+pub(crate) async fn luns(state: Data<State>, Id(id): Id, request: HttpRequest) -> Answer {
+    note(&state, &request, id).await;
     let targets = state.app.luns(id).await?;
     Ok(HttpResponse::Ok().json(List::whole(targets.iter().map(TargetDto::from).collect())))
+}
+
+/// Tells the audit trail which backend a request is about, and gives it as it is before.
+async fn note(state: &State, request: &HttpRequest, id: BackendId) -> Option<Backend> {
+    let backend = state.app.get(id).await.ok()?;
+    Note::backend(request, &backend);
+    Some(backend)
 }

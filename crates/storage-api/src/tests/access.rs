@@ -15,12 +15,23 @@ use tokio::runtime::Handle;
 
 use super::harness::{Answer, Api, BACKENDS};
 use crate::access::Need;
-use crate::{Access, AccessSettings, Auth, routes};
+use crate::{Access, AccessSettings, Auth, LimitSettings, routes};
 
 /// An application that asks who it is, as this says.
 async fn asking(auth: Auth) -> Api {
+    asking_as(AccessSettings {
+        limits: LimitSettings {
+            failures_per_minute: 1000,
+            ..LimitSettings::default()
+        },
+        ..AccessSettings::new(auth)
+    })
+    .await
+}
+
+/// An application with these settings.
+pub(super) async fn asking_as(settings: AccessSettings) -> Api {
     let mut api = Api::healthy().await;
-    let settings = AccessSettings { auth, jwt: None };
     let access = Access::new(api.store.clone(), settings, Handle::current());
     api.access = Arc::new(access.unwrap());
     api
@@ -39,13 +50,13 @@ async fn token_until(api: &Api, name: &str, role: Role, until: Option<OffsetDate
     token
 }
 
-async fn token(api: &Api, role: Role) -> String {
+pub(super) async fn token(api: &Api, role: Role) -> String {
     let token = token_until(api, role.as_str(), role, None).await;
     token.expose().to_string()
 }
 
 /// A request with this after `Authorization:`.
-async fn with(api: &Api, method: &Method, path: &str, credentials: &str) -> Answer {
+pub(super) async fn with(api: &Api, method: &Method, path: &str, credentials: &str) -> Answer {
     let request = TestRequest::default().method(method.clone()).uri(path);
     let request = if credentials.is_empty() {
         request
@@ -264,10 +275,7 @@ async fn loopback_is_open_until_there_is_a_token() {
     api.store.revoke_token("viewer").await.unwrap_err();
     let fresh = Access::new(
         api.store.clone(),
-        AccessSettings {
-            auth: Auth::WhereThereAreTokens,
-            jwt: None,
-        },
+        AccessSettings::new(Auth::WhereThereAreTokens),
         Handle::current(),
     );
     let fresh = fresh.unwrap();

@@ -16,6 +16,11 @@ impl Lifetime {
     /// Where nothing else is said, in the form that it is written in.
     pub const DEFAULT: &'static str = "90d";
 
+    /// How long; `None` is for ever.
+    pub fn duration(self) -> Option<Duration> {
+        self.0
+    }
+
     /// When a token that is made now is of no use any more; `None` is never.
     pub fn end(self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         self.0.map(|duration| now.saturating_add(duration))

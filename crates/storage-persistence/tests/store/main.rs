@@ -1,6 +1,7 @@
 //! The store on real databases: SQLite, and a PostgreSQL server that the tests start.
 #![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
+mod audit;
 mod backends;
 mod configs;
 mod lists;
