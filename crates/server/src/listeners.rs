@@ -2,10 +2,14 @@
 
 mod unix;
 
+use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
+use std::time::Duration;
 
 use anyhow::Context;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::TcpUserTimeout;
 
 use crate::settings::listen::Listen;
 pub(crate) use unix::SocketFile;
@@ -30,6 +34,16 @@ pub(crate) struct Listeners {
     pub(crate) files: Vec<SocketFile>,
 }
 
+/// How long a client may take nothing of an answer that is sent to it, before its connection is given up.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bounds how long an answer waits for a client that does not take it: nothing above the socket does. Connections
+/// inherit it from the socket that accepts them (tcp(7), `TCP_USER_TIMEOUT`).
+fn limit_patience(listener: &TcpListener) -> io::Result<()> {
+    let millis = u32::try_from(SEND_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    Ok(setsockopt(listener, TcpUserTimeout, &millis)?)
+}
+
 /// Listens at every place; sockets in the file system have the permissions `mode`.
 ///
 /// # Errors
@@ -49,6 +63,7 @@ pub(crate) fn bind(places: &[Listen], mode: u32) -> anyhow::Result<Listeners> {
         match place {
             Listen::Tcp(address) => {
                 let listener = TcpListener::bind(address).with_context(failed)?;
+                limit_patience(&listener).with_context(failed)?;
                 let address = listener.local_addr();
                 let address = address.context("asking for the listening address failed")?;
                 bound.places.push(Listen::Tcp(address));
@@ -63,4 +78,26 @@ pub(crate) fn bind(places: &[Listen], mode: u32) -> anyhow::Result<Listeners> {
         }
     }
     Ok(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use nix::sys::socket::getsockopt;
+
+    use super::*;
+
+    #[test]
+    fn connections_inherit_the_limit_of_patience() {
+        let place = Listen::parse("127.0.0.1:0").expect("a place");
+        let bound = bind(&[place], 0o600).expect("the loopback has a free port");
+        let (Listener::Tcp(listener), Listen::Tcp(address)) = (&bound.sockets[0], &bound.places[0]) else {
+            panic!("a TCP socket was asked for")
+        };
+        let _client = TcpStream::connect(address).expect("it accepts");
+        let (connection, _) = listener.accept().expect("it accepts");
+        let millis = getsockopt(&connection, TcpUserTimeout).expect("it can be asked");
+        assert_eq!(u128::from(millis), SEND_TIMEOUT.as_millis());
+    }
 }
