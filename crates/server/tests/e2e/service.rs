@@ -250,6 +250,12 @@ impl Service {
             .expect("the service can be signalled");
     }
 
+    /// Kills it, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the service can be killed");
+        self.child.wait().expect("the child can be waited for");
+    }
+
     /// Waits for the end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         until("the service ends", || {

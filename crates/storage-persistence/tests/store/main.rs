@@ -8,6 +8,8 @@ mod lists;
 mod migrations;
 mod outage;
 mod races;
+mod rotation;
+mod secrets;
 mod sqlite;
 mod support;
 mod tokens;

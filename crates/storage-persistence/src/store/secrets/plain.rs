@@ -53,13 +53,8 @@ impl Store {
     async fn seal_batch(&self, held: &Held, after: &str) -> Result<Batch, StoreError> {
         const WHAT: &str = "sealing secrets";
         // A look first: where nothing is to be sealed, as at nearly every start, nobody waits for a lock.
-        if self
-            .run(WHAT, unsealed(&self.db, after))
-            .await?
-            .iter()
-            .all(|row| !has_plain(row))
-        {
-            let rows = self.run(WHAT, unsealed(&self.db, after)).await?;
+        let rows = self.run(WHAT, unsealed(&self.db, after)).await?;
+        if !rows.iter().any(has_plain) {
             let last = rows.into_iter().last().map(|(id, _)| id);
             return Ok(Batch { last, sealed: 0 });
         }

@@ -1,0 +1,275 @@
+//! Writers, and what they know of every backend: the state that was acknowledged, and the one that may be there too
+//! because the answer never came.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::service::Service;
+
+const BACKENDS: &str = "/api/v1/storage/backends";
+const WRITERS: usize = 3;
+/// A writer with so many backends deletes one instead of creating another.
+const MOST: usize = 12;
+/// How long a writer waits for an answer of a service that may be dead.
+const PATIENCE: Duration = Duration::from_secs(20);
+const SECRET: &str = "killed \"secret\", ключ";
+
+/// Random numbers for moments and choices (xorshift).
+#[derive(Debug)]
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new() -> Self {
+        let nanos = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("it is after 1970")
+            .as_nanos();
+        Self(u64::try_from(nanos & u128::from(u64::MAX)).unwrap_or(1) | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(super) fn fraction(&mut self) -> f64 {
+        f64::from(u32::try_from(self.next() >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+    }
+}
+
+/// What a client sees of a backend: its name and the user name of its config.
+type Seen = (String, String);
+
+/// The states that a backend may be in; `None` is gone.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    acknowledged: Option<Seen>,
+    pending: Option<Option<Seen>>,
+}
+
+/// What one writer knows, by id; and the names that it tried to create without an answer.
+#[derive(Debug, Default)]
+struct Own {
+    backends: BTreeMap<String, Known>,
+    unanswered: Vec<Seen>,
+    made: u64,
+}
+
+/// What all writers know.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    writers: Vec<Own>,
+}
+
+impl Model {
+    /// Compares with what the service has, and takes over what it was unsure of.
+    pub(super) fn check(&mut self, service: &Service, round: u32) {
+        let list = service.ask("GET", BACKENDS, "").json();
+        assert!(
+            list["unreadable"].as_array().is_none_or(Vec::is_empty),
+            "round {round}: {list}"
+        );
+        let listed = list["data"].as_array().expect("a list");
+        let mut there: BTreeMap<String, Seen> =
+            listed.iter().map(|row| (text(&row["id"]), seen(row))).collect();
+        for (writer, own) in self.writers.iter_mut().enumerate() {
+            own.backends.retain(|id, known| {
+                let found = there.remove(id);
+                let is_known = found == known.acknowledged || known.pending.as_ref() == Some(&found);
+                assert!(
+                    is_known,
+                    "round {round}, writer {writer}: {id} is {found:?}, and should be {known:?}"
+                );
+                *known = Known {
+                    acknowledged: found,
+                    pending: None,
+                };
+                known.acknowledged.is_some()
+            });
+            for tried in own.unanswered.drain(..) {
+                let found = there
+                    .iter()
+                    .find(|(_, seen)| **seen == tried)
+                    .map(|(id, _)| id.clone());
+                if let Some(id) = found {
+                    there.remove(&id);
+                    own.backends.insert(
+                        id,
+                        Known {
+                            acknowledged: Some(tried),
+                            pending: None,
+                        },
+                    );
+                }
+            }
+        }
+        assert!(there.is_empty(), "round {round}: nobody asked for {there:?}");
+        // The row's secret is opened for that.
+        for id in self.writers.iter().flat_map(|own| own.backends.keys()) {
+            let got = service.ask("GET", &format!("{BACKENDS}/{id}"), "");
+            assert_eq!(got.status, 200, "round {round}: {}", got.body);
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn seen(row: &Value) -> Seen {
+    (text(&row["name"]), text(&row["config"]["username"]))
+}
+
+/// Writers at work.
+pub(super) struct Load {
+    ended: Arc<AtomicBool>,
+    writers: Vec<JoinHandle<(Own, u64)>>,
+}
+
+impl Load {
+    pub(super) fn start(address: SocketAddr, mut model: Model) -> Self {
+        model.writers.resize_with(WRITERS, Own::default);
+        let ended = Arc::new(AtomicBool::new(false));
+        let writers = model.writers.into_iter().enumerate().map(|(number, own)| {
+            let ended = Arc::clone(&ended);
+            thread::spawn(move || {
+                Writer {
+                    address,
+                    number,
+                    own,
+                    random: Random::new(),
+                }
+                .work(&ended)
+            })
+        });
+        let writers = writers.collect();
+        Self { ended, writers }
+    }
+
+    /// Ends the writers; adds the writes that were acknowledged.
+    pub(super) fn end(self, writes: u64) -> (Model, u64) {
+        self.ended.store(true, Ordering::Relaxed);
+        let ended = self
+            .writers
+            .into_iter()
+            .map(|writer| writer.join().expect("a writer does not fail"));
+        let (writers, counts): (Vec<Own>, Vec<u64>) = ended.unzip();
+        (Model { writers }, writes + counts.iter().sum::<u64>())
+    }
+}
+
+struct Writer {
+    address: SocketAddr,
+    number: usize,
+    own: Own,
+    random: Random,
+}
+
+impl Writer {
+    /// Writes until it is told to end, or until an answer does not come.
+    fn work(mut self, ended: &AtomicBool) -> (Own, u64) {
+        let mut acknowledged = 0;
+        while !ended.load(Ordering::Relaxed) {
+            let done = match self.random.next() % 4 {
+                0 | 1 if self.own.backends.len() < MOST => self.create(),
+                2 => self.delete(),
+                _ => self.change(),
+            };
+            if done.is_none() {
+                break;
+            }
+            acknowledged += 1;
+        }
+        (self.own, acknowledged)
+    }
+
+    fn create(&mut self) -> Option<()> {
+        self.own.made += 1;
+        let name = format!("w{}-{}-{:x}", self.number, self.own.made, self.random.next());
+        self.own.unanswered.push((name.clone(), name.clone()));
+        let (status, body) = create(self.address, &name)?;
+        assert_eq!(status, 201, "{body}");
+        let seen = self.own.unanswered.pop();
+        let known = Known {
+            acknowledged: seen,
+            pending: None,
+        };
+        self.own.backends.insert(text(&body["data"]["id"]), known);
+        Some(())
+    }
+
+    fn pick(&mut self) -> Option<String> {
+        let at = usize::try_from(self.random.next() % 64).unwrap_or(0);
+        let count = self.own.backends.len().max(1);
+        self.own.backends.keys().nth(at % count).cloned()
+    }
+
+    fn change(&mut self) -> Option<()> {
+        let Some(id) = self.pick() else {
+            return self.create();
+        };
+        let user = format!("u{:x}", self.random.next());
+        let known = self.own.backends.get_mut(&id)?;
+        let name = known.acknowledged.clone()?.0;
+        let new = (name, user.clone());
+        known.pending = Some(Some(new.clone()));
+        let body = json!({"config": {"username": user, "password": SECRET}});
+        let (status, body) = ask(self.address, "PATCH", &format!("{BACKENDS}/{id}"), &body)?;
+        assert_eq!(status, 200, "{body}");
+        *self.own.backends.get_mut(&id)? = Known {
+            acknowledged: Some(new),
+            pending: None,
+        };
+        Some(())
+    }
+
+    fn delete(&mut self) -> Option<()> {
+        let Some(id) = self.pick() else {
+            return self.create();
+        };
+        self.own.backends.get_mut(&id)?.pending = Some(None);
+        let (status, body) = ask(self.address, "DELETE", &format!("{BACKENDS}/{id}"), &Value::Null)?;
+        assert_eq!(status, 200, "{body}");
+        self.own.backends.remove(&id);
+        Some(())
+    }
+}
+
+/// Creates a backend with a secret, whose user name is its name.
+pub(super) fn create(address: SocketAddr, name: &str) -> Option<(u16, Value)> {
+    let body = json!({"name": name, "type": "http", "config": {
+        "base_url": "http://127.0.0.1:9", "auth_method": "basic", "username": name, "password": SECRET,
+    }});
+    ask(address, "POST", BACKENDS, &body)
+}
+
+/// Asks, and gives what was answered as a whole; `None` where the service is gone before that.
+fn ask(address: SocketAddr, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).ok()?))
+}

@@ -1,0 +1,321 @@
+//! Secrets in the rows: sealed, bound to their place, with the right key only.
+
+use std::fs;
+use std::path::Path;
+
+use rstest::rstest;
+use sea_orm::{ConnectionTrait, Database, Statement};
+use serde_json::json;
+use storage_domain::{Backend, BackendConfig, BackendKind};
+use storage_persistence::testkit::TestDatabase;
+use storage_persistence::testkit::TestDatabaseKind::{self, Postgres, Sqlite};
+use storage_persistence::{BackendFilter, KeyRing, KeySource, NewBackend, Store};
+use tokio::task::JoinSet;
+
+use crate::support::{chain, config, create, http, name, set, variant};
+
+/// Every secret of the tests has it, and nothing else does.
+const CANARY: &str = "canary-5a1e";
+
+fn iscsi() -> BackendConfig {
+    let members = json!({
+        "target": "10.0.0.5", "chap_enabled": true, "chap_username": "u",
+        "chap_password": format!("{CANARY} own, \"quoted\""),
+        "mutual_chap_password": format!("{CANARY} ключ"),
+        "discovery_chap_password": format!("{CANARY} {}", "x".repeat(1024)),
+    });
+    config(BackendKind::Iscsi, &members)
+}
+
+async fn made(store: &Store, text: &str, config: BackendConfig) -> Backend {
+    let new = NewBackend {
+        name: name(text),
+        config,
+    };
+    store.create(new).await.unwrap()
+}
+
+/// One text of the database, by a connection of its own.
+async fn look(database: &TestDatabase, sql: &str) -> Option<String> {
+    let connection = Database::connect(database.settings().url.as_str()).await.unwrap();
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+    let text = row.try_get_by_index(0).unwrap();
+    connection.close().await.unwrap();
+    text
+}
+
+async fn stored(database: &TestDatabase, backend: &Backend) -> String {
+    let sql = format!("SELECT config FROM backends WHERE id = '{}'", backend.id);
+    look(database, &sql).await.unwrap()
+}
+
+/// A store of another process.
+async fn other(database: &TestDatabase, source: KeySource) -> Result<Store, storage_persistence::StoreError> {
+    let store = Store::connect(database.settings()).await?;
+    store.unlock(source).await?;
+    Ok(store)
+}
+
+fn given() -> KeySource {
+    KeySource::Given {
+        keys: KeyRing::generate().unwrap(),
+        place: "the other",
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn are_sealed_and_come_back(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let san = made(store, "san", iscsi()).await;
+    let text = stored(&database, &san).await;
+    assert!(!text.contains(CANARY) && text.contains("10.0.0.5"), "{text}");
+    assert_eq!(text.matches("$sealed").count(), 3, "{text}");
+    assert_eq!(store.get(san.id).await.unwrap(), san);
+    let page = store.list(&BackendFilter::default()).await.unwrap();
+    assert_eq!(page.backends[0].config.shown(), san.config.shown());
+    assert!(
+        page.backends[0].config.secrets().is_empty(),
+        "a list opens no secrets"
+    );
+    // What changes nothing of the config leaves its record alone.
+    let named = store.update(&san, &name("other"), &san.config).await.unwrap();
+    assert_eq!(stored(&database, &san).await, text);
+    let changed = store.update(&named, &name("web"), &http()).await.unwrap();
+    assert_eq!(store.get(san.id).await.unwrap(), changed);
+    assert_eq!(changed.kind(), BackendKind::Http);
+}
+
+#[rstest]
+#[tokio::test]
+async fn do_not_open_in_another_place(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let (one, two) = (made(store, "one", http()).await, made(store, "two", http()).await);
+    let san = made(store, "san", iscsi()).await;
+    let theirs = stored(&database, &two).await;
+    set(&database, &one, &format!("config = '{theirs}'")).await;
+    let text = stored(&database, &san).await;
+    let swapped = text
+        .replace("\"mutual_chap_password\"", "\"swap\"")
+        .replace("\"chap_password\"", "\"mutual_chap_password\"");
+    set(
+        &database,
+        &san,
+        &format!(
+            "config = '{}'",
+            swapped
+                .replace("\"swap\"", "\"chap_password\"")
+                .replace('\'', "''")
+        ),
+    )
+    .await;
+    for bad in [one.id, san.id] {
+        let error = store.get(bad).await.unwrap_err();
+        assert!(
+            chain(&error).contains("password was changed outside"),
+            "{}",
+            chain(&error)
+        );
+        assert_eq!(variant::<()>(Err(error)), "Unreadable");
+    }
+    assert_eq!(store.get(two.id).await.unwrap(), two);
+    let page = store.list(&BackendFilter::default()).await.unwrap();
+    assert_eq!((page.total, page.unreadable.len()), (3, 0));
+    store.delete(one.id).await.unwrap();
+}
+
+#[rstest]
+#[case(
+    "\"password\":{\"$sealed\":\"1.0011223344556677.AAAA\"}",
+    "sealed with key 0011223344556677"
+)]
+#[case("\"password\":{\"$sealed\":\"2.x.hunter2\"}", "/config/password")]
+#[case("\"password\":{\"more\":\"hunter2\"}", "/config/password")]
+#[tokio::test]
+async fn that_are_none_are_one_rows_trouble(
+    #[values(Sqlite, Postgres)] kind: TestDatabaseKind,
+    #[case] member: &str,
+    #[case] reason: &str,
+) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let good = made(store, "good", http()).await;
+    let bad = made(store, "bad", http()).await;
+    set(
+        &database,
+        &bad,
+        &format!("config = '{{\"base_url\":\"http://a\",{member}}}'"),
+    )
+    .await;
+    let told = chain(&store.get(bad.id).await.unwrap_err());
+    assert!(told.contains(reason) && !told.contains("hunter2"), "{told}");
+    assert_eq!(store.get(good.id).await.unwrap(), good);
+    assert_eq!(store.list(&BackendFilter::default()).await.unwrap().total, 2);
+}
+
+#[rstest]
+#[tokio::test]
+async fn want_their_own_key(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    made(database.store(), "web", http()).await;
+    let home = tempfile::tempdir().unwrap();
+    let fresh = home.path().join("secret.key");
+    let key = database.store().key_report(&database.keys()).await.unwrap().keys[0]
+        .id
+        .clone();
+    for (source, says) in [
+        (given(), "the other holds "),
+        (KeySource::Own(fresh.clone()), "secret.key is not there"),
+    ] {
+        let error = other(&database, source).await.unwrap_err();
+        let told = chain(&error);
+        assert!(
+            told.contains(says) && told.contains(key.as_str()) && told.contains("--secret-key-file"),
+            "{told}"
+        );
+        assert_eq!(variant::<()>(Err(error)), "Keys");
+    }
+    assert!(!fresh.exists(), "a key was made for a database that has one");
+    assert!(other(&database, database.keys()).await.is_ok());
+}
+
+/// Two hosts that each make a key of their own: the second is told, and the first goes on.
+#[rstest]
+#[tokio::test]
+async fn are_sealed_with_the_first_key_that_came(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::empty(kind).await;
+    database.store().migrate().await.unwrap();
+    let homes: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+    let mut starts = JoinSet::new();
+    for home in &homes {
+        let source = KeySource::Own(home.path().join("secret.key"));
+        let settings = database.settings().clone();
+        starts.spawn(async move {
+            let store = Store::connect(&settings).await?;
+            store.unlock(source).await
+        });
+    }
+    let (came, refused): (Vec<_>, Vec<_>) = starts.join_all().await.into_iter().partition(Result::is_ok);
+    assert_eq!((came.len(), refused.len()), (1, 3));
+    assert!(refused.into_iter().all(|refused| variant(refused) == "Keys"));
+}
+
+#[tokio::test]
+async fn are_not_taken_without_a_key() {
+    let database = TestDatabase::empty(Sqlite).await;
+    database.store().migrate().await.unwrap();
+    create(database.store(), "without secrets").await;
+    let new = NewBackend {
+        name: name("web"),
+        config: http(),
+    };
+    assert_eq!(variant(database.store().create(new).await), "Keys");
+}
+
+/// What an earlier release left: rows, and deleted rows, with plain secrets.
+fn fill_as_before(file: &Path, rows: u32) {
+    let old = rusqlite::Connection::open(file).unwrap();
+    old.pragma_update(None, "secure_delete", "OFF").unwrap();
+    old.pragma_update(None, "user_version", 0).unwrap();
+    for i in 0..rows {
+        let plain = json!({
+            "target": "10.0.0.5", "chap_password": format!("{CANARY} {i}"), "mutual_chap_password": CANARY.repeat(80),
+        });
+        let sql = "INSERT INTO backends (id, name, name_folded, kind, config, revision, version, status, created_at, updated_at) \
+                   VALUES (?1, ?2, ?2, 'iscsi', ?3, 1, 1, 'offline', ?4, ?4)";
+        let id = format!("01a204fe-f448-7540-918d-{i:012x}");
+        old.execute(
+            sql,
+            rusqlite::params![id, format!("old {i}"), plain.to_string(), i],
+        )
+        .unwrap();
+    }
+    old.execute("DELETE FROM backends WHERE created_at % 3 = 1", [])
+        .unwrap();
+}
+
+/// The files of the database that hold the canary.
+fn traces(directory: &Path) -> Vec<String> {
+    let files = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let has = |file: &std::path::PathBuf| {
+        let bytes = fs::read(file).unwrap();
+        bytes
+            .windows(CANARY.len())
+            .any(|window| window == CANARY.as_bytes())
+    };
+    files.filter(has).map(|file| file.display().to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_an_earlier_release_leave_no_trace_in_the_file() {
+    let database = TestDatabase::empty(Sqlite).await;
+    let (store, directory) = (database.store(), database.directory().unwrap());
+    store.migrate().await.unwrap();
+    fill_as_before(&database.file().unwrap(), 900);
+    assert!(!traces(directory).is_empty(), "the test would find nothing");
+    assert_eq!(store.plain_secrets().await.unwrap(), 600);
+
+    // Several processes that start at once.
+    let mut starts = JoinSet::new();
+    for _ in 0..3 {
+        let (settings, keys) = (database.settings().clone(), database.keys());
+        starts.spawn(async move {
+            let store = Store::connect(&settings).await.unwrap();
+            store.unlock(keys).await.unwrap();
+            store.close().await;
+        });
+    }
+    starts.join_all().await;
+    store.unlock(database.keys()).await.unwrap();
+    assert_eq!(traces(directory), Vec::<String>::new());
+    assert_eq!(store.plain_secrets().await.unwrap(), 0);
+    let page = store.list(&BackendFilter::default()).await.unwrap();
+    assert_eq!((page.total, page.unreadable.len()), (600, 0));
+    for backend in page.backends.iter().step_by(97) {
+        let opened = store.get(backend.id).await.unwrap();
+        let secrets: Vec<_> = opened
+            .config
+            .secrets()
+            .iter()
+            .map(|(_, s)| s.expose().to_owned())
+            .collect();
+        assert!(
+            secrets.len() == 2 && secrets[0].starts_with(CANARY),
+            "{secrets:?}"
+        );
+    }
+}
+
+/// A process that was killed after the sealing, and before the file was built anew.
+#[tokio::test]
+async fn traces_that_a_killed_start_left_go_at_the_next() {
+    let database = TestDatabase::migrated(Sqlite).await;
+    let file = database.file().unwrap();
+    fill_as_before(&file, 30);
+    let old = rusqlite::Connection::open(&file).unwrap();
+    old.execute("DELETE FROM backends", []).unwrap();
+    assert!(
+        !traces(database.directory().unwrap()).is_empty(),
+        "the test would find nothing"
+    );
+    database.store().unlock(database.keys()).await.unwrap();
+    assert_eq!(traces(database.directory().unwrap()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn plain_ones_are_sealed_on_postgres_too() {
+    let database = TestDatabase::migrated(Postgres).await;
+    let web = made(database.store(), "web", http()).await;
+    let plain = json!({"base_url": "http://a", "auth_method": "basic", "username": "u", "password": CANARY});
+    set(&database, &web, &format!("config = '{plain}', secret_key = NULL")).await;
+    assert_eq!(database.store().plain_secrets().await.unwrap(), 1);
+    database.store().unlock(database.keys()).await.unwrap();
+    assert!(!stored(&database, &web).await.contains(CANARY));
+    let opened = database.store().get(web.id).await.unwrap();
+    assert_eq!(opened.config.secrets()[0].1.expose(), CANARY);
+}
