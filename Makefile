@@ -10,6 +10,8 @@ TARGET_DIR = $(abspath $(or $(CARGO_TARGET_DIR),target))
 ARGS ?=
 # Seconds that `make fuzz` gives each target.
 FUZZ_SECONDS ?= 60
+# How often `make soak` kills the service in each of its tests.
+SOAK_KILLS ?= 200
 # The name of the image that `make image` builds.
 IMAGE ?= pureboot-storage:latest
 
@@ -48,6 +50,10 @@ test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virt
 test-garage: setup-garage ## Runs the tests against Garage, an S3 server that takes minutes to build
 	GARAGE_BIN=$${GARAGE_BIN:-$(CURDIR)/.cache/tools/bin/garage} \
 	$(CARGO) test --package storage-backends --locked --test s3 -- --ignored garage::
+
+.PHONY: soak
+soak: setup-test ## Kills the service SOAK_KILLS times in each test of kills, which takes some 10 minutes
+	KILL_ROUNDS=$(SOAK_KILLS) $(CARGO) test --package pureboot-storage --locked --test e2e -- --nocapture kills::
 
 .PHONY: lint
 lint: setup-test ## Checks format, spelling, dependencies and clippy's findings

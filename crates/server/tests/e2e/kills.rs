@@ -25,7 +25,7 @@ fn rounds() -> u32 {
 struct Place {
     home: tempfile::TempDir,
     url: Option<String>,
-    _server: Option<PostgresServer>,
+    server: Option<PostgresServer>,
 }
 
 impl Place {
@@ -35,7 +35,7 @@ impl Place {
             return Self {
                 home,
                 url: None,
-                _server: None,
+                server: None,
             };
         }
         let server = tokio::task::spawn_blocking(PostgresServer::start)
@@ -44,7 +44,7 @@ impl Place {
         Self {
             home,
             url: Some(server.create_database().await),
-            _server: Some(server),
+            server: Some(server),
         }
     }
 
@@ -132,12 +132,12 @@ async fn a_first_start_can_be_killed(#[case] kind: &str) {
     let mut place = Place::new(kind).await;
     for round in 0..rounds() {
         if round > 0 {
-            place = match &place._server {
+            place = match &place.server {
                 None => Place::new(kind).await,
                 Some(server) => Place {
                     url: Some(server.create_database().await),
                     home: directory(),
-                    _server: place._server,
+                    server: place.server,
                 },
             };
         }

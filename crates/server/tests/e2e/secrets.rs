@@ -1,6 +1,8 @@
 //! A secret goes in and never comes out.
 
+mod everywhere;
 mod iscsi;
+mod keys;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

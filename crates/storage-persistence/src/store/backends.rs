@@ -3,7 +3,7 @@
 use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
 
-use super::secrets::{Eagerness, Held};
+use super::secrets::Held;
 use super::{Measurement, NewBackend, Store};
 use crate::convert::{self, SealedConfig, Secrets};
 use crate::entity::{ActiveModel, Column, Entity};
@@ -52,7 +52,7 @@ impl Store {
         let secrets = Secrets::Opened(held.as_deref().map(|held| &held.ring));
         let mut read = self.run(WHAT, self.one(id, secrets)).await?;
         if matches!(&read, Some(Err(unreadable)) if unreadable.lacks_key)
-            && let Some(newer) = self.newer_keys(held.as_ref(), Eagerness::AtTimes).await?
+            && let Some(newer) = self.newer_keys(held.as_ref()).await?
         {
             read = self
                 .run(WHAT, self.one(id, Secrets::Opened(Some(&newer.ring))))

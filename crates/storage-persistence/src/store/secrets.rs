@@ -8,10 +8,8 @@ mod scrub;
 mod table;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 pub use self::report::{KeyReport, KeyUse};
 pub use self::reset::Reset;
@@ -20,15 +18,12 @@ use super::Store;
 use crate::error::{StoreError, is_key_gone};
 use crate::keys::{KeyError, KeyId, KeyRing, KeySource, SecretKey};
 
-/// How often at most a row whose key is missing makes the store look for it: such a row may stay.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// The keys that a store was given.
 #[derive(Debug, Default)]
 pub(crate) struct Vault {
     held: RwLock<Option<Arc<Held>>>,
-    /// When the keys were looked for last.
-    looked: Mutex<Option<Instant>>,
+    /// One looks for new keys at a time, and the others take what it found.
+    looking: Mutex<()>,
 }
 
 /// The keys at one moment.
@@ -38,15 +33,6 @@ pub(crate) struct Held {
     /// The present key, as the database has it: what is written is sealed with it.
     current: KeyId,
     source: KeySource,
-}
-
-/// When to look for new keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Eagerness {
-    /// Not if that was done just now.
-    AtTimes,
-    /// In any case.
-    Always,
 }
 
 impl Held {
@@ -111,23 +97,14 @@ impl Store {
     }
 
     /// Keys other than `held`, where there are some by now: the file may have changed, and the present key too.
-    pub(super) async fn newer_keys(
-        &self,
-        held: Option<&Arc<Held>>,
-        eagerness: Eagerness,
-    ) -> Result<Option<Arc<Held>>, StoreError> {
+    pub(super) async fn newer_keys(&self, held: Option<&Arc<Held>>) -> Result<Option<Arc<Held>>, StoreError> {
         let Some(held) = held else { return Ok(None) };
-        let mut looked = self.vault.looked.lock().await;
+        let _looking = self.vault.looking.lock().await;
         if let Some(now) = self.vault.held()
             && !Arc::ptr_eq(&now, held)
         {
             return Ok(Some(now));
         }
-        let is_recent = looked.is_some_and(|at| at.elapsed() < LOOK_EVERY);
-        if is_recent && eagerness == Eagerness::AtTimes {
-            return Ok(None);
-        }
-        *looked = Some(Instant::now());
         let ring = held.source.load()?;
         let current = self.present_key().await?.unwrap_or_else(|| held.current.clone());
         if !ring.has(&current) {
@@ -157,7 +134,7 @@ impl Store {
         if !matches!(&error, StoreError::Database { source, .. } if is_key_gone(source)) {
             return Err(error);
         }
-        let newer = self.newer_keys(held.as_ref(), Eagerness::Always).await?;
+        let newer = self.newer_keys(held.as_ref()).await?;
         newer.ok_or(error)
     }
 

@@ -49,11 +49,28 @@ impl Random {
 /// What a client sees of a backend: its name and the user name of its config.
 type Seen = (String, String);
 
-/// The states that a backend may be in; `None` is gone.
+/// The states that a backend may be in.
 #[derive(Debug, Clone, Default)]
 struct Known {
+    /// `None` is gone.
     acknowledged: Option<Seen>,
-    pending: Option<Option<Seen>>,
+    /// What was asked for last, where no answer came.
+    pending: Option<Change>,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    To(Seen),
+    Gone,
+}
+
+impl Change {
+    fn gives(&self, found: Option<&Seen>) -> bool {
+        match self {
+            Self::To(seen) => found == Some(seen),
+            Self::Gone => found.is_none(),
+        }
+    }
 }
 
 /// What one writer knows, by id; and the names that it tried to create without an answer.
@@ -84,7 +101,9 @@ impl Model {
         for (writer, own) in self.writers.iter_mut().enumerate() {
             own.backends.retain(|id, known| {
                 let found = there.remove(id);
-                let is_known = found == known.acknowledged || known.pending.as_ref() == Some(&found);
+                let pending = known.pending.as_ref();
+                let is_known =
+                    found == known.acknowledged || pending.is_some_and(|p| p.gives(found.as_ref()));
                 assert!(
                     is_known,
                     "round {round}, writer {writer}: {id} is {found:?}, and should be {known:?}"
@@ -162,8 +181,8 @@ impl Load {
             .writers
             .into_iter()
             .map(|writer| writer.join().expect("a writer does not fail"));
-        let (writers, counts): (Vec<Own>, Vec<u64>) = ended.unzip();
-        (Model { writers }, writes + counts.iter().sum::<u64>())
+        let (known, counts): (Vec<Own>, Vec<u64>) = ended.unzip();
+        (Model { writers: known }, writes + counts.iter().sum::<u64>())
     }
 }
 
@@ -221,7 +240,7 @@ impl Writer {
         let known = self.own.backends.get_mut(&id)?;
         let name = known.acknowledged.clone()?.0;
         let new = (name, user.clone());
-        known.pending = Some(Some(new.clone()));
+        known.pending = Some(Change::To(new.clone()));
         let body = json!({"config": {"username": user, "password": SECRET}});
         let (status, body) = ask(self.address, "PATCH", &format!("{BACKENDS}/{id}"), &body)?;
         assert_eq!(status, 200, "{body}");
@@ -236,7 +255,7 @@ impl Writer {
         let Some(id) = self.pick() else {
             return self.create();
         };
-        self.own.backends.get_mut(&id)?.pending = Some(None);
+        self.own.backends.get_mut(&id)?.pending = Some(Change::Gone);
         let (status, body) = ask(self.address, "DELETE", &format!("{BACKENDS}/{id}"), &Value::Null)?;
         assert_eq!(status, 200, "{body}");
         self.own.backends.remove(&id);

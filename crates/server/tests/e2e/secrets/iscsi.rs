@@ -55,13 +55,13 @@ fn hides(what: &str, text: &str) {
 }
 
 /// Looks at the arguments of a process and of all that it started, again and again.
-struct Watch {
+pub(super) struct Watch {
     ended: Arc<AtomicBool>,
     seen: JoinHandle<BTreeSet<String>>,
 }
 
 impl Watch {
-    fn start(pid: u32) -> Self {
+    pub(super) fn start(pid: u32) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ended);
         let seen = thread::spawn(move || {
@@ -74,7 +74,7 @@ impl Watch {
         Self { ended, seen }
     }
 
-    fn end(self) -> BTreeSet<String> {
+    pub(super) fn end(self) -> BTreeSet<String> {
         self.ended.store(true, Ordering::Relaxed);
         self.seen.join().expect("looking does not fail")
     }

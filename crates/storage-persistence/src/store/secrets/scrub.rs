@@ -25,36 +25,42 @@ const WHAT: &str = "removing traces of secrets from the file";
 impl Store {
     /// Removes traces of plain secrets from a SQLite file that may have some.
     pub(super) async fn scrub_where_due(&self) -> Result<(), StoreError> {
-        if self.reader.is_none() || self.number("PRAGMA user_version", 0).await? != TRACES {
+        if self.reader.is_none() || self.number("PRAGMA user_version").await? != TRACES {
             return Ok(());
         }
         self.scrub().await
     }
 
-    /// Builds a SQLite file anew, without what was deleted, and empties its log.
+    /// Builds a SQLite file anew, without what was deleted, and empties its log. Where others are at work on the file
+    /// all the while, they may be doing the same; if not, the next start looks again.
     pub(super) async fn scrub(&self) -> Result<(), StoreError> {
         if self.reader.is_none() {
             return Ok(());
         }
-        let vacuum = self.db.execute_unprepared("VACUUM");
-        match self.run(WHAT, vacuum).await {
-            // Another process writes, or does the same; the next start looks again.
+        match self.rebuild().await {
             Err(StoreError::Unavailable(error)) => {
-                tracing::warn!(%error, "the database's file is in use: traces of older secrets stay in it until the next start");
-                return Ok(());
+                tracing::warn!(%error, "the database's file is in use: traces of older secrets may stay in it until the next start");
+                Ok(())
             }
-            Err(error) => return Err(error),
-            Ok(_) => {}
+            done => done,
         }
+    }
+
+    async fn rebuild(&self) -> Result<(), StoreError> {
+        self.run(WHAT, self.db.execute_unprepared("VACUUM")).await?;
         let end = Instant::now() + PATIENCE;
-        while self.number("PRAGMA wal_checkpoint(TRUNCATE)", 0).await? != 0 {
-            if Instant::now() >= end {
-                tracing::warn!(
-                    "another process reads the database: traces of older secrets stay in its log until the next start"
-                );
-                return Ok(());
+        loop {
+            // Readers make it answer 1, and another process that empties the log makes it fail.
+            match self.number("PRAGMA wal_checkpoint(TRUNCATE)").await {
+                Ok(0) => break,
+                Ok(_) | Err(StoreError::Unavailable(_)) if Instant::now() < end => sleep(LOOK).await,
+                Ok(_) => {
+                    return Err(StoreError::unavailable(
+                        "another process reads its log".to_owned(),
+                    ));
+                }
+                Err(error) => return Err(error),
             }
-            sleep(LOOK).await;
         }
         let clean = format!("PRAGMA user_version = {CLEAN}");
         self.run(WHAT, self.db.execute_unprepared(&clean)).await?;
@@ -62,12 +68,12 @@ impl Store {
     }
 
     /// A number in the first row of what a statement gives.
-    async fn number(&self, sql: &str, column: usize) -> Result<i64, StoreError> {
+    async fn number(&self, sql: &str) -> Result<i64, StoreError> {
         let statement = Statement::from_string(self.db.get_database_backend(), sql);
         self.run(WHAT, async {
             let row = self.db.query_one_raw(statement).await?;
             let row = row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
-            Ok(i64::from(row.try_get_by_index::<i32>(column)?))
+            Ok(i64::from(row.try_get_by_index::<i32>(0)?))
         })
         .await
     }
