@@ -4,6 +4,7 @@ mod answers;
 mod audit;
 mod configs;
 mod discover;
+mod examples;
 mod fields;
 mod luns;
 mod paths;

@@ -5,6 +5,7 @@ use storage_domain::{BackendKind, Host, Role};
 
 use super::answers::{answer, operation, query};
 use super::configs::{Use, schema};
+use super::examples;
 use super::paths::BODY;
 use super::schemas::list_of;
 use crate::problem::Code;
@@ -40,7 +41,7 @@ pub(super) fn nfs() -> Value {
     let mut server = query(
         "server",
         "A host name (RFC 1123), an IPv4 or an IPv6 address.",
-        json!({ "type": "string", "minLength": 1, "maxLength": Host::MAX_CHARS }),
+        json!({ "type": "string", "minLength": 1, "maxLength": Host::MAX_CHARS, "examples": ["10.0.0.5"] }),
     );
     server["required"] = json!(true);
     let export = json!({
@@ -76,5 +77,6 @@ pub(super) fn account() -> Value {
     config["properties"] = Value::Object(kept);
     config["properties"]["secret_access_key"]["type"] = json!("string");
     config["required"] = json!(ACCOUNT[..ACCOUNT_REQUIRED]);
+    config["examples"] = examples::account();
     config
 }

@@ -70,7 +70,7 @@ pub(super) fn discover() -> Value {
     let mut portal = query(
         "portal",
         "A host name, an IPv4 or an IPv6 address, with or without a port: nas.lab, 10.0.0.5:3260, [fd00::5]:3260.",
-        json!({ "type": "string", "minLength": 1, "maxLength": Host::MAX_CHARS + "[]:65535".len() }),
+        json!({ "type": "string", "minLength": 1, "maxLength": Host::MAX_CHARS + "[]:65535".len(), "examples": ["10.0.0.5:3260"] }),
     );
     portal["required"] = json!(true);
     operation(

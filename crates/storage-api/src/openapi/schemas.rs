@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use storage_domain::{BackendKind, BackendName, BackendStatus, ByteCount};
 
 use super::configs::{self, Use};
-use super::{discover, luns};
+use super::{discover, examples, luns};
 use crate::problem::Code;
 
 /// All named schemas.
@@ -136,6 +136,7 @@ fn create(kind: BackendKind) -> Value {
             "config": configs::schema(kind, Use::Create),
         },
         "additionalProperties": false,
+        "examples": examples::create(kind),
     })
 }
 
@@ -162,6 +163,7 @@ fn update() -> Value {
             "config": { "anyOf": configs },
         },
         "additionalProperties": false,
+        "examples": examples::update(),
     })
 }
 
