@@ -149,6 +149,10 @@ impl App {
                 Err(error) => return TestEnd::NotStored(Arc::new(error)),
             }
         }
+        if running.unattended && live.as_ref().is_some_and(|live| live.as_mount().is_none()) {
+            // Clients and their connections, which nobody may want for long; thousands of them would cost memory.
+            self.registry.forget(backend.id);
+        }
         let counts = outcome.success && self.counts_files(backend, running.unattended);
         if let Some(live) = live.filter(|live| counts && live.as_files().is_some()) {
             self.rounds.note_scan(backend.id);
