@@ -12,6 +12,7 @@ mod scanning;
 mod slots;
 mod testing;
 mod unattended;
+mod verdict;
 mod watching;
 
 pub use catalog::BackendDraft;

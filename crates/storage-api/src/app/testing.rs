@@ -5,19 +5,17 @@ use std::time::{Duration, Instant};
 
 use storage_backends::{Backend as LiveBackend, BackendError, OpContext};
 use storage_domain::{
-    Backend, BackendId, BackendStatus, Check, IscsiTarget, LastTest, MountInForce, Outcome, ProbeReport,
-    Revision, Stats,
+    Backend, BackendId, BackendStatus, Check, IscsiTarget, MountInForce, ProbeReport, Revision,
 };
-use storage_persistence::{Measurement, StoreError};
+use storage_persistence::StoreError;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
-use super::explain::explain;
 use super::slots::{Running, SlotHandle};
 use super::unattended::News;
+use super::verdict::judge;
 use super::{App, AppError};
-use crate::chain::Chain;
 
 /// How long a probe may go on past its deadline or its cancellation, to end in good order.
 const PROBE_GRACE: Duration = Duration::from_secs(5);
@@ -198,89 +196,6 @@ impl App {
         };
         Ok((live, report))
     }
-}
-
-type Probed = Result<(Arc<dyn LiveBackend>, ProbeReport), BackendError>;
-
-/// What the client is told, and what is stored.
-fn judge(revision: Revision, probed: Probed) -> (Option<Arc<dyn LiveBackend>>, TestOutcome, Measurement) {
-    let mut stats = Stats::default();
-    let (live, outcome) = match probed {
-        Ok((live, report)) => {
-            if let Some(capacity) = report.capacity.filter(|_| report.passed()) {
-                stats.used = Some(capacity.used);
-                stats.total = Some(capacity.total);
-                if report.targets.is_some() {
-                    // Block storage holds no files that could be counted.
-                    stats.file_count = Some(0);
-                    stats.template_count = Some(0);
-                }
-            }
-            (Some(live), reported(revision, report))
-        }
-        Err(error) => (None, not_probed(revision, &error)),
-    };
-    let found = Measurement {
-        status: Some(if outcome.success {
-            BackendStatus::Online
-        } else {
-            BackendStatus::Error
-        }),
-        last_test: Some(LastTest {
-            at: now(),
-            message: outcome.message.clone(),
-        }),
-        stats,
-    };
-    (live, outcome, found)
-}
-
-fn reported(revision: Revision, report: ProbeReport) -> TestOutcome {
-    TestOutcome {
-        revision,
-        success: report.passed(),
-        message: report.message().to_owned(),
-        checks: report.checks,
-        mount: report.mount,
-        warnings: report.warnings,
-        targets: report.targets,
-        stuck_since: None,
-        duration: report.duration,
-    }
-}
-
-/// A probe that could not run, as one failed check.
-fn not_probed(revision: Revision, error: &BackendError) -> TestOutcome {
-    tracing::warn!(error = %Chain(error), "the probe could not run");
-    let message = explain(error);
-    let check = Check {
-        name: "probe",
-        outcome: Outcome::Failed,
-        detail: message.clone(),
-        duration: Duration::ZERO,
-    };
-    let stuck_since = match error {
-        BackendError::Stuck { since, .. } => Some(*since),
-        _ => None,
-    };
-    TestOutcome {
-        revision,
-        success: false,
-        message,
-        checks: vec![check],
-        mount: None,
-        warnings: Vec::new(),
-        targets: None,
-        stuck_since,
-        duration: Duration::ZERO,
-    }
-}
-
-/// Now, in UTC, to the millisecond.
-fn now() -> OffsetDateTime {
-    let now = OffsetDateTime::now_utc();
-    now.replace_nanosecond(u32::from(now.millisecond()) * 1_000_000)
-        .unwrap_or(now)
 }
 
 /// Whole milliseconds, for the wire and the log.

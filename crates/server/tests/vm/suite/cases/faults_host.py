@@ -28,11 +28,11 @@ def names_gone(world):
             assert result["seconds"] < 20, f"the test took {result['seconds']:.1f} s"
             assert len(world.service.mounts(backend)) == 1, "the mount was taken away for want of a name"
             pulse.enough()
-        fault.compared("names gone", idle, pulse, helpers=3)
     finally:
         with open("/etc/hosts", "w") as file:
             file.write(hosts)
     print(f"# names gone: online again {fault.online(world, backend):.1f} s after the end", flush=True)
+    fault.compared(world, "names gone", idle, pulse, helpers=3)
     fault.none_leaked(world, before)
 
 
@@ -53,11 +53,11 @@ def rpcbind_gone(world):
             assert world.service.test(mounted)["seconds"] < fault.TEST_SECONDS
             assert len(world.service.mounts(mounted)) == 1, "the mount of version 3 is gone"
             pulse.enough()
-        fault.compared("rpcbind gone", idle, pulse, helpers=5)
     finally:
         world.server.start_rpcbind()
     for backend in (mounted, fresh):
         print(f"# rpcbind gone: online again {fault.online(world, backend):.1f} s after the end", flush=True)
+    fault.compared(world, "rpcbind gone", idle, pulse, helpers=5)
     for backend in (four, fresh):
         world.service.call("DELETE", f"/{backend}")
     fault.none_leaked(world, before)
