@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 use storage_domain::{Actor, Role};
 
 use super::answers::{answer, operation, query};
+use super::paths::NO_CONTROLS;
 use super::schemas::list_of;
 use crate::dto::{DEFAULT_AUDIT_LIMIT, MAX_LIMIT, OUTCOMES};
 use crate::problem::Code;
 
 /// `GET /storage/audit`
 pub(super) fn list() -> Value {
-    let text = json!({ "type": "string", "maxLength": Actor::MAX_NAME_CHARS });
+    let text = json!({ "type": "string", "maxLength": Actor::MAX_NAME_CHARS, "pattern": NO_CONTROLS });
     operation(
         Role::Admin,
         "listAudit",

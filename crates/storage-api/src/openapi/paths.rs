@@ -12,7 +12,7 @@ use crate::dto::{CREATED, DELETED, MAX_LIMIT, MAX_OFFSET, UPDATED};
 use crate::problem::Code;
 
 /// Text without control characters.
-const NO_CONTROLS: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
+pub(super) const NO_CONTROLS: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 /// What every path that asks the database may answer.
 const STORE: [Code; 1] = [Code::DatabaseUnavailable];
 pub(super) const BODY: [Code; 5] = [
