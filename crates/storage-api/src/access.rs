@@ -201,10 +201,7 @@ impl Access {
         now: Result<Arc<Book>, StoreError>,
         request: &HttpRequest,
     ) -> Result<Actor, ApiError> {
-        let sent = Credentials::of(request)?;
-        let fingerprint = sent.fingerprint();
-        self.limits.before(request, &fingerprint)?;
-        let known = match &sent {
+        let known = match &Credentials::of(request)? {
             Credentials::Token(token) => self.by_token(book, now, token).await,
             Credentials::Other(text) => match &self.jwt {
                 Some(jwt) => jwt
@@ -213,10 +210,11 @@ impl Access {
                 None => Err(bearer::invalid()),
             },
         };
-        match &known {
-            Ok(_) => self.limits.passed(fingerprint),
-            Err(error) if error.0.code.status() == 401 => self.limits.failed(request),
-            Err(_) => {}
+        // What is good is never refused for what others sent from the same address.
+        if let Err(error) = &known
+            && error.0.code.status() == 401
+        {
+            self.limits.failed(request)?;
         }
         known
     }

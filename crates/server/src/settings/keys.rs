@@ -339,7 +339,7 @@ pub(crate) const KEYS: &[Key] = &[
         RATE_LIMIT,
         "N|off",
         "100",
-        "Requests a second that a client may send for long; clients on this machine are not counted",
+        "Requests a second that a client may send for long; who needs no token on this machine is not counted",
     ),
     one(
         RATE_BURST,

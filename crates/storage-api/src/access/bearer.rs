@@ -2,7 +2,6 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
-use sha2::{Digest as _, Sha256};
 use storage_domain::Role;
 use storage_domain::access::{Actor, Token};
 
@@ -21,18 +20,7 @@ pub(super) enum Credentials<'a> {
     Other(&'a str),
 }
 
-/// The SHA-256 of what was sent.
-pub(super) type Fingerprint = [u8; 32];
-
 impl<'a> Credentials<'a> {
-    /// What stands for them where they are remembered.
-    pub(super) fn fingerprint(&self) -> Fingerprint {
-        match self {
-            Self::Token(token) => Sha256::digest(token.expose().as_bytes()).into(),
-            Self::Other(text) => Sha256::digest(text.as_bytes()).into(),
-        }
-    }
-
     /// What stands in `Authorization`; nothing of it is ever repeated.
     ///
     /// # Errors

@@ -3,9 +3,7 @@
 mod buckets;
 mod turns;
 
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
@@ -14,17 +12,14 @@ use storage_domain::access::{Actor, How};
 use self::buckets::Buckets;
 pub(crate) use self::turns::Turn;
 use self::turns::Turns;
-use super::bearer::Fingerprint;
 use crate::error::ApiError;
 use crate::problem::{Code, Problem};
-
-/// How many tokens that were found good are remembered.
-const MAX_GOOD: usize = 1024;
 
 /// How much one client may ask for.
 #[derive(Debug, Clone)]
 pub struct LimitSettings {
-    /// How many requests a second for long; `None` is no limit. Clients on this machine have none.
+    /// How many requests a second for long; `None` is no limit. Whoever is not asked for a token on this machine has
+    /// none.
     pub rate: Option<u32>,
     /// How many requests at once, above the rate.
     pub burst: u32,
@@ -78,18 +73,17 @@ impl Client {
     }
 }
 
-/// Whether a request comes from this machine.
-fn is_local(request: &HttpRequest) -> bool {
+/// Whether a request comes from this machine without having been asked for a token. One with a token may come from
+/// anywhere, by a proxy on this machine.
+fn is_trusted(actor: &Actor, request: &HttpRequest) -> bool {
     let peer = request.peer_addr();
-    peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback())
+    actor.how == How::Open && peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback())
 }
 
 /// The limits, and how far each client is from them.
 pub(super) struct Limits {
     rate: Option<Buckets>,
     failures: Buckets,
-    /// Tokens that were found good: whoever shares an address with one who guesses is not kept out.
-    good: Mutex<HashSet<Fingerprint>>,
     tests: Turns,
 }
 
@@ -101,37 +95,18 @@ impl Limits {
                 .rate
                 .map(|rate| Buckets::new(f64::from(rate), f64::from(settings.burst))),
             failures: Buckets::new(per_minute / 60.0, per_minute),
-            good: Mutex::default(),
             tests: Turns::new(settings.tests),
         }
     }
 
-    /// Refuses what comes from an address that sent too many tokens that are not valid.
+    /// Counts a token that is not valid.
     ///
     /// # Errors
-    /// 429.
-    pub(super) fn before(&self, request: &HttpRequest, sent: &Fingerprint) -> Result<(), ApiError> {
-        match self.failures.wait(&Client::at(request), Instant::now()) {
-            Some(wait) if !self.good().contains(sent) => Err(limited(
-                "Too many tokens that are not valid came from this address",
-                wait,
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// Counts a token that is not valid.
-    pub(super) fn failed(&self, request: &HttpRequest) {
-        let _ = self.failures.take(Client::at(request), Instant::now());
-    }
-
-    /// Notes that a token is good.
-    pub(super) fn passed(&self, sent: Fingerprint) {
-        let mut good = self.good();
-        if good.len() >= MAX_GOOD {
-            good.clear();
-        }
-        good.insert(sent);
+    /// 429 where too many came from this address.
+    pub(super) fn failed(&self, request: &HttpRequest) -> Result<(), ApiError> {
+        self.failures
+            .take(Client::at(request), Instant::now())
+            .map_err(|wait| limited("Too many tokens that are not valid came from this address", wait))
     }
 
     /// Counts a request.
@@ -140,7 +115,7 @@ impl Limits {
     /// 429.
     pub(super) fn request(&self, actor: &Actor, request: &HttpRequest) -> Result<(), ApiError> {
         let Some(rate) = &self.rate else { return Ok(()) };
-        if is_local(request) {
+        if is_trusted(actor, request) {
             return Ok(());
         }
         rate.take(Client::of(actor, request), Instant::now())
@@ -152,7 +127,7 @@ impl Limits {
     /// # Errors
     /// 429.
     pub(super) fn turn(&self, actor: &Actor, request: &HttpRequest) -> Result<Option<Turn>, ApiError> {
-        if actor.how == How::Open && is_local(request) {
+        if is_trusted(actor, request) {
             return Ok(None);
         }
         let turn = self.tests.take(Client::of(actor, request));
@@ -162,10 +137,6 @@ impl Limits {
                 Duration::from_secs(1),
             )
         })
-    }
-
-    fn good(&self) -> std::sync::MutexGuard<'_, HashSet<Fingerprint>> {
-        self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -51,14 +51,15 @@ async fn guesses_are_limited_by_address_and_nobody_else_is_kept_out() {
     );
     let wait: u64 = limited.header("retry-after").parse().unwrap();
     assert!((1..=20).contains(&wait), "{wait}");
-    // Who was let in before is let in still; a good token that was never seen waits with the others.
+    // A good token is let in from there all the same, whether it was seen before or not.
     assert_eq!(from(&api, "192.0.2.1:1", &held).await.status, 200);
-    assert_eq!(from(&api, "192.0.2.1:1", &late).await.status, 429);
-    assert_eq!(from(&api, "192.0.2.2:1", &late).await.status, 200);
+    assert_eq!(from(&api, "192.0.2.1:1", &late).await.status, 200);
+    assert_eq!(from(&api, "192.0.2.1:1", &guess()).await.status, 429);
+    assert_eq!(from(&api, "192.0.2.2:1", &guess()).await.status, 401);
 }
 
 #[actix_web::test]
-async fn requests_are_limited_by_client_and_not_on_this_machine() {
+async fn requests_are_limited_by_client() {
     let limits = LimitSettings {
         rate: Some(1),
         burst: 2,
@@ -74,13 +75,31 @@ async fn requests_are_limited_by_client_and_not_on_this_machine() {
     // By token, not by address.
     assert_eq!(from(&api, "192.0.2.2:1", &first).await.status, 429);
     assert_eq!(from(&api, "192.0.2.1:1", &second).await.status, 200);
-    for _ in 0..5 {
-        assert_eq!(from(&api, "127.0.0.1:1", &first).await.status, 200);
-    }
+    // A proxy on this machine makes everybody come from here.
+    assert_eq!(from(&api, "127.0.0.1:1", &first).await.status, 429);
     let health = TestRequest::get()
         .uri("/healthz")
         .peer_addr("192.0.2.1:1".parse().unwrap());
     assert_eq!(api.send(health).await.status, 200);
+}
+
+#[actix_web::test]
+async fn whoever_is_not_asked_on_this_machine_has_no_rate() {
+    let limits = LimitSettings {
+        rate: Some(1),
+        burst: 2,
+        ..LimitSettings::default()
+    };
+    let api = asking_as(settings(Auth::Off, limits)).await;
+    let statuses = async |peer: &str| {
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            seen.push(from(&api, peer, "").await.status.as_u16());
+        }
+        seen
+    };
+    assert_eq!(statuses("127.0.0.1:1").await, [200; 5]);
+    assert_eq!(statuses("192.0.2.1:1").await, [200, 200, 429, 429, 429]);
 }
 
 #[actix_web::test]

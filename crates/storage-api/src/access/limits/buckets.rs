@@ -58,13 +58,6 @@ impl Buckets {
         Ok(())
     }
 
-    /// How long it takes until the client may take one; `None` where it may now.
-    pub(super) fn wait(&self, client: &Client, now: Instant) -> Option<Duration> {
-        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let level = self.level(*clients.get(client)?, now);
-        (level < 1.0).then(|| self.until_one(level))
-    }
-
     fn level(&self, bucket: Bucket, now: Instant) -> f64 {
         let gained = now.saturating_duration_since(bucket.at).as_secs_f64() * self.per_second;
         (bucket.level + gained).min(self.burst)
@@ -90,10 +83,8 @@ mod tests {
             buckets.take(client(1), begin).unwrap();
         }
         assert_eq!(buckets.take(client(1), begin), Err(Duration::from_millis(500)));
-        assert_eq!(buckets.wait(&client(1), begin), Some(Duration::from_millis(500)));
         assert_eq!(buckets.take(client(2), begin), Ok(()));
         let later = begin + Duration::from_millis(500);
-        assert_eq!(buckets.wait(&client(1), later), None);
         assert_eq!(buckets.take(client(1), later), Ok(()));
         assert!(buckets.take(client(1), later).is_err());
         // No more than the burst, however long it takes.
