@@ -20,9 +20,9 @@ use storage_domain::Role;
 use storage_domain::access::Actor;
 use time::OffsetDateTime;
 
-use self::cache::Cache;
+use self::cache::{Cache, Entry};
 pub use self::files::KeyFileError;
-use self::files::KeyFiles;
+use self::files::{KeyFiles, KeysInUse};
 use self::keys::{Algorithm, Keys};
 use super::bearer;
 use crate::error::ApiError;
@@ -103,16 +103,30 @@ impl Jwt {
 
     /// Who sent this.
     pub(super) fn verify(&self, text: &str, now: OffsetDateTime) -> Result<Actor, Refusal> {
+        self.refresh();
+        self.verify_by(&self.files.keys(), text, now)
+    }
+
+    fn refresh(&self) {
         if self.files.refresh() {
             self.cache.clear();
         }
+    }
+
+    fn verify_by(&self, known: &KeysInUse, text: &str, now: OffsetDateTime) -> Result<Actor, Refusal> {
+        let generation = known.generation;
         let text_hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        if let Some(actor) = self.cache.get(&text_hash, now) {
+        if let Some(actor) = self.cache.get(&text_hash, generation, now) {
             return Ok(actor);
         }
-        let payload = signed_payload(text, &self.files.keys())?;
+        let payload = signed_payload(text, &known.keys)?;
         let (actor, until) = claims::judge(&payload, &self.settings, now)?;
-        self.cache.put(text_hash, actor.clone(), until, now);
+        let entry = Entry {
+            actor: actor.clone(),
+            until,
+            generation,
+        };
+        self.cache.put(text_hash, entry, now);
         Ok(actor)
     }
 }

@@ -11,33 +11,41 @@ const MAX_ENTRIES: usize = 1024;
 
 type Hash = [u8; 32];
 
-/// Hashes of whole tokens, and who they are until when.
+/// Hashes of whole tokens, and who they are.
 #[derive(Default)]
-pub(super) struct Cache(Mutex<HashMap<Hash, (Actor, OffsetDateTime)>>);
+pub(super) struct Cache(Mutex<HashMap<Hash, Entry>>);
+
+/// Who a token is.
+pub(super) struct Entry {
+    pub(super) actor: Actor,
+    pub(super) until: OffsetDateTime,
+    /// Of the keys that it was checked with: it is of use with no others.
+    pub(super) generation: u64,
+}
 
 impl Cache {
-    pub(super) fn get(&self, hash: &Hash, now: OffsetDateTime) -> Option<Actor> {
+    pub(super) fn get(&self, hash: &Hash, generation: u64, now: OffsetDateTime) -> Option<Actor> {
         let entries = self.entries();
-        let (actor, until) = entries.get(hash)?;
-        (*until > now).then(|| actor.clone())
+        let entry = entries.get(hash)?;
+        (entry.generation == generation && entry.until > now).then(|| entry.actor.clone())
     }
 
-    pub(super) fn put(&self, hash: Hash, actor: Actor, until: OffsetDateTime, now: OffsetDateTime) {
+    pub(super) fn put(&self, hash: Hash, entry: Entry, now: OffsetDateTime) {
         let mut entries = self.entries();
         if entries.len() >= MAX_ENTRIES {
-            entries.retain(|_, (_, until)| *until > now);
+            entries.retain(|_, known| known.until > now);
         }
         if entries.len() >= MAX_ENTRIES {
             entries.clear();
         }
-        entries.insert(hash, (actor, until));
+        entries.insert(hash, entry);
     }
 
     pub(super) fn clear(&self) {
         self.entries().clear();
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Hash, (Actor, OffsetDateTime)>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<Hash, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

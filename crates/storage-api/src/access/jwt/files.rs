@@ -2,12 +2,13 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ring::hmac;
+use rustix::fs::OFlags;
 
 use super::JwtSettings;
 use super::keys::{Keys, read_set};
@@ -43,8 +44,9 @@ pub enum KeyFileError {
 /// What tells that a file is another one than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Mark {
-    inode: u64,
+    file: (u64, u64),
     size: u64,
+    /// Not the time of its content: that can be set back, and tells nothing of a new mode.
     changed: (i64, i64),
 }
 
@@ -52,13 +54,26 @@ struct Mark {
 pub(super) struct KeyFiles {
     secret: Option<PathBuf>,
     set: Option<PathBuf>,
-    keys: RwLock<Arc<Keys>>,
+    in_use: RwLock<KeysInUse>,
     looked: Mutex<Looked>,
 }
 
+/// The keys as they were read last.
+#[derive(Clone)]
+pub(super) struct KeysInUse {
+    pub(super) keys: Arc<Keys>,
+    /// Another one whenever they were read again.
+    pub(super) generation: u64,
+}
+
+type Marks = [Option<Mark>; 2];
+
 struct Looked {
     at: Instant,
-    marks: [Option<Mark>; 2],
+    /// Those of the files whose keys are in use.
+    marks: Marks,
+    /// Those of the files that could not be used last, which are tried again until they can; the log tells of them once.
+    failed: Option<Marks>,
 }
 
 impl KeyFiles {
@@ -73,17 +88,21 @@ impl KeyFiles {
         Ok(Self {
             secret,
             set,
-            keys: RwLock::new(Arc::new(keys)),
+            in_use: RwLock::new(KeysInUse {
+                keys: Arc::new(keys),
+                generation: 0,
+            }),
             looked: Mutex::new(Looked {
                 at: Instant::now(),
                 marks,
+                failed: None,
             }),
         })
     }
 
     /// The keys as they were read last.
-    pub(super) fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn keys(&self) -> KeysInUse {
+        self.in_use.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Looks, now and then, whether the files changed; tells whether other keys are in use now. Files that can't be used
@@ -99,29 +118,48 @@ impl KeyFiles {
         looked.at = Instant::now();
         let marks = [mark(self.secret.as_deref()), mark(self.set.as_deref())];
         if marks == looked.marks {
+            looked.failed = None;
             return false;
         }
-        looked.marks = marks;
         match load(self.secret.as_deref(), self.set.as_deref()) {
             Ok(keys) => {
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+                self.replace(keys);
+                (looked.marks, looked.failed) = (marks, None);
                 tracing::info!("the keys of JSON Web Tokens were read again, for their files changed");
                 true
             }
             Err(error) => {
-                tracing::error!(error = %Chain(&error), "the keys of JSON Web Tokens stay as they were");
+                if looked.failed.as_ref() != Some(&marks) {
+                    tracing::error!(error = %Chain(&error), "the keys of JSON Web Tokens stay as they were");
+                }
+                looked.failed = Some(marks);
                 false
             }
         }
+    }
+
+    fn replace(&self, keys: Keys) {
+        let mut in_use = self.in_use.write().unwrap_or_else(PoisonError::into_inner);
+        *in_use = KeysInUse {
+            keys: Arc::new(keys),
+            generation: in_use.generation + 1,
+        };
+    }
+
+    /// Makes the next request look.
+    #[cfg(test)]
+    pub(super) fn look_next(&self) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.at = Instant::now().checked_sub(LOOK_EVERY).unwrap_or(looked.at);
     }
 }
 
 fn mark(path: Option<&Path>) -> Option<Mark> {
     let found: Metadata = path?.metadata().ok()?;
     Some(Mark {
-        inode: found.ino(),
+        file: (found.dev(), found.ino()),
         size: found.size(),
-        changed: (found.mtime(), found.mtime_nsec()),
+        changed: (found.ctime(), found.ctime_nsec()),
     })
 }
 
@@ -155,7 +193,18 @@ fn read(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyFileError> {
         source,
     };
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
-    let file = File::open(path).map_err(unreadable)?;
+    // Nobody may ever write into a pipe.
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(KeyFileError::Content {
+            path: path.to_owned(),
+            why: "is no file".to_owned(),
+        });
+    }
     file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;

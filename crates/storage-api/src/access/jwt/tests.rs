@@ -171,6 +171,12 @@ fn by_secret() -> (Files, Jwt) {
     (files, jwt)
 }
 
+/// Has the files looked at now.
+fn look(jwt: &Jwt) {
+    jwt.files.look_next();
+    jwt.refresh();
+}
+
 #[test]
 fn each_algorithm_is_accepted_with_its_own_key() {
     let files = Files::new();
@@ -336,19 +342,73 @@ fn keys_are_read_again_when_their_file_changes() {
     let jwt = Jwt::new(settings(None, Some(&set))).unwrap();
     let (old, new) = (first.token(&claims()), second.token(&claims()));
     assert!(jwt.verify(&old, now()).is_ok() && jwt.verify(&new, now()).is_err());
-    let until = |what: &str, reached: &dyn Fn() -> bool| {
-        let end = std::time::Instant::now() + Duration::from_secs(20);
-        while !reached() {
-            assert!(std::time::Instant::now() < end, "{what}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    };
     // A file that is half written changes nothing.
     files.write("keys.json", b"{\"keys\": [");
-    std::thread::sleep(Duration::from_millis(2100));
+    look(&jwt);
     assert!(jwt.verify(&old, now()).is_ok());
     files.set(&[("2", &second)]);
-    until("the new key", &|| jwt.verify(&new, now()).is_ok());
+    // They are looked at by themselves, now and then.
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while jwt.verify(&new, now()).is_err() {
+        assert!(std::time::Instant::now() < end, "the new key");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(jwt.verify(&old, now()), Err(Refusal::Signature));
+}
+
+/// A tool that keeps times, such as `cp -p`, shows a mended file by its change time only.
+#[test]
+fn keys_that_could_not_be_read_at_first_are_tried_again() {
+    let files = Files::new();
+    let (first, second) = (Signer::p256(), Signer::p256());
+    let set = files.set(&[("1", &first)]);
+    let jwt = Jwt::new(settings(None, Some(&set))).unwrap();
+    let new = second.token(&claims());
+    files.set(&[("2", &second)]);
+    let good = std::fs::read(&set).unwrap();
+    let then = std::time::SystemTime::now() - Duration::from_hours(1);
+    let write = |bytes: &[u8]| {
+        files.write("keys.json", bytes);
+        std::fs::File::options()
+            .write(true)
+            .open(&set)
+            .unwrap()
+            .set_modified(then)
+            .unwrap();
+    };
+    write(&vec![b'x'; good.len()]);
+    look(&jwt);
+    assert!(jwt.verify(&new, now()).is_err());
+    write(&good);
+    look(&jwt);
+    assert!(jwt.verify(&new, now()).is_ok());
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_blocks_nobody() {
+    let files = Files::new();
+    let path = files.directory.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let (told, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(Jwt::new(settings(None, Some(&path))).map(|_| ())));
+    let opened = hear.recv_timeout(Duration::from_secs(10)).expect("no answer");
+    assert!(opened.unwrap_err().to_string().ends_with("is no file"));
+}
+
+/// A request that began with the old keys leaves nothing behind that outlives them.
+#[test]
+fn what_old_keys_signed_is_not_remembered_past_them() {
+    let files = Files::new();
+    let (first, second) = (Signer::p256(), Signer::p256());
+    let set = files.set(&[("1", &first)]);
+    let jwt = Jwt::new(settings(None, Some(&set))).unwrap();
+    let old = first.token(&claims());
+    let before = jwt.files.keys();
+    files.set(&[("2", &second)]);
+    look(&jwt);
+    assert_eq!(jwt.verify(&old, now()), Err(Refusal::Signature));
+    assert!(jwt.verify_by(&before, &old, now()).is_ok());
     assert_eq!(jwt.verify(&old, now()), Err(Refusal::Signature));
 }
 
