@@ -26,7 +26,7 @@ use self::jwt::Jwt;
 pub use self::jwt::{JwtSettings, KeyFileError};
 pub use self::limits::LimitSettings;
 use self::limits::Limits;
-pub(crate) use self::limits::Turn;
+pub(crate) use self::limits::{Client, Turn};
 pub(crate) use self::need::{Need, Needs};
 use crate::app::AppError;
 use crate::error::ApiError;

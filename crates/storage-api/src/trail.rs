@@ -5,11 +5,12 @@
 
 mod note;
 mod pending;
+mod refusals;
 mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use storage_domain::access::AuditRecord;
 use storage_persistence::Store;
@@ -18,9 +19,14 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::note::{Note, action_of};
 pub(crate) use self::pending::Pending;
+use self::refusals::{Refusal, Refusals};
 
-/// How many records wait for the database before further ones are only logged.
-const MAX_WAITING: usize = 1024;
+/// How many records of changes wait for the database before further ones are only logged.
+const MAX_CHANGES: usize = 1024;
+/// How many places there are for tests, discoveries and refusals besides; they never take one of a change.
+const MAX_OTHERS: usize = 256;
+/// How many places there are for refusals besides; they never take one of anything else.
+const MAX_REFUSALS: usize = 128;
 /// How long the answer to a change waits for its record.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -32,41 +38,90 @@ struct Entry {
     written: Option<oneshot::Sender<()>>,
 }
 
+/// What a record is about, where there are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Change,
+    Other,
+    Refusal,
+}
+
+impl Lane {
+    /// How many places have to stay free for what is worth more.
+    const fn leaves(self) -> usize {
+        match self {
+            Self::Change => 0,
+            Self::Other => MAX_CHANGES,
+            Self::Refusal => MAX_CHANGES + MAX_OTHERS,
+        }
+    }
+}
+
 /// Where records go.
 #[derive(Debug, Clone)]
 pub(crate) struct Trail {
     queue: mpsc::Sender<Entry>,
     lost: Arc<AtomicU64>,
+    refusals: Arc<Refusals>,
 }
 
 impl Trail {
     /// A trail whose records are kept for `retention`, or for ever. The writer runs on `runtime`.
     pub(crate) fn new(store: Store, retention: Option<time::Duration>, runtime: &Handle) -> Self {
-        let (queue, entries) = mpsc::channel(MAX_WAITING);
-        let lost = Arc::<AtomicU64>::default();
-        runtime.spawn(writer::run(store, entries, retention, Arc::clone(&lost)));
-        Self { queue, lost }
+        let (trail, entries) = Self::unwritten();
+        let lost = Arc::clone(&trail.lost);
+        runtime.spawn(writer::run(store, entries, retention, lost));
+        trail
     }
 
-    /// Records something, and does not wait.
-    pub(crate) fn record(&self, record: AuditRecord) {
-        self.put(record, None);
+    fn unwritten() -> (Self, mpsc::Receiver<Entry>) {
+        let (queue, entries) = mpsc::channel(MAX_CHANGES + MAX_OTHERS + MAX_REFUSALS);
+        let trail = Self {
+            queue,
+            lost: Arc::default(),
+            refusals: Arc::default(),
+        };
+        (trail, entries)
     }
 
-    /// Records something, and waits until it is written, or for [`PATIENCE`].
-    pub(crate) async fn record_now(&self, record: AuditRecord) {
+    /// Records something that is no change, and does not wait.
+    fn record(&self, record: AuditRecord) {
+        log(&record);
+        self.put(record, None, Lane::Other);
+    }
+
+    /// Records a change without waiting, for nobody is there who could.
+    fn record_left(&self, record: AuditRecord) {
+        log(&record);
+        self.put(record, None, Lane::Change);
+    }
+
+    /// Records a change, and waits until it is written, or for [`PATIENCE`].
+    async fn record_now(&self, record: AuditRecord) {
+        log(&record);
         let (written, told) = oneshot::channel();
-        self.put(record, Some(written));
+        self.put(record, Some(written), Lane::Change);
         let _ = tokio::time::timeout(PATIENCE, told).await;
     }
 
-    fn put(&self, record: AuditRecord, written: Option<oneshot::Sender<()>>) {
+    /// Records a refusal: in the log always, in the database where it is no repetition and there are not too many.
+    fn record_refusal(&self, mut record: AuditRecord, refusal: Refusal) {
         log(&record);
+        let Some(left_out) = self.refusals.admit(refusal, Instant::now()) else {
+            return;
+        };
+        if left_out > 0 {
+            record.detail = Some(format!("{left_out} refusals before this one are in the log only"));
+        }
+        self.put(record, None, Lane::Refusal);
+    }
+
+    fn put(&self, record: AuditRecord, written: Option<oneshot::Sender<()>>, lane: Lane) {
         let entry = Entry {
             record: Some(record),
             written,
         };
-        if self.queue.try_send(entry).is_err() {
+        if self.queue.capacity() <= lane.leaves() || self.queue.try_send(entry).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -104,4 +159,33 @@ fn log(record: &AuditRecord) {
         request_id = record.request_id,
         "audit"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// While the database does not answer, nothing that is worth less takes the place of a change.
+    #[test]
+    fn changes_find_a_place_whatever_else_waits() {
+        let (trail, mut entries) = Trail::unwritten();
+        let put = |times: usize, action: &str, lane: Lane| {
+            for _ in 0..times {
+                trail.put(AuditRecord::new(action), None, lane);
+            }
+            trail.lost.swap(0, Ordering::Relaxed)
+        };
+        assert_eq!(put(5000, "refusal", Lane::Refusal), 5000 - MAX_REFUSALS as u64);
+        assert_eq!(put(5000, "other", Lane::Other), 5000 - MAX_OTHERS as u64);
+        assert_eq!(put(MAX_CHANGES, "change", Lane::Change), 0);
+        assert_eq!(put(1, "change", Lane::Change), 1);
+        let mut changes = 0;
+        while let Ok(Entry {
+            record: Some(record), ..
+        }) = entries.try_recv()
+        {
+            changes += usize::from(record.action == "change");
+        }
+        assert_eq!(changes, MAX_CHANGES);
+    }
 }

@@ -43,7 +43,7 @@ impl Default for LimitSettings {
 
 /// Whom a limit is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Client {
+pub(crate) enum Client {
     /// Whoever has this token, or this subject of a JSON Web Token.
     Known(String),
     /// Whoever comes from this address. A network of IPv6 gives one client 2^64 of them, so it is their common prefix.
@@ -53,7 +53,8 @@ pub(super) enum Client {
 }
 
 impl Client {
-    fn at(request: &HttpRequest) -> Self {
+    /// Who comes from there, whoever it is.
+    pub(crate) fn at(request: &HttpRequest) -> Self {
         match request.peer_addr().map(|peer| peer.ip().to_canonical()) {
             Some(IpAddr::V6(address)) if !address.is_loopback() => {
                 let prefix = u128::from(address) >> 64 << 64;

@@ -1,20 +1,12 @@
 //! A request that the trail is to tell of.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpMessage as _, HttpRequest};
 use storage_domain::access::{Actor, AuditRecord};
 
-use super::{Note, Trail, action_of};
+use super::{Note, Refusal, Trail, action_of};
+use crate::access::Client;
 use crate::problem::Code;
-
-/// How often the same refusal of the same client is recorded, so that a client with an old token does not fill the trail.
-const SAME_REFUSAL: Duration = Duration::from_mins(1);
-/// How many refusals are remembered for that.
-const MAX_REFUSALS: usize = 1024;
 
 /// A request under way. Where it is dropped before [`Pending::end`], its client has hung up: the trail tells of it
 /// without a status, for the work may go on to its end.
@@ -47,23 +39,27 @@ impl Pending {
         if status == StatusCode::TOO_MANY_REQUESTS || (!is_refused && is_read(self.action)) {
             return;
         }
-        if is_refused && !self.is_news(code) {
-            return;
-        }
         let mut record = self.so_far();
         record.status = Some(status.as_u16());
         record.error = code.map(|code| code.as_str().to_owned());
-        if is_change(self.action) && !is_refused {
+        if is_refused || self.actor().is_none() {
+            self.trail.record_refusal(record, self.refusal(code));
+        } else if is_change(self.action) {
             self.trail.record_now(record).await;
         } else {
             self.trail.record(record);
         }
     }
 
+    /// Who asks; `None` until that is known.
+    fn actor(&self) -> Option<Actor> {
+        self.request.extensions().get().cloned()
+    }
+
     fn so_far(&self) -> AuditRecord {
         let mut record = AuditRecord::new(self.action);
-        if let Some(actor) = self.request.extensions().get::<Actor>() {
-            record = record.by(actor);
+        if let Some(actor) = self.actor() {
+            record = record.by(&actor);
         }
         let note = Note::of(&self.request);
         record.address = self.address();
@@ -79,30 +75,30 @@ impl Pending {
         Some(self.request.peer_addr()?.ip().to_canonical().to_string())
     }
 
-    /// Whether this refusal was not recorded a moment ago.
-    fn is_news(&self, code: Option<Code>) -> bool {
-        type Refusal = (Option<String>, &'static str, Option<&'static str>);
-        static SEEN: LazyLock<Mutex<HashMap<Refusal, Instant>>> = LazyLock::new(Mutex::default);
-        let refusal = (self.address(), self.action, code.map(Code::as_str));
-        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.get(&refusal).is_some_and(|at| at.elapsed() < SAME_REFUSAL) {
-            return false;
+    fn refusal(&self, code: Option<Code>) -> Refusal {
+        Refusal {
+            client: Client::at(&self.request),
+            actor: self.actor().map(|actor| (actor.name, actor.how)),
+            action: self.action,
+            code: code.map(Code::as_str),
+            backend: Note::of(&self.request).backend_id,
         }
-        if seen.len() >= MAX_REFUSALS {
-            seen.retain(|_, at| at.elapsed() < SAME_REFUSAL);
-        }
-        if seen.len() >= MAX_REFUSALS {
-            seen.clear();
-        }
-        seen.insert(refusal, Instant::now());
-        true
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if !self.is_over && !is_read(self.action) {
-            self.trail.record(self.so_far());
+        if self.is_over || is_read(self.action) {
+            return;
+        }
+        let record = self.so_far();
+        if self.actor().is_none() {
+            // Nobody was let in, so nothing was done.
+            self.trail.record_refusal(record, self.refusal(None));
+        } else if is_change(self.action) {
+            self.trail.record_left(record);
+        } else {
+            self.trail.record(record);
         }
     }
 }
