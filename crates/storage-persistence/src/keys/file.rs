@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use super::{KeyError, KeyRing};
@@ -24,7 +25,10 @@ const MAX_ATTEMPTS: u32 = 8;
 /// Reads the keys; `private` says that others must not be able to.
 pub(super) fn load(path: &Path, private: bool) -> Result<KeyRing, KeyError> {
     let failed = |source| of_io(path, "read", source);
-    let file = File::open(path).map_err(failed)?;
+    // Without waiting: to open a pipe would wait for its writer, for ever.
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     if !found.is_file() {
         return Err(failed(io::Error::other("it is no file")));
@@ -68,17 +72,19 @@ pub(super) fn make(path: &Path) -> Result<(), KeyError> {
         .map_err(failed)
 }
 
-/// Puts other keys into the file; it has the old ones or the new ones, whatever happens.
+/// Puts other keys into the file; it has the old ones or the new ones, whatever happens. Where `path` is a link, that
+/// stays, and the file it leads to is replaced in its own directory.
 pub(super) fn replace(path: &Path, ring: &KeyRing) -> Result<(), KeyError> {
     let failed = |source| of_io(path, "changed", source);
-    let owner = fs::metadata(path).map_err(failed)?;
-    let beside = write_beside(path, ring).map_err(failed)?;
-    let put = keep_owner(&beside, &owner).and_then(|()| fs::rename(&beside, path));
+    let real = fs::canonicalize(path).map_err(failed)?;
+    let owner = fs::metadata(&real).map_err(failed)?;
+    let beside = write_beside(&real, ring).map_err(failed)?;
+    let put = keep_owner(&beside, &owner).and_then(|()| fs::rename(&beside, &real));
     if put.is_err() {
         // The error that matters is the first.
         let _ = fs::remove_file(&beside);
     }
-    put.and_then(|()| sync_directory(path)).map_err(failed)
+    put.and_then(|()| sync_directory(&real)).map_err(failed)
 }
 
 /// The service's user must still be able to read a file that root changed.
@@ -136,7 +142,7 @@ fn of_io(path: &Path, step: &'static str, source: io::Error) -> KeyError {
     KeyError::File { path, step, source }
 }
 
-/// Deletes what a change that was killed left beside the file: keys that nobody else may keep.
+/// Deletes what a change that was killed left beside the file (no link): keys that nobody else may keep.
 fn sweep(path: &Path) {
     let (prefix, directory) = (beside(path, "."), path.parent());
     let Some(prefix) = prefix.file_name().and_then(|name| name.to_str()) else {
@@ -167,7 +173,9 @@ pub(crate) struct RingLock {
 impl RingLock {
     pub(super) fn take(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| of_io(path, "locked", source);
-        let lock = beside(path, ".lock");
+        // Beside the file itself: whoever reaches it by another link must find the same lock.
+        let real = fs::canonicalize(path).map_err(failed)?;
+        let lock = beside(&real, ".lock");
         let mut options = OpenOptions::new();
         let file = options
             .write(true)
@@ -178,7 +186,7 @@ impl RingLock {
             .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {
-                sweep(path);
+                sweep(&real);
                 Ok(Self { _file: file })
             }
             Err(TryLockError::WouldBlock) => Err(KeyError::Busy),

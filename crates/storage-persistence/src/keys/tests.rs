@@ -1,6 +1,11 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use rstest::rstest;
 
 use super::*;
@@ -136,4 +141,56 @@ fn a_replaced_file_has_the_new_keys_and_nothing_is_left_beside_it() {
     names.sort();
     assert_eq!(names, [".secret.key.lock", "secret.key"]);
     assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o7777, 0o600);
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let found = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = found
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Configuration management that puts the link back must not bring the old keys back.
+#[test]
+fn a_link_stays_and_the_file_it_leads_to_is_replaced() {
+    let home = tempfile::tempdir().unwrap();
+    let (managed, state) = (home.path().join("managed"), home.path().join("state"));
+    fs::create_dir(&managed).unwrap();
+    fs::create_dir(&state).unwrap();
+    let (real, link) = (managed.join("real.key"), state.join("secret.key"));
+    let direct = KeySource::Named(real.clone());
+    KeySource::Own(real.clone()).load_or_make().unwrap();
+    symlink(&real, &link).unwrap();
+    // What a process that was killed left.
+    fs::write(managed.join(".real.key.1-0.new"), ONE).unwrap();
+
+    let source = KeySource::Own(link.clone());
+    let _lock = source.lock().unwrap();
+    assert!(
+        matches!(direct.lock(), Err(KeyError::Busy)),
+        "one file, two locks"
+    );
+    let new = source.load().unwrap().with_new().unwrap();
+    source.replace(&new).unwrap();
+
+    assert_eq!(fs::read_link(&link).unwrap(), real);
+    assert_eq!(direct.load().unwrap().told(), new.told());
+    assert_eq!(names_in(&state), ["secret.key"]);
+    assert_eq!(names_in(&managed), [".real.key.lock", "real.key"]);
+}
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("my.key");
+    mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let (say, hear) = mpsc::channel();
+    std::thread::spawn(move || say.send(KeySource::Named(path).load().map(|ring| ring.told())));
+    let told = hear.recv_timeout(Duration::from_secs(10)).expect("it waits");
+    assert!(
+        matches!(told, Err(KeyError::File { step: "read", .. })),
+        "{told:?}"
+    );
 }
