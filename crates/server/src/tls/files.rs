@@ -1,13 +1,14 @@
 //! The files of a certificate and its key.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
+use nix::fcntl::OFlag;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -89,7 +90,10 @@ pub(super) fn load(files: &TlsFiles) -> anyhow::Result<Loaded> {
 }
 
 fn read(path: &Path, check: impl Fn(&Metadata) -> anyhow::Result<()>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let file = File::open(path).context("can't be read")?;
+    // Without waiting: to open a pipe would wait for its writer, for ever.
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path).context("can't be read")?;
     let found = file.metadata().context("can't be read")?;
     ensure!(found.is_file(), "is no file");
     ensure!(found.len() <= MAX_BYTES, "is larger than {MAX_BYTES} bytes");

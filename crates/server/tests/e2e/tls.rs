@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use rcgen::{CertificateParams, KeyPair};
 use rstest::rstest;
 use rustls::client::Resumption;
@@ -270,4 +272,21 @@ fn whoever_does_not_shake_hands_is_let_go() {
     let read = silent.read(&mut [0; 16]).unwrap_or(0);
     assert_eq!(read, 0);
     assert!(begun.elapsed() < HANDSHAKE, "{:?}", begun.elapsed());
+}
+
+/// To open a pipe for reading waits for its writer: the start would hang.
+#[rstest]
+#[case::certificate("cert.pem", "tls_cert_file")]
+#[case::key("key.pem", "tls_key_file")]
+fn a_pipe_is_refused_and_not_waited_for(#[case] name: &str, #[case] setting: &str) {
+    let files = Files::new();
+    let path = files.dir.path().join(name);
+    std::fs::remove_file(&path).expect("it can be removed");
+    mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).expect("a pipe can be made");
+    let options = files.options();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let mut service = Service::spawn(&files.dir.path().join("state"), &options);
+    assert_eq!(service.wait().code(), Some(2), "{}", service.log());
+    let log = service.log();
+    assert!(log.contains(setting) && log.contains("is no file"), "{log}");
 }
