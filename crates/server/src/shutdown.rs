@@ -50,6 +50,15 @@ impl Signals {
     }
 }
 
+/// Tells that a signal ended the start.
+pub(crate) fn before_serving(signal: i32) {
+    notify::tell(notify::STOPPING);
+    tracing::info!(
+        signal,
+        "stopping before the first request; the start was not at its end"
+    );
+}
+
 /// Waits for the first signal, then stops the service within `limit`; a further signal ends the process at once.
 pub(crate) async fn on_signal(mut signals: Signals, server: ServerHandle, app: Arc<App>, limit: Duration) {
     let number = signals.next().await;

@@ -11,9 +11,11 @@ use actix_web::{App as WebApp, HttpServer};
 use anyhow::Context;
 use clap::{ArgMatches, Command};
 use storage_api::{Access, App};
+use storage_persistence::Store;
 
 use crate::exit::{self, Failure};
-use crate::listeners::{self, Listener};
+use crate::listeners::{self, Listener, Listeners};
+use crate::settings::directories::Claim;
 use crate::settings::layers::with_flags;
 use crate::settings::listen::Listen;
 use crate::settings::{self, Settings, directories};
@@ -54,21 +56,34 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     std::process::exit(i32::from(exit::OK));
 }
 
+/// What serving takes.
+struct Started {
+    listeners: Listeners,
+    claim: Claim,
+    store: Store,
+    access: Arc<Access>,
+    app: Arc<App>,
+}
+
 async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(), Failure> {
-    let signals = Signals::catch()?;
-    // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
-    let listeners = listeners::bind(&settings.listen, settings.unix_socket_mode)?;
-    // Their files go when this function ends.
+    let mut signals = Signals::catch()?;
+    let started = tokio::select! {
+        started = start(settings) => started?,
+        // Whatever the start was at is dropped: nothing of it is done by half.
+        number = signals.next() => {
+            shutdown::before_serving(number);
+            return Ok(());
+        }
+    };
+    // The sockets' files and the claim go when this function ends.
+    let Started {
+        listeners,
+        claim: _claim,
+        store,
+        access,
+        app,
+    } = started;
     let _files = listeners.files;
-    let _claim = directories::claim(settings)?;
-    let store = wiring::store(settings).await?;
-    wiring::bring_up_to_date(settings, &store).await?;
-    tracing::info!("the database is up to date");
-    let access = gate::prepare(settings, &store).await?;
-    let app = wiring::app(settings, store.clone())?;
-    app.adopt()
-        .await
-        .context("adopting the mounts of an earlier run failed")?;
     app.watch();
     let server = server(
         settings,
@@ -90,6 +105,33 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     // After its stop the server has ended; an error of it matters only where it ended by itself.
     serving.abort();
     Ok(())
+}
+
+/// Everything before the first request. A database that hangs, or another process that migrates it, can hold this up
+/// for minutes.
+///
+/// # Cancel safety
+/// It may be dropped at any moment: migrations and the sealing of secrets are transactions, and the workers that take
+/// old mounts away are killed.
+async fn start(settings: &Settings) -> Result<Started, Failure> {
+    // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
+    let listeners = listeners::bind(&settings.listen, settings.unix_socket_mode)?;
+    let claim = directories::claim(settings)?;
+    let store = wiring::store(settings).await?;
+    wiring::bring_up_to_date(settings, &store).await?;
+    tracing::info!("the database is up to date");
+    let access = gate::prepare(settings, &store).await?;
+    let app = wiring::app(settings, store.clone())?;
+    app.adopt()
+        .await
+        .context("adopting the mounts of an earlier run failed")?;
+    Ok(Started {
+        listeners,
+        claim,
+        store,
+        access,
+        app,
+    })
 }
 
 fn server(

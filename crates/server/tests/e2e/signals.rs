@@ -2,11 +2,13 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use rstest::rstest;
+use rusqlite::Connection;
 
 use crate::service::{PATIENCE, Service, directory, until};
 
@@ -22,6 +24,54 @@ fn a_signal_stops_it_in_order(#[case] signal: Signal) {
         service.events().last().map(|e| e["message"].clone()),
         Some("stopped".into())
     );
+}
+
+/// A database that is locked, or hangs, can hold the start up for minutes.
+#[rstest]
+#[case(Signal::SIGTERM)]
+#[case(Signal::SIGINT)]
+fn a_signal_ends_a_start_that_waits_for_the_database(#[case] signal: Signal) {
+    let home = directory();
+    let state = home.path().join("state");
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&state)
+        .expect("a directory can be made");
+    let file = state.join("storage.db");
+    let other = Connection::open(&file).expect("a database can be made");
+    other
+        .execute_batch("BEGIN EXCLUSIVE; CREATE TABLE other (id INTEGER)")
+        .expect("it can be locked");
+    let mut service = Service::spawn(&state, &[]);
+    // Signals are caught before that.
+    let fds = format!("/proc/{}/fd", service.pid());
+    until("it opens the database", || {
+        let mut fds = std::fs::read_dir(&fds).ok()?.flatten();
+        fds.any(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to == file))
+            .then_some(())
+    });
+    let begun = Instant::now();
+    service.signal(signal);
+    assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "the stop took {:?}",
+        begun.elapsed()
+    );
+    let said: Vec<_> = service
+        .events()
+        .iter()
+        .map(|e| e["message"].to_string())
+        .collect();
+    assert!(
+        said.iter()
+            .any(|m| m.contains("stopping before the first request")),
+        "{said:?}"
+    );
+    assert!(said.last().is_some_and(|m| m == "\"stopped\""), "{said:?}");
+    drop(other);
+    // It left nothing behind that the next start would stumble over.
+    Service::start_in(&state, &[]);
 }
 
 /// A connection that a browser keeps open must not cost a stop its whole deadline.
