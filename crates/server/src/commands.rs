@@ -7,6 +7,7 @@ pub(crate) mod probe;
 pub(crate) mod scan;
 pub(crate) mod serve;
 pub(crate) mod token;
+mod trail;
 
 use std::future::Future;
 

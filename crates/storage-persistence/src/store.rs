@@ -23,7 +23,7 @@ use storage_domain::{
 
 pub use self::audit::{AuditFilter, AuditPage, MAX_AUDIT_BATCH};
 use self::secrets::Vault;
-pub use self::secrets::{KeyReport, KeyUse, Reset, Rotated, Rotation};
+pub use self::secrets::{Dropped, KeyReport, KeyUse, Reset, Rotated, Rotation};
 use self::sqlite::Reader;
 pub use self::tokens::{MAX_TOKENS, NewToken, TokenError};
 use crate::error::StoreError;

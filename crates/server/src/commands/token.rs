@@ -1,7 +1,6 @@
 //! `token`: makes, lists and revokes access tokens, straight on the database.
 
 mod show;
-mod trail;
 
 use std::process::ExitCode;
 
@@ -13,6 +12,7 @@ use storage_domain::access::{Lifetime, Token, TokenName};
 use storage_persistence::{NewToken, Store, TokenError};
 use time::OffsetDateTime;
 
+use super::trail;
 use crate::exit::{self, Failure};
 use crate::settings::layers::with_file_and_some_flags;
 use crate::settings::{self, directories, keys};

@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
 pub use self::report::{KeyReport, KeyUse};
-pub use self::reset::Reset;
+pub use self::reset::{Dropped, Reset};
 pub use self::rotate::{Rotated, Rotation};
 use super::Store;
 use crate::error::{StoreError, is_key_gone};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rstest::rstest;
 use storage_persistence::testkit::TestDatabase;
 use storage_persistence::testkit::TestDatabaseKind::{self, Postgres, Sqlite};
-use storage_persistence::{KeyReport, KeySource, NewBackend, Rotation, Store, StoreError};
+use storage_persistence::{Dropped, KeyReport, KeySource, NewBackend, Rotation, Store, StoreError};
 
 use crate::support::{chain, http, name, set, variant};
 
@@ -228,16 +228,19 @@ async fn a_lost_key_takes_the_secrets_and_not_the_backends(
     let store = Store::connect(place.database.settings()).await.unwrap();
     assert_eq!(variant(store.unlock(fresh.clone()).await), "Keys");
     let reset = store.reset_keys(&fresh).await.unwrap();
-    assert_eq!(reset.dropped, ["web"]);
+    let lost = Dropped {
+        id: web.id.to_string(),
+        name: "web".to_owned(),
+        fields: vec!["config.password".to_owned()],
+    };
+    assert_eq!(reset.dropped, [lost]);
     store.unlock(fresh.clone()).await.unwrap();
     let left = store.get(web.id).await.unwrap();
     assert_eq!(left.config.shown(), web.config.shown());
     assert!(left.config.secrets().is_empty() && left.revision > web.revision && left.version > web.version);
+    assert!(left.updated_at > web.updated_at, "what it answers changed");
     assert_eq!(store.get(nas.id).await.unwrap(), nas);
     store.update(&left, &left.name, &web.config).await.unwrap();
     assert_eq!(store.get(web.id).await.unwrap().config, web.config);
-    assert_eq!(
-        store.reset_keys(&fresh).await.unwrap().dropped,
-        Vec::<String>::new()
-    );
+    assert_eq!(store.reset_keys(&fresh).await.unwrap().dropped, []);
 }

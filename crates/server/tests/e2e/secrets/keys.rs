@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rstest::rstest;
+use serde_json::Value;
 
 use crate::service::{Done, Service, binary, directory, finish};
 
@@ -165,6 +166,30 @@ fn a_place_that_is_only_read_can_be_rotated_too(#[case] is_credential: bool) {
     );
 }
 
+/// What the command line left in the audit trail.
+fn trail(service: &Service) -> Vec<Value> {
+    let page = service.ask("GET", "/api/v1/storage/audit", "").json();
+    let all = page["data"].as_array().expect("an array").clone();
+    all.into_iter().filter(|r| r["how"] == "cli").collect()
+}
+
+#[test]
+fn a_rotation_is_in_the_audit_trail() {
+    let home = directory();
+    let state = filled(home.path());
+    for args in [&["keys", "rotate", "--prepare"][..], &["keys", "rotate"]] {
+        let done = finish(&mut command(args, &state));
+        assert_eq!(done.code, Some(0), "{}", done.err);
+    }
+    let trail = trail(&Service::start_in(&state, &[]));
+    assert_eq!(trail.len(), 2, "{trail:?}");
+    for (record, ending) in trail.iter().zip([", 1 backends", " prepared"]) {
+        assert_eq!(record["action"], "keys.rotate", "{record}");
+        let detail = record["detail"].as_str().unwrap_or_default();
+        assert!(detail.starts_with("key ") && detail.ends_with(ending), "{detail}");
+    }
+}
+
 #[test]
 fn a_lost_one_can_be_given_up() {
     let home = directory();
@@ -184,6 +209,19 @@ fn a_lost_one_can_be_given_up() {
     );
     let service = Service::start_in(&state, &[]);
     assert_eq!(service.ask("GET", BACKENDS, "").json()["data"][0]["name"], "web");
+    let trail = trail(&service);
+    assert_eq!(trail.len(), 2, "{trail:?}");
+    let of = |action: &str| {
+        let of = trail.iter().find(|r| r["action"] == action);
+        of.unwrap_or_else(|| panic!("no {action}: {trail:?}"))
+    };
+    assert_eq!(of("backend.update")["backend"]["name"], "web");
+    assert_eq!(
+        of("backend.update")["fields"],
+        serde_json::json!(["config.password"])
+    );
+    let detail = of("keys.reset")["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("1 backends"), "{detail}");
     let busy = finish(&mut command(&["keys", "reset", "--drop-secrets"], &state));
     assert!(
         busy.code == Some(1) && busy.err.contains("another pureboot-storage runs"),

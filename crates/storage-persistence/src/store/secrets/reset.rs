@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use storage_domain::{BackendConfig, BackendStatus};
 
 use super::{Store, table};
+use crate::convert;
 use crate::entity::{Column, Entity};
 use crate::error::StoreError;
 use crate::keys::{KeyId, KeyRing, KeySource};
@@ -18,8 +19,19 @@ use crate::keys::{KeyId, KeyRing, KeySource};
 pub struct Reset {
     /// The present key from now on.
     pub key: KeyId,
-    /// The backends whose secrets were dropped, by name.
-    pub dropped: Vec<String>,
+    /// The backends whose secrets were dropped.
+    pub dropped: Vec<Dropped>,
+}
+
+/// A backend whose secrets were dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it lost, such as `config.password`.
+    pub fields: Vec<String>,
 }
 
 const WHAT: &str = "dropping secrets whose key is lost";
@@ -59,39 +71,46 @@ impl Store {
     }
 }
 
-/// Drops the secrets of rows whose key is not in the ring; tells the names of the backends.
-async fn drop_lost(transaction: &DatabaseTransaction, ring: &KeyRing) -> Result<Vec<String>, DbErr> {
+/// Drops the secrets of rows whose key is not in the ring.
+async fn drop_lost(transaction: &DatabaseTransaction, ring: &KeyRing) -> Result<Vec<Dropped>, DbErr> {
     let here: Vec<&str> = ring.ids().map(KeyId::as_str).collect();
-    let lost: Vec<(String, String, String)> = Entity::find()
+    let lost: Vec<(String, String, String, i64)> = Entity::find()
         .select_only()
-        .columns([Column::Id, Column::Name, Column::Config])
+        .columns([Column::Id, Column::Name, Column::Config, Column::UpdatedAt])
         .filter(Column::SecretKey.is_not_null())
         .filter(Column::SecretKey.is_not_in(here))
         .into_tuple()
         .all(transaction)
         .await?;
-    let mut names = Vec::with_capacity(lost.len());
-    for (id, name, text) in lost {
+    let now = convert::to_millis(convert::now());
+    let mut dropped = Vec::with_capacity(lost.len());
+    for (id, name, text, updated_at) in lost {
+        let (config, fields) = without_secrets(&text);
         Entity::update_many()
-            .col_expr(Column::Config, Expr::value(without_secrets(&text)))
+            .col_expr(Column::Config, Expr::value(config))
             .col_expr(Column::SecretKey, Expr::value(None::<String>))
             .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
             .col_expr(Column::Version, Expr::col(Column::Version).add(1))
             .col_expr(Column::Status, Expr::value(BackendStatus::Offline.as_str()))
-            .filter(Column::Id.eq(id))
+            .col_expr(Column::UpdatedAt, Expr::value(Ord::max(now, updated_at)))
+            .filter(Column::Id.eq(&id))
             .exec(transaction)
             .await?;
-        names.push(name);
+        dropped.push(Dropped { id, name, fields });
     }
-    Ok(names)
+    Ok(dropped)
 }
 
-fn without_secrets(text: &str) -> String {
+/// The config without its secrets, and which they were.
+fn without_secrets(text: &str) -> (String, Vec<String>) {
     let Ok(mut members) = serde_json::from_str::<Map<String, Value>>(text) else {
-        return text.to_owned();
+        return (text.to_owned(), Vec::new());
     };
+    let mut fields = Vec::new();
     for field in BackendConfig::SECRET_FIELDS {
-        members.remove(field);
+        if members.remove(field).is_some() {
+            fields.push(format!("config.{field}"));
+        }
     }
-    Value::Object(members).to_string()
+    (Value::Object(members).to_string(), fields)
 }
