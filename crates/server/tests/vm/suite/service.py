@@ -151,6 +151,11 @@ class Later(threading.Thread):
         return self.value
 
 
+# A call that waits for a server that is gone waits for one of the kernel's time limits, and they begin at 5 s. A machine
+# without hardware acceleration on a busy host needs more than a second for nothing at all.
+HELD_UP_SECONDS = 4.0
+
+
 class Watch(threading.Thread):
     """Lists the backends again and again, as a page that is open would: how long does the slowest answer take?"""
 
@@ -179,4 +184,5 @@ class Watch(threading.Thread):
         self.join(40)
         if kind is None:
             assert self.error is None, f"GET of the list failed meanwhile: {self.error!r}"
-            assert self.count > 0 and self.slowest < 1.0, f"GET of the list took {self.slowest:.2f} s meanwhile"
+            held_up = f"GET of the list took {self.slowest:.2f} s meanwhile"
+            assert self.count > 0 and self.slowest < HELD_UP_SECONDS, held_up
