@@ -1,14 +1,14 @@
 //! Row ⇄ domain. Every column is checked by hand, so that one bad row is an error of its own.
 
-use sea_orm::{FromQueryResult, QueryResult};
-use serde_json::{Map, Value};
-use storage_domain::{Backend, BackendConfig, BackendId, BackendKind, ByteCount, LastTest, Revision, Stats};
-use time::OffsetDateTime;
-use zeroize::Zeroize;
+mod config;
 
+use sea_orm::{FromQueryResult, QueryResult};
+use storage_domain::{Backend, BackendId, BackendKind, ByteCount, LastTest, Revision, Stats};
+use time::OffsetDateTime;
+
+use self::config::config;
+pub(crate) use self::config::{SealedConfig, Secrets, seal};
 use crate::entity::Model;
-use crate::keys::{KeyError, KeyRing, SecretKey};
-use crate::sealing::{self, Sealed, Unopened};
 use crate::store::UnreadableBackend;
 
 /// A row's values, before they are checked.
@@ -32,15 +32,6 @@ pub(crate) struct Columns<'a> {
 
 /// A row that was read, or why it can't be.
 pub(crate) type Read = Result<Backend, UnreadableBackend>;
-
-/// What a read does with secrets.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Secrets<'a> {
-    /// Leaves them out: what is only shown needs none, and opening a thousand takes its time.
-    LeftOut,
-    /// Opens them with these keys; without any, no row that has secrets can be read.
-    Opened(Option<&'a KeyRing>),
-}
 
 /// Reads a row of any database.
 pub(crate) fn read(row: &QueryResult, secrets: Secrets<'_>) -> Read {
@@ -159,57 +150,6 @@ impl Model {
     }
 }
 
-/// The config; no message of the JSON reader is passed on, for it may show what it read.
-fn config(kind: BackendKind, row: &Columns<'_>, secrets: Secrets<'_>) -> Result<BackendConfig, Unreadable> {
-    let mut members: Map<String, Value> =
-        serde_json::from_str(row.config).map_err(|_| "its config is no JSON object".to_owned())?;
-    for field in BackendConfig::SECRET_FIELDS {
-        let Some(sealed) = members.get(field).and_then(Sealed::parse) else {
-            continue;
-        };
-        match secrets {
-            Secrets::LeftOut => drop(members.remove(field)),
-            Secrets::Opened(ring) => {
-                let opened = open(&sealed, ring, row.id, field)?;
-                members.insert(field.to_owned(), opened);
-            }
-        }
-    }
-    let parsed = BackendConfig::parse(kind, &members).map_err(|invalid| {
-        let wrong: Vec<_> = invalid.problems().iter().map(|p| p.pointer.as_str()).collect();
-        format!("its config is no valid {kind} config: see {}", wrong.join(", "))
-    });
-    wipe(&mut members);
-    Ok(parsed?)
-}
-
-fn open(sealed: &Sealed<'_>, ring: Option<&KeyRing>, id: &str, field: &str) -> Result<Value, Unreadable> {
-    let opened = match ring {
-        Some(ring) => sealed.open(ring, id, field),
-        None => Err(Unopened::NoKey),
-    };
-    match opened {
-        Ok(mut secret) => Ok(Value::String(std::mem::take(&mut *secret))),
-        Err(Unopened::NoKey) => Err(Unreadable::NoKey(format!(
-            "its {field} is sealed with key {}, which this service does not have",
-            sealed.shown_key()
-        ))),
-        Err(Unopened::Forged) => Err(Unreadable::Broken(format!(
-            "its {field} was changed outside of this service, or sealed for another backend"
-        ))),
-        Err(Unopened::Malformed) => Err(Unreadable::Broken(format!("its {field} is no sealed secret"))),
-    }
-}
-
-/// Wipes what was opened, where it stood on its way into the config.
-fn wipe(members: &mut Map<String, Value>) {
-    for field in BackendConfig::SECRET_FIELDS {
-        if let Some(Value::String(secret)) = members.get_mut(field) {
-            secret.zeroize();
-        }
-    }
-}
-
 fn broken(column: &str, rule: &dyn std::fmt::Display) -> String {
     format!("its {column} {rule}")
 }
@@ -226,13 +166,6 @@ fn count(column: &str, value: Option<i64>) -> Result<Option<u64>, String> {
 
 fn time(column: &str, millis: i64) -> Result<OffsetDateTime, String> {
     from_millis(millis).ok_or_else(|| format!("its {column} is no time"))
-}
-
-/// A config as it is stored.
-#[derive(Debug, Default)]
-pub(crate) struct SealedConfig {
-    text: String,
-    key: Option<String>,
 }
 
 /// The row of a backend.
@@ -264,25 +197,6 @@ pub(crate) fn write(backend: &Backend, config: SealedConfig) -> Model {
         updated_at: to_millis(backend.updated_at),
         secret_key: config.key,
     }
-}
-
-/// The backend's config, its secrets sealed with `key`.
-///
-/// # Errors
-/// It has secrets, and there is no key.
-pub(crate) fn seal(backend: &Backend, key: Option<&SecretKey>) -> Result<SealedConfig, KeyError> {
-    let mut members = backend.config.shown();
-    let mut used = None;
-    for (field, secret) in backend.config.secrets() {
-        let key = key.ok_or(KeyError::Locked)?;
-        let sealed = sealing::seal(key, &backend.id.to_string(), field, secret.expose())?;
-        members.insert(field.to_owned(), sealed);
-        used = Some(key.id.to_string());
-    }
-    Ok(SealedConfig {
-        text: Value::Object(members).to_string(),
-        key: used,
-    })
 }
 
 /// Folds case one character at a time, so that a part of a text folds to a part of the folded text. By way of the

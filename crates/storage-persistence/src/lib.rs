@@ -8,6 +8,7 @@ mod entity;
 mod error;
 mod keys;
 mod sealing;
+pub mod secret_file;
 mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -2,20 +2,18 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
-use zeroize::Zeroizing;
-
 use super::{KeyError, KeyRing};
+use crate::secret_file::SecretFile;
 
 /// Only the owner.
 const MODE: u32 = 0o600;
 /// What others must not have.
 const OTHERS: u32 = 0o077;
-/// A file of keys is shorter.
+/// The largest file of keys.
 const MAX_BYTES: u64 = 64 * 1024;
 /// How the name of a file ends that is to take the place of the file of keys.
 const NEW: &str = ".new";
@@ -25,25 +23,16 @@ const MAX_ATTEMPTS: u32 = 8;
 /// Reads the keys; `private` says that others must not be able to.
 pub(super) fn load(path: &Path, private: bool) -> Result<KeyRing, KeyError> {
     let failed = |source| of_io(path, "read", source);
-    // Without waiting: to open a pipe would wait for its writer, for ever.
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-    let file = options.open(path).map_err(failed)?;
-    let found = file.metadata().map_err(failed)?;
-    if !found.is_file() {
-        return Err(failed(io::Error::other("it is no file")));
-    }
-    let mode = found.permissions().mode() & 0o7777;
+    let file = SecretFile::open(path).map_err(|e| failed(e.into()))?;
+    let mode = file.mode();
     if private && mode & OTHERS != 0 {
         return Err(KeyError::Open {
             path: path.to_owned(),
             mode,
         });
     }
-    // Room for all of it at once: a buffer that grows leaves copies behind.
-    let room = usize::try_from(found.len().min(MAX_BYTES)).unwrap_or_default();
-    let mut text = Zeroizing::new(String::with_capacity(room + 1));
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed)?;
+    let bytes = file.read(MAX_BYTES).map_err(|e| failed(e.into()))?;
+    let text = str::from_utf8(&bytes).map_err(|_| failed(ErrorKind::InvalidData.into()))?;
     text.parse().map_err(|why| KeyError::Malformed {
         place: format!("the key file {}", path.display()),
         why,

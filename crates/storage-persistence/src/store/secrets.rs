@@ -4,6 +4,7 @@ mod plain;
 mod report;
 mod reset;
 mod rotate;
+mod rows;
 mod scrub;
 mod table;
 

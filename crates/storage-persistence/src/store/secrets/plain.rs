@@ -1,32 +1,20 @@
 //! Secrets that an earlier release left as they were.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr};
 use serde_json::{Map, Value};
 use storage_domain::{BackendConfig, BackendKind};
 use zeroize::Zeroize;
 
+use super::rows::{self, Batch};
 use super::{Held, Store};
-use crate::entity::{Column, Entity};
+use crate::entity::Column;
 use crate::error::StoreError;
 use crate::keys::KeyError;
 use crate::sealing;
 
-/// How many rows are sealed in one transaction.
-pub(super) const BATCH: u64 = 256;
 /// What `PRAGMA user_version` is while a SQLite file may hold traces of plain secrets.
 pub(super) const TRACES: i64 = 0;
-
-/// What one batch did.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    /// The id of the last row that was looked at; `None` where there was none.
-    pub(super) last: Option<String>,
-    /// How many rows were sealed.
-    pub(super) sealed: u64,
-}
 
 impl Store {
     /// Seals the secrets of every row that has plain ones, a batch at a time.
@@ -56,13 +44,16 @@ impl Store {
         let rows = self.run(WHAT, unsealed(&self.db, after)).await?;
         if !rows.iter().any(has_plain) {
             let last = rows.into_iter().last().map(|(id, _)| id);
-            return Ok(Batch { last, sealed: 0 });
+            return Ok(Batch {
+                last,
+                ..Batch::default()
+            });
         }
         let transaction = self.run(WHAT, self.begin_locked()).await?;
         let mut batch = Batch::default();
         for (id, text) in self.run(WHAT, unsealed(&transaction, after)).await? {
             if let Some(config) = seal_members(held, &id, &text)? {
-                let update = set_config(&transaction, &id, &text, config, held.current.as_str());
+                let update = rows::set_config(&transaction, &id, &text, config, held.current.as_str());
                 batch.sealed += self.run(WHAT, update).await?;
             }
             batch.last = Some(id);
@@ -96,17 +87,10 @@ impl Store {
 
 /// The next rows that may have plain secrets: id and config.
 async fn unsealed(db: &impl ConnectionTrait, after: &str) -> Result<Vec<(String, String)>, DbErr> {
-    Entity::find()
-        .select_only()
-        .columns([Column::Id, Column::Config])
-        .filter(Column::SecretKey.is_null())
-        .filter(Column::Kind.ne(BackendKind::Nfs.as_str()))
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(BATCH)
-        .into_tuple()
-        .all(db)
-        .await
+    let which = Column::SecretKey
+        .is_null()
+        .and(Column::Kind.ne(BackendKind::Nfs.as_str()));
+    rows::after(db, which, after).await
 }
 
 fn has_plain((_, text): &(String, String)) -> bool {
@@ -145,22 +129,4 @@ fn seal_members(held: &Held, id: &str, text: &str) -> Result<Option<String>, Key
         }
     }
     Ok((!fields.is_empty()).then(|| Value::Object(members).to_string()))
-}
-
-/// Replaces a row's config, where it is still `was`; tells how many rows that were.
-pub(super) async fn set_config(
-    db: &impl ConnectionTrait,
-    id: &str,
-    was: &str,
-    config: String,
-    key: &str,
-) -> Result<u64, DbErr> {
-    let done = Entity::update_many()
-        .col_expr(Column::Config, Expr::value(config))
-        .col_expr(Column::SecretKey, Expr::value(key))
-        .filter(Column::Id.eq(id))
-        .filter(Expr::col(Column::Config).eq(was))
-        .exec(db)
-        .await?;
-    Ok(done.rows_affected)
 }

@@ -9,16 +9,13 @@
 //!    would still seal with it is refused by the reference from rows to known keys, and reads the file again.
 //! 5. The old key goes out of the file.
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use serde_json::{Map, Value};
 use storage_domain::BackendConfig;
 
-use super::plain::{BATCH, Batch, set_config};
+use super::rows::{self, BATCH, Batch};
 use super::{Held, Store, table};
-use crate::entity::{Column, Entity};
+use crate::entity::Column;
 use crate::error::StoreError;
 use crate::keys::{KeyError, KeyId, KeyRing, KeySource, SecretKey};
 use crate::sealing::{self, Sealed};
@@ -143,13 +140,12 @@ impl Store {
                 let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
                 transaction.execute_unprepared(lock).await?;
             }
-            let (mut after, mut sealed) = (String::new(), 0);
+            let (mut after, mut sealed, mut unopened) = (String::new(), 0, 0);
             while let batch = reseal(&transaction, held, &after).await?
                 && let Some(last) = batch.last
             {
-                (after, sealed) = (last, sealed + batch.sealed);
+                (after, sealed, unopened) = (last, sealed + batch.sealed, unopened + batch.unopened);
             }
-            let unopened = older(&transaction, held, "").await?.len() as u64;
             table::forget_unused(&transaction).await?;
             transaction.commit().await?;
             Ok((sealed, unopened))
@@ -171,35 +167,20 @@ impl Store {
     }
 }
 
-/// The next rows with an older key: id, config and the key's name.
-async fn older(db: &impl ConnectionTrait, held: &Held, after: &str) -> Result<Vec<(String, String)>, DbErr> {
-    Entity::find()
-        .select_only()
-        .columns([Column::Id, Column::Config])
-        .filter(Column::SecretKey.ne(held.current.as_str()))
-        .filter(Column::Id.gt(after))
-        .order_by_asc(Column::Id)
-        .limit(BATCH)
-        .into_tuple()
-        .all(db)
-        .await
-}
-
 /// Seals a batch of rows anew; one that can't be opened stays as it is.
 async fn reseal(transaction: &DatabaseTransaction, held: &Held, after: &str) -> Result<Batch, DbErr> {
     let mut batch = Batch::default();
-    for (id, text) in older(transaction, held, after).await? {
-        match held.key().and_then(|key| resealed(key, &held.ring, &id, &text)) {
-            Some(config) => {
-                let key = held.current.as_str();
-                batch.sealed += set_config(transaction, &id, &text, config, key).await?;
-            }
-            None => {
-                tracing::warn!(
-                    backend.id = id,
-                    "the secrets of a backend can't be opened, and stay as they are"
-                );
-            }
+    let older = Column::SecretKey.ne(held.current.as_str());
+    for (id, text) in rows::after(transaction, older, after).await? {
+        if let Some(config) = held.key().and_then(|key| resealed(key, &held.ring, &id, &text)) {
+            let key = held.current.as_str();
+            batch.sealed += rows::set_config(transaction, &id, &text, config, key).await?;
+        } else {
+            batch.unopened += 1;
+            tracing::warn!(
+                backend.id = id,
+                "the secrets of a backend can't be opened, and stay as they are"
+            );
         }
         batch.last = Some(id);
     }
