@@ -9,7 +9,7 @@ mod query;
 mod test;
 
 pub(crate) use audit::{AuditDto, OUTCOMES};
-pub(crate) use backend::{BackendDto, UnreadableDto};
+pub(crate) use backend::{BackendDto, BackendsDto, UnreadableDto};
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, update};
 pub(crate) use luns::TargetDto;
@@ -64,11 +64,11 @@ impl<T> One<T> {
     }
 }
 
-/// The envelope of a list.
+/// The envelope of a list; `data` is a vector, or writes itself as one.
 #[derive(Debug, Serialize)]
-pub(crate) struct List<T> {
+pub(crate) struct List<D> {
     pub(crate) success: bool,
-    pub(crate) data: Vec<T>,
+    pub(crate) data: D,
     /// All matches, not just this page.
     pub(crate) total: u64,
     /// The rows of this page that can't be read.
@@ -76,7 +76,7 @@ pub(crate) struct List<T> {
     pub(crate) unreadable: Vec<UnreadableDto>,
 }
 
-impl<T> List<T> {
+impl<T> List<Vec<T>> {
     /// A list that is its only page.
     pub(crate) fn whole(data: Vec<T>) -> Self {
         let total = u64::try_from(data.len()).unwrap_or(u64::MAX);

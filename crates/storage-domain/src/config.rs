@@ -1,9 +1,10 @@
 //! The settings of a backend of any kind.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::backend::BackendKind;
-use crate::fields::Fields;
+use crate::fields::{Fields, Members};
 use crate::http::HttpConfig;
 use crate::invalid::{Invalid, InvalidInput, Rule};
 use crate::iscsi::IscsiConfig;
@@ -99,6 +100,11 @@ impl BackendConfig {
         }
     }
 
+    /// The config as it is shown, to be written at once.
+    pub fn as_shown(&self) -> ShownConfig<'_> {
+        ShownConfig(self)
+    }
+
     /// The config as it is shown: without secrets.
     pub fn shown(&self) -> Map<String, Value> {
         self.members(false)
@@ -128,11 +134,19 @@ impl BackendConfig {
     }
 
     fn members(&self, secrets: bool) -> Map<String, Value> {
+        match self.write(serde_json::value::Serializer, secrets) {
+            Ok(Value::Object(members)) => members,
+            other => unreachable!("texts, numbers and flags make an object: {:?}", other.err()),
+        }
+    }
+
+    fn write<S: Serializer>(&self, serializer: S, secrets: bool) -> Result<S::Ok, S::Error> {
+        let members = Members::new(serializer.serialize_map(None)?, secrets);
         match self {
-            Self::Nfs(nfs) => nfs.write(),
-            Self::Http(http) => http.write(secrets),
-            Self::S3(s3) => s3.write(secrets),
-            Self::Iscsi(iscsi) => iscsi.write(secrets),
+            Self::Nfs(nfs) => nfs.write(members),
+            Self::Http(http) => http.write(members),
+            Self::S3(s3) => s3.write(members),
+            Self::Iscsi(iscsi) => iscsi.write(members),
         }
     }
 
@@ -144,5 +158,15 @@ impl BackendConfig {
             Self::S3(s3) => s3.endpoint.url().origin(),
             Self::Iscsi(iscsi) => iscsi.target.bare(),
         }
+    }
+}
+
+/// A config that is written without its secrets, and without a copy of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownConfig<'a>(&'a BackendConfig);
+
+impl Serialize for ShownConfig<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.write(serializer, false)
     }
 }

@@ -1,7 +1,10 @@
 //! Reads the members of a config object and collects every mistake.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::invalid::{Invalid, InvalidInput, Rule};
@@ -120,31 +123,40 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Builds the members of a config as it is stored or shown.
-pub(crate) struct Members {
-    map: Map<String, Value>,
+/// Writes the members of an object one by one, into whatever a serializer makes of them. They are written in the order of
+/// their names, which is that of a [`Map`], so that both ways give one text.
+pub(crate) struct Members<M: SerializeMap> {
+    map: Result<M, M::Error>,
     secrets: bool,
 }
 
-impl Members {
+impl<M: SerializeMap> Members<M> {
     /// Begins an object; `secrets` tells whether secrets go into it.
-    pub(crate) fn new(secrets: bool) -> Self {
+    pub(crate) fn new(map: M, secrets: bool) -> Self {
         Self {
-            map: Map::new(),
+            map: Ok(map),
             secrets,
         }
     }
 
     /// Adds a member.
-    pub(crate) fn put(mut self, field: &str, value: impl Into<Value>) -> Self {
-        self.map.insert(field.to_owned(), value.into());
+    pub(crate) fn put(mut self, field: &str, value: impl Serialize) -> Self {
+        if let Ok(map) = &mut self.map
+            && let Err(error) = map.serialize_entry(field, &value)
+        {
+            self.map = Err(error);
+        }
         self
     }
 
-    /// Adds a member that is null where there is no value.
-    pub(crate) fn put_text(self, field: &str, value: Option<&impl ToString>) -> Self {
-        let value = value.map_or(Value::Null, |v| Value::String(v.to_string()));
-        self.put(field, value)
+    /// Adds a member that is a text.
+    pub(crate) fn put_text(self, field: &str, value: &impl Display) -> Self {
+        self.put(field, Text(value))
+    }
+
+    /// Adds a member that is a text, and null where there is none.
+    pub(crate) fn put_optional(self, field: &str, value: Option<&impl Display>) -> Self {
+        self.put(field, value.map(Text))
     }
 
     /// Adds a secret, where there is one and secrets are wanted.
@@ -155,8 +167,17 @@ impl Members {
         }
     }
 
-    /// The object.
-    pub(crate) fn finish(self) -> Map<String, Value> {
-        self.map
+    /// What the serializer made of the object.
+    pub(crate) fn finish(self) -> Result<M::Ok, M::Error> {
+        self.map?.end()
+    }
+}
+
+/// A value that is written as its text.
+struct Text<'a, T>(&'a T);
+
+impl<T: Display> Serialize for Text<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
     }
 }

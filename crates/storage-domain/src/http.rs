@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use serde_json::{Map, Value};
+use serde::ser::SerializeMap;
 
 use crate::fields::{Fields, Members};
 use crate::invalid::Rule;
@@ -128,14 +128,14 @@ impl HttpConfig {
         })
     }
 
-    pub(crate) fn write(&self, secrets: bool) -> Map<String, Value> {
-        Members::new(secrets)
-            .put("base_url", self.base_url.to_string())
+    pub(crate) fn write<M: SerializeMap>(&self, members: Members<M>) -> Result<M::Ok, M::Error> {
+        members
             .put("auth_method", self.auth_method.as_str())
-            .put_text("username", self.username.as_ref())
+            .put_text("base_url", &self.base_url)
+            .put_optional("ca_pem", self.ca_pem.as_ref())
             .put_secret("password", self.password.as_ref())
-            .put_text("ca_pem", self.ca_pem.as_ref())
             .put("tls_verify", self.tls_verify)
+            .put_optional("username", self.username.as_ref())
             .finish()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use serde::ser::SerializeMap;
 
 use crate::fields::{Fields, Members};
 use crate::invalid::Rule;
@@ -179,18 +179,18 @@ impl IscsiConfig {
         })
     }
 
-    pub(crate) fn write(&self, secrets: bool) -> Map<String, Value> {
-        Members::new(secrets)
-            .put("target", self.target.to_string())
-            .put("port", self.port.get())
-            .put_text("iqn", self.iqn.as_ref())
+    pub(crate) fn write<M: SerializeMap>(&self, members: Members<M>) -> Result<M::Ok, M::Error> {
+        members
             .put("chap_enabled", self.chap_enabled)
-            .put_text("chap_username", self.chap.username.as_ref())
             .put_secret("chap_password", self.chap.password.as_ref())
-            .put_text("mutual_chap_username", self.mutual_chap.username.as_ref())
-            .put_secret("mutual_chap_password", self.mutual_chap.password.as_ref())
-            .put_text("discovery_chap_username", self.discovery_chap.username.as_ref())
+            .put_optional("chap_username", self.chap.username.as_ref())
             .put_secret("discovery_chap_password", self.discovery_chap.password.as_ref())
+            .put_optional("discovery_chap_username", self.discovery_chap.username.as_ref())
+            .put_optional("iqn", self.iqn.as_ref())
+            .put_secret("mutual_chap_password", self.mutual_chap.password.as_ref())
+            .put_optional("mutual_chap_username", self.mutual_chap.username.as_ref())
+            .put("port", self.port.get())
+            .put_text("target", &self.target)
             .finish()
     }
 }

@@ -26,7 +26,7 @@ mod words;
 pub use access::{Actor, Role};
 pub use backend::{Backend, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Revision};
 pub use capacity::{ByteCount, Capacity, Stats};
-pub use config::BackendConfig;
+pub use config::{BackendConfig, ShownConfig};
 pub use http::HttpConfig;
 pub use invalid::{Invalid, InvalidInput, Rule};
 pub use iscsi::IscsiConfig;

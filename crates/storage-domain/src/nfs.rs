@@ -4,7 +4,7 @@ mod options;
 
 pub use options::{MountOptions, NfsVersion};
 
-use serde_json::{Map, Value};
+use serde::ser::SerializeMap;
 
 use crate::fields::{Fields, Members};
 use crate::invalid::Rule;
@@ -59,12 +59,12 @@ impl NfsConfig {
         })
     }
 
-    pub(crate) fn write(&self) -> Map<String, Value> {
-        Members::new(false)
-            .put("server", self.server.to_string())
-            .put("export_path", self.export_path.to_string())
-            .put_text("mount_options", self.mount_options.as_ref())
+    pub(crate) fn write<M: SerializeMap>(&self, members: Members<M>) -> Result<M::Ok, M::Error> {
+        members
             .put("auth_method", self.auth_method.as_str())
+            .put_text("export_path", &self.export_path)
+            .put_optional("mount_options", self.mount_options.as_ref())
+            .put_text("server", &self.server)
             .finish()
     }
 }

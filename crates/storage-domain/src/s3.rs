@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use serde::ser::SerializeMap;
 
 use crate::fields::{Fields, Members};
 use crate::http::CaBundle;
@@ -204,18 +204,18 @@ impl S3Config {
         })
     }
 
-    pub(crate) fn write(&self, secrets: bool) -> Map<String, Value> {
-        Members::new(secrets)
-            .put("endpoint", self.endpoint.to_string())
-            .put("bucket", self.bucket.to_string())
-            .put_text("region", self.region.as_ref())
-            .put("access_key_id", self.access_key_id.to_string())
-            .put_secret("secret_access_key", self.secret_access_key.as_ref())
-            .put("cdn_enabled", self.cdn_enabled)
-            .put_text("cdn_url", self.cdn_url.as_ref())
+    pub(crate) fn write<M: SerializeMap>(&self, members: Members<M>) -> Result<M::Ok, M::Error> {
+        members
+            .put_text("access_key_id", &self.access_key_id)
             .put("addressing", self.addressing.as_str())
-            .put_text("prefix", self.prefix.as_ref())
-            .put_text("ca_pem", self.ca_pem.as_ref())
+            .put_text("bucket", &self.bucket)
+            .put_optional("ca_pem", self.ca_pem.as_ref())
+            .put("cdn_enabled", self.cdn_enabled)
+            .put_optional("cdn_url", self.cdn_url.as_ref())
+            .put_text("endpoint", &self.endpoint)
+            .put_optional("prefix", self.prefix.as_ref())
+            .put_optional("region", self.region.as_ref())
+            .put_secret("secret_access_key", self.secret_access_key.as_ref())
             .put("tls_verify", self.tls_verify)
             .finish()
     }

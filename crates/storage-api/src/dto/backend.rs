@@ -1,8 +1,7 @@
 //! A backend as it is shown.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-use storage_domain::{Backend, BackendKind, BackendStatus, ByteCount, LastTest, Stats};
+use serde::{Serialize, Serializer};
+use storage_domain::{Backend, BackendKind, BackendStatus, ByteCount, LastTest, ShownConfig, Stats};
 use storage_persistence::UnreadableBackend;
 
 use super::timestamp;
@@ -15,11 +14,30 @@ pub(crate) struct BackendDto<'a> {
     #[serde(rename = "type")]
     kind: BackendKind,
     status: BackendStatus,
-    config: Map<String, Value>,
+    config: ShownConfig<'a>,
     stats: StatsDto,
     last_test: Option<LastTestDto<'a>>,
     created_at: String,
     updated_at: String,
+}
+
+/// Backends as they are shown, each made when it is written.
+#[derive(Debug)]
+pub(crate) struct BackendsDto<'a>(pub(crate) &'a [Backend]);
+
+impl BackendsDto<'_> {
+    /// About the bytes that these take, so that their text need not move while it grows.
+    pub(crate) fn bytes(&self) -> usize {
+        /// A backend with a message of its last test.
+        const ONE: usize = 640;
+        self.0.len() * ONE
+    }
+}
+
+impl Serialize for BackendsDto<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(BackendDto::from))
+    }
 }
 
 /// What is known of the content. Clients of old take numbers only, so that what was never measured is 0 for them.
@@ -44,7 +62,7 @@ impl<'a> From<&'a Backend> for BackendDto<'a> {
             name: backend.name.as_str(),
             kind: backend.kind(),
             status: backend.status,
-            config: backend.config.shown(),
+            config: backend.config.as_shown(),
             stats: StatsDto::from(backend.stats),
             last_test: backend.last_test.as_ref().map(LastTestDto::from),
             created_at: timestamp(backend.created_at),

@@ -1,13 +1,14 @@
 //! The six endpoints of storage backends.
 
-use actix_web::http::header::{ETAG, LOCATION, RETRY_AFTER};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ContentType, ETAG, LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 use storage_domain::{Backend, BackendId};
 
 use crate::app::entity_tag;
-use crate::dto::{self, BackendDto, List, One, TargetDto, TestDto, UnreadableDto};
+use crate::dto::{self, BackendDto, BackendsDto, List, One, TargetDto, TestDto, UnreadableDto};
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
 use crate::extract::{Conditions, Id, IgnoredBody, JsonBody};
 use crate::state::State;
@@ -15,16 +16,24 @@ use crate::trail::Note;
 
 type Answer = Result<HttpResponse, ApiError>;
 
+/// What a list takes beside its backends.
+const ENVELOPE_BYTES: usize = 128;
+
 /// `GET /storage/backends`
 pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Answer {
     let filter = dto::list_filter(request.query_string())?;
     let page = state.app.list(&filter).await?;
-    Ok(HttpResponse::Ok().json(List {
+    let data = BackendsDto(&page.backends);
+    let mut body = Vec::with_capacity(ENVELOPE_BYTES + data.bytes());
+    let list = List {
         success: true,
-        data: page.backends.iter().map(BackendDto::from).collect(),
+        data,
         total: page.total,
         unreadable: page.unreadable.iter().map(UnreadableDto::from).collect(),
-    }))
+    };
+    serde_json::to_writer(&mut body, &list)
+        .map_err(|_| ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(body))
 }
 
 /// `POST /storage/backends`
