@@ -1,5 +1,6 @@
 //! Where the keys of secrets are: in a file, the environment, or a credential of systemd's.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use storage_persistence::KeySource;
@@ -47,8 +48,13 @@ pub(super) fn source(reader: &mut Reader) -> Option<KeySource> {
     }
 }
 
-/// The credential, where the service manager made one.
+/// The credential, where the service manager made one. One that can't be looked at counts: to read it then fails, and
+/// says why, where a new key would take its place.
 fn credential() -> Option<PathBuf> {
     let directory = std::env::var_os(CREDENTIALS_ENV)?;
-    Some(Path::new(&directory).join(CREDENTIAL)).filter(|path| path.exists())
+    let path = Path::new(&directory).join(CREDENTIAL);
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        _ => Some(path),
+    }
 }

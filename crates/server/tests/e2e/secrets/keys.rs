@@ -166,6 +166,19 @@ fn a_place_that_is_only_read_can_be_rotated_too(#[case] is_credential: bool) {
     );
 }
 
+/// A directory that can't be looked into may hold a key: a new one in its place would be the wrong one.
+#[test]
+fn a_credential_that_cannot_be_looked_at_is_no_missing_one() {
+    let home = directory();
+    let state = home.path().join("state");
+    let file = home.path().join("no-directory");
+    fs::write(&file, "").expect("it can be written");
+    let done = refused(&state, |serve| serve.env("CREDENTIALS_DIRECTORY", &file));
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert!(done.err.contains("no-directory/secret-key"), "{}", done.err);
+    assert!(!state.join("secret.key").exists());
+}
+
 /// What the command line left in the audit trail.
 fn trail(service: &Service) -> Vec<Value> {
     let page = service.ask("GET", "/api/v1/storage/audit", "").json();
