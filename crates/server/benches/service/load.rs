@@ -31,7 +31,7 @@ impl Connection {
     fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
         self.0
             .get_mut()
@@ -73,7 +73,8 @@ pub(crate) fn register(address: SocketAddr, body: &str) -> String {
 pub(crate) fn begin_test(address: SocketAddr, id: &str) -> JoinHandle<()> {
     let path = format!("{}/{id}/test", crate::BACKENDS);
     std::thread::spawn(move || {
-        Connection::open(address).ask("POST", &path, "");
+        let (status, answer) = Connection::open(address).ask("POST", &path, "");
+        assert_eq!(status, 200, "{answer}");
     })
 }
 

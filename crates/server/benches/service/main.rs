@@ -110,5 +110,8 @@ fn dead_hosts(service: &Service, path: &str) -> (f64, f64) {
         ended < DEAD,
         "the tests of dead hosts were over before the sample was"
     );
+    for test in tests {
+        test.join().expect("a test of a dead host is answered");
+    }
     (idle.p99, meanwhile.p99)
 }
