@@ -22,6 +22,8 @@ pub use preconditions::{Preconditions, entity_tag};
 pub use testing::TestOutcome;
 pub(crate) use testing::millis;
 
+pub use crate::trail::Trace;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,11 +1,13 @@
 //! The audit trail: who did what, written to the database and to the log.
 //!
-//! Records go through one queue to one writer, which takes as many as there are at once. A change is answered after its
-//! record is written, or after [`PATIENCE`]; everything else does not wait. `docs/decisions/audit.md` says why.
+//! The record of a change that is done is written by the store, in the change's own transaction. All others go through
+//! one queue to one writer, which takes as many as there are at once. A change that failed is answered after its record is
+//! written, or after [`PATIENCE`]; everything else does not wait. `docs/decisions/audit.md` says why.
 
 mod note;
 mod pending;
 mod refusals;
+mod trace;
 mod writer;
 
 use std::sync::Arc;
@@ -20,14 +22,16 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) use self::note::{Note, action_of};
 pub(crate) use self::pending::Pending;
 use self::refusals::{Refusal, Refusals};
+pub(crate) use self::trace::Mark;
+pub use self::trace::Trace;
 
-/// How many records of changes wait for the database before further ones are only logged.
+/// How many records of changes that failed wait for the database before further ones are only logged.
 const MAX_CHANGES: usize = 1024;
 /// How many places there are for tests, discoveries and refusals besides; they never take one of a change.
 const MAX_OTHERS: usize = 256;
 /// How many places there are for refusals besides; they never take one of anything else.
 const MAX_REFUSALS: usize = 128;
-/// How long the answer to a change waits for its record.
+/// How long the answer to a change that failed waits for its record.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What waits for the writer.
@@ -96,7 +100,7 @@ impl Trail {
         self.put(record, None, Lane::Change);
     }
 
-    /// Records a change, and waits until it is written, or for [`PATIENCE`].
+    /// Records a change that failed or changed nothing, and waits until it is written, or for [`PATIENCE`].
     async fn record_now(&self, record: AuditRecord) {
         log(&record);
         let (written, told) = oneshot::channel();

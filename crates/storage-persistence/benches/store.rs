@@ -24,7 +24,12 @@ async fn filled(kind: BackendKind, members: &Value) -> (TestDatabase, BackendId)
             name,
             config: config.clone(),
         };
-        last = database.store().create(new).await.expect("the name is free").id;
+        last = database
+            .store()
+            .create(new, None)
+            .await
+            .expect("the name is free")
+            .id;
     }
     (database, last)
 }

@@ -1,7 +1,7 @@
 //! The store of backends, on SQLite and PostgreSQL.
 //!
 //! A write is answered after its commit, and every read after that sees it. No unit of work holds a connection longer
-//! than its one statement takes. A row that can't be read is reported by itself and never fails a list.
+//! than its statements take: one, or a change and its audit record. A row that can't be read is reported by itself and never fails a list.
 
 mod convert;
 mod entity;

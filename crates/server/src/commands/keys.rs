@@ -1,13 +1,11 @@
 //! `keys`: the keys that encrypt the secrets in the database.
 
 use std::fmt::Write;
-use std::iter;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use storage_domain::access::AuditRecord;
-use storage_persistence::{Dropped, KeyReport, Reset, Rotated, Rotation, Store};
+use storage_persistence::{KeyReport, Reset, Rotated, Rotation, Store};
 
 use super::trail;
 use crate::exit::{self, Failure};
@@ -81,12 +79,8 @@ async fn rotate(settings: &Settings, rotation: Rotation) -> anyhow::Result<Strin
     let store = ready(settings).await?;
     wiring::unlock(settings, &store).await?;
     let source = settings.key_source();
-    let rotated = store.rotate(&source, rotation).await?;
-    let detail = match rotation {
-        Rotation::Prepare => format!("key {} prepared", rotated.key),
-        Rotation::Whole => format!("key {}, {} backends", rotated.key, rotated.rows),
-    };
-    trail::record(&store, "keys.rotate", detail).await;
+    let record = trail::record("keys.rotate");
+    let rotated = store.rotate(&source, rotation, Some(record)).await?;
     store.close().await;
     Ok(match rotation {
         Rotation::Prepare => prepared(&rotated, &source.place()),
@@ -98,14 +92,8 @@ async fn rotate(settings: &Settings, rotation: Rotation) -> anyhow::Result<Strin
 async fn reset(settings: &Settings) -> anyhow::Result<String> {
     let _claim = directories::claim(settings)?;
     let store = ready(settings).await?;
-    let Reset { key, dropped } = store.reset_keys(&settings.key_source()).await?;
-    let mut whole = AuditRecord::new("keys.reset");
-    whole.detail = Some(format!(
-        "key {key}, {} backends lost their secrets",
-        dropped.len()
-    ));
-    let records = iter::once(whole).chain(dropped.iter().map(of_dropped));
-    trail::record_all(&store, records.collect()).await;
+    let record = trail::record("keys.reset");
+    let Reset { key, dropped } = store.reset_keys(&settings.key_source(), Some(record)).await?;
     store.close().await;
     let mut text = format!(
         "the present key is {key}; {} backends lost their secrets\n",
@@ -115,15 +103,6 @@ async fn reset(settings: &Settings) -> anyhow::Result<String> {
         let _ = writeln!(text, "  {}", backend.name);
     }
     Ok(text)
-}
-
-fn of_dropped(backend: &Dropped) -> AuditRecord {
-    let mut record = AuditRecord::new("backend.update");
-    record.backend_id = Some(backend.id.clone());
-    record.backend_name = Some(backend.name.clone());
-    record.fields.clone_from(&backend.fields);
-    record.detail = Some("keys reset: its secrets were dropped".to_owned());
-    record
 }
 
 /// The store, whose schema has to be there: making it is the business of `migrate`.

@@ -123,8 +123,9 @@ async fn act(store: &Store, action: &str, flags: &ArgMatches) -> Result<String, 
         }
         _ => {
             let which = flags.get_one::<String>("token").map_or("", String::as_str);
-            let id = store.revoke_token(which).await.map_err(refused)?;
-            trail::record(store, "token.revoke", format!("token {id}")).await;
+            let record = trail::record("token.revoke");
+            let revoked = store.revoke_token(which, Some(record)).await;
+            let id = revoked.map_err(refused)?;
             output::tell(&format!("the token {id} is revoked"));
             Ok(String::new())
         }
@@ -149,9 +150,8 @@ async fn create_token(store: &Store, flags: &ArgMatches) -> Result<String, Failu
         hash: token.hash(),
         expires_at: lifetime.end(OffsetDateTime::now_utc()),
     };
-    let made = store.create_token(new).await.map_err(refused)?;
-    let detail = format!("token {} ({}), {role}", made.id, made.name);
-    trail::record(store, "token.create", detail).await;
+    let record = trail::record("token.create");
+    let made = store.create_token(new, Some(record)).await.map_err(refused)?;
     let until = made.expires_at.map_or_else(
         || "it never ends".to_owned(),
         |at| format!("until {}", show::time(at)),

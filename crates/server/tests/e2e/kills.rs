@@ -3,6 +3,7 @@
 //! `KILL_ROUNDS` tells how often each test kills; `make soak` kills 200 times.
 
 mod load;
+mod trail;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -117,7 +118,7 @@ async fn no_acknowledged_write_is_lost(#[case] kind: &str) {
         "only {writes} writes were acknowledged"
     );
     println!(
-        "{kind}: {} kills, {writes} acknowledged writes, none lost",
+        "{kind}: {} kills, {writes} acknowledged writes, none lost, each with its record",
         rounds()
     );
 }

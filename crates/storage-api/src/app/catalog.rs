@@ -1,10 +1,12 @@
 //! Creating and reading backends.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendKind, BackendName, Invalid};
 use storage_persistence::{AuditFilter, AuditPage, BackendFilter, BackendPage, NewBackend};
 
-use super::{App, AppError};
+use super::{App, AppError, Trace};
 
 /// What a client asks a backend to be; what is `None` was not said, or not said right.
 #[derive(Debug, Default)]
@@ -59,8 +61,18 @@ impl App {
     ///
     /// # Errors
     /// Every mistake of the draft at once; [`AppError::Store`] where the name is taken.
-    pub async fn create(&self, draft: BackendDraft) -> Result<Backend, AppError> {
-        let created = self.store.create(draft.into_new()?).await?;
+    pub async fn create(
+        self: &Arc<Self>,
+        draft: BackendDraft,
+        mut trace: Trace,
+    ) -> Result<Backend, AppError> {
+        let (app, new) = (Arc::clone(self), draft.into_new()?);
+        let work = async move {
+            let created = app.store.create(new, trace.record()).await?;
+            trace.written();
+            Ok(created)
+        };
+        let created = self.to_the_end("the creation", work).await?;
         tracing::info!(backend.id = %created.id, backend.kind = %created.kind(), "backend created");
         Ok(created)
     }

@@ -9,7 +9,7 @@ use storage_persistence::{BackendFilter, StoreError};
 use super::catalog::BackendDraft;
 use super::preconditions::Preconditions;
 use super::slots::SlotHandle;
-use super::{App, AppError};
+use super::{App, AppError, Trace};
 
 /// How often a change is tried again, where a test's result or another process changed the row in between.
 const MAX_TRIES: usize = 8;
@@ -25,9 +25,10 @@ impl App {
         id: BackendId,
         change: BackendDraft,
         conditions: Preconditions,
+        trace: Trace,
     ) -> Result<Backend, AppError> {
         let app = Arc::clone(self);
-        let work = async move { app.update_under_gate(id, change, conditions).await };
+        let work = async move { app.update_under_gate(id, change, conditions, trace).await };
         self.to_the_end("the update", work).await
     }
 
@@ -36,12 +37,14 @@ impl App {
         id: BackendId,
         change: BackendDraft,
         conditions: Preconditions,
+        mut trace: Trace,
     ) -> Result<Backend, AppError> {
         let slot = self.slots.of(id);
         let _gate = slot.gate(self.gate_limit()).await?;
         let mut quiet = false;
         for _ in 0..MAX_TRIES {
             let read = self.store.get(id).await?;
+            trace.saw(&read);
             conditions.allow_change(&read)?;
             let (name, config) = plan(&read, &change)?;
             // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
@@ -61,11 +64,12 @@ impl App {
                 }
                 self.unmount(&read, UnmountMode::Plain).await?;
             }
-            match self.store.update(&read, &name, &config).await {
+            match self.store.update(&read, &name, &config, trace.record()).await {
                 Err(StoreError::Changed) if conditions.names_version() => return Err(AppError::Precondition),
                 Err(StoreError::Changed) => {}
                 Err(error) => return Err(error.into()),
                 Ok(updated) => {
+                    trace.written();
                     tracing::info!(backend.id = %id, config_changed = new_config, "backend updated");
                     return Ok(updated);
                 }
@@ -85,9 +89,10 @@ impl App {
         id: BackendId,
         force: bool,
         conditions: Preconditions,
+        trace: Trace,
     ) -> Result<(), AppError> {
         let app = Arc::clone(self);
-        let work = async move { app.delete_under_gate(id, force, conditions).await };
+        let work = async move { app.delete_under_gate(id, force, conditions, trace).await };
         self.to_the_end("the delete", work).await
     }
 
@@ -96,11 +101,13 @@ impl App {
         id: BackendId,
         force: bool,
         conditions: Preconditions,
+        mut trace: Trace,
     ) -> Result<(), AppError> {
         let slot = self.slots.of(id);
         let _gate = slot.gate(self.gate_limit()).await?;
         match self.store.get(id).await {
             Ok(read) => {
+                trace.saw(&read);
                 conditions.allow_change(&read)?;
                 match self.quiesce(&slot, id).await {
                     Err(AppError::Stuck { .. }) if force => {
@@ -126,7 +133,8 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         }
-        self.store.delete(id).await?;
+        self.store.delete(id, trace.record()).await?;
+        trace.written();
         self.registry.forget(id);
         tracing::info!(backend.id = %id, force, "backend deleted");
         Ok(())

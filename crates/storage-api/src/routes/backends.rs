@@ -5,14 +5,14 @@ use actix_web::http::header::{ContentType, ETAG, LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
-use storage_domain::{Backend, BackendId};
+use storage_domain::BackendId;
 
 use crate::app::entity_tag;
 use crate::dto::{self, BackendDto, BackendsDto, List, One, TargetDto, TestDto, UnreadableDto};
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
 use crate::extract::{Conditions, Id, IgnoredBody, JsonBody};
 use crate::state::State;
-use crate::trail::Note;
+use crate::trail::{Note, Trace};
 
 type Answer = Result<HttpResponse, ApiError>;
 
@@ -38,8 +38,8 @@ pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Answer {
 
 /// `POST /storage/backends`
 pub(crate) async fn create(state: Data<State>, request: HttpRequest, JsonBody(body): JsonBody) -> Answer {
-    let created = state.app.create(dto::creation(body)).await?;
-    Note::backend(&request, &created);
+    let trace = Trace::of(&request, StatusCode::CREATED);
+    let created = state.app.create(dto::creation(body), trace).await?;
     let warnings = state.app.warnings(&created);
     let location = format!("{}/storage/backends/{}", super::BASE, created.id);
     Ok(HttpResponse::Created()
@@ -68,9 +68,8 @@ pub(crate) async fn update(
     request: HttpRequest,
     JsonBody(body): JsonBody,
 ) -> Answer {
-    let before = note(&state, &request, id).await;
-    let updated: Backend = state.app.update(id, dto::update(body), conditions).await?;
-    Note::change(&request, before.as_ref(), &updated);
+    let trace = Trace::of(&request, StatusCode::OK);
+    let updated = state.app.update(id, dto::update(body), conditions, trace).await?;
     let warnings = state.app.warnings(&updated);
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, entity_tag(&updated)))
@@ -86,8 +85,8 @@ pub(crate) async fn delete(
     _: IgnoredBody,
 ) -> Answer {
     let force = dto::wants_force(request.query_string())?;
-    note(&state, &request, id).await;
-    state.app.delete(id, force, conditions).await?;
+    let trace = Trace::of(&request, StatusCode::OK);
+    state.app.delete(id, force, conditions, trace).await?;
     let gone = json!({ "id": id.to_string() });
     Ok(HttpResponse::Ok().json(One::told(gone, dto::DELETED)))
 }
@@ -110,9 +109,9 @@ pub(crate) async fn luns(state: Data<State>, Id(id): Id, request: HttpRequest) -
     Ok(HttpResponse::Ok().json(List::whole(targets.iter().map(TargetDto::from).collect())))
 }
 
-/// Tells the audit trail which backend a request is about, and gives it as it is before.
-async fn note(state: &State, request: &HttpRequest, id: BackendId) -> Option<Backend> {
-    let backend = state.app.get(id).await.ok()?;
-    Note::backend(request, &backend);
-    Some(backend)
+/// Tells the audit trail which backend a request is about.
+async fn note(state: &State, request: &HttpRequest, id: BackendId) {
+    if let Ok(backend) = state.app.get(id).await {
+        Note::backend(request, &backend);
+    }
 }

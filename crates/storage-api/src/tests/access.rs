@@ -46,7 +46,7 @@ async fn token_until(api: &Api, name: &str, role: Role, until: Option<OffsetDate
         hash: token.hash(),
         expires_at: until,
     };
-    api.store.create_token(new).await.unwrap();
+    api.store.create_token(new, None).await.unwrap();
     token
 }
 
@@ -202,7 +202,7 @@ async fn a_token_ends_and_a_revoked_one_too() {
             .status
     };
     assert_eq!(ask().await, 200);
-    api.store.revoke_token("viewer").await.unwrap();
+    api.store.revoke_token("viewer", None).await.unwrap();
     let until = tokio::time::Instant::now() + Access::MAX_DELAY + std::time::Duration::from_secs(5);
     while ask().await != 401 {
         assert!(tokio::time::Instant::now() < until, "the token is still let in");
@@ -271,8 +271,8 @@ async fn loopback_is_open_until_there_is_a_token() {
         200
     );
     // The end of the last token opens nothing.
-    api.store.revoke_token("viewer").await.unwrap();
-    api.store.revoke_token("viewer").await.unwrap_err();
+    api.store.revoke_token("viewer", None).await.unwrap();
+    api.store.revoke_token("viewer", None).await.unwrap_err();
     let fresh = Access::new(
         api.store.clone(),
         AccessSettings::new(Auth::WhereThereAreTokens),

@@ -1,5 +1,7 @@
 //! The audit trail.
 
+mod changes;
+
 use std::sync::Arc;
 use std::time::Duration;
 

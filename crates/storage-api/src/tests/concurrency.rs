@@ -10,7 +10,7 @@ use storage_backends::{MountState, ScanReport};
 use storage_domain::{BackendId, BackendKind};
 
 use super::harness::{Api, BACKENDS};
-use crate::app::{AppError, Preconditions};
+use crate::app::{AppError, Preconditions, Trace};
 
 /// How long a state is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -187,7 +187,10 @@ async fn racing_changes_tests_and_deletes_end_consistent() {
             let (app, path, api) = (Arc::clone(&api.app), path.clone(), &api);
             async move {
                 match n {
-                    19 if round % 2 == 0 => drop(app.delete(id, false, Preconditions::default()).await),
+                    19 if round % 2 == 0 => drop(
+                        app.delete(id, false, Preconditions::default(), Trace::none())
+                            .await,
+                    ),
                     n if n % 3 == 0 => {
                         let body = json!({"config": {"export_path": format!("/srv/{n}")}});
                         let status = api.call("PATCH", &path, Some(body)).await.status.as_u16();

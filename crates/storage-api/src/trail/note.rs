@@ -1,7 +1,5 @@
 //! What a handler knows of what it does, and what each route is called.
 
-use std::collections::BTreeSet;
-
 use actix_web::http::Method;
 use actix_web::{HttpMessage as _, HttpRequest};
 use storage_domain::{Backend, BackendId};
@@ -11,25 +9,18 @@ use storage_domain::{Backend, BackendId};
 pub(crate) struct Note {
     pub(crate) backend_id: Option<String>,
     pub(crate) backend_name: Option<String>,
-    pub(crate) fields: Vec<String>,
 }
 
 impl Note {
     /// Notes which backend a request is about.
     pub(crate) fn backend(request: &HttpRequest, backend: &Backend) {
-        let note = Self {
-            backend_id: Some(backend.id.to_string()),
-            backend_name: Some(backend.name.to_string()),
-            fields: Vec::new(),
-        };
-        request.extensions_mut().insert(note);
+        request.extensions_mut().insert(Self::about(backend));
     }
 
-    /// Notes which fields a change changed, by their names only.
-    pub(crate) fn change(request: &HttpRequest, before: Option<&Backend>, after: &Backend) {
-        Self::backend(request, after);
-        if let (Some(before), Some(note)) = (before, request.extensions_mut().get_mut::<Self>()) {
-            note.fields = changed(before, after);
+    pub(super) fn about(backend: &Backend) -> Self {
+        Self {
+            backend_id: Some(backend.id.to_string()),
+            backend_name: Some(backend.name.to_string()),
         }
     }
 
@@ -43,21 +34,10 @@ impl Note {
                 .and_then(|id| id.parse::<BackendId>().ok());
             Self {
                 backend_id: id.map(|id| id.to_string()),
-                ..Self::default()
+                backend_name: None,
             }
         })
     }
-}
-
-fn changed(before: &Backend, after: &Backend) -> Vec<String> {
-    let (old, new) = (before.config.stored(), after.config.stored());
-    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let fields = keys
-        .into_iter()
-        .filter(|key| old.get(*key) != new.get(*key))
-        .map(|key| format!("config.{key}"));
-    let name = (before.name != after.name).then(|| "name".to_owned());
-    name.into_iter().chain(fields).collect()
 }
 
 /// What a route is called in the trail.

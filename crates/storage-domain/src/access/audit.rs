@@ -1,11 +1,13 @@
 //! What the audit trail tells.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Actor, How, Role};
+use crate::Backend;
 use crate::invalid::Rule;
 
 /// One thing that somebody did, or tried to. It holds no secret: of a change only the names of the fields.
@@ -47,7 +49,7 @@ impl AuditRecord {
     /// A record of this moment.
     pub fn new(action: impl Into<String>) -> Self {
         Self {
-            id: AuditId(Uuid::now_v7()),
+            id: AuditId::generate(),
             at: OffsetDateTime::now_utc(),
             actor: None,
             how: None,
@@ -76,6 +78,30 @@ impl AuditRecord {
         };
         self
     }
+
+    /// Tells which backend it is about.
+    pub fn tell_backend(&mut self, backend: &Backend) {
+        self.backend_id = Some(backend.id.to_string());
+        self.backend_name = Some(backend.name.to_string());
+    }
+
+    /// Tells which backend was changed, and which of its fields, by their names only.
+    pub fn tell_change(&mut self, before: &Backend, after: &Backend) {
+        self.tell_backend(after);
+        self.fields = changed(before, after);
+    }
+}
+
+/// The names of the fields that differ.
+fn changed(before: &Backend, after: &Backend) -> Vec<String> {
+    let (old, new) = (before.config.stored(), after.config.stored());
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let fields = keys
+        .into_iter()
+        .filter(|key| old.get(*key) != new.get(*key))
+        .map(|key| format!("config.{key}"));
+    let name = (before.name != after.name).then(|| "name".to_owned());
+    name.into_iter().chain(fields).collect()
 }
 
 /// The id of a record: a UUID of version 7, which begins with the time.
@@ -83,6 +109,11 @@ impl AuditRecord {
 pub struct AuditId(Uuid);
 
 impl AuditId {
+    /// A new one, behind all that were made before.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
     /// The id before that of every record of this time or a later one.
     pub fn at(time: OffsetDateTime) -> Self {
         let millis = time.unix_timestamp_nanos() / 1_000_000;

@@ -1,8 +1,11 @@
-//! The audit trail: written, read, and its oldest records deleted. Nothing changes a record.
+//! The audit trail: written, read, and its oldest records deleted.
+//!
+//! A change and its record are one transaction. Nothing else changes a record that is there.
 
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    Iterable, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, StatementBuilder,
 };
 use storage_domain::access::{AuditId, AuditRecord};
 use time::OffsetDateTime;
@@ -42,14 +45,37 @@ pub struct AuditPage {
 }
 
 impl Store {
-    /// Writes records, at most [`MAX_AUDIT_BATCH`] of them; answers after the commit.
+    /// Writes records, at most [`MAX_AUDIT_BATCH`] of them; answers after the commit. A record whose id is there already
+    /// stays as it is: the same may be written again where the answer to the first time was lost.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Database`].
     pub async fn add_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        let rows = records.iter().map(|r| write(r).into_active_model().reset_all());
-        let insert = Entity::insert_many(rows).exec_without_returning(&self.db);
-        self.run("writing the audit trail", insert).await.map(drop)
+        self.run("writing the audit trail", add_many(&self.db, records))
+            .await
+    }
+
+    /// Carries out one statement. Where there is a record and a row was changed, the record is part of the same
+    /// transaction. Tells how many rows were changed.
+    pub(super) async fn change(
+        &self,
+        what: &'static str,
+        statement: &impl StatementBuilder,
+        record: Option<&AuditRecord>,
+    ) -> Result<u64, StoreError> {
+        self.run(what, async {
+            let Some(record) = record else {
+                return Ok(self.db.execute(statement).await?.rows_affected());
+            };
+            let transaction = self.begin().await?;
+            let rows = transaction.execute(statement).await?.rows_affected();
+            if rows > 0 {
+                add_to(&transaction, record).await?;
+                transaction.commit().await?;
+            }
+            Ok(rows)
+        })
+        .await
     }
 
     /// The records that match, the newest first.
@@ -105,6 +131,34 @@ impl Store {
             .exec(&self.db);
         Ok(self.run(WHAT, delete).await?.rows_affected)
     }
+}
+
+/// Writes the record of a change in the change's transaction. One with its id may be there: of a request whose client did
+/// not wait for the end.
+pub(super) async fn add_to(transaction: &DatabaseTransaction, record: &AuditRecord) -> Result<(), DbErr> {
+    let columns = Column::iter().filter(|column| !matches!(column, Column::Id));
+    let known = OnConflict::column(Column::Id).update_columns(columns).to_owned();
+    let insert = Entity::insert(write(record).into_active_model().reset_all()).on_conflict(known);
+    insert.exec_without_returning(transaction).await.map(drop)
+}
+
+/// Writes records, at most [`MAX_AUDIT_BATCH`] of them, that are not there yet.
+async fn add_many(db: &impl ConnectionTrait, records: &[AuditRecord]) -> Result<(), DbErr> {
+    let rows = records.iter().map(|r| write(r).into_active_model().reset_all());
+    let known = OnConflict::column(Column::Id).do_nothing().to_owned();
+    let insert = Entity::insert_many(rows).on_conflict(known);
+    insert.exec_without_returning(db).await.map(drop)
+}
+
+/// Writes any number of records in the transaction of what they tell of.
+pub(super) async fn add_all_to(
+    transaction: &DatabaseTransaction,
+    records: &[AuditRecord],
+) -> Result<(), DbErr> {
+    for batch in records.chunks(MAX_AUDIT_BATCH) {
+        add_many(transaction, batch).await?;
+    }
+    Ok(())
 }
 
 /// Text as PostgreSQL takes it.

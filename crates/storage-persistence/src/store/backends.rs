@@ -1,10 +1,15 @@
 //! One backend: create, get, update, record, delete.
 
-use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::Query;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryTrait,
+};
+use storage_domain::access::AuditRecord;
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
 
 use super::secrets::Held;
-use super::{Measurement, NewBackend, Store};
+use super::{Measurement, NewBackend, Store, audit};
 use crate::convert::{self, SealedConfig, Secrets};
 use crate::entity::{ActiveModel, Column, Entity};
 use crate::error::StoreError;
@@ -14,11 +19,16 @@ use crate::keys::KeyError;
 const MAX_ATTEMPTS: u32 = 16;
 
 impl Store {
-    /// Creates a backend; answers after the commit.
+    /// Creates a backend; answers after the commit. The record, where there is one, is completed with what is created,
+    /// and is part of the same transaction.
     ///
     /// # Errors
     /// [`StoreError::NameTaken`].
-    pub async fn create(&self, new: NewBackend) -> Result<Backend, StoreError> {
+    pub async fn create(
+        &self,
+        new: NewBackend,
+        mut record: Option<&mut AuditRecord>,
+    ) -> Result<Backend, StoreError> {
         let now = convert::now();
         let backend = Backend {
             id: BackendId::generate(),
@@ -32,10 +42,16 @@ impl Store {
             created_at: now,
             updated_at: now,
         };
+        if let Some(record) = &mut record {
+            record.tell_backend(&backend);
+        }
         let mut keys = self.vault.held();
         loop {
-            let insert = Entity::insert(columns(&backend, keys.as_deref())?).exec_without_returning(&self.db);
-            match self.run("creating a backend", insert).await {
+            let insert = Entity::insert(columns(&backend, keys.as_deref())?).into_query();
+            match self
+                .change("creating a backend", &insert, record.as_deref())
+                .await
+            {
                 Ok(_) => return Ok(backend),
                 Err(error) => keys = Some(self.keys_after(keys, error).await?),
             }
@@ -69,6 +85,9 @@ impl Store {
     /// makes a new revision, puts the status to offline, and forgets stats and the last test. Moves `updated_at`,
     /// unless nothing changes.
     ///
+    /// The record, where there is one, is completed with what was changed, and is part of the same transaction. It is
+    /// not written where nothing changes.
+    ///
     /// # Errors
     /// [`StoreError::Changed`], [`StoreError::NotFound`] and [`StoreError::NameTaken`].
     pub async fn update(
@@ -76,6 +95,7 @@ impl Store {
         read: &Backend,
         name: &BackendName,
         config: &BackendConfig,
+        mut record: Option<&mut AuditRecord>,
     ) -> Result<Backend, StoreError> {
         // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
         let new_config = read.config.stored() != config.stored();
@@ -95,7 +115,10 @@ impl Store {
             changed.stats = Stats::default();
             changed.last_test = None;
         }
-        if self.replace(read, &changed).await? {
+        if let Some(record) = &mut record {
+            record.tell_change(read, &changed);
+        }
+        if self.replace(read, &changed, record.as_deref()).await? {
             return Ok(changed);
         }
         // Either it is gone, or it changed.
@@ -125,23 +148,38 @@ impl Store {
                 return Ok(Some(read));
             }
             changed.version = changed.version.saturating_add(1);
-            if self.replace(&read, &changed).await? {
+            if self.replace(&read, &changed, None).await? {
                 return Ok(Some(changed));
             }
         }
         Err(StoreError::Changed)
     }
 
-    /// Deletes a backend, readable or not.
+    /// Deletes a backend, readable or not. The record, where there is one, is completed with its name, and is part of
+    /// the same transaction.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn delete(&self, id: BackendId) -> Result<(), StoreError> {
-        let delete = Entity::delete_by_id(id.to_string()).exec(&self.db);
-        match self.run("deleting a backend", delete).await?.rows_affected {
-            0 => Err(StoreError::NotFound),
-            _ => Ok(()),
-        }
+    pub async fn delete(&self, id: BackendId, record: Option<&mut AuditRecord>) -> Result<(), StoreError> {
+        let delete = Query::delete()
+            .from_table(Entity)
+            .and_where(Column::Id.eq(id.to_string()))
+            .returning_col(Column::Name)
+            .to_owned();
+        let work = async {
+            let transaction = self.begin().await?;
+            let Some(row) = transaction.query_one(&delete).await? else {
+                return Ok(Err(StoreError::NotFound));
+            };
+            if let Some(record) = record {
+                record.backend_id = Some(id.to_string());
+                record.backend_name = row.try_get("", "name").ok();
+                audit::add_to(&transaction, record).await?;
+            }
+            transaction.commit().await?;
+            Ok(Ok(()))
+        };
+        self.run("deleting a backend", work).await?
     }
 
     /// The backend, where it is still as it was read.
@@ -155,7 +193,12 @@ impl Store {
     }
 
     /// Replaces the row in one statement, where it is still as it was read; tells whether it was.
-    async fn replace(&self, read: &Backend, changed: &Backend) -> Result<bool, StoreError> {
+    async fn replace(
+        &self,
+        read: &Backend,
+        changed: &Backend,
+        record: Option<&AuditRecord>,
+    ) -> Result<bool, StoreError> {
         let mut keys = self.vault.held();
         loop {
             let columns = if changed.revision == read.revision {
@@ -167,9 +210,9 @@ impl Store {
                 .set(columns)
                 .filter(Column::Id.eq(read.id.to_string()))
                 .filter(Column::Version.eq(read.version))
-                .exec(&self.db);
-            match self.run("changing a backend", update).await {
-                Ok(done) => return Ok(done.rows_affected > 0),
+                .into_query();
+            match self.change("changing a backend", &update, record).await {
+                Ok(rows) => return Ok(rows > 0),
                 Err(error) => keys = Some(self.keys_after(keys, error).await?),
             }
         }

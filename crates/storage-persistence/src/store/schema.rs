@@ -42,16 +42,21 @@ impl Store {
     /// A transaction of which there is one at a time: SQLite's is the only writer from its first statement on, and
     /// PostgreSQL's has an advisory lock, which ends with it.
     pub(super) async fn begin_locked(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self.db.begin_with_options(options).await?;
+        let transaction = self.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
             let lock = format!("SELECT pg_advisory_xact_lock({LOCK_KEY})");
             transaction.execute_unprepared(&lock).await?;
         }
         Ok(transaction)
+    }
+
+    /// A transaction that writes: SQLite's waits for its turn here, and not in the middle.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.db.begin_with_options(options).await
     }
 
     /// Whether the database answers and its schema is up to date; for `/readyz`.

@@ -3,9 +3,9 @@
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, SqlErr,
 };
-use storage_domain::access::{AccessToken, Role, TokenHash, TokenId, TokenName};
+use storage_domain::access::{AccessToken, AuditRecord, Role, TokenHash, TokenId, TokenName};
 use time::OffsetDateTime;
 
 use super::Store;
@@ -49,11 +49,16 @@ pub enum TokenError {
 }
 
 impl Store {
-    /// Creates a token; answers after the commit.
+    /// Creates a token; answers after the commit. The record, where there is one, is completed with what is created, and
+    /// is part of the same transaction.
     ///
     /// # Errors
     /// [`TokenError::NameTaken`] and [`TokenError::TooMany`].
-    pub async fn create_token(&self, new: NewToken) -> Result<AccessToken, TokenError> {
+    pub async fn create_token(
+        &self,
+        new: NewToken,
+        mut record: Option<AuditRecord>,
+    ) -> Result<AccessToken, TokenError> {
         const WHAT: &str = "creating a token";
         let there = Entity::find().filter(Column::RevokedAt.is_null()).count(&self.db);
         if self.run(WHAT, there).await? >= MAX_TOKENS {
@@ -69,12 +74,16 @@ impl Store {
             revoked_at: None,
             last_used_at: None,
         };
-        let row = write(&token).into_active_model().reset_all();
-        let insert = async { Ok(Entity::insert(row).exec_without_returning(&self.db).await) };
-        match self.run(WHAT, insert).await? {
+        if let Some(record) = &mut record {
+            record.detail = Some(format!("token {} ({}), {}", token.id, token.name, token.role));
+        }
+        let insert = Entity::insert(write(&token).into_active_model().reset_all()).into_query();
+        match self.change(WHAT, &insert, record.as_ref()).await {
             Ok(_) => Ok(token),
-            Err(error) if is_unique_violation(&error) => Err(TokenError::NameTaken),
-            Err(error) => Err(StoreError::of(WHAT, error).into()),
+            Err(StoreError::Database { source, .. }) if is_unique_violation(&source) => {
+                Err(TokenError::NameTaken)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -114,11 +123,16 @@ impl Store {
         Ok(self.run("looking for tokens", first).await? > 0)
     }
 
-    /// Revokes the token with this name or id; tells its id.
+    /// Revokes the token with this name or id; tells its id. The record, where there is one, is completed with it, and is
+    /// part of the same transaction.
     ///
     /// # Errors
     /// [`TokenError::NotFound`].
-    pub async fn revoke_token(&self, name_or_id: &str) -> Result<TokenId, TokenError> {
+    pub async fn revoke_token(
+        &self,
+        name_or_id: &str,
+        mut record: Option<AuditRecord>,
+    ) -> Result<TokenId, TokenError> {
         const WHAT: &str = "revoking a token";
         let named = Condition::any()
             .add(Column::Id.eq(name_or_id))
@@ -128,13 +142,16 @@ impl Store {
         let id = row
             .and_then(|row| row.id.parse().ok())
             .ok_or(TokenError::NotFound)?;
+        if let Some(record) = &mut record {
+            record.detail = Some(format!("token {id}"));
+        }
         let now = convert::to_millis(OffsetDateTime::now_utc());
         let update = Entity::update_many()
             .col_expr(Column::RevokedAt, Expr::value(now))
             .filter(Column::Id.eq(TokenId::as_str(&id)))
             .filter(Column::RevokedAt.is_null())
-            .exec(&self.db);
-        match self.run(WHAT, update).await?.rows_affected {
+            .into_query();
+        match self.change(WHAT, &update, record.as_ref()).await? {
             0 => Err(TokenError::NotFound),
             _ => Ok(id),
         }

@@ -8,6 +8,8 @@ use storage_persistence::testkit::TestDatabaseKind::{self, Postgres, Sqlite};
 use storage_persistence::{AuditFilter, MAX_AUDIT_BATCH};
 use time::{Duration, OffsetDateTime};
 
+use crate::support::{http, name, new, nfs, set, trail, variant};
+
 fn record(action: &str, backend: &str) -> AuditRecord {
     let actor = Actor {
         name: "alice\0".to_owned(),
@@ -91,4 +93,117 @@ async fn the_oldest_go_first(#[values(Sqlite, Postgres)] kind: TestDatabaseKind)
     };
     assert_eq!(store.audit(&since).await.unwrap().total, 0);
     assert_eq!(store.prune_audit(now + Duration::HOUR, 10).await.unwrap(), 2);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_change_and_its_record_are_one_transaction(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let mut created = record("create", "");
+    let made = store.create(new("nas"), Some(&mut created)).await.unwrap();
+    let mut updated = record("update", "");
+    let changed = store
+        .update(&made, &name("web"), &nfs(), Some(&mut updated))
+        .await
+        .unwrap();
+    // Names are read as they are at that moment, of rows that can't be read too.
+    set(&database, &changed, "config = '{', name = 'renamed'").await;
+    let mut deleted = record("delete", "");
+    store.delete(made.id, Some(&mut deleted)).await.unwrap();
+
+    let found = trail(store).await;
+    let told: Vec<_> = found
+        .iter()
+        .map(|r| (r.action.as_str(), r.backend_name.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [("delete", "renamed"), ("update", "web"), ("create", "nas")]
+    );
+    let id = made.id.to_string();
+    assert!(
+        found.iter().all(|r| r.backend_id.as_deref() == Some(&id)),
+        "{found:?}"
+    );
+    assert_eq!(found[1].fields, ["name"]);
+    // What the caller has is what was written.
+    assert_eq!((&updated.fields, updated.id), (&found[1].fields, found[1].id));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_not_changed_has_no_record(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let made = store.create(new("nas"), None).await.unwrap();
+    store.create(new("web"), None).await.unwrap();
+    let mut vain = record("vain", "");
+    let taken = store.create(new("nas"), Some(&mut vain)).await;
+    assert_eq!(variant(taken), "NameTaken");
+    let taken = store.update(&made, &name("web"), &nfs(), Some(&mut vain)).await;
+    assert_eq!(variant(taken), "NameTaken");
+    let same = store
+        .update(&made, &made.name, &made.config, Some(&mut vain))
+        .await;
+    assert_eq!(same.unwrap(), made);
+    let newer = store.update(&made, &name("new"), &nfs(), None).await.unwrap();
+    let stale = store.update(&made, &name("old"), &nfs(), Some(&mut vain)).await;
+    assert_eq!(variant(stale), "Changed");
+    store.delete(newer.id, None).await.unwrap();
+    assert_eq!(variant(store.delete(newer.id, Some(&mut vain)).await), "NotFound");
+    assert_eq!(trail(store).await, []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_has_no_record_is_not_changed(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let made = store.create(new("nas"), None).await.unwrap();
+    database
+        .execute("ALTER TABLE audit_records RENAME TO elsewhere")
+        .await;
+    let mut lost = record("lost", "");
+    let created = store.create(new("web"), Some(&mut lost)).await;
+    assert_eq!(variant(created), "Database");
+    let changed = store.update(&made, &name("b"), &http(), Some(&mut lost)).await;
+    assert_eq!(variant(changed), "Database");
+    assert_eq!(variant(store.delete(made.id, Some(&mut lost)).await), "Database");
+    let page = store
+        .list(&storage_persistence::BackendFilter::default())
+        .await
+        .unwrap();
+    assert_eq!(page.total, 1);
+    assert_eq!(store.get(made.id).await.unwrap(), made);
+}
+
+/// Of a client that hung up, the request's end may be recorded before the change is: then the change's record counts.
+#[rstest]
+#[tokio::test]
+async fn one_id_is_one_record(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let early = AuditRecord {
+        status: None,
+        ..record("create", "")
+    };
+    let mut late = AuditRecord {
+        id: early.id,
+        ..record("create", "")
+    };
+    store.add_audit(std::slice::from_ref(&early)).await.unwrap();
+    store.create(new("nas"), Some(&mut late)).await.unwrap();
+    let found = trail(store).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].status, found[0].backend_name.as_deref()),
+        (Some(200), Some("nas"))
+    );
+    // The other way round, and with others in the same batch.
+    let other = record("other", "");
+    store.add_audit(&[early, other]).await.unwrap();
+    let found = trail(store).await;
+    let told: Vec<_> = found.iter().map(|r| (r.action.as_str(), r.status)).collect();
+    assert_eq!(told, [("other", Some(200)), ("create", Some(200))]);
 }

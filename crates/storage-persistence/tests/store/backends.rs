@@ -17,10 +17,13 @@ async fn what_is_created_is_read_back(#[values(Sqlite, Postgres)] kind: TestData
     let store = database.store();
     let before = OffsetDateTime::now_utc();
     let made = store
-        .create(NewBackend {
-            name: name("ü 1"),
-            config: http(),
-        })
+        .create(
+            NewBackend {
+                name: name("ü 1"),
+                config: http(),
+            },
+            None,
+        )
         .await
         .unwrap();
     assert_eq!(store.get(made.id).await.unwrap(), made);
@@ -43,13 +46,13 @@ async fn a_name_is_unique_and_compared_exactly(#[values(Sqlite, Postgres)] kind:
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();
     create(store, "nas").await;
-    assert_eq!(variant(store.create(new("nas")).await), "NameTaken");
+    assert_eq!(variant(store.create(new("nas"), None).await), "NameTaken");
     for other in ["NAS", "nas ", " nas", "nás", "na\u{301}s"] {
         create(store, other).await;
     }
     let second = create(store, "second").await;
     assert_eq!(
-        variant(store.update(&second, &name("nas"), &nfs()).await),
+        variant(store.update(&second, &name("nas"), &nfs(), None).await),
         "NameTaken"
     );
     assert_eq!(store.get(second.id).await.unwrap(), second);
@@ -66,7 +69,7 @@ async fn an_update_of_the_name_keeps_what_was_tested(#[values(Sqlite, Postgres)]
         .await
         .unwrap()
         .unwrap();
-    let renamed = store.update(&tested, &name("b"), &nfs()).await.unwrap();
+    let renamed = store.update(&tested, &name("b"), &nfs(), None).await.unwrap();
     assert_eq!(store.get(made.id).await.unwrap(), renamed);
     assert_eq!(
         (renamed.revision, renamed.version),
@@ -92,7 +95,7 @@ async fn an_update_of_the_config_forgets_what_was_tested(#[values(Sqlite, Postgr
         BackendKind::Nfs,
         &json!({"server": "nas.lab", "export_path": "/srv/other"}),
     );
-    let changed = store.update(&tested, &tested.name, &other).await.unwrap();
+    let changed = store.update(&tested, &tested.name, &other, None).await.unwrap();
     assert_eq!(store.get(made.id).await.unwrap(), changed);
     assert_eq!(
         (changed.revision, changed.version),
@@ -115,7 +118,7 @@ async fn another_spelling_of_a_host_is_stored(#[values(Sqlite, Postgres)] kind: 
         BackendKind::Nfs,
         &json!({"server": "NAS.lab", "export_path": "/srv/images"}),
     );
-    store.update(&made, &made.name, &other).await.unwrap();
+    store.update(&made, &made.name, &other, None).await.unwrap();
     assert_eq!(
         store.get(made.id).await.unwrap().config.shown()["server"],
         "NAS.lab"
@@ -130,11 +133,14 @@ async fn an_update_that_changes_nothing_moves_nothing(#[values(Sqlite, Postgres)
     let made = create(store, "a").await;
     set(&database, &made, "created_at = 1000, updated_at = 1000").await;
     let made = store.get(made.id).await.unwrap();
-    assert_eq!(store.update(&made, &made.name, &made.config).await.unwrap(), made);
-    assert_eq!(store.get(made.id).await.unwrap(), made);
-    let changed = store.update(&made, &name("b"), &made.config).await.unwrap();
     assert_eq!(
-        variant(store.update(&made, &made.name, &made.config).await),
+        store.update(&made, &made.name, &made.config, None).await.unwrap(),
+        made
+    );
+    assert_eq!(store.get(made.id).await.unwrap(), made);
+    let changed = store.update(&made, &name("b"), &made.config, None).await.unwrap();
+    assert_eq!(
+        variant(store.update(&made, &made.name, &made.config, None).await),
         "Changed"
     );
     assert!(changed.updated_at > made.updated_at && changed.created_at == made.created_at);
@@ -148,7 +154,7 @@ async fn updated_at_never_goes_back(#[values(Sqlite, Postgres)] kind: TestDataba
     let made = create(store, "a").await;
     set(&database, &made, "updated_at = 4102444800000").await; // a clock that was wrong: the year 2100
     let read = store.get(made.id).await.unwrap();
-    let changed = store.update(&read, &name("b"), &nfs()).await.unwrap();
+    let changed = store.update(&read, &name("b"), &nfs(), None).await.unwrap();
     assert_eq!(changed.updated_at, read.updated_at);
 }
 
@@ -158,12 +164,15 @@ async fn a_stale_update_changes_nothing(#[values(Sqlite, Postgres)] kind: TestDa
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();
     let made = create(store, "a").await;
-    let present = store.update(&made, &name("b"), &nfs()).await.unwrap();
-    assert_eq!(variant(store.update(&made, &name("c"), &nfs()).await), "Changed");
-    assert_eq!(store.get(made.id).await.unwrap(), present);
-    store.delete(made.id).await.unwrap();
+    let present = store.update(&made, &name("b"), &nfs(), None).await.unwrap();
     assert_eq!(
-        variant(store.update(&present, &name("c"), &nfs()).await),
+        variant(store.update(&made, &name("c"), &nfs(), None).await),
+        "Changed"
+    );
+    assert_eq!(store.get(made.id).await.unwrap(), present);
+    store.delete(made.id, None).await.unwrap();
+    assert_eq!(
+        variant(store.update(&present, &name("c"), &nfs(), None).await),
         "NotFound"
     );
 }
@@ -238,20 +247,23 @@ async fn a_result_of_an_old_config_is_dropped(#[values(Sqlite, Postgres)] kind: 
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();
     let made = store
-        .create(NewBackend {
-            name: name("a"),
-            config: http(),
-        })
+        .create(
+            NewBackend {
+                name: name("a"),
+                config: http(),
+            },
+            None,
+        )
         .await
         .unwrap();
     let other = config(BackendKind::Http, &json!({"base_url": "http://other.lab"}));
-    let changed = store.update(&made, &made.name, &other).await.unwrap();
+    let changed = store.update(&made, &made.name, &other, None).await.unwrap();
     assert_eq!(
         store.record(made.id, made.revision, &measured()).await.unwrap(),
         None
     );
     assert_eq!(store.get(made.id).await.unwrap(), changed);
-    store.delete(made.id).await.unwrap();
+    store.delete(made.id, None).await.unwrap();
     assert_eq!(
         store
             .record(made.id, changed.revision, &measured())
@@ -267,9 +279,9 @@ async fn what_is_deleted_is_gone(#[values(Sqlite, Postgres)] kind: TestDatabaseK
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();
     let made = create(store, "a").await;
-    store.delete(made.id).await.unwrap();
+    store.delete(made.id, None).await.unwrap();
     assert_eq!(variant(store.get(made.id).await), "NotFound");
-    assert_eq!(variant(store.delete(made.id).await), "NotFound");
+    assert_eq!(variant(store.delete(made.id, None).await), "NotFound");
     assert_eq!(variant(store.get(BackendId::generate()).await), "NotFound");
     // Its name is free again.
     create(store, "a").await;

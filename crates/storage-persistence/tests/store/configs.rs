@@ -75,7 +75,7 @@ async fn every_config_comes_back(#[values(Sqlite, Postgres)] kind: TestDatabaseK
             name: name(&format!("b{i}")),
             config,
         };
-        let made = store.create(new).await.unwrap();
+        let made = store.create(new, None).await.unwrap();
         let got = store.get(made.id).await.unwrap();
         assert_eq!(got.config.stored(), made.config.stored(), "{members}");
         assert_eq!(got, made);

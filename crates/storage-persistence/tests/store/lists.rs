@@ -99,10 +99,13 @@ async fn kind_and_status_filter(#[values(Sqlite, Postgres)] kind: TestDatabaseKi
     let online = create(store, "online").await;
     create(store, "offline").await;
     store
-        .create(NewBackend {
-            name: name("web"),
-            config: http(),
-        })
+        .create(
+            NewBackend {
+                name: name("web"),
+                config: http(),
+            },
+            None,
+        )
         .await
         .unwrap();
     store
@@ -169,7 +172,10 @@ async fn a_renamed_backend_is_found_by_its_new_name(#[values(Sqlite, Postgres)] 
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();
     let made = create(store, "old").await;
-    store.update(&made, &name("NEW"), &made.config).await.unwrap();
+    store
+        .update(&made, &name("NEW"), &made.config, None)
+        .await
+        .unwrap();
     assert_eq!(found(store, "new").await, ["NEW"]);
     assert_eq!(found(store, "old").await, Vec::<String>::new());
 }

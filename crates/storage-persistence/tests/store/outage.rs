@@ -29,7 +29,7 @@ async fn a_dead_server_is_told_in_time_and_a_live_one_is_used_again() {
     tokio::task::block_in_place(|| server.crash());
     let begin = Instant::now();
     assert_eq!(variant(store.get(made.id).await), "Unavailable");
-    assert_eq!(variant(store.create(new("b")).await), "Unavailable");
+    assert_eq!(variant(store.create(new("b"), None).await), "Unavailable");
     assert_eq!(variant(store.ready().await), "Unavailable");
     assert!(
         begin.elapsed() < Duration::from_secs(7),

@@ -43,7 +43,7 @@ async fn one_of_twenty_racing_creates_wins(#[values(Sqlite, Postgres)] kind: Tes
         } else {
             other_process.clone()
         };
-        async move { store.create(new("the one")).await }
+        async move { store.create(new("the one"), None).await }
     })
     .await;
     assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 1);
@@ -71,7 +71,7 @@ async fn one_of_twenty_racing_updates_wins(#[values(Sqlite, Postgres)] kind: Tes
     let made = create(database.store(), "a").await;
     let results = race(|i| {
         let (store, read) = (database.store().clone(), made.clone());
-        async move { store.update(&read, &name(&format!("b{i}")), &nfs()).await }
+        async move { store.update(&read, &name(&format!("b{i}")), &nfs(), None).await }
     })
     .await;
     let winners: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).collect();
@@ -138,7 +138,7 @@ async fn many_writers_and_readers_all_get_through(#[values(Sqlite, Postgres)] ki
         let store = database.store().clone();
         async move {
             for round in 0..10 {
-                let made = store.create(new(&format!("{i}-{round}"))).await?;
+                let made = store.create(new(&format!("{i}-{round}")), None).await?;
                 // A read right after a write sees it, whichever connection it gets.
                 assert_eq!(store.get(made.id).await?, made);
                 store.record(made.id, made.revision, &measured()).await?;

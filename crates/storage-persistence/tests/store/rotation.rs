@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rstest::rstest;
+use storage_domain::access::AuditRecord;
 use storage_persistence::testkit::TestDatabase;
 use storage_persistence::testkit::TestDatabaseKind::{self, Postgres, Sqlite};
 use storage_persistence::{Dropped, KeyReport, KeySource, NewBackend, Rotation, Store, StoreError};
 
-use crate::support::{chain, http, name, set, variant};
+use crate::support::{chain, http, name, set, trail, variant};
 
 const BACKENDS: u32 = 300;
 
@@ -62,7 +63,7 @@ async fn goes_unnoticed_by_a_service_at_work(#[values(Sqlite, Postgres)] kind: T
     let place = Place::new(kind).await;
     let mut made = Vec::new();
     for i in 0..BACKENDS {
-        made.push(place.service.create(web(&format!("b{i}"))).await.unwrap());
+        made.push(place.service.create(web(&format!("b{i}")), None).await.unwrap());
     }
     let (service, ended) = (place.service.clone(), Arc::new(AtomicBool::new(false)));
     let stop = Arc::clone(&ended);
@@ -70,9 +71,9 @@ async fn goes_unnoticed_by_a_service_at_work(#[values(Sqlite, Postgres)] kind: T
     let load = tokio::spawn(async move {
         let mut count = 0;
         while !stop.load(Ordering::Relaxed) {
-            let new = service.create(web(&format!("n{count}"))).await?;
+            let new = service.create(web(&format!("n{count}")), None).await?;
             service
-                .update(&new, &name(&format!("m{count}")), &crate::support::nfs())
+                .update(&new, &name(&format!("m{count}")), &crate::support::nfs(), None)
                 .await?;
             assert_eq!(service.get(first.id).await?.config, first.config);
             count += 1;
@@ -82,7 +83,10 @@ async fn goes_unnoticed_by_a_service_at_work(#[values(Sqlite, Postgres)] kind: T
     let before = place.report().await.keys;
     for _ in 0..3 {
         let command = place.command().await;
-        let rotated = command.rotate(&place.source, Rotation::Whole).await.unwrap();
+        let rotated = command
+            .rotate(&place.source, Rotation::Whole, None)
+            .await
+            .unwrap();
         assert!(
             !rotated.is_resumed && rotated.unopened == 0 && rotated.rows >= u64::from(BACKENDS),
             "{rotated:?}"
@@ -111,10 +115,17 @@ async fn is_met_by_the_next_write(#[values(Sqlite, Postgres)] kind: TestDatabase
     let rotated = place
         .command()
         .await
-        .rotate(&place.source, Rotation::Whole)
+        .rotate(
+            &place.source,
+            Rotation::Whole,
+            Some(AuditRecord::new("keys.rotate")),
+        )
         .await
         .unwrap();
-    let made = place.service.create(web("web")).await.unwrap();
+    let told = trail(&place.service).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].detail, Some(format!("key {}, 0 backends", rotated.key)));
+    let made = place.service.create(web("web"), None).await.unwrap();
     assert_eq!(place.service.get(made.id).await.unwrap(), made);
     let report = place.report().await;
     assert_eq!(
@@ -128,18 +139,18 @@ async fn is_met_by_the_next_write(#[values(Sqlite, Postgres)] kind: TestDatabase
 #[tokio::test]
 async fn can_be_prepared(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
     let place = Place::new(kind).await;
-    let made = place.service.create(web("web")).await.unwrap();
+    let made = place.service.create(web("web"), None).await.unwrap();
     let old = place.report().await.keys[0].id.clone();
     let prepared = place
         .command()
         .await
-        .rotate(&place.source, Rotation::Prepare)
+        .rotate(&place.source, Rotation::Prepare, None)
         .await
         .unwrap();
     let again = place
         .command()
         .await
-        .rotate(&place.source, Rotation::Prepare)
+        .rotate(&place.source, Rotation::Prepare, None)
         .await
         .unwrap();
     assert_eq!(
@@ -155,14 +166,14 @@ async fn can_be_prepared(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
     };
     let other = Store::connect(place.database.settings()).await.unwrap();
     other.unlock(copy.clone()).await.unwrap();
-    other.create(web("by the other")).await.unwrap();
+    other.create(web("by the other"), None).await.unwrap();
     assert_eq!(place.report().await.keys[0].id, old, "it is not in use yet");
-    let fixed = other.rotate(&copy, Rotation::Prepare).await;
+    let fixed = other.rotate(&copy, Rotation::Prepare, None).await;
     assert!(fixed.unwrap().is_resumed);
     let rotated = place
         .command()
         .await
-        .rotate(&place.source, Rotation::Whole)
+        .rotate(&place.source, Rotation::Whole, None)
         .await
         .unwrap();
     assert_eq!(
@@ -170,8 +181,8 @@ async fn can_be_prepared(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
         (&prepared.key, true, 2)
     );
     assert_eq!(other.get(made.id).await.unwrap(), made);
-    other.create(web("by the other, later")).await.unwrap();
-    let error = other.rotate(&copy, Rotation::Whole).await.unwrap_err();
+    other.create(web("by the other, later"), None).await.unwrap();
+    let error = other.rotate(&copy, Rotation::Whole, None).await.unwrap_err();
     assert!(
         chain(&error).contains("a copy can't be changed from here"),
         "{}",
@@ -184,8 +195,8 @@ async fn can_be_prepared(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
 async fn keeps_a_key_that_a_broken_row_still_names(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
     let place = Place::new(kind).await;
     let (good, bad) = (
-        place.service.create(web("good")).await.unwrap(),
-        place.service.create(web("bad")).await.unwrap(),
+        place.service.create(web("good"), None).await.unwrap(),
+        place.service.create(web("bad"), None).await.unwrap(),
     );
     set(
         &place.database,
@@ -196,16 +207,16 @@ async fn keeps_a_key_that_a_broken_row_still_names(#[values(Sqlite, Postgres)] k
     let rotated = place
         .command()
         .await
-        .rotate(&place.source, Rotation::Whole)
+        .rotate(&place.source, Rotation::Whole, None)
         .await
         .unwrap();
     assert_eq!((rotated.rows, rotated.unopened), (1, 1));
     assert_eq!(place.report().await.keys.len(), 2);
-    place.service.delete(bad.id).await.unwrap();
+    place.service.delete(bad.id, None).await.unwrap();
     let again = place
         .command()
         .await
-        .rotate(&place.source, Rotation::Whole)
+        .rotate(&place.source, Rotation::Whole, None)
         .await
         .unwrap();
     assert_eq!(
@@ -222,12 +233,18 @@ async fn a_lost_key_takes_the_secrets_and_not_the_backends(
     #[values(Sqlite, Postgres)] kind: TestDatabaseKind,
 ) {
     let place = Place::new(kind).await;
-    let web = place.service.create(web("web")).await.unwrap();
+    let made = place.service.create(web("web"), None).await.unwrap();
+    let found = crate::support::measured();
+    let web = place.service.record(made.id, made.revision, &found).await;
+    let web = web.unwrap().unwrap();
     let nas = crate::support::create(&place.service, "nas").await;
     let fresh = KeySource::Own(place.home.path().join("fresh.key"));
     let store = Store::connect(place.database.settings()).await.unwrap();
     assert_eq!(variant(store.unlock(fresh.clone()).await), "Keys");
-    let reset = store.reset_keys(&fresh).await.unwrap();
+    let reset = store
+        .reset_keys(&fresh, Some(AuditRecord::new("keys.reset")))
+        .await;
+    let reset = reset.unwrap();
     let lost = Dropped {
         id: web.id.to_string(),
         name: "web".to_owned(),
@@ -240,7 +257,20 @@ async fn a_lost_key_takes_the_secrets_and_not_the_backends(
     assert!(left.config.secrets().is_empty() && left.revision > web.revision && left.version > web.version);
     assert!(left.updated_at > web.updated_at, "what it answers changed");
     assert_eq!(store.get(nas.id).await.unwrap(), nas);
-    store.update(&left, &left.name, &web.config).await.unwrap();
+    let told = trail(&store).await;
+    let ids: Vec<_> = told
+        .iter()
+        .map(|r| (r.action.as_str(), r.backend_id.clone()))
+        .collect();
+    assert_eq!(
+        ids,
+        [("backend.update", Some(web.id.to_string())), ("keys.reset", None)]
+    );
+    assert_eq!(told[0].fields, ["config.password"]);
+    let detail = format!("key {}, 1 backends lost their secrets", reset.key);
+    assert_eq!(told[1].detail, Some(detail));
+    let left = store.get(web.id).await.unwrap();
+    store.update(&left, &left.name, &web.config, None).await.unwrap();
     assert_eq!(store.get(web.id).await.unwrap().config, web.config);
-    assert_eq!(store.reset_keys(&fresh).await.unwrap().dropped, []);
+    assert_eq!(store.reset_keys(&fresh, None).await.unwrap().dropped, []);
 }

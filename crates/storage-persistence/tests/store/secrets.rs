@@ -32,7 +32,7 @@ async fn made(store: &Store, text: &str, config: BackendConfig) -> Backend {
         name: name(text),
         config,
     };
-    store.create(new).await.unwrap()
+    store.create(new, None).await.unwrap()
 }
 
 /// One text of the database, by a connection of its own.
@@ -81,9 +81,12 @@ async fn are_sealed_and_come_back(#[values(Sqlite, Postgres)] kind: TestDatabase
         "a list opens no secrets"
     );
     // What changes nothing of the config leaves its record alone.
-    let named = store.update(&san, &name("other"), &san.config).await.unwrap();
+    let named = store
+        .update(&san, &name("other"), &san.config, None)
+        .await
+        .unwrap();
     assert_eq!(stored(&database, &san).await, text);
-    let changed = store.update(&named, &name("web"), &http()).await.unwrap();
+    let changed = store.update(&named, &name("web"), &http(), None).await.unwrap();
     assert_eq!(store.get(san.id).await.unwrap(), changed);
     assert_eq!(changed.kind(), BackendKind::Http);
 }
@@ -124,7 +127,7 @@ async fn do_not_open_in_another_place(#[values(Sqlite, Postgres)] kind: TestData
     assert_eq!(store.get(two.id).await.unwrap(), two);
     let page = store.list(&BackendFilter::default()).await.unwrap();
     assert_eq!((page.total, page.unreadable.len()), (3, 0));
-    store.delete(one.id).await.unwrap();
+    store.delete(one.id, None).await.unwrap();
 }
 
 #[rstest]
@@ -212,7 +215,7 @@ async fn are_not_taken_without_a_key() {
         name: name("web"),
         config: http(),
     };
-    assert_eq!(variant(database.store().create(new).await), "Keys");
+    assert_eq!(variant(database.store().create(new, None).await), "Keys");
 }
 
 /// What an earlier release left: rows, and deleted rows, with plain secrets.

@@ -1,11 +1,12 @@
 //! What the tests share.
 
 use serde_json::{Value, json};
+use storage_domain::access::AuditRecord;
 use storage_domain::{
     Backend, BackendConfig, BackendKind, BackendName, BackendStatus, ByteCount, LastTest, Stats,
 };
 use storage_persistence::testkit::TestDatabase;
-use storage_persistence::{Measurement, NewBackend, Store, StoreError};
+use storage_persistence::{AuditFilter, Measurement, NewBackend, Store, StoreError};
 use time::OffsetDateTime;
 
 pub(crate) fn name(text: &str) -> BackendName {
@@ -36,7 +37,16 @@ pub(crate) fn new(text: &str) -> NewBackend {
 }
 
 pub(crate) async fn create(store: &Store, text: &str) -> Backend {
-    store.create(new(text)).await.unwrap()
+    store.create(new(text), None).await.unwrap()
+}
+
+/// The audit trail, the newest record first.
+pub(crate) async fn trail(store: &Store) -> Vec<AuditRecord> {
+    let all = AuditFilter {
+        limit: 1000,
+        ..AuditFilter::default()
+    };
+    store.audit(&all).await.unwrap().records
 }
 
 /// A measurement with every value.

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::trail::{Done, Ledger};
 use crate::service::Service;
 
 const BACKENDS: &str = "/api/v1/storage/backends";
@@ -79,12 +80,15 @@ struct Own {
     backends: BTreeMap<String, Known>,
     unanswered: Vec<Seen>,
     made: u64,
+    /// What is known to be done since the last check.
+    done: Done,
 }
 
 /// What all writers know.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     writers: Vec<Own>,
+    ledger: Ledger,
 }
 
 impl Model {
@@ -108,6 +112,14 @@ impl Model {
                     is_known,
                     "round {round}, writer {writer}: {id} is {found:?}, and should be {known:?}"
                 );
+                // What was asked for without an answer was done where it shows.
+                if found != known.acknowledged {
+                    let action = match found {
+                        Some(_) => "backend.update",
+                        None => "backend.delete",
+                    };
+                    own.done.add(id, action);
+                }
                 *known = Known {
                     acknowledged: found,
                     pending: None,
@@ -121,6 +133,7 @@ impl Model {
                     .map(|(id, _)| id.clone());
                 if let Some(id) = found {
                     there.remove(&id);
+                    own.done.add(&id, "backend.create");
                     own.backends.insert(
                         id,
                         Known {
@@ -132,6 +145,8 @@ impl Model {
             }
         }
         assert!(there.is_empty(), "round {round}: nobody asked for {there:?}");
+        let done = self.writers.iter_mut().map(|own| &mut own.done);
+        self.ledger.check(service, done, round);
         // The row's secret is opened for that.
         for id in self.writers.iter().flat_map(|own| own.backends.keys()) {
             let got = service.ask("GET", &format!("{BACKENDS}/{id}"), "");
@@ -152,6 +167,7 @@ fn seen(row: &Value) -> Seen {
 pub(super) struct Load {
     ended: Arc<AtomicBool>,
     writers: Vec<JoinHandle<(Own, u64)>>,
+    ledger: Ledger,
 }
 
 impl Load {
@@ -171,7 +187,11 @@ impl Load {
             })
         });
         let writers = writers.collect();
-        Self { ended, writers }
+        Self {
+            ended,
+            writers,
+            ledger: model.ledger,
+        }
     }
 
     /// Ends the writers; adds the writes that were acknowledged.
@@ -182,7 +202,11 @@ impl Load {
             .into_iter()
             .map(|writer| writer.join().expect("a writer does not fail"));
         let (known, counts): (Vec<Own>, Vec<u64>) = ended.unzip();
-        (Model { writers: known }, writes + counts.iter().sum::<u64>())
+        let model = Model {
+            writers: known,
+            ledger: self.ledger,
+        };
+        (model, writes + counts.iter().sum::<u64>())
     }
 }
 
@@ -222,7 +246,9 @@ impl Writer {
             acknowledged: seen,
             pending: None,
         };
-        self.own.backends.insert(text(&body["data"]["id"]), known);
+        let id = text(&body["data"]["id"]);
+        self.own.done.add(&id, "backend.create");
+        self.own.backends.insert(id, known);
         Some(())
     }
 
@@ -248,6 +274,7 @@ impl Writer {
             acknowledged: Some(new),
             pending: None,
         };
+        self.own.done.add(&id, "backend.update");
         Some(())
     }
 
@@ -259,6 +286,7 @@ impl Writer {
         let (status, body) = ask(self.address, "DELETE", &format!("{BACKENDS}/{id}"), &Value::Null)?;
         assert_eq!(status, 200, "{body}");
         self.own.backends.remove(&id);
+        self.own.done.add(&id, "backend.delete");
         Some(())
     }
 }

@@ -6,6 +6,7 @@ use sea_orm::{
     QuerySelect,
 };
 use serde_json::{Map, Value};
+use storage_domain::access::{AuditId, AuditRecord};
 use storage_domain::{BackendConfig, BackendStatus};
 
 use super::{Store, table};
@@ -13,6 +14,7 @@ use crate::convert;
 use crate::entity::{Column, Entity};
 use crate::error::StoreError;
 use crate::keys::{KeyId, KeyRing, KeySource};
+use crate::store::audit;
 
 /// What a reset did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +41,18 @@ const WHAT: &str = "dropping secrets whose key is lost";
 impl Store {
     /// Drops the secrets whose keys are not at `source`, and makes the newest key there the present one; makes a key
     /// where there is none. The backends stay, as ones that were never tested. For when a key is lost, and with no
-    /// service running.
+    /// service running. The record, where there is one, is completed with what was done, and is part of the same
+    /// transaction, with one of each backend.
     ///
     /// # Errors
     /// [`StoreError::Keys`], and the database's own.
-    pub async fn reset_keys(&self, source: &KeySource) -> Result<Reset, StoreError> {
+    pub async fn reset_keys(
+        &self,
+        source: &KeySource,
+        record: Option<AuditRecord>,
+    ) -> Result<Reset, StoreError> {
         let ring = source.load_or_make()?;
-        let dropped = self
+        let reset = self
             .run(WHAT, async {
                 let transaction = self.begin_locked().await?;
                 if transaction.get_database_backend() == DbBackend::Postgres {
@@ -54,21 +61,41 @@ impl Store {
                 }
                 let dropped = drop_lost(&transaction, &ring).await?;
                 let known = table::known(&transaction).await?;
-                let is_present = |key: &table::Known| key.is_current && ring.has(&key.id);
-                if !known.iter().any(is_present) {
-                    table::make_current(&transaction, ring.newest()).await?;
-                }
+                let present = known.into_iter().find(|key| key.is_current && ring.has(&key.id));
+                let key = present.map_or_else(|| ring.newest().clone(), |known| known.id);
+                table::make_current(&transaction, &key).await?;
                 table::forget_unused(&transaction).await?;
+                let reset = Reset { key, dropped };
+                if let Some(record) = record {
+                    audit::add_all_to(&transaction, &told(record, &reset)).await?;
+                }
                 transaction.commit().await?;
-                Ok(dropped)
+                Ok(reset)
             })
             .await?;
-        let held = self.take_keys(source.clone()).await?;
-        Ok(Reset {
-            key: held.current.clone(),
-            dropped,
-        })
+        self.take_keys(source.clone()).await?;
+        Ok(reset)
     }
+}
+
+/// What the trail tells of it: the reset, and each backend that it changed.
+fn told(mut record: AuditRecord, reset: &Reset) -> Vec<AuditRecord> {
+    let Reset { key, dropped } = reset;
+    record.detail = Some(format!(
+        "key {key}, {} backends lost their secrets",
+        dropped.len()
+    ));
+    let changed = dropped.iter().map(|backend| AuditRecord {
+        id: AuditId::generate(),
+        action: "backend.update".to_owned(),
+        backend_id: Some(backend.id.clone()),
+        backend_name: Some(backend.name.clone()),
+        fields: backend.fields.clone(),
+        detail: Some("keys reset: its secrets were dropped".to_owned()),
+        ..record.clone()
+    });
+    let changed: Vec<_> = changed.collect();
+    std::iter::once(record).chain(changed).collect()
 }
 
 /// Drops the secrets of rows whose key is not in the ring.

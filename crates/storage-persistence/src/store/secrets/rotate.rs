@@ -12,6 +12,7 @@
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use serde_json::{Map, Value};
 use storage_domain::BackendConfig;
+use storage_domain::access::AuditRecord;
 
 use super::rows::{self, BATCH, Batch};
 use super::{Held, Store, table};
@@ -19,6 +20,7 @@ use crate::entity::Column;
 use crate::error::StoreError;
 use crate::keys::{KeyError, KeyId, KeyRing, KeySource, SecretKey};
 use crate::sealing::{self, Sealed};
+use crate::store::audit;
 
 /// How far a rotation goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +50,17 @@ const WHAT: &str = "sealing secrets with a new key";
 
 impl Store {
     /// Rotates the keys: makes a new one, unless the newest is not in use yet, and seals everything with it. The
-    /// service may run meanwhile. After [`Store::unlock`] with the same source.
+    /// service may run meanwhile. After [`Store::unlock`] with the same source. The record, where there is one, is
+    /// completed with what was done, and is part of the transaction that forgets the old keys.
     ///
     /// # Errors
     /// [`StoreError::Keys`]: [`KeyError::Fixed`], [`KeyError::Busy`] and [`KeyError::Overtaken`]; the database's own.
-    pub async fn rotate(&self, source: &KeySource, rotation: Rotation) -> Result<Rotated, StoreError> {
+    pub async fn rotate(
+        &self,
+        source: &KeySource,
+        rotation: Rotation,
+        mut record: Option<AuditRecord>,
+    ) -> Result<Rotated, StoreError> {
         let _lock = source.lock()?;
         let held = self.take_keys(source.clone()).await?;
         let is_resumed = *held.ring.newest() != held.current || self.is_unfinished(&held).await?;
@@ -67,6 +75,13 @@ impl Store {
             unopened: 0,
         };
         if rotation == Rotation::Prepare {
+            if let Some(mut record) = record.take() {
+                record.detail = Some(format!("key {} prepared", rotated.key));
+                // The file is changed already, and that is not undone.
+                if let Err(error) = self.add_audit(&[record]).await {
+                    tracing::warn!(%error, "the audit trail could not be written");
+                }
+            }
             return Ok(rotated);
         }
         self.change_over(&held.current, &rotated.key).await?;
@@ -78,8 +93,7 @@ impl Store {
                 break;
             }
         }
-        let (sealed, unopened) = self.finish(&held).await?;
-        (rotated.rows, rotated.unopened) = (rotated.rows + sealed, unopened);
+        self.finish(&held, &mut rotated, record).await?;
         self.trim(source, &ring).await?;
         self.scrub().await?;
         Ok(rotated)
@@ -131,24 +145,34 @@ impl Store {
         }
     }
 
-    /// Seals what is left, keeps writers away meanwhile, and forgets the keys that nothing uses any more. Tells how
-    /// many rows were sealed, and how many could not be.
-    async fn finish(&self, held: &Held) -> Result<(u64, u64), StoreError> {
+    /// Seals what is left, keeps writers away meanwhile, and forgets the keys that nothing uses any more. Adds how many
+    /// rows were sealed, and how many could not be.
+    async fn finish(
+        &self,
+        held: &Held,
+        rotated: &mut Rotated,
+        record: Option<AuditRecord>,
+    ) -> Result<(), StoreError> {
         self.run(WHAT, async {
             let transaction = self.begin_locked().await?;
             if transaction.get_database_backend() == DbBackend::Postgres {
                 let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
                 transaction.execute_unprepared(lock).await?;
             }
-            let (mut after, mut sealed, mut unopened) = (String::new(), 0, 0);
+            let mut after = String::new();
             while let batch = reseal(&transaction, held, &after).await?
                 && let Some(last) = batch.last
             {
-                (after, sealed, unopened) = (last, sealed + batch.sealed, unopened + batch.unopened);
+                after = last;
+                rotated.rows += batch.sealed;
+                rotated.unopened += batch.unopened;
             }
             table::forget_unused(&transaction).await?;
-            transaction.commit().await?;
-            Ok((sealed, unopened))
+            if let Some(mut record) = record {
+                record.detail = Some(format!("key {}, {} backends", rotated.key, rotated.rows));
+                audit::add_to(&transaction, &record).await?;
+            }
+            transaction.commit().await
         })
         .await
     }

@@ -1,0 +1,127 @@
+//! A change and its record: one transaction, whatever becomes of the client.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::test::TestRequest;
+use actix_web::{App as WebApp, test as web};
+use futures_util::future::join_all;
+use futures_util::poll;
+use serde_json::{Value, json};
+use storage_backends::MountState;
+use storage_backends::testkit::FakeBackend;
+use storage_domain::{BackendKind, Role};
+use tokio::runtime::Handle;
+
+use super::{part, send, trail};
+use crate::tests::access::{asking_as, token};
+use crate::tests::concurrency::until;
+use crate::tests::harness::{Api, BACKENDS, config};
+use crate::{Access, AccessSettings, Auth, configure_guarded};
+
+/// An application that asks nobody, and records what is done.
+async fn recording() -> Api {
+    let mut api =
+        Api::with(|config| Arc::new(FakeBackend::healthy(config.kind()).mountable(MountState::Unmounted)))
+            .await;
+    let settings = AccessSettings::new(Auth::Off);
+    let access = Access::new(api.store.clone(), settings, Handle::current());
+    api.access = Arc::new(access.unwrap());
+    api
+}
+
+/// Which fields changed is what the transaction changed, whoever else changes the same backend at that moment.
+#[actix_web::test]
+async fn racing_changes_tell_their_own_fields() {
+    let api = recording().await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let changes = (0..12).map(|n| {
+        let body = if n % 2 == 0 {
+            json!({"name": format!("nas {n}")})
+        } else {
+            json!({"config": {"export_path": format!("/srv/{n}")}})
+        };
+        let (api, path) = (&api, &path);
+        async move {
+            let request = TestRequest::patch()
+                .uri(path)
+                .insert_header(("x-request-id", format!("change-{n}")))
+                .insert_header(("content-type", "application/json"))
+                .set_payload(body.to_string());
+            assert_eq!(api.send(request).await.status, 200);
+        }
+    });
+    join_all(changes).await;
+    let records = trail(&api, "", "?action=backend.update").await;
+    assert_eq!(records.len(), 12);
+    for record in records {
+        let number = record["request_id"].as_str().unwrap().rsplit('-').next().unwrap();
+        let wanted = ["name", "config.export_path"][number.parse::<usize>().unwrap() % 2];
+        assert_eq!(record["fields"], json!([wanted]), "{record}");
+    }
+}
+
+#[actix_web::test]
+async fn a_change_whose_client_hangs_up_has_one_record() {
+    let api = recording().await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let configure = configure_guarded(Arc::clone(&api.app), Arc::clone(&api.access));
+    let service = web::init_service(WebApp::new().configure(configure)).await;
+    for n in 0..10 {
+        let request = TestRequest::patch()
+            .uri(&path)
+            .insert_header(("content-type", "application/json"))
+            .set_payload(json!({"config": {"export_path": format!("/srv/{n}")}}).to_string())
+            .to_request();
+        let mut call = Box::pin(web::call_service(&service, request));
+        while api.app.busy_backends() == 0 {
+            assert!(poll!(&mut call).is_pending(), "it is answered before it began");
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+        until("the change", async || api.app.busy_backends() == 0).await;
+    }
+    let records = trail(&api, "", "?action=backend.update").await;
+    assert_eq!(part(&records, "outcome"), ["done"; 10]);
+    assert_eq!(part(&records, "status"), [200; 10]);
+    assert!(
+        records
+            .iter()
+            .all(|r| r["fields"] == json!(["config.export_path"]))
+    );
+}
+
+#[actix_web::test]
+async fn what_failed_or_changed_nothing_is_told_with_its_backend() {
+    let api = asking_as(AccessSettings::new(Auth::Required)).await;
+    let admin = token(&api, Role::Admin).await;
+    let body = json!({"name": "web", "type": "http", "config": config(BackendKind::Http)});
+    let created = send(&api, &admin, Method::POST, BACKENDS, &body).await;
+    let path = created.header("location").to_owned();
+    let wrong = json!({"type": "nfs"});
+    assert_eq!(send(&api, &admin, Method::PATCH, &path, &wrong).await.status, 422);
+    let same = json!({"name": "web"});
+    assert_eq!(send(&api, &admin, Method::PATCH, &path, &same).await.status, 200);
+    assert_eq!(
+        send(&api, &admin, Method::POST, BACKENDS, &body).await.status,
+        409
+    );
+    let gone = format!("{BACKENDS}/{}", uuid::Uuid::nil());
+    assert_eq!(
+        send(&api, &admin, Method::DELETE, &gone, &Value::Null)
+            .await
+            .status,
+        404
+    );
+    let records = trail(&api, &admin, "").await;
+    assert_eq!(
+        part(&records, "outcome"),
+        ["failed", "failed", "done", "failed", "done"]
+    );
+    assert_eq!(part(&records, "status"), [404, 409, 200, 422, 201]);
+    for told in [2, 3, 4] {
+        assert_eq!(records[told]["backend"]["name"], "web", "{}", records[told]);
+        assert_eq!(records[told]["fields"], json!([]), "{}", records[told]);
+    }
+    assert_eq!(records[0]["backend"]["id"], uuid::Uuid::nil().to_string());
+}
