@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rstest::rstest;
 use storage_domain::access::AuditRecord;
+use storage_domain::{BackendStatus, Stats};
 use storage_persistence::testkit::TestDatabase;
 use storage_persistence::testkit::TestDatabaseKind::{self, Postgres, Sqlite};
 use storage_persistence::{Dropped, KeyReport, KeySource, NewBackend, Rotation, Store, StoreError};
@@ -256,6 +257,11 @@ async fn a_lost_key_takes_the_secrets_and_not_the_backends(
     assert_eq!(left.config.shown(), web.config.shown());
     assert!(left.config.secrets().is_empty() && left.revision > web.revision && left.version > web.version);
     assert!(left.updated_at > web.updated_at, "what it answers changed");
+    // As after any other change of the config: what was found with the secrets is not true without them.
+    assert_eq!(
+        (left.status, left.stats, left.last_test),
+        (BackendStatus::Offline, Stats::default(), None)
+    );
     assert_eq!(store.get(nas.id).await.unwrap(), nas);
     let told = trail(&store).await;
     let ids: Vec<_> = told

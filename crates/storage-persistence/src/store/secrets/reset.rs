@@ -37,6 +37,14 @@ pub struct Dropped {
 }
 
 const WHAT: &str = "dropping secrets whose key is lost";
+/// What was found under the config that had its secrets; a new config knows nothing of it.
+const MEASURED: [Column; 5] = [
+    Column::UsedBytes,
+    Column::TotalBytes,
+    Column::FileCount,
+    Column::TemplateCount,
+    Column::TestedAt,
+];
 
 impl Store {
     /// Drops the secrets whose keys are not at `source`, and makes the newest key there the present one; makes a key
@@ -113,7 +121,12 @@ async fn drop_lost(transaction: &DatabaseTransaction, ring: &KeyRing) -> Result<
     let mut dropped = Vec::with_capacity(lost.len());
     for (id, name, text, updated_at) in lost {
         let (config, fields) = without_secrets(&text);
-        Entity::update_many()
+        let mut update = Entity::update_many();
+        for column in MEASURED {
+            update = update.col_expr(column, Expr::value(None::<i64>));
+        }
+        update
+            .col_expr(Column::TestMessage, Expr::value(None::<String>))
             .col_expr(Column::Config, Expr::value(config))
             .col_expr(Column::SecretKey, Expr::value(None::<String>))
             .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
