@@ -69,6 +69,17 @@ pub struct Capacity {
     pub available: ByteCount,
 }
 
+impl fmt::Display for Capacity {
+    /// Writes it for people: `1.5 GiB of 4.0 GiB used`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_fullness(f, self.used, self.total)
+    }
+}
+
+fn write_fullness(f: &mut impl fmt::Write, used: ByteCount, total: ByteCount) -> fmt::Result {
+    write!(f, "{used} of {total} used")
+}
+
 /// What is known of a backend's content. `None` is "not measured", which is not zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -80,4 +91,34 @@ pub struct Stats {
     pub file_count: Option<u64>,
     /// Files that are boot or install images by their name ([`crate::TemplatePatterns`]).
     pub template_count: Option<u64>,
+}
+
+impl Stats {
+    /// How full it is in the words of [`Capacity`], where both sizes are known.
+    pub fn fullness(&self) -> Option<String> {
+        let mut told = String::new();
+        write_fullness(&mut told, self.used?, self.total?).ok()?;
+        Some(told)
+    }
+
+    /// Whether the sizes differ from these by what somebody who plans with them would want to know: at all in the
+    /// total, or by a hundredth of it in what is used.
+    pub fn is_off(&self, stored: &Self) -> bool {
+        let (Some(used), Some(total)) = (self.used, self.total) else {
+            return false;
+        };
+        let (Some(was), true) = (stored.used, stored.total == Some(total)) else {
+            return true;
+        };
+        used.get().abs_diff(was.get()) >= (total.get() / Self::STEPS).max(1)
+    }
+
+    /// How many steps of what is used there are from empty to full.
+    const STEPS: u64 = 100;
+
+    /// Whether the sizes are others than these, by however little.
+    pub fn has_other_sizes(&self, stored: &Self) -> bool {
+        let differs = |now: Option<ByteCount>, was| now.is_some() && now != was;
+        differs(self.used, stored.used) || differs(self.total, stored.total)
+    }
 }

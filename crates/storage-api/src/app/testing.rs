@@ -139,8 +139,8 @@ impl App {
             return TestEnd::Overtaken;
         }
         let (live, mut outcome, found) = judge(backend.revision, probed);
-        let news = self.news(backend, &outcome, running.unattended);
-        if news == News::Told {
+        let news = self.news(backend, &outcome, &found, running.unattended);
+        if matches!(news, News::Told | News::Figures) {
             match self.store.record(backend.id, backend.revision, &found).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return TestEnd::Overtaken,
@@ -160,7 +160,7 @@ impl App {
         outcome.duration = started.elapsed();
         self.rounds
             .note(backend.id, outcome.success, news == News::Doubted);
-        if news == News::None {
+        if matches!(news, News::Figures | News::None) {
             return TestEnd::Done(Arc::new(outcome));
         }
         tracing::info!(

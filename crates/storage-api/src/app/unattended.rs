@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use storage_domain::{Backend, BackendId, BackendStatus};
+use storage_domain::{Backend, BackendId, BackendStatus, Stats};
+use storage_persistence::Measurement;
+use time::OffsetDateTime;
 
 use super::rounds::RECHECK;
 use super::slots::Running;
@@ -16,6 +18,8 @@ pub(super) enum News {
     Told,
     /// A first failure of a backend that was well: it is looked at again before it is stored.
     Doubted,
+    /// Nothing but how full it is: it is stored, for lists show it, and is no event for the log.
+    Figures,
     /// What is stored says the same. Storing it again would make every reader's entity tag stale.
     None,
 }
@@ -52,7 +56,13 @@ impl App {
     }
 
     /// What a test is to those who read its backend.
-    pub(super) fn news(&self, backend: &Backend, outcome: &TestOutcome, unattended: bool) -> News {
+    pub(super) fn news(
+        &self,
+        backend: &Backend,
+        outcome: &TestOutcome,
+        found: &Measurement,
+        unattended: bool,
+    ) -> News {
         if !unattended {
             return News::Told;
         }
@@ -66,16 +76,80 @@ impl App {
         {
             return News::Doubted;
         }
-        let said = backend.last_test.as_ref().map(|test| test.message.as_str());
-        if was_online == outcome.success && said == Some(outcome.message.as_str()) {
-            return News::None;
+        if was_online != outcome.success || !says_the_same(backend, &outcome.message, &found.stats) {
+            News::Told
+        } else if self.figures_are_old(backend, &found.stats) {
+            News::Figures
+        } else {
+            News::None
         }
-        News::Told
+    }
+
+    /// Whether the sizes that are stored are off by what matters, or by a little for long.
+    fn figures_are_old(&self, backend: &Backend, found: &Stats) -> bool {
+        let age = || Some(OffsetDateTime::now_utc() - backend.last_test.as_ref()?.at);
+        found.is_off(&backend.stats)
+            || (found.has_other_sizes(&backend.stats)
+                && age().is_none_or(|age| age >= self.settings.scan_interval))
     }
 
     /// Whether a test that passed counts the files: one that was asked for does, and one that finds a backend well again;
     /// the others only now and then.
     pub(super) fn counts_files(&self, backend: &Backend, unattended: bool) -> bool {
         !unattended || backend.status == BackendStatus::Error || self.rounds.scan_is_due(backend.id)
+    }
+}
+
+/// Whether a message is the stored one but for the sizes in it.
+fn says_the_same(backend: &Backend, message: &str, found: &Stats) -> bool {
+    let Some(said) = backend.last_test.as_ref().map(|test| &test.message) else {
+        return false;
+    };
+    said == message
+        || match (backend.stats.fullness(), found.fullness()) {
+            (Some(was), Some(is)) => said.replace(&was, &is) == message,
+            _ => false,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+    use storage_domain::{BackendConfig, BackendKind, ByteCount, LastTest, Revision};
+
+    use super::*;
+
+    fn stats(used: u64) -> Stats {
+        Stats {
+            used: Some(ByteCount::saturating(used)),
+            total: Some(ByteCount::saturating(4 << 30)),
+            ..Stats::default()
+        }
+    }
+
+    #[rstest]
+    #[case::other_sizes("/srv is mounted, 2.0 GiB of 4.0 GiB used; it was made anew", true)]
+    #[case::the_same("/srv is mounted, 1.0 GiB of 4.0 GiB used; it was made anew", true)]
+    #[case::sizes_that_are_not_those("/srv is mounted, 3.0 GiB of 4.0 GiB used; it was made anew", false)]
+    #[case::other_words("/srv is mounted, 2.0 GiB of 4.0 GiB used", false)]
+    fn sizes_alone_are_nothing_to_tell(#[case] message: &str, #[case] same: bool) {
+        let members = json!({"server": "nas", "export_path": "/srv"});
+        let backend = Backend {
+            id: BackendId::generate(),
+            name: "nas".parse().unwrap(),
+            config: BackendConfig::parse(BackendKind::Nfs, members.as_object().unwrap()).unwrap(),
+            revision: Revision::FIRST,
+            version: 1,
+            status: BackendStatus::Online,
+            stats: stats(1 << 30),
+            last_test: Some(LastTest {
+                at: OffsetDateTime::UNIX_EPOCH,
+                message: "/srv is mounted, 1.0 GiB of 4.0 GiB used; it was made anew".to_owned(),
+            }),
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+        };
+        assert_eq!(says_the_same(&backend, message, &stats(2 << 30)), same);
     }
 }

@@ -80,6 +80,54 @@ async fn one_failure_alone_is_not_told() {
     assert_eq!(after.data()["status"], "online");
 }
 
+/// Lists show how full a storage is: a look keeps that true, and is not told as a test of its own.
+#[actix_web::test]
+async fn how_full_it_is_follows_what_a_look_finds() {
+    let (api, fake, path) = watching(counted(), NEVER).await;
+    let before = api.call("GET", &path, None).await;
+    let (used, total) = (
+        FakeBackend::capacity().used.get(),
+        FakeBackend::capacity().total.get(),
+    );
+    fake.fill(total / 100 - 1);
+    looks(&fake.calls(), 3).await;
+    let hardly = api.call("GET", &path, None).await;
+    assert_eq!(
+        hardly.header("etag"),
+        before.header("etag"),
+        "less than a hundredth"
+    );
+    fake.fill(1);
+    until("the new figures", async || {
+        let now = api.call("GET", &path, None).await;
+        now.data()["stats"]["used_bytes"] == used + total / 100
+    })
+    .await;
+    let after = api.call("GET", &path, None).await;
+    assert_ne!(
+        after.header("etag"),
+        before.header("etag"),
+        "what it answers changed"
+    );
+    for same in ["status", "updated_at"] {
+        assert_eq!(after.data()[same], before.data()[same]);
+    }
+    assert_eq!(after.data()["stats"]["total_bytes"], total);
+    assert_eq!(after.data()["stats"]["file_count"], 3, "what was counted stays");
+}
+
+/// What is off by little is not off for long.
+#[actix_web::test]
+async fn a_small_change_is_stored_once_the_figures_are_old() {
+    let (api, fake, path) = watching(counted(), Duration::from_millis(400)).await;
+    fake.fill(1);
+    let used = FakeBackend::capacity().used.get() + 1;
+    until("the new figures", async || {
+        api.call("GET", &path, None).await.data()["stats"]["used_bytes"] == used
+    })
+    .await;
+}
+
 #[actix_web::test]
 async fn files_are_counted_now_and_then_only() {
     let (_api, fake, _) = watching(counted(), NEVER).await;

@@ -111,7 +111,7 @@ impl NfsBackend {
         checks.skip(&["resolve", "exports"], words::STILL_MOUNTED);
         let told = words::mounted(&entry, How::Already);
         checks.add("mount", Outcome::Passed, told, begun);
-        checks.add("capacity", Outcome::Passed, words::capacity(&capacity), begun);
+        checks.add("capacity", Outcome::Passed, capacity.to_string(), begun);
         let summary = words::summary(&self.config, &entry, Some(&capacity), How::Already);
         Ok(Some(ProbeReport {
             mount: Some(in_force(entry)),
@@ -184,12 +184,7 @@ impl NfsBackend {
         };
         let capacity = match measured {
             Some(Ok(capacity)) => {
-                checks.add(
-                    "capacity",
-                    Outcome::Passed,
-                    words::capacity(&capacity),
-                    mount_begun,
-                );
+                checks.add("capacity", Outcome::Passed, capacity.to_string(), mount_begun);
                 Some(capacity)
             }
             Some(Err(why)) => {

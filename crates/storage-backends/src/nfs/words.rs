@@ -113,14 +113,10 @@ fn way(entry: &MountEntry) -> (&str, &'static str) {
     (entry.option("vers").unwrap_or("of an unknown version"), access)
 }
 
-pub(super) fn capacity(capacity: &Capacity) -> String {
-    format!("{} of {} used", capacity.used, capacity.total)
-}
-
 pub(super) fn summary(config: &NfsConfig, entry: &MountEntry, full: Option<&Capacity>, how: How) -> String {
     let (version, access) = way(entry);
     let (server, path) = (&config.server, &config.export_path);
-    let used = full.map_or_else(String::new, |full| format!(", {}", capacity(full)));
+    let used = full.map_or_else(String::new, |full| format!(", {full}"));
     let why = match how {
         How::Already | How::New => "",
         How::Lost => "; somebody had taken the mount away, and it was made again",

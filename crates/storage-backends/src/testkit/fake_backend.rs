@@ -6,7 +6,7 @@ mod facets;
 pub use calls::FakeCalls;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub struct FakeBackend {
     delay: Duration,
     hangs: AtomicBool,
     broken: bool,
+    /// How many bytes were written since it was made.
+    written: AtomicU64,
     mount: Option<FakeMount>,
     in_force: Option<MountInForce>,
     files: Option<FakeFiles>,
@@ -38,7 +40,7 @@ pub struct FakeBackend {
 }
 
 impl FakeBackend {
-    /// How full a fake says it is.
+    /// How full a fake says it is, before anything is written.
     pub fn capacity() -> Capacity {
         Capacity {
             used: ByteCount::saturating(1 << 30),
@@ -55,6 +57,7 @@ impl FakeBackend {
             delay: Duration::ZERO,
             hangs: AtomicBool::new(false),
             broken: false,
+            written: AtomicU64::new(0),
             mount: None,
             in_force: None,
             files: None,
@@ -78,6 +81,11 @@ impl FakeBackend {
     #[must_use]
     pub fn unreachable(self) -> Self {
         self.failing(u32::MAX)
+    }
+
+    /// From now on so many bytes more are in use.
+    pub fn fill(&self, bytes: u64) {
+        self.written.fetch_add(bytes, Ordering::SeqCst);
     }
 
     /// Every probe takes this long.
@@ -188,6 +196,15 @@ impl FakeBackend {
         Ok(())
     }
 
+    fn fullness(&self) -> Capacity {
+        let (empty, written) = (Self::capacity(), self.written.load(Ordering::SeqCst));
+        Capacity {
+            used: ByteCount::saturating(empty.used.get() + written),
+            available: ByteCount::saturating(empty.available.get().saturating_sub(written)),
+            ..empty
+        }
+    }
+
     fn report(&self, passes: bool) -> ProbeReport {
         let (outcome, detail) = if passes {
             (Outcome::Passed, "The storage answers")
@@ -201,7 +218,7 @@ impl FakeBackend {
                 detail: detail.to_owned(),
                 duration: self.delay,
             }],
-            capacity: passes.then(Self::capacity),
+            capacity: passes.then(|| self.fullness()),
             targets: None,
             mount: self.in_force.clone().filter(|_| passes),
             warnings: Vec::new(),

@@ -1,7 +1,9 @@
 //! Ids, names, words and counts.
 
 use rstest::rstest;
-use storage_domain::{BackendId, BackendKind, BackendName, BackendStatus, ByteCount, Revision, Secret};
+use storage_domain::{
+    BackendId, BackendKind, BackendName, BackendStatus, ByteCount, Revision, Secret, Stats,
+};
 
 #[rstest]
 #[case("a")]
@@ -87,6 +89,42 @@ fn counts_stay_within_what_a_database_holds() {
     let read: ByteCount = serde_json::from_str("18446744073709551615").unwrap();
     assert_eq!(read, ByteCount::MAX);
     assert_eq!(Revision(i64::MAX).next(), Revision(i64::MAX));
+}
+
+fn sizes(used: Option<u64>, total: Option<u64>) -> Stats {
+    Stats {
+        used: used.map(ByteCount::saturating),
+        total: total.map(ByteCount::saturating),
+        ..Stats::default()
+    }
+}
+
+#[rstest]
+#[case::a_hundredth_more(sizes(Some(510), Some(1000)), true, true)]
+#[case::a_hundredth_less(sizes(Some(490), Some(1000)), true, true)]
+#[case::hardly(sizes(Some(509), Some(1000)), false, true)]
+#[case::the_same(sizes(Some(500), Some(1000)), false, false)]
+#[case::a_larger_disk(sizes(Some(500), Some(1001)), true, true)]
+#[case::not_measured(sizes(None, None), false, false)]
+fn sizes_are_off_by_a_hundredth(#[case] now: Stats, #[case] is_off: bool, #[case] differs: bool) {
+    let stored = sizes(Some(500), Some(1000));
+    assert_eq!(
+        (now.is_off(&stored), now.has_other_sizes(&stored)),
+        (is_off, differs)
+    );
+    let measured = now.used.is_some();
+    assert_eq!(
+        now.is_off(&Stats::default()),
+        measured,
+        "what was never known is off"
+    );
+}
+
+#[test]
+fn fullness_is_told_where_it_is_known() {
+    let full = sizes(Some(1 << 30), Some(4 << 30));
+    assert_eq!(full.fullness().as_deref(), Some("1.0 GiB of 4.0 GiB used"));
+    assert_eq!(sizes(Some(1), None).fullness(), None);
 }
 
 #[rstest]

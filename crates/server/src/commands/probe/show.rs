@@ -91,7 +91,7 @@ pub(super) fn human(report: &ProbeReport) -> String {
         let _ = writeln!(text, "warning: {}", printable(warning));
     }
     if let Some(capacity) = &report.capacity {
-        let _ = writeln!(text, "capacity: {} of {} used", capacity.used, capacity.total);
+        let _ = writeln!(text, "capacity: {capacity}");
     }
     let (outcome, verdict) = if report.passed() {
         (Outcome::Passed, "Passed")
