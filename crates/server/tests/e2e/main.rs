@@ -4,6 +4,7 @@ mod access;
 mod discover;
 mod help;
 mod iscsi;
+mod jwt;
 mod kills;
 mod networks;
 mod probe;
