@@ -10,7 +10,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../../../.." && pwd)/.cache/vm
 # The longest first, so that the lanes end together.
-[ $# -gt 0 ] || set -- cut faults_server faults_cut faults_host faults_mount halfdead stuck lifecycle basics iscsi v4only
+[ $# -gt 0 ] || set -- cut faults_revoked faults_cut faults_slow faults_killed faults_names faults_rpcbind halfdead stuck lifecycle faults_disk basics iscsi faults_other v4only
 : "${PUREBOOT_STORAGE_BIN:?names the pureboot-storage binary to test}"
 : "${PUREBOOT_CONFORMANCE_BIN:?names the built example conformance of storage-backends}"
 kroot=$("$here/kernel.sh") || exit 1

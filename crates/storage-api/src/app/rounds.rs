@@ -26,6 +26,8 @@ struct Watched {
     /// How often it failed since it passed.
     failures: u32,
     scan_due: Instant,
+    /// How many counts of its files in a row did not end well.
+    lost_counts: u32,
     under_way: bool,
 }
 
@@ -35,6 +37,17 @@ pub(super) enum Due {
     Now(BackendId, OwnedSemaphorePermit),
     /// Nothing before then.
     At(Instant),
+}
+
+/// How a count of a backend's files ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    /// Everything was counted.
+    Whole,
+    /// Something could not be read.
+    Partial,
+    /// The database did not take it.
+    NotStored,
 }
 
 /// When which backend is looked at again.
@@ -80,6 +93,7 @@ impl Rounds {
                 due: now + share(self.interval(), *id, 0),
                 failures: u32::from(*status == BackendStatus::Error),
                 scan_due: now + jittered(self.scan_interval, *id, 0),
+                lost_counts: 0,
                 under_way: false,
             });
             next.insert(*id, watched);
@@ -128,17 +142,34 @@ impl Rounds {
         }
     }
 
+    /// How a count of the files ended. One that was lost is made again with a look soon, and later each time.
+    pub(super) fn note_counted(&self, id: BackendId, count: Count) {
+        let Some(interval) = self.interval else { return };
+        let mut known = self.known();
+        let watched = self.entry(&mut known, id);
+        watched.lost_counts = match count {
+            Count::Whole => 0,
+            Count::Partial | Count::NotStored => watched.lost_counts.saturating_add(1),
+        };
+        let again = match count {
+            Count::Whole => return,
+            // A server that was away for a minute must not cost an hour's wrong count; a directory that is closed
+            // for ever is no reason to count all day.
+            Count::Partial => {
+                let pause = interval.saturating_mul(1 << (watched.lost_counts - 1).min(16));
+                pause.min(self.scan_interval)
+            }
+            Count::NotStored => pause(interval, watched.lost_counts),
+        };
+        watched.scan_due = Instant::now() + jittered(again, id, 3);
+    }
+
     /// How a look, or a test that somebody asked for, ended.
     pub(super) fn note(&self, id: BackendId, passed: bool, doubted: bool) {
         let Some(interval) = self.interval else { return };
         let now = Instant::now();
         let mut known = self.known();
-        let watched = known.entry(id).or_insert_with(|| Watched {
-            due: now,
-            failures: 0,
-            scan_due: now + jittered(self.scan_interval, id, 1),
-            under_way: false,
-        });
+        let watched = self.entry(&mut known, id);
         watched.under_way = false;
         watched.failures = if passed {
             0
@@ -177,6 +208,17 @@ impl Rounds {
         self.known().remove(&id);
     }
 
+    /// What is known of a backend; one that is new is due after an interval.
+    fn entry<'a>(&self, known: &'a mut HashMap<BackendId, Watched>, id: BackendId) -> &'a mut Watched {
+        known.entry(id).or_insert_with(|| Watched {
+            due: Instant::now() + self.interval(),
+            failures: 0,
+            scan_due: Instant::now() + jittered(self.scan_interval, id, 1),
+            lost_counts: 0,
+            under_way: false,
+        })
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<BackendId, Watched>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,59 +245,4 @@ fn share(time: Duration, id: BackendId, salt: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_up_to_five_minutes() {
-        let minute = Duration::from_mins(1);
-        let pauses: Vec<u64> = (0..6).map(|n| pause(minute, n).as_secs() / 60).collect();
-        assert_eq!(pauses, [1, 1, 2, 4, 5, 5]);
-        assert_eq!(pause(Duration::from_mins(30), 9), Duration::from_mins(30));
-        assert_eq!(pause(Duration::from_secs(2), 9), Duration::from_secs(10));
-    }
-
-    #[test]
-    fn a_thousand_backends_are_spread_and_taken_a_few_at_a_time() {
-        let minute = Duration::from_mins(1);
-        let tested: Vec<_> = (0..1000)
-            .map(|_| (BackendId::generate(), BackendStatus::Online))
-            .collect();
-        let rounds = Rounds::new(Some(minute), minute);
-        rounds.replace(&tested);
-        let now = Instant::now();
-        let early = rounds
-            .known()
-            .values()
-            .filter(|w| w.due < now + minute / 2)
-            .count();
-        assert!((400..600).contains(&early), "{early} in the first half");
-        for (id, _) in &tested {
-            rounds.hurry(*id);
-        }
-        let mut taken = Vec::new();
-        while let Due::Now(id, turn) = rounds.take() {
-            taken.push((id, turn));
-        }
-        assert_eq!(taken.len(), WATCHED_AT_ONCE);
-        let mut ids: Vec<_> = taken.iter().map(|(id, _)| *id).collect();
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), WATCHED_AT_ONCE, "none is taken twice");
-    }
-
-    #[test]
-    fn a_first_failure_is_looked_at_again_soon() {
-        let minute = Duration::from_mins(1);
-        let rounds = Rounds::new(Some(minute), minute);
-        let id = BackendId::generate();
-        rounds.replace(&[(id, BackendStatus::Online)]);
-        assert!(rounds.is_first_failure(id));
-        rounds.note(id, false, true);
-        assert!(!rounds.is_first_failure(id));
-        let due = |rounds: &Rounds| rounds.known()[&id].due - Instant::now();
-        assert!(due(&rounds) <= RECHECK * 11 / 10);
-        rounds.note(id, true, false);
-        assert!(rounds.is_first_failure(id) && due(&rounds) > minute / 2);
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use super::App;
 use super::explain::explain;
+use super::rounds::Count;
 use super::slots::{Running, RunningScan, ScanEnd, SlotHandle};
 use crate::chain::Chain;
 
@@ -92,7 +93,7 @@ impl App {
             .with_cancel(running.work.cancel.clone());
         let report = match files.scan(&cx, Arc::clone(&running.progress)).await {
             Ok(report) => report,
-            Err(error) => return not_counted(id, &error),
+            Err(error) => return self.not_counted(id, &error),
         };
         let has_capacity = live.as_mount().is_some();
         let found = Measurement {
@@ -107,25 +108,33 @@ impl App {
         match self.store.record(id, revision, &found).await {
             Ok(Some(_)) => {
                 tracing::info!(backend.id = %id, files = report.files, errors = report.errors, "files counted");
+                let count = if report.errors == 0 {
+                    Count::Whole
+                } else {
+                    Count::Partial
+                };
+                self.rounds.note_counted(id, count);
                 ScanEnd::Counted(Arc::new(report))
             }
             Ok(None) => ScanEnd::NotCounted("The config changed while the files were counted".to_owned()),
             Err(error) => {
                 tracing::error!(backend.id = %id, error = %Chain(&error), "a count could not be stored");
+                self.rounds.note_counted(id, Count::NotStored);
                 ScanEnd::NotCounted("The count could not be stored; see the service's log".to_owned())
             }
         }
     }
-}
 
-fn not_counted(id: BackendId, error: &BackendError) -> ScanEnd {
-    if !matches!(
-        error,
-        BackendError::Cancelled { .. } | BackendError::NotListable { .. }
-    ) {
-        tracing::warn!(backend.id = %id, error = %Chain(error), "the files could not be counted");
+    fn not_counted(&self, id: BackendId, error: &BackendError) -> ScanEnd {
+        if !matches!(
+            error,
+            BackendError::Cancelled { .. } | BackendError::NotListable { .. }
+        ) {
+            tracing::warn!(backend.id = %id, error = %Chain(error), "the files could not be counted");
+            self.rounds.note_counted(id, Count::Partial);
+        }
+        ScanEnd::NotCounted(format!("The files were not counted: {}", explain(error)))
     }
-    ScanEnd::NotCounted(format!("The files were not counted: {}", explain(error)))
 }
 
 fn counted(report: &ScanReport) -> String {

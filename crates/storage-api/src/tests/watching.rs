@@ -41,8 +41,13 @@ async fn status(api: &Api, path: &str) -> Value {
 }
 
 fn counted() -> FakeBackend {
+    counted_with(0)
+}
+
+fn counted_with(errors: u64) -> FakeBackend {
     let report = ScanReport {
         files: 3,
+        errors,
         ..ScanReport::default()
     };
     FakeBackend::healthy(BackendKind::Nfs)
@@ -135,6 +140,12 @@ async fn files_are_counted_now_and_then_only() {
     assert_eq!(fake.calls().scans(), 1, "the test's own");
     let (_api, fake, _) = watching(counted(), INTERVAL).await;
     until("another count", async || fake.calls().scans() > 2).await;
+}
+
+#[actix_web::test]
+async fn a_count_that_could_not_read_everything_is_made_again() {
+    let (_api, fake, _) = watching(counted_with(1), NEVER).await;
+    until("further counts", async || fake.calls().scans() >= 3).await;
 }
 
 #[actix_web::test]

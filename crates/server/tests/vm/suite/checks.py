@@ -99,3 +99,15 @@ def threads(world):
 def helpers(world):
     """The processes below the service's own."""
     return mounts.children(world.service.process.pid)
+
+
+def workers():
+    """The worker processes on this machine that are not the twin's: whoever started them, and whether they live on or not."""
+    found = []
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.isdigit():
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    if file.read().startswith(b"storage-worker\0"):
+                        found.append(int(entry))
+    return found

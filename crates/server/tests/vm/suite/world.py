@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 from . import mounts, netns, nfsd
-from .service import Service, until
+from .service import BASE, PORT, Service, until
 
 FAKES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fakes")
 IMAGES = "/srv/exp/images"
+# As many as the cases of a fault have.
+TWIN_BACKENDS = 6
 DEFAULT_EXPORTS = {IMAGES: "*", "/srv/exp/second": "*", "/srv/exp/with space": "*", "/srv/exp/many": "*"}
 
 
@@ -23,7 +25,7 @@ class World:
         netns.become_client()
         netns.join(self.server, self.half)
         self.link = netns.Link()
-        self.service = Service()
+        self.service, self._twin = Service(), None
         self.server.export(DEFAULT_EXPORTS, apply=False)
         self._fill()
         self.server.start(v4_only)
@@ -52,6 +54,15 @@ class World:
     def images(self):
         """(files, templates) in the images export."""
         return self.server.files(IMAGES), 6
+
+    def twin(self):
+        """A second service with backends that it never touches: what slows its answers is this machine."""
+        if self._twin is None:
+            self._twin = Service(f"{BASE}-twin", PORT + 1)
+            self._twin.start()
+            for number in range(TWIN_BACKENDS):
+                self._twin.register(f"twin {number}", netns.SERVER, IMAGES)
+        return self._twin
 
     @contextlib.contextmanager
     def fake(self, program, *args):

@@ -85,17 +85,6 @@ def in_the_middle_of_a_scan(world):
     until("the mount is gone", lambda: not world.service.mounts(backend), 30)
 
 
-def in_the_middle_of_a_delete(world):
-    backend = world.service.register("doomed", SERVER, IMAGES)
-    checks.passed(world.service.test(backend))
-    world.link.cut()
-    with Watch(world.service):
-        answer = world.service.call("DELETE", f"/{backend}")
-    assert answer.status == 200, f"{answer.status} {answer.body}"
-    assert answer.seconds < DELETE_SECONDS, f"the delete took {answer.seconds:.1f} s"
-    assert not world.service.mounts(backend), "still mounted"
-
-
 def _deleted_without_a_trace(world, version):
     """The kernel would wait 30 s for the server's farewell: whoever waits there is ended, with the cable still cut."""
     backend = world.service.register("traceless", SERVER, IMAGES, f"vers={version}")
@@ -119,39 +108,11 @@ def deleted_without_a_trace_4_2(world):
     _deleted_without_a_trace(world, "4.2")
 
 
-def patched_away(world):
-    """The config changes while its server is silent: the old mount goes all the same."""
-    backend = world.service.register("moved", SERVER, IMAGES)
-    checks.passed(world.service.test(backend))
-    world.link.cut()
-    with Watch(world.service):
-        answer = world.service.call("PATCH", f"/{backend}", {"config": {"export_path": "/srv/exp/second"}})
-    assert answer.status == 200 and answer.seconds < DELETE_SECONDS, f"{answer}"
-    assert not world.service.mounts(backend), "still mounted"
-    _heals(world, backend)
-
-
-def server_restarts(world):
-    """nfsd goes and comes: its port resets connections meanwhile."""
-    backend = world.service.register("rebooted", SERVER, IMAGES)
-    checks.passed(world.service.test(backend))
-    world.server.halt()
-    try:
-        result = _test_in_time(world, backend)
-    finally:
-        world.server.serve()
-    assert result["success"] is False, result["checks"]
-    _heals(world, backend)
-
-
 CASES = [
     before_the_test,
     in_the_middle_of_a_test,
     under_a_mount,
     in_the_middle_of_a_scan,
-    in_the_middle_of_a_delete,
     deleted_without_a_trace_4_1,
     deleted_without_a_trace_4_2,
-    patched_away,
-    server_restarts,
 ]

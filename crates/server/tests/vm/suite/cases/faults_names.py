@@ -1,0 +1,5 @@
+"""The name servers are silent."""
+
+from .. import faults, matrix
+
+CASES = matrix.cases(faults.NAMES_GONE)
