@@ -115,12 +115,12 @@ impl Access {
     pub fn new(store: Store, settings: AccessSettings, runtime: Handle) -> Result<Self, KeyFileError> {
         let AccessSettings { auth, jwt, .. } = settings;
         let trail = Trail::new(store.clone(), settings.audit_retention, &runtime);
-        let book = (auth != Auth::Off).then(|| TokenBook::new(store, runtime));
+        let book = (auth != Auth::Off).then(|| TokenBook::new(store, runtime.clone()));
         let auth = match auth {
             Auth::WhereThereAreTokens if jwt.is_some() => Auth::Required,
             other => other,
         };
-        let jwt = jwt.map(Jwt::new).transpose()?;
+        let jwt = jwt.map(|settings| Jwt::new(settings, runtime)).transpose()?;
         Ok(Self {
             auth,
             jwt,
@@ -206,6 +206,7 @@ impl Access {
             Credentials::Other(text) => match &self.jwt {
                 Some(jwt) => jwt
                     .verify(text, OffsetDateTime::now_utc())
+                    .await
                     .map_err(ApiError::from),
                 None => Err(bearer::invalid()),
             },

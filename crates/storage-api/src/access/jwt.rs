@@ -10,6 +10,7 @@ mod keys;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -19,6 +20,8 @@ use sha2::{Digest as _, Sha256};
 use storage_domain::Role;
 use storage_domain::access::Actor;
 use time::OffsetDateTime;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use self::cache::{Cache, Entry};
 pub use self::files::KeyFileError;
@@ -30,6 +33,8 @@ use crate::problem::Code;
 
 /// The longest JSON Web Token.
 const MAX_BYTES: usize = 8 * 1024;
+/// How long a request waits for the look at the files of keys: they may be on a file system that hangs.
+const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How JSON Web Tokens are checked.
 #[derive(Debug, Clone)]
@@ -58,8 +63,9 @@ impl JwtSettings {
 /// Checks JSON Web Tokens.
 pub(super) struct Jwt {
     settings: JwtSettings,
-    files: KeyFiles,
-    cache: Cache,
+    files: Arc<KeyFiles>,
+    cache: Arc<Cache>,
+    runtime: Handle,
 }
 
 #[derive(Deserialize)]
@@ -88,29 +94,45 @@ pub(super) enum Refusal {
 }
 
 impl Jwt {
-    /// Reads the keys.
+    /// Reads the keys. Later looks at their files run on `runtime`, where threads may wait.
     ///
     /// # Errors
     /// [`KeyFileError`].
-    pub(super) fn new(settings: JwtSettings) -> Result<Self, KeyFileError> {
-        let files = KeyFiles::open(&settings)?;
+    pub(super) fn new(settings: JwtSettings, runtime: Handle) -> Result<Self, KeyFileError> {
+        let files = Arc::new(KeyFiles::open(&settings)?);
         Ok(Self {
             settings,
             files,
-            cache: Cache::default(),
+            cache: Arc::default(),
+            runtime,
         })
     }
 
-    /// Who sent this.
-    pub(super) fn verify(&self, text: &str, now: OffsetDateTime) -> Result<Actor, Refusal> {
-        self.refresh();
-        self.verify_by(&self.files.keys(), text, now)
+    /// Who sent this. Where a look at the files of keys is due, it comes first.
+    pub(super) async fn verify(&self, text: &str, now: OffsetDateTime) -> Result<Actor, Refusal> {
+        self.refresh().await;
+        self.verify_now(text, now)
     }
 
-    fn refresh(&self) {
-        if self.files.refresh() {
-            self.cache.clear();
+    /// Looks whether the files changed, where that is due. One look that hangs holds up one request, and that one for
+    /// [`LOOK_DEADLINE`]; until it ends, there is no other, and the keys are those that were read last.
+    async fn refresh(&self) {
+        let Some(turn) = self.files.turn() else { return };
+        let cache = Arc::clone(&self.cache);
+        let look = self.runtime.spawn_blocking(move || {
+            if turn.look() {
+                cache.clear();
+            }
+        });
+        if timeout(LOOK_DEADLINE, look).await.is_err() {
+            tracing::warn!(
+                "the files with the keys of JSON Web Tokens can't be looked at: their file system does not answer, and the keys stay as they were until it does"
+            );
         }
+    }
+
+    fn verify_now(&self, text: &str, now: OffsetDateTime) -> Result<Actor, Refusal> {
+        self.verify_by(&self.files.keys(), text, now)
     }
 
     fn verify_by(&self, known: &KeysInUse, text: &str, now: OffsetDateTime) -> Result<Actor, Refusal> {

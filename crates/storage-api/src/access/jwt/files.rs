@@ -1,14 +1,14 @@
 //! The files of keys, read again when they change.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ring::hmac;
-use rustix::fs::OFlags;
+use storage_persistence::secret_file::{FileMark, SecretFile, SecretFileError};
+use zeroize::Zeroizing;
 
 use super::JwtSettings;
 use super::keys::{Keys, read_set};
@@ -41,21 +41,15 @@ pub enum KeyFileError {
     },
 }
 
-/// What tells that a file is another one than before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Mark {
-    file: (u64, u64),
-    size: u64,
-    /// Not the time of its content: that can be set back, and tells nothing of a new mode.
-    changed: (i64, i64),
-}
-
 /// The keys, and the files that they came from.
 pub(super) struct KeyFiles {
     secret: Option<PathBuf>,
     set: Option<PathBuf>,
     in_use: RwLock<KeysInUse>,
-    looked: Mutex<Looked>,
+    /// When the files were looked at last.
+    looked: Mutex<Instant>,
+    is_looking: AtomicBool,
+    seen: Mutex<Seen>,
 }
 
 /// The keys as they were read last.
@@ -66,15 +60,18 @@ pub(super) struct KeysInUse {
     pub(super) generation: u64,
 }
 
-type Marks = [Option<Mark>; 2];
+type Marks = [Option<FileMark>; 2];
 
-struct Looked {
-    at: Instant,
+/// How the files looked.
+struct Seen {
     /// Those of the files whose keys are in use.
     marks: Marks,
     /// Those of the files that could not be used last, which are tried again until they can; the log tells of them once.
     failed: Option<Marks>,
 }
+
+/// The turn to look: there is one at a time, however long a look takes.
+pub(super) struct Turn(Arc<KeyFiles>);
 
 impl KeyFiles {
     /// Reads the files.
@@ -83,7 +80,7 @@ impl KeyFiles {
     /// [`KeyFileError`].
     pub(super) fn open(settings: &JwtSettings) -> Result<Self, KeyFileError> {
         let (secret, set) = (settings.hs256_secret_file.clone(), settings.jwks_file.clone());
-        let marks = [mark(secret.as_deref()), mark(set.as_deref())];
+        let marks = [&secret, &set].map(|path| FileMark::of(path.as_deref()?));
         let keys = load(secret.as_deref(), set.as_deref())?;
         Ok(Self {
             secret,
@@ -92,11 +89,9 @@ impl KeyFiles {
                 keys: Arc::new(keys),
                 generation: 0,
             }),
-            looked: Mutex::new(Looked {
-                at: Instant::now(),
-                marks,
-                failed: None,
-            }),
+            looked: Mutex::new(Instant::now()),
+            is_looking: AtomicBool::new(false),
+            seen: Mutex::new(Seen { marks, failed: None }),
         })
     }
 
@@ -105,34 +100,37 @@ impl KeyFiles {
         self.in_use.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks, now and then, whether the files changed; tells whether other keys are in use now. Files that can't be used
-    /// leave the keys as they were.
-    pub(super) fn refresh(&self) -> bool {
-        // One request looks; the others go on with what there is.
-        let Ok(mut looked) = self.looked.try_lock() else {
-            return false;
-        };
-        if looked.at.elapsed() < LOOK_EVERY {
-            return false;
+    /// The turn to look, where that is due and nobody else looks; the others go on with what there is.
+    pub(super) fn turn(self: &Arc<Self>) -> Option<Turn> {
+        let mut looked = lock(&self.looked);
+        if looked.elapsed() < LOOK_EVERY || self.is_looking.swap(true, Ordering::AcqRel) {
+            return None;
         }
-        looked.at = Instant::now();
-        let marks = [mark(self.secret.as_deref()), mark(self.set.as_deref())];
-        if marks == looked.marks {
-            looked.failed = None;
+        *looked = Instant::now();
+        Some(Turn(Arc::clone(self)))
+    }
+
+    /// Looks whether the files changed; tells whether other keys are in use now. Files that can't be used leave the keys
+    /// as they were. Waits for a file system that hangs.
+    fn look(&self) -> bool {
+        let mut seen = lock(&self.seen);
+        let marks = [&self.secret, &self.set].map(|path| FileMark::of(path.as_deref()?));
+        if marks == seen.marks {
+            seen.failed = None;
             return false;
         }
         match load(self.secret.as_deref(), self.set.as_deref()) {
             Ok(keys) => {
                 self.replace(keys);
-                (looked.marks, looked.failed) = (marks, None);
+                (seen.marks, seen.failed) = (marks, None);
                 tracing::info!("the keys of JSON Web Tokens were read again, for their files changed");
                 true
             }
             Err(error) => {
-                if looked.failed.as_ref() != Some(&marks) {
+                if seen.failed.as_ref() != Some(&marks) {
                     tracing::error!(error = %Chain(&error), "the keys of JSON Web Tokens stay as they were");
                 }
-                looked.failed = Some(marks);
+                seen.failed = Some(marks);
                 false
             }
         }
@@ -149,18 +147,32 @@ impl KeyFiles {
     /// Makes the next request look.
     #[cfg(test)]
     pub(super) fn look_next(&self) {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        looked.at = Instant::now().checked_sub(LOOK_EVERY).unwrap_or(looked.at);
+        let mut looked = lock(&self.looked);
+        *looked = looked.checked_sub(LOOK_EVERY).unwrap_or(*looked);
+    }
+
+    /// A look that begins meanwhile does not end, as on a file system that hangs.
+    #[cfg(test)]
+    pub(super) fn hang(&self) -> impl Drop + '_ {
+        lock(&self.seen)
     }
 }
 
-fn mark(path: Option<&Path>) -> Option<Mark> {
-    let found: Metadata = path?.metadata().ok()?;
-    Some(Mark {
-        file: (found.dev(), found.ino()),
-        size: found.size(),
-        changed: (found.ctime(), found.ctime_nsec()),
-    })
+impl Turn {
+    /// Looks; see [`KeyFiles::look`].
+    pub(super) fn look(self) -> bool {
+        self.0.look()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.is_looking.store(false, Ordering::Release);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn load(secret: Option<&Path>, set: Option<&Path>) -> Result<Keys, KeyFileError> {
@@ -187,32 +199,16 @@ fn load(secret: Option<&Path>, set: Option<&Path>) -> Result<Keys, KeyFileError>
     Ok(keys)
 }
 
-fn read(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyFileError> {
-    let unreadable = |source| KeyFileError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = zeroize::Zeroizing::new(Vec::new());
-    // Nobody may ever write into a pipe.
-    let file = File::options()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)
-        .map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(KeyFileError::Content {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let text = SecretFile::open(path).and_then(|file| file.read(MAX_FILE_BYTES));
+    text.map_err(|error| match error {
+        SecretFileError::Unreadable(source) => KeyFileError::Unreadable {
             path: path.to_owned(),
-            why: "is no file".to_owned(),
-        });
-    }
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(KeyFileError::Content {
+            source,
+        },
+        other => KeyFileError::Content {
             path: path.to_owned(),
-            why: format!("is larger than {MAX_FILE_BYTES} bytes"),
-        });
-    }
-    Ok(bytes)
+            why: other.to_string(),
+        },
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -13,6 +14,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use storage_domain::Role;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use super::*;
 
@@ -165,16 +167,23 @@ fn claims_with(name: &str, value: Value) -> Value {
     claims
 }
 
+/// Background work runs on a runtime that all tests share.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+fn jwt(settings: JwtSettings) -> Result<Jwt, KeyFileError> {
+    Jwt::new(settings, RUNTIME.handle().clone())
+}
+
 fn by_secret() -> (Files, Jwt) {
     let files = Files::new();
-    let jwt = Jwt::new(settings(Some(&files.secret()), None)).unwrap();
+    let jwt = jwt(settings(Some(&files.secret()), None)).unwrap();
     (files, jwt)
 }
 
 /// Has the files looked at now.
 fn look(jwt: &Jwt) {
     jwt.files.look_next();
-    jwt.refresh();
+    RUNTIME.block_on(jwt.refresh());
 }
 
 #[test]
@@ -182,9 +191,9 @@ fn each_algorithm_is_accepted_with_its_own_key() {
     let files = Files::new();
     let (rsa, p256, ed25519) = (Signer::rsa(), Signer::p256(), Signer::ed25519());
     let set = files.set(&[("r", &rsa), ("p", &p256), ("e", &ed25519)]);
-    let jwt = Jwt::new(settings(Some(&files.secret()), Some(&set))).unwrap();
+    let jwt = jwt(settings(Some(&files.secret()), Some(&set))).unwrap();
     for signer in [&secret(), &rsa, &p256, &ed25519] {
-        let actor = jwt.verify(&signer.token(&claims()), now()).unwrap();
+        let actor = jwt.verify_now(&signer.token(&claims()), now()).unwrap();
         assert_eq!(
             (actor.name.as_str(), actor.role),
             ("alice", Role::Operator),
@@ -195,11 +204,11 @@ fn each_algorithm_is_accepted_with_its_own_key() {
     // By its name, and by another key's.
     for (id, known) in [("p", true), ("r", false), ("x", false)] {
         let token = p256.token_with(&json!({"alg": "ES256", "kid": id}), &claims());
-        assert_eq!(jwt.verify(&token, now()).is_ok(), known, "{id}");
+        assert_eq!(jwt.verify_now(&token, now()).is_ok(), known, "{id}");
     }
     // Keys of the same kinds that are not in the set.
     for signer in [Signer::p256(), Signer::ed25519(), Signer::Secret(vec![b'x'; 40])] {
-        let refused = jwt.verify(&signer.token(&claims()), now());
+        let refused = jwt.verify_now(&signer.token(&claims()), now());
         assert_eq!(refused, Err(Refusal::Signature), "{}", signer.algorithm());
     }
 }
@@ -210,7 +219,7 @@ fn algorithms_are_not_confused() {
     let files = Files::new();
     let rsa = Signer::rsa();
     let set = files.set(&[("r", &rsa), ("s", &secret())]);
-    let jwt = Jwt::new(settings(None, Some(&set))).unwrap();
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
     let public = rsa.jwk("r")["n"].as_str().unwrap().to_owned();
     for bytes in [
         URL_SAFE_NO_PAD.decode(&public).unwrap(),
@@ -219,20 +228,20 @@ fn algorithms_are_not_confused() {
         SECRET.to_vec(),
     ] {
         let forged = Signer::Secret(bytes).token(&claims());
-        assert_eq!(jwt.verify(&forged, now()), Err(Refusal::Signature));
+        assert_eq!(jwt.verify_now(&forged, now()), Err(Refusal::Signature));
     }
     for word in ["none", "None", "NONE", "", "HS384", "RS512", "PS256", "hs256"] {
         let signed = rsa.token_with(&json!({"alg": word}), &claims());
-        assert_eq!(jwt.verify(&signed, now()), Err(Refusal::Algorithm), "{word}");
+        assert_eq!(jwt.verify_now(&signed, now()), Err(Refusal::Algorithm), "{word}");
         let bare = format!("{}.", signed.rsplit_once('.').unwrap().0);
-        assert!(jwt.verify(&bare, now()).is_err());
+        assert!(jwt.verify_now(&bare, now()).is_err());
     }
     for word in ["ES256", "EdDSA", "HS256"] {
         let other = rsa.token_with(&json!({"alg": word}), &claims());
-        assert_eq!(jwt.verify(&other, now()), Err(Refusal::Signature), "{word}");
+        assert_eq!(jwt.verify_now(&other, now()), Err(Refusal::Signature), "{word}");
     }
     let critical = rsa.token_with(&json!({"alg": "RS256", "crit": ["b64"], "b64": false}), &claims());
-    assert_eq!(jwt.verify(&critical, now()), Err(Refusal::Algorithm));
+    assert_eq!(jwt.verify_now(&critical, now()), Err(Refusal::Algorithm));
 }
 
 #[rstest]
@@ -246,22 +255,22 @@ fn algorithms_are_not_confused() {
 #[case("ü.ü.ü")]
 fn what_is_no_token_is_refused(#[case] text: &str) {
     let (_files, jwt) = by_secret();
-    assert!(jwt.verify(text, now()).is_err());
+    assert!(jwt.verify_now(text, now()).is_err());
     let padded = format!("{}=", secret().token(&claims()));
-    assert_eq!(jwt.verify(&padded, now()), Err(Refusal::Malformed));
+    assert_eq!(jwt.verify_now(&padded, now()), Err(Refusal::Malformed));
     let long = secret().token(&claims_with("more", "x".repeat(MAX_BYTES).into()));
-    assert_eq!(jwt.verify(&long, now()), Err(Refusal::Malformed));
+    assert_eq!(jwt.verify_now(&long, now()), Err(Refusal::Malformed));
 }
 
 #[test]
 fn a_changed_byte_is_noticed() {
     let (_files, jwt) = by_secret();
     let token = secret().token(&claims());
-    assert!(jwt.verify(&token, now()).is_ok());
+    assert!(jwt.verify_now(&token, now()).is_ok());
     let admin = encode(claims_with("role", "admin".into()).to_string().as_bytes());
     let parts: Vec<&str> = token.split('.').collect();
     let forged = format!("{}.{admin}.{}", parts[0], parts[2]);
-    assert_eq!(jwt.verify(&forged, now()), Err(Refusal::Signature));
+    assert_eq!(jwt.verify_now(&forged, now()), Err(Refusal::Signature));
 }
 
 #[rstest]
@@ -289,7 +298,7 @@ fn a_changed_byte_is_noticed() {
 #[case("role", json!("openid viewer"), None)]
 fn claims_are_checked(#[case] name: &str, #[case] value: Value, #[case] wanted: Option<Refusal>) {
     let (_files, jwt) = by_secret();
-    let found = jwt.verify(&secret().token(&claims_with(name, value.clone())), now());
+    let found = jwt.verify_now(&secret().token(&claims_with(name, value.clone())), now());
     match (found, wanted) {
         (Ok(actor), None) => {
             let highest = match &value {
@@ -312,13 +321,15 @@ fn a_claim_may_lie_deeper_and_have_other_words() {
         roles: vec![("pureboot ops".to_owned(), Role::Operator)],
         ..settings(Some(&files.secret()), None)
     };
-    let jwt = Jwt::new(settings).unwrap();
+    let jwt = jwt(settings).unwrap();
     let with = |roles: Value| secret().token(&claims_with("realm_access", json!({ "roles": roles })));
     assert_eq!(
-        jwt.verify(&with(json!(["pureboot ops"])), now()).unwrap().role,
+        jwt.verify_now(&with(json!(["pureboot ops"])), now())
+            .unwrap()
+            .role,
         Role::Operator
     );
-    assert!(jwt.verify(&with(json!(["admin"])), now()).is_err());
+    assert!(jwt.verify_now(&with(json!(["admin"])), now()).is_err());
 }
 
 /// What was found good once is good until it ends, and no longer.
@@ -326,10 +337,13 @@ fn a_claim_may_lie_deeper_and_have_other_words() {
 fn a_cached_token_ends_all_the_same() {
     let (_files, jwt) = by_secret();
     let token = secret().token(&claims());
-    assert!(jwt.verify(&token, now()).is_ok());
-    assert!(jwt.verify(&token, now() + time::Duration::seconds(359)).is_ok());
+    assert!(jwt.verify_now(&token, now()).is_ok());
+    assert!(
+        jwt.verify_now(&token, now() + time::Duration::seconds(359))
+            .is_ok()
+    );
     assert_eq!(
-        jwt.verify(&token, now() + time::Duration::seconds(360)),
+        jwt.verify_now(&token, now() + time::Duration::seconds(360)),
         Err(Refusal::Expired)
     );
 }
@@ -339,21 +353,21 @@ fn keys_are_read_again_when_their_file_changes() {
     let files = Files::new();
     let (first, second) = (Signer::p256(), Signer::p256());
     let set = files.set(&[("1", &first)]);
-    let jwt = Jwt::new(settings(None, Some(&set))).unwrap();
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
     let (old, new) = (first.token(&claims()), second.token(&claims()));
-    assert!(jwt.verify(&old, now()).is_ok() && jwt.verify(&new, now()).is_err());
+    assert!(jwt.verify_now(&old, now()).is_ok() && jwt.verify_now(&new, now()).is_err());
     // A file that is half written changes nothing.
     files.write("keys.json", b"{\"keys\": [");
     look(&jwt);
-    assert!(jwt.verify(&old, now()).is_ok());
+    assert!(jwt.verify_now(&old, now()).is_ok());
     files.set(&[("2", &second)]);
     // They are looked at by themselves, now and then.
-    let end = std::time::Instant::now() + Duration::from_secs(20);
-    while jwt.verify(&new, now()).is_err() {
-        assert!(std::time::Instant::now() < end, "the new key");
+    let end = Instant::now() + Duration::from_secs(20);
+    while RUNTIME.block_on(jwt.verify(&new, now())).is_err() {
+        assert!(Instant::now() < end, "the new key");
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(jwt.verify(&old, now()), Err(Refusal::Signature));
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
 }
 
 /// A tool that keeps times, such as `cp -p`, shows a mended file by its change time only.
@@ -362,7 +376,7 @@ fn keys_that_could_not_be_read_at_first_are_tried_again() {
     let files = Files::new();
     let (first, second) = (Signer::p256(), Signer::p256());
     let set = files.set(&[("1", &first)]);
-    let jwt = Jwt::new(settings(None, Some(&set))).unwrap();
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
     let new = second.token(&claims());
     files.set(&[("2", &second)]);
     let good = std::fs::read(&set).unwrap();
@@ -378,22 +392,52 @@ fn keys_that_could_not_be_read_at_first_are_tried_again() {
     };
     write(&vec![b'x'; good.len()]);
     look(&jwt);
-    assert!(jwt.verify(&new, now()).is_err());
+    assert!(jwt.verify_now(&new, now()).is_err());
     write(&good);
     look(&jwt);
-    assert!(jwt.verify(&new, now()).is_ok());
+    assert!(jwt.verify_now(&new, now()).is_ok());
+}
+
+/// The file system of the keys may hang: that costs one request a second, and no other one anything.
+#[test]
+fn a_file_system_that_hangs_holds_up_one_request_for_a_second() {
+    let files = Files::new();
+    let (first, second) = (Signer::p256(), Signer::p256());
+    let set = files.set(&[("1", &first)]);
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
+    let (old, new) = (first.token(&claims()), second.token(&claims()));
+    files.set(&[("2", &second)]);
+    let verify = |token: &str| {
+        jwt.files.look_next();
+        let begun = Instant::now();
+        let known = RUNTIME.block_on(jwt.verify(token, now())).is_ok();
+        (known, begun.elapsed())
+    };
+    let hung = jwt.files.hang();
+    let (known, took) = verify(&old);
+    assert!(
+        known && took >= LOOK_DEADLINE && took < LOOK_DEADLINE * 5,
+        "{took:?}"
+    );
+    // No second look begins beside the one that hangs.
+    for _ in 0..3 {
+        let (known, took) = verify(&old);
+        assert!(known && took < LOOK_DEADLINE, "{took:?}");
+    }
+    drop(hung);
+    let end = Instant::now() + Duration::from_secs(20);
+    while jwt.verify_now(&new, now()).is_err() {
+        assert!(Instant::now() < end, "the look that hung goes on to its end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
 }
 
 #[test]
-fn a_pipe_in_place_of_a_file_blocks_nobody() {
+fn what_is_no_file_is_refused() {
     let files = Files::new();
-    let path = files.directory.path().join("pipe");
-    let mode = rustix::fs::Mode::RUSR;
-    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    let (told, hear) = std::sync::mpsc::channel();
-    std::thread::spawn(move || told.send(Jwt::new(settings(None, Some(&path))).map(|_| ())));
-    let opened = hear.recv_timeout(Duration::from_secs(10)).expect("no answer");
-    assert!(opened.unwrap_err().to_string().ends_with("is no file"));
+    let error = jwt(settings(None, Some(files.directory.path()))).unwrap_err();
+    assert!(error.to_string().ends_with(" is no file"), "{error}");
 }
 
 /// A request that began with the old keys leaves nothing behind that outlives them.
@@ -402,14 +446,14 @@ fn what_old_keys_signed_is_not_remembered_past_them() {
     let files = Files::new();
     let (first, second) = (Signer::p256(), Signer::p256());
     let set = files.set(&[("1", &first)]);
-    let jwt = Jwt::new(settings(None, Some(&set))).unwrap();
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
     let old = first.token(&claims());
     let before = jwt.files.keys();
     files.set(&[("2", &second)]);
     look(&jwt);
-    assert_eq!(jwt.verify(&old, now()), Err(Refusal::Signature));
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
     assert!(jwt.verify_by(&before, &old, now()).is_ok());
-    assert_eq!(jwt.verify(&old, now()), Err(Refusal::Signature));
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
 }
 
 #[rstest]
@@ -418,7 +462,7 @@ fn what_old_keys_signed_is_not_remembered_past_them() {
 fn secrets_that_are_too_short_are_refused(#[case] bytes: &[u8], #[case] wanted: &str) {
     let files = Files::new();
     let path = files.write("secret", bytes);
-    let error = Jwt::new(settings(Some(&path), None)).unwrap_err().to_string();
+    let error = jwt(settings(Some(&path), None)).unwrap_err().to_string();
     assert!(error.contains(wanted) && !error.contains("canary"), "{error}");
 }
 
@@ -437,12 +481,12 @@ fn secrets_that_are_too_short_are_refused(#[case] bytes: &[u8], #[case] wanted: 
 fn sets_without_a_key_are_refused(#[case] bytes: &[u8], #[case] wanted: &str) {
     let files = Files::new();
     let path = files.write("keys.json", bytes);
-    let error = Jwt::new(settings(None, Some(&path))).unwrap_err().to_string();
+    let error = jwt(settings(None, Some(&path))).unwrap_err().to_string();
     assert!(error.contains(wanted), "{error}");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = Jwt::new(settings(Some(Path::new("/nowhere/secret")), None)).unwrap_err();
+    let error = jwt(settings(Some(Path::new("/nowhere/secret")), None)).unwrap_err();
     assert_eq!(error.to_string(), "/nowhere/secret can't be read");
 }
