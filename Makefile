@@ -35,14 +35,14 @@ test-unit: setup-test ## Runs the unit and integration tests
 	$(CARGO) test --workspace --locked
 
 .PHONY: test-api
-test-api: setup-test ## Compares the service's answers with its OpenAPI document (SCHEMATHESIS_SECONDS=150)
+test-api: setup-test ## Compares the service's answers with its OpenAPI document (SCHEMATHESIS_SECONDS=150 SCHEMATHESIS_SEED=…|random)
 	$(CARGO) build --package pureboot-storage --locked
 	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage crates/server/tests/schemathesis/run.sh
 
 .PHONY: test-vm
 test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virtual machine
 	$(CARGO) build --workspace --locked --bins
-	$(CARGO) build --package storage-backends --features testkit --locked --example conformance
+	$(CARGO) build --workspace --locked --examples
 	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage \
 	PUREBOOT_CONFORMANCE_BIN=$(TARGET_DIR)/debug/examples/conformance crates/server/tests/vm/run.sh
 

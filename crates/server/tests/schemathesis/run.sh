@@ -10,6 +10,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # Seconds for the whole run.
 : "${SCHEMATHESIS_SECONDS:=150}"
+# A run can be repeated: the same seed asks the same things first, and a search for more names another seed, or `random`.
+: "${SCHEMATHESIS_SEED:=20261123}"
 
 if [[ ${1:-} != --inside ]]; then
     : "${PUREBOOT_STORAGE_BIN:?names the binary under test}"
@@ -25,6 +27,7 @@ fi
 
 work=$2 venv=$3
 shift 3
+[[ $SCHEMATHESIS_SEED == random ]] || set -- --seed "$SCHEMATHESIS_SEED" "$@"
 ip link set lo up
 cd "$work"
 
@@ -43,7 +46,7 @@ for _ in {1..300}; do
 done
 
 status=0
-"$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run http://127.0.0.1:8080/api/v1/openapi.json \
+"$venv/bin/python3" "$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run http://127.0.0.1:8080/api/v1/openapi.json \
     --header "Authorization: Bearer $token" --max-time "$SCHEMATHESIS_SECONDS" --no-color "$@" || status=$?
 
 # Whatever it was asked, it is still there, and nothing that it did was worth an error.
