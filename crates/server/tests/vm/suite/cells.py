@@ -89,7 +89,7 @@ def counted(episode, backend, seconds):
         return episode.world.service.get(backend)["stats"]
 
     try:
-        until("the count", lambda: stats()["file_count"] == files, seconds)
+        until("the count", lambda: stats()["file_count"] == files, seconds, fault.SLOW_PAUSE)
     except AssertionError:
         raise AssertionError(f"{files} files, but {stats()}") from None
     return f"{files} files, {time.monotonic() - begin:.1f} s later"

@@ -102,7 +102,7 @@ def helpers(world):
 
 
 def workers():
-    """The worker processes on this machine that are not the twin's: whoever started them, and whether they live on or not."""
+    """The worker processes on this machine, whoever started them; the twin starts none."""
     found = []
     for entry in os.listdir("/proc"):
         with contextlib.suppress(OSError):

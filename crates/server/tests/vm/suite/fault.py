@@ -16,6 +16,7 @@ SAMPLES, SAMPLE_SECONDS = 300, 240
 FLOOR = 0.5
 ONLINE_SECONDS = 90
 LOOK_SECONDS = 1.0
+SLOW_PAUSE = 0.3
 
 
 def watched(world):
@@ -54,7 +55,7 @@ def none_leaked(world, before, seconds=60):
         return all(found[kind] <= before[kind] for kind in before)
 
     try:
-        until("nothing is leaked", no_more, seconds)
+        until("nothing is leaked", no_more, seconds, SLOW_PAUSE)
     except AssertionError:
         left = sorted(checks.threads(world)), sorted(_descriptors(world.service.process.pid))
         raise AssertionError(f"before {before}, after {found}: {left}") from None
@@ -89,6 +90,10 @@ class Pulse(Meanwhile):
             self.hanging.look()
             self.looked = time.monotonic()
 
+    def pause(self):
+        """A fault may last longer than the samples take: from then on they only show that all goes on."""
+        return self.PAUSE if len(self.seconds) < SAMPLES else SLOW_PAUSE
+
     def enough(self):
         until(f"{SAMPLES} samples", lambda: self.error or len(self.seconds) >= SAMPLES, SAMPLE_SECONDS)
 
@@ -115,13 +120,13 @@ def idle(world):
 def online(world, backend, seconds=ONLINE_SECONDS):
     """Nobody asks for a test; returns how long it took."""
     begin = time.monotonic()
-    until("online again, unattended", lambda: world.service.get(backend)["status"] == "online", seconds)
+    until("online again, unattended", lambda: world.service.get(backend)["status"] == "online", seconds, SLOW_PAUSE)
     return time.monotonic() - begin
 
 
 def error(world, backend, seconds=90):
     begin = time.monotonic()
-    until("the fault is told, unattended", lambda: world.service.get(backend)["status"] == "error", seconds)
+    until("the fault is told, unattended", lambda: world.service.get(backend)["status"] == "error", seconds, SLOW_PAUSE)
     return time.monotonic() - begin
 
 

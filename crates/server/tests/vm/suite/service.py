@@ -19,8 +19,9 @@ BINARY = os.environ.pop("PUREBOOT_STORAGE_BIN", "")
 PORT = 8080
 
 
-def until(what, condition, seconds=20):
-    """Polls a state: returns the condition's first true value, or fails at the deadline."""
+def until(what, condition, seconds=20, pause=0.05):
+    """Polls a state: returns the condition's first true value, or fails at the deadline. What takes long is asked for
+    more seldom, for each question costs the emulated processor's time."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -28,7 +29,7 @@ def until(what, condition, seconds=20):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 @dataclass
@@ -211,10 +212,13 @@ class Meanwhile(threading.Thread):
             while True:
                 self.seconds += [self.line.get(path) for path in self.CALLS]
                 self.beside()
-                if self.ended.wait(self.PAUSE):
+                if self.ended.wait(self.pause()):
                     return
         except Exception as error:  # told at the block's end
             self.error = error
+
+    def pause(self):
+        return self.PAUSE
 
     def beside(self):
         """What else is looked at between two rounds."""
