@@ -2,6 +2,7 @@
 
 mod access;
 mod discover;
+mod full_disk;
 mod help;
 mod iscsi;
 mod jwt;

@@ -118,9 +118,13 @@ impl Service {
 
     /// Starts a service and does not wait.
     pub(crate) fn spawn(state: &Path, more: &[&str]) -> Self {
+        Self::spawn_by(binary(), state, more)
+    }
+
+    /// Starts a service by a command that ends as the binary.
+    pub(crate) fn spawn_by(mut command: Command, state: &Path, more: &[&str]) -> Self {
         let log = state.with_extension("log");
         let file = File::create(&log).expect("the log can be made");
-        let mut command = binary();
         command.args([
             "serve",
             "--listen",

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use sea_orm::sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sea_orm::sqlx::{ConnectOptions, Connection, Error as DriverError};
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector};
@@ -75,9 +76,21 @@ pub(super) async fn connect(
         .idle_timeout(IDLE_TIMEOUT)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
         .connect_lazy_with(options);
     let reader = Reader::new(file.clone());
     Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), Some(reader)))
+}
+
+/// Whether a connection is in no transaction, as far as its driver knows; else it is closed.
+///
+/// SQLite ends a transaction by itself where its commit meets a full disk. The driver's rollback fails then, and it takes
+/// the connection's next transaction for one within another; where that one fails, it stays open. What is written on
+/// the connection from then on would be answered as written and never be, and nobody else could write.
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, DriverError> {
+    // A rollback may be under way.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// One connection that is never closed, for the database ends with it.
