@@ -3,6 +3,7 @@
 //! `KILL_ROUNDS` tells how often each test kills; `make soak` kills 200 times.
 
 mod load;
+mod requests;
 mod trail;
 
 use std::path::{Path, PathBuf};
@@ -147,7 +148,7 @@ async fn a_first_start_can_be_killed(#[case] kind: &str) {
         service.kill();
         let service = place.start();
         assert_eq!(
-            load::create(service.address, "first").map(|made| made.0),
+            requests::create(service.address, "first").map(|made| made.0),
             Some(201)
         );
     }

@@ -1,11 +1,13 @@
 //! The shapes of what is sent and answered.
 
+mod problem;
+mod tested;
+
 use serde_json::{Map, Value, json};
 use storage_domain::{BackendKind, BackendName, BackendStatus, ByteCount};
 
 use super::configs::{self, Use};
 use super::{discover, examples, luns};
-use crate::problem::Code;
 
 /// All named schemas.
 pub(super) fn all() -> Map<String, Value> {
@@ -21,14 +23,14 @@ pub(super) fn all() -> Map<String, Value> {
         ("Backend", alternatives("Backend")),
         ("S3Account", discover::account()),
         ("Stats", stats()),
-        ("LastTest", last_test()),
-        ("Check", check()),
-        ("TestResult", test_result()),
-        ("MountInForce", mount_in_force()),
+        ("LastTest", tested::last_test()),
+        ("Check", tested::check()),
+        ("TestResult", tested::test_result()),
+        ("MountInForce", tested::mount_in_force()),
         ("Target", luns::target()),
         ("Lun", luns::lun()),
         ("Unreadable", unreadable()),
-        ("Problem", problem()),
+        ("Problem", problem::problem()),
     ];
     all.extend(fixed.map(|(name, schema)| (name.to_owned(), schema)));
     all
@@ -212,67 +214,6 @@ fn stats() -> Value {
     })
 }
 
-fn last_test() -> Value {
-    json!({
-        "type": "object",
-        "required": ["at", "message"],
-        "properties": { "at": time(), "message": { "type": "string" } },
-    })
-}
-
-fn check() -> Value {
-    json!({
-        "type": "object",
-        "required": ["name", "outcome", "detail", "duration_ms"],
-        "properties": {
-            "name": { "type": "string", "description": "A stable name, such as resolve, exports, mount, capacity, scan." },
-            "outcome": { "type": "string", "enum": ["passed", "failed", "skipped"] },
-            "detail": { "type": "string" },
-            "duration_ms": count("How long the step took."),
-        },
-    })
-}
-
-fn test_result() -> Value {
-    json!({
-        "type": "object",
-        "required": ["success", "message", "checks", "duration_ms"],
-        "properties": {
-            "success": { "type": "boolean", "description": "Whether the backend can be used." },
-            "message": { "type": "string", "description": "What failed and what to do, or what was found." },
-            "checks": { "type": "array", "items": reference("Check"), "description": "In the order in which they ran." },
-            "targets": {
-                "type": "array", "items": reference("Target"),
-                "description": "The iSCSI targets that were found, and their logical units; absent for other types.",
-            },
-            "stuck_since": {
-                "type": "string", "format": "date-time",
-                "description": "Since when an earlier call on this backend hangs in the kernel; absent where none does.",
-            },
-            "mount": reference("MountInForce"),
-            "warnings": warnings(),
-            "duration_ms": count("How long the test took."),
-        },
-    })
-}
-
-fn mount_in_force() -> Value {
-    let mut patience = count("How long the kernel waits for the server before a call fails; null: for ever.");
-    patience["type"] = json!(["integer", "null"]);
-    json!({
-        "type": "object",
-        "description": "How the backend is mounted, as the kernel has it; absent where it is not mounted.",
-        "required": ["source", "version", "read_write", "options", "gives_up_after_ms"],
-        "properties": {
-            "source": { "type": "string" },
-            "version": { "type": ["string", "null"] },
-            "read_write": { "type": "boolean" },
-            "options": { "type": "array", "items": { "type": "string" } },
-            "gives_up_after_ms": patience,
-        },
-    })
-}
-
 fn unreadable() -> Value {
     json!({
         "type": "object",
@@ -280,48 +221,6 @@ fn unreadable() -> Value {
         "properties": {
             "id": { "type": ["string", "null"], "format": "uuid" },
             "detail": { "type": "string" },
-        },
-    })
-}
-
-fn problem() -> Value {
-    let codes: Vec<&str> = Code::ALL.iter().map(|c| c.as_str()).collect();
-    json!({
-        "type": "object",
-        "description": "A problem after RFC 9457.",
-        "required": ["type", "title", "status", "detail", "success", "error"],
-        "properties": {
-            "type": { "type": "string", "format": "uri-reference", "description": "Leads to what the code means." },
-            "title": { "type": "string" },
-            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
-            "detail": { "type": "string", "description": "One plain sentence that a person can act on." },
-            "instance": { "type": "string", "format": "uri-reference", "description": "The path that was asked for." },
-            "success": { "type": "boolean", "const": false },
-            "error": { "type": "string", "enum": codes, "description": "The stable code." },
-            "errors": {
-                "type": "array",
-                "description": "Every mistake of the input: a JSON Pointer (RFC 6901) into the body, or to the parameter of the query.",
-                "items": {
-                    "type": "object",
-                    "required": ["pointer", "detail"],
-                    "properties": { "pointer": { "type": "string", "format": "json-pointer" }, "detail": { "type": "string" } },
-                },
-            },
-            "request_id": { "type": "string", "description": "The id under which the service's log tells more." },
-            "stuck_since": time(),
-            "holders": holders(),
-        },
-    })
-}
-
-fn holders() -> Value {
-    json!({
-        "type": "array",
-        "description": "Who keeps the mount in use, as far as this service may see it.",
-        "items": {
-            "type": "object",
-            "required": ["pid", "command"],
-            "properties": { "pid": { "type": "integer", "minimum": 1 }, "command": { "type": "string" } },
         },
     })
 }

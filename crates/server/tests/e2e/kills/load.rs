@@ -2,25 +2,21 @@
 //! because the answer never came.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::requests::{BACKENDS, SECRET, ask, create};
 use super::trail::{Done, Ledger};
 use crate::service::Service;
 
-const BACKENDS: &str = "/api/v1/storage/backends";
 const WRITERS: usize = 3;
 /// A writer with so many backends deletes one instead of creating another.
 const MOST: usize = 12;
-/// How long a writer waits for an answer of a service that may be dead.
-const PATIENCE: Duration = Duration::from_secs(20);
-const SECRET: &str = "killed \"secret\", ключ";
 
 /// Random numbers for moments and choices (xorshift).
 #[derive(Debug)]
@@ -289,34 +285,4 @@ impl Writer {
         self.own.done.add(&id, "backend.delete");
         Some(())
     }
-}
-
-/// Creates a backend with a secret, whose user name is its name.
-pub(super) fn create(address: SocketAddr, name: &str) -> Option<(u16, Value)> {
-    let body = json!({"name": name, "type": "http", "config": {
-        "base_url": "http://127.0.0.1:9", "auth_method": "basic", "username": name, "password": SECRET,
-    }});
-    ask(address, "POST", BACKENDS, &body)
-}
-
-/// Asks, and gives what was answered as a whole; `None` where the service is gone before that.
-fn ask(address: SocketAddr, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )
-    .ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, serde_json::from_str(body).ok()?))
 }

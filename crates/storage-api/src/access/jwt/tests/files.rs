@@ -1,0 +1,152 @@
+//! The files of keys: read again, hanging, and wrong.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+
+use super::signer::*;
+use crate::access::jwt::{LOOK_DEADLINE, Refusal};
+
+#[test]
+fn keys_are_read_again_when_their_file_changes() {
+    let files = Files::new();
+    let (first, second) = (Signer::p256(), Signer::p256());
+    let set = files.set(&[("1", &first)]);
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
+    let (old, new) = (first.token(&claims()), second.token(&claims()));
+    assert!(jwt.verify_now(&old, now()).is_ok() && jwt.verify_now(&new, now()).is_err());
+    // A file that is half written changes nothing.
+    files.write("keys.json", b"{\"keys\": [");
+    look(&jwt);
+    assert!(jwt.verify_now(&old, now()).is_ok());
+    files.set(&[("2", &second)]);
+    // They are looked at by themselves, now and then.
+    let end = Instant::now() + Duration::from_secs(20);
+    while RUNTIME.block_on(jwt.verify(&new, now())).is_err() {
+        assert!(Instant::now() < end, "the new key");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
+}
+
+/// A tool that keeps times, such as `cp -p`, shows a mended file by its change time only.
+#[test]
+fn keys_that_could_not_be_read_at_first_are_tried_again() {
+    let files = Files::new();
+    let (first, second) = (Signer::p256(), Signer::p256());
+    let set = files.set(&[("1", &first)]);
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
+    let new = second.token(&claims());
+    files.set(&[("2", &second)]);
+    let good = std::fs::read(&set).unwrap();
+    let then = std::time::SystemTime::now() - Duration::from_hours(1);
+    let write = |bytes: &[u8]| {
+        files.write("keys.json", bytes);
+        std::fs::File::options()
+            .write(true)
+            .open(&set)
+            .unwrap()
+            .set_modified(then)
+            .unwrap();
+    };
+    write(&vec![b'x'; good.len()]);
+    look(&jwt);
+    assert!(jwt.verify_now(&new, now()).is_err());
+    write(&good);
+    look(&jwt);
+    assert!(jwt.verify_now(&new, now()).is_ok());
+}
+
+/// The file system of the keys may hang: that costs one request a second, and no other one anything.
+#[test]
+fn a_file_system_that_hangs_holds_up_one_request_for_a_second() {
+    let files = Files::new();
+    let (first, second) = (Signer::p256(), Signer::p256());
+    let set = files.set(&[("1", &first)]);
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
+    let (old, new) = (first.token(&claims()), second.token(&claims()));
+    files.set(&[("2", &second)]);
+    let verify = |token: &str| {
+        jwt.files.look_next();
+        let begun = Instant::now();
+        let known = RUNTIME.block_on(jwt.verify(token, now())).is_ok();
+        (known, begun.elapsed())
+    };
+    let hung = jwt.files.hang();
+    let (known, took) = verify(&old);
+    assert!(
+        known && took >= LOOK_DEADLINE && took < LOOK_DEADLINE * 5,
+        "{took:?}"
+    );
+    // No second look begins beside the one that hangs.
+    for _ in 0..3 {
+        let (known, took) = verify(&old);
+        assert!(known && took < LOOK_DEADLINE, "{took:?}");
+    }
+    drop(hung);
+    let end = Instant::now() + Duration::from_secs(20);
+    while jwt.verify_now(&new, now()).is_err() {
+        assert!(Instant::now() < end, "the look that hung goes on to its end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let files = Files::new();
+    let error = jwt(settings(None, Some(files.directory.path()))).unwrap_err();
+    assert!(error.to_string().ends_with(" is no file"), "{error}");
+}
+
+/// A request that began with the old keys leaves nothing behind that outlives them.
+#[test]
+fn what_old_keys_signed_is_not_remembered_past_them() {
+    let files = Files::new();
+    let (first, second) = (Signer::p256(), Signer::p256());
+    let set = files.set(&[("1", &first)]);
+    let jwt = jwt(settings(None, Some(&set))).unwrap();
+    let old = first.token(&claims());
+    let before = jwt.files.keys();
+    files.set(&[("2", &second)]);
+    look(&jwt);
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
+    assert!(jwt.verify_by(&before, &old, now()).is_ok());
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
+}
+
+#[rstest]
+#[case(b"", "at least 32 bytes")]
+#[case(b"secret-canary\n", "at least 32 bytes")]
+fn secrets_that_are_too_short_are_refused(#[case] bytes: &[u8], #[case] wanted: &str) {
+    let files = Files::new();
+    let path = files.write("secret", bytes);
+    let error = jwt(settings(Some(&path), None)).unwrap_err().to_string();
+    assert!(error.contains(wanted) && !error.contains("canary"), "{error}");
+}
+
+#[rstest]
+#[case(b"nonsense", "is no JWK set")]
+#[case(b"{\"keys\": []}", "has no public key")]
+#[case(b"{\"keys\": [{\"kty\": \"oct\", \"k\": \"c2VjcmV0\"}]}", "has no public key")]
+#[case(
+    b"{\"keys\": [{\"kty\": \"RSA\", \"use\": \"enc\", \"n\": \"AQAB\", \"e\": \"AQAB\"}]}",
+    "has no public key"
+)]
+#[case(
+    b"{\"keys\": [{\"kty\": \"EC\", \"crv\": \"P-256\", \"x\": \"AQAB\", \"y\": \"AQAB\"}]}",
+    "has no public key"
+)]
+fn sets_without_a_key_are_refused(#[case] bytes: &[u8], #[case] wanted: &str) {
+    let files = Files::new();
+    let path = files.write("keys.json", bytes);
+    let error = jwt(settings(None, Some(&path))).unwrap_err().to_string();
+    assert!(error.contains(wanted), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = jwt(settings(Some(Path::new("/nowhere/secret")), None)).unwrap_err();
+    assert_eq!(error.to_string(), "/nowhere/secret can't be read");
+}
