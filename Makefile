@@ -36,7 +36,7 @@ test-unit: setup-test ## Runs the unit and integration tests
 
 .PHONY: test-api
 test-api: setup-test ## Compares the service's answers with its OpenAPI document (SCHEMATHESIS_SECONDS=150 SCHEMATHESIS_SEED=…|random)
-	$(CARGO) build --package pureboot-storage --locked
+	$(CARGO) build --workspace --locked --bins
 	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage crates/server/tests/schemathesis/run.sh
 
 .PHONY: test-vm
