@@ -45,6 +45,9 @@ impl Field {
             schema["type"] = json!([kind, "null"]);
             if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
                 words.push(Value::Null);
+                if purpose != Use::Show {
+                    words.push(json!(""));
+                }
             }
             if purpose != Use::Show {
                 schema.as_object_mut().and_then(|s| s.remove("minLength"));
