@@ -105,10 +105,12 @@ impl App {
     ) -> Result<(), AppError> {
         let slot = self.slots.of(id);
         let _gate = slot.gate(self.gate_limit()).await?;
+        let mut version = None;
         match self.store.get(id).await {
             Ok(read) => {
                 trace.saw(&read);
                 conditions.allow_change(&read)?;
+                version = conditions.names_version().then_some(read.version);
                 match self.quiesce(&slot, id).await {
                     Err(AppError::Stuck { .. }) if force => {
                         tracing::warn!(backend.id = %id, "deleting a backend whose worker hangs");
@@ -133,7 +135,10 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         }
-        self.store.delete(id, trace.record()).await?;
+        match self.store.delete(id, version, trace.record()).await {
+            Err(StoreError::Changed) => return Err(AppError::Precondition),
+            other => other?,
+        }
         trace.written();
         self.registry.forget(id);
         tracing::info!(backend.id = %id, force, "backend deleted");

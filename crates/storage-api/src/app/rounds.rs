@@ -48,6 +48,8 @@ pub(super) enum Count {
     Partial,
     /// The database did not take it.
     NotStored,
+    /// A change or a delete was to come first, and may have failed.
+    BrokenOff,
 }
 
 /// When which backend is looked at again.
@@ -150,6 +152,7 @@ impl Rounds {
         watched.lost_counts = match count {
             Count::Whole => 0,
             Count::Partial | Count::NotStored => watched.lost_counts.saturating_add(1),
+            Count::BrokenOff => watched.lost_counts,
         };
         let again = match count {
             Count::Whole => return,
@@ -160,6 +163,7 @@ impl Rounds {
                 pause.min(self.scan_interval)
             }
             Count::NotStored => pause(interval, watched.lost_counts),
+            Count::BrokenOff => interval,
         };
         watched.scan_due = Instant::now() + jittered(again, id, 3);
     }

@@ -126,12 +126,14 @@ impl App {
     }
 
     fn not_counted(&self, id: BackendId, error: &BackendError) -> ScanEnd {
-        if !matches!(
-            error,
-            BackendError::Cancelled { .. } | BackendError::NotListable { .. }
-        ) {
-            tracing::warn!(backend.id = %id, error = %Chain(error), "the files could not be counted");
-            self.rounds.note_counted(id, Count::Partial);
+        match error {
+            BackendError::NotListable { .. } => {}
+            BackendError::Cancelled { .. } if self.stopping.is_cancelled() => {}
+            BackendError::Cancelled { .. } => self.rounds.note_counted(id, Count::BrokenOff),
+            _ => {
+                tracing::warn!(backend.id = %id, error = %Chain(error), "the files could not be counted");
+                self.rounds.note_counted(id, Count::Partial);
+            }
         }
         ScanEnd::NotCounted(format!("The files were not counted: {}", explain(error)))
     }

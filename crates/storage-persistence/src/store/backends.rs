@@ -155,21 +155,27 @@ impl Store {
         Err(StoreError::Changed)
     }
 
-    /// Deletes a backend, readable or not. The record, where there is one, is completed with its name, and is part of
-    /// the same transaction.
+    /// Deletes a backend, readable or not; where a version is named, only that one. The record, where there is one, is
+    /// completed with its name, and is part of the same transaction.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn delete(&self, id: BackendId, record: Option<&mut AuditRecord>) -> Result<(), StoreError> {
+    /// [`StoreError::NotFound`], and [`StoreError::Changed`] where another version is there.
+    pub async fn delete(
+        &self,
+        id: BackendId,
+        version: Option<i64>,
+        record: Option<&mut AuditRecord>,
+    ) -> Result<(), StoreError> {
         let delete = Query::delete()
             .from_table(Entity)
             .and_where(Column::Id.eq(id.to_string()))
+            .and_where_option(version.map(|version| Column::Version.eq(version)))
             .returning_col(Column::Name)
             .to_owned();
         let work = async {
             let transaction = self.begin().await?;
             let Some(row) = transaction.query_one(&delete).await? else {
-                return Ok(Err(StoreError::NotFound));
+                return Ok(false);
             };
             if let Some(record) = record {
                 record.backend_id = Some(id.to_string());
@@ -177,9 +183,15 @@ impl Store {
                 audit::add_to(&transaction, record).await?;
             }
             transaction.commit().await?;
-            Ok(Ok(()))
+            Ok(true)
         };
-        self.run("deleting a backend", work).await?
+        if self.run("deleting a backend", work).await? {
+            return Ok(());
+        }
+        match version {
+            Some(_) => self.get(id).await.and(Err(StoreError::Changed)),
+            None => Err(StoreError::NotFound),
+        }
     }
 
     /// The backend, where it is still as it was read.

@@ -110,7 +110,7 @@ async fn a_change_and_its_record_are_one_transaction(#[values(Sqlite, Postgres)]
     // Names are read as they are at that moment, of rows that can't be read too.
     set(&database, &changed, "config = '{', name = 'renamed'").await;
     let mut deleted = record("delete", "");
-    store.delete(made.id, Some(&mut deleted)).await.unwrap();
+    store.delete(made.id, None, Some(&mut deleted)).await.unwrap();
 
     let found = trail(store).await;
     let told: Vec<_> = found
@@ -150,8 +150,11 @@ async fn what_is_not_changed_has_no_record(#[values(Sqlite, Postgres)] kind: Tes
     let newer = store.update(&made, &name("new"), &nfs(), None).await.unwrap();
     let stale = store.update(&made, &name("old"), &nfs(), Some(&mut vain)).await;
     assert_eq!(variant(stale), "Changed");
-    store.delete(newer.id, None).await.unwrap();
-    assert_eq!(variant(store.delete(newer.id, Some(&mut vain)).await), "NotFound");
+    store.delete(newer.id, None, None).await.unwrap();
+    assert_eq!(
+        variant(store.delete(newer.id, None, Some(&mut vain)).await),
+        "NotFound"
+    );
     assert_eq!(trail(store).await, []);
 }
 
@@ -169,7 +172,10 @@ async fn what_has_no_record_is_not_changed(#[values(Sqlite, Postgres)] kind: Tes
     assert_eq!(variant(created), "Database");
     let changed = store.update(&made, &name("b"), &http(), Some(&mut lost)).await;
     assert_eq!(variant(changed), "Database");
-    assert_eq!(variant(store.delete(made.id, Some(&mut lost)).await), "Database");
+    assert_eq!(
+        variant(store.delete(made.id, None, Some(&mut lost)).await),
+        "Database"
+    );
     let page = store
         .list(&storage_persistence::BackendFilter::default())
         .await

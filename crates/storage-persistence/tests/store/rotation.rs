@@ -213,7 +213,7 @@ async fn keeps_a_key_that_a_broken_row_still_names(#[values(Sqlite, Postgres)] k
         .unwrap();
     assert_eq!((rotated.rows, rotated.unopened), (1, 1));
     assert_eq!(place.report().await.keys.len(), 2);
-    place.service.delete(bad.id, None).await.unwrap();
+    place.service.delete(bad.id, None, None).await.unwrap();
     let again = place
         .command()
         .await

@@ -126,7 +126,7 @@ async fn do_not_open_in_another_place(#[values(Sqlite, Postgres)] kind: TestData
     assert_eq!(store.get(two.id).await.unwrap(), two);
     let page = store.list(&BackendFilter::default()).await.unwrap();
     assert_eq!((page.total, page.unreadable.len()), (3, 0));
-    store.delete(one.id, None).await.unwrap();
+    store.delete(one.id, None, None).await.unwrap();
 }
 
 #[rstest]

@@ -73,7 +73,7 @@ async fn one_bad_row_is_isolated(
         variant(store.record(bad.id, bad.revision, &measured()).await),
         "Unreadable"
     );
-    store.delete(bad.id, None).await.unwrap();
+    store.delete(bad.id, None, None).await.unwrap();
     assert_eq!(store.list(&BackendFilter::default()).await.unwrap().total, 1);
 }
 
@@ -111,7 +111,7 @@ async fn a_value_of_another_type_is_isolated(#[case] assignment: &str) {
     assert_eq!(page.unreadable.len(), 1, "{:?}", page.backends);
     assert!(page.backends.contains(&good));
     assert_eq!(variant(store.get(bad.id).await), "Unreadable");
-    store.delete(bad.id, None).await.unwrap();
+    store.delete(bad.id, None, None).await.unwrap();
 }
 
 #[rstest]

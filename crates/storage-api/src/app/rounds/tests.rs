@@ -62,6 +62,9 @@ fn a_lost_count_is_made_again_soon_and_later_each_time() {
         rounds.note_counted(id, Count::NotStored);
     }
     assert!(in_minutes(&rounds) < 5.6, "the database may take it at any time");
+    rounds.note_scan(id);
+    rounds.note_counted(id, Count::BrokenOff);
+    assert!(in_minutes(&rounds) < 1.2, "what came first may have failed");
 }
 
 #[test]
