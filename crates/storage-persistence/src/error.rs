@@ -46,9 +46,13 @@ pub enum StoreError {
     },
 }
 
-/// Codes of PostgreSQL that say that the server is going, gone or full, and not that the statement is bad: the
-/// classes "connection exception", "insufficient resources" and "operator intervention".
-const PASSING_POSTGRES_CLASSES: [&str; 3] = ["08", "53", "57"];
+/// How codes of PostgreSQL begin that say that the server is going, gone or full, or that others were first, and not that
+/// the statement is bad: the classes "connection exception", "insufficient resources" and "operator intervention"; a server
+/// that only reads, as a standby does; a transaction that failed or was idle for too long; one that could not be serialized,
+/// or was in a deadlock; a lock that was not to be had.
+const PASSING_POSTGRES_CODES: [&str; 9] = [
+    "08", "53", "57", "25006", "25P02", "25P03", "40001", "40P01", "55P03",
+];
 /// Primary result codes of SQLite: busy, locked, full, can't open, I/O error.
 const PASSING_SQLITE_CODES: [i32; 5] = [5, 6, 13, 14, 10];
 
@@ -119,9 +123,9 @@ pub(crate) fn is_passing_driver_error(error: &DriverError) -> bool {
             if e.try_downcast_ref::<sea_orm::sqlx::postgres::PgDatabaseError>()
                 .is_some()
             {
-                PASSING_POSTGRES_CLASSES
+                PASSING_POSTGRES_CODES
                     .iter()
-                    .any(|class| code.starts_with(class))
+                    .any(|passing| code.starts_with(passing))
             } else {
                 code.parse::<i32>()
                     .is_ok_and(|c| PASSING_SQLITE_CODES.contains(&(c & 0xff)))

@@ -118,6 +118,10 @@ pub struct Measurement {
 /// How long a unit of work may take once it has a connection. A statement takes milliseconds; what takes longer waits
 /// for a server that hangs.
 const WORK_DEADLINE: Duration = Duration::from_secs(10);
+/// How long work on all rows may take, the wait for another process that does such work included.
+const WHOLE_DEADLINE: Duration = Duration::from_mins(5);
+/// How long the end waits for connections.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The store. Cheap to clone; all clones share one pool of connections.
 ///
@@ -159,13 +163,17 @@ impl Store {
         })
     }
 
-    /// Closes the pool.
+    /// Closes the pool; gives up connections that don't come back from a server that is silent.
     pub async fn close(self) {
         if let Some(reader) = &self.reader {
             reader.close();
         }
-        if let Err(error) = self.db.close().await {
-            tracing::warn!(%error, "the database's connections could not be closed in order");
+        match tokio::time::timeout(CLOSE_DEADLINE, self.db.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the database's connections could not be closed in order");
+            }
+            Err(_) => tracing::warn!("the database does not answer: its connections are given up"),
         }
     }
 
@@ -181,9 +189,18 @@ impl Store {
         what: &'static str,
         work: impl Future<Output = Result<T, DbErr>> + Send,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.deadline, work).await {
-            Ok(result) => result.map_err(|error| StoreError::of(what, error)),
-            Err(_) => Err(StoreError::too_slow(what)),
-        }
+        within(self.deadline, what, work).await
+    }
+}
+
+/// Runs a unit of work within its own deadline.
+async fn within<T>(
+    deadline: Duration,
+    what: &'static str,
+    work: impl Future<Output = Result<T, DbErr>> + Send,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(deadline, work).await {
+        Ok(result) => result.map_err(|error| StoreError::of(what, error)),
+        Err(_) => Err(StoreError::too_slow(what)),
     }
 }

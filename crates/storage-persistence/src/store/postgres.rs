@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::sqlx::{ConnectOptions, Connection, Error as DriverError};
+use sea_orm::sqlx::{ConnectOptions, Connection, Error as DriverError, Executor};
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxPostgresConnector};
+
+use tokio::time::timeout;
 
 use super::StoreSettings;
 use crate::error::{StoreError, is_passing_driver_error};
@@ -15,6 +17,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// A connection that rested for longer is asked for a sign of life before it is used; one in constant use is not, for
 /// that would double every call's round trips.
 const ASK_AFTER: Duration = Duration::from_secs(1);
+/// How long a connection that comes back to the pool may be silent: it is closed then, so that the pool has room for
+/// another one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// What the server ends by itself, for who waits for it has gone by then: a statement that waits for a lock (within the
+/// deadline of a unit of work), and a transaction whose process is frozen.
+const LIMITS: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '1min'";
 /// What the server's own tables of sessions show.
 const APPLICATION_NAME: &str = "pureboot-storage";
 
@@ -42,6 +50,15 @@ pub(super) async fn connect(settings: &StoreSettings) -> Result<DatabaseConnecti
                 Ok(true)
             })
         })
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(LIMITS).await.map(drop) }))
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                match timeout(SIGN_OF_LIFE, connection.ping()).await {
+                    Ok(answer) => answer.map(|()| true),
+                    Err(_) => Err(DriverError::PoolTimedOut),
+                }
+            })
+        })
         .connect_lazy_with(options);
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
@@ -49,7 +66,7 @@ pub(super) async fn connect(settings: &StoreSettings) -> Result<DatabaseConnecti
 /// Connects once outside the pool, which would retry in silence and end with no more than "timed out".
 async fn try_once(options: &PgConnectOptions, within: Duration) -> Result<(), StoreError> {
     let connect = async { options.connect().await?.close().await };
-    match tokio::time::timeout(within, connect).await {
+    match timeout(within, connect).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(explain(options, error)),
         Err(_) => Err(StoreError::unavailable(format!(

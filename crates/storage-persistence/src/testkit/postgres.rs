@@ -67,6 +67,16 @@ impl PostgresServer {
         self.command("start");
     }
 
+    /// Makes it silent: what is sent to it arrives, and nothing comes back.
+    pub fn freeze(&self) {
+        self.command("freeze");
+    }
+
+    /// Lets it speak again.
+    pub fn thaw(&self) {
+        self.command("thaw");
+    }
+
     fn command(&self, command: &str) {
         let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
         let pipe = guard.commands.as_mut().expect("the pipe is open until the drop");

@@ -1,5 +1,5 @@
 # Arguments: the directory of PostgreSQL's programs, and the port. Answers "ready" once the server takes connections,
-# and "done" to every line of standard input ("stop", "start"). Stops the server and deletes its directory at the end
+# and "done" to every line of standard input ("stop", "start", "freeze", "thaw"). Stops the server and deletes its directory at the end
 # of standard input.
 set -eu
 bin=$1 port=$2
@@ -11,7 +11,15 @@ start() {
         >>"$directory/log" 2>&1 </dev/null
 }
 
+# The server and its sessions are there, and silent.
+signal() {
+    first=$(head -n 1 "$directory/data/postmaster.pid" 2>/dev/null) || return 0
+    # shellcheck disable=SC2046 # one process a word
+    kill -s "$1" "$first" $(cat "/proc/$first/task/$first/children" 2>/dev/null) 2>/dev/null || true
+}
+
 stop() {
+    signal CONT
     "$bin/pg_ctl" -D "$directory/data" -m immediate -w stop >>"$directory/log" 2>&1 </dev/null || true
 }
 
@@ -32,6 +40,8 @@ while read -r command; do
     case $command in
     stop) stop ;;
     start) start ;;
+    freeze) signal STOP ;;
+    thaw) signal CONT ;;
     esac
     echo "done"
 done

@@ -10,6 +10,7 @@ mod outage;
 mod races;
 mod rotation;
 mod secrets;
+mod silent;
 mod sqlite;
 mod support;
 mod tokens;

@@ -14,7 +14,7 @@ use crate::convert;
 use crate::entity::{Column, Entity};
 use crate::error::StoreError;
 use crate::keys::{KeyId, KeyRing, KeySource};
-use crate::store::audit;
+use crate::store::{WHOLE_DEADLINE, audit, within};
 
 /// What a reset did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,27 +60,26 @@ impl Store {
         record: Option<AuditRecord>,
     ) -> Result<Reset, StoreError> {
         let ring = source.load_or_make()?;
-        let reset = self
-            .run(WHAT, async {
-                let transaction = self.begin_locked().await?;
-                if transaction.get_database_backend() == DbBackend::Postgres {
-                    let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
-                    transaction.execute_unprepared(lock).await?;
-                }
-                let dropped = drop_lost(&transaction, &ring).await?;
-                let known = table::known(&transaction).await?;
-                let present = known.into_iter().find(|key| key.is_current && ring.has(&key.id));
-                let key = present.map_or_else(|| ring.newest().clone(), |known| known.id);
-                table::make_current(&transaction, &key).await?;
-                table::forget_unused(&transaction).await?;
-                let reset = Reset { key, dropped };
-                if let Some(record) = record {
-                    audit::add_all_to(&transaction, &told(record, &reset)).await?;
-                }
-                transaction.commit().await?;
-                Ok(reset)
-            })
-            .await?;
+        let work = async {
+            let transaction = self.begin_patient().await?;
+            if transaction.get_database_backend() == DbBackend::Postgres {
+                let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
+                transaction.execute_unprepared(lock).await?;
+            }
+            let dropped = drop_lost(&transaction, &ring).await?;
+            let known = table::known(&transaction).await?;
+            let present = known.into_iter().find(|key| key.is_current && ring.has(&key.id));
+            let key = present.map_or_else(|| ring.newest().clone(), |known| known.id);
+            table::make_current(&transaction, &key).await?;
+            table::forget_unused(&transaction).await?;
+            let reset = Reset { key, dropped };
+            if let Some(record) = record {
+                audit::add_all_to(&transaction, &told(record, &reset)).await?;
+            }
+            transaction.commit().await?;
+            Ok(reset)
+        };
+        let reset = within(WHOLE_DEADLINE, WHAT, work).await?;
         self.take_keys(source.clone()).await?;
         Ok(reset)
     }
