@@ -6,10 +6,9 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use actix_web::{App as WebApp, test as web};
 use futures_util::future::join_all;
-use futures_util::poll;
 use serde_json::{Value, json};
 use storage_backends::MountState;
-use storage_backends::testkit::FakeBackend;
+use storage_backends::testkit::{FakeBackend, FakeCalls};
 use storage_domain::{BackendKind, Role};
 use tokio::runtime::Handle;
 
@@ -20,20 +19,20 @@ use crate::tests::harness::{Api, BACKENDS, config};
 use crate::{Access, AccessSettings, Auth, configure_guarded};
 
 /// An application that asks nobody, and records what is done.
-async fn recording() -> Api {
-    let mut api =
-        Api::with(|config| Arc::new(FakeBackend::healthy(config.kind()).mountable(MountState::Unmounted)))
-            .await;
+async fn recording() -> (Api, Arc<FakeCalls>) {
+    let fake = FakeBackend::healthy(BackendKind::Nfs).mountable(MountState::Unmounted);
+    let (calls, fake) = (fake.calls(), Arc::new(fake));
+    let mut api = Api::with(move |_| fake.clone()).await;
     let settings = AccessSettings::new(Auth::Off);
     let access = Access::new(api.store.clone(), settings, Handle::current());
     api.access = Arc::new(access.unwrap());
-    api
+    (api, calls)
 }
 
 /// Which fields changed is what the transaction changed, whoever else changes the same backend at that moment.
 #[actix_web::test]
 async fn racing_changes_tell_their_own_fields() {
-    let api = recording().await;
+    let (api, _) = recording().await;
     let path = api.create("nas", BackendKind::Nfs).await;
     let changes = (0..12).map(|n| {
         let body = if n % 2 == 0 {
@@ -63,7 +62,7 @@ async fn racing_changes_tell_their_own_fields() {
 
 #[actix_web::test]
 async fn a_change_whose_client_hangs_up_has_one_record() {
-    let api = recording().await;
+    let (api, calls) = recording().await;
     let path = api.create("nas", BackendKind::Nfs).await;
     let configure = configure_guarded(Arc::clone(&api.app), Arc::clone(&api.access));
     let service = web::init_service(WebApp::new().configure(configure)).await;
@@ -73,12 +72,12 @@ async fn a_change_whose_client_hangs_up_has_one_record() {
             .insert_header(("content-type", "application/json"))
             .set_payload(json!({"config": {"export_path": format!("/srv/{n}")}}).to_string())
             .to_request();
-        let mut call = Box::pin(web::call_service(&service, request));
-        while api.app.busy_backends() == 0 {
-            assert!(poll!(&mut call).is_pending(), "it is answered before it began");
-            tokio::task::yield_now().await;
+        let held = calls.hold_unmounts().await;
+        tokio::select! {
+            _ = web::call_service(&service, request) => panic!("it is answered before it is done"),
+            () = until("the unmount", async || calls.unmounts().len() == n + 1) => {}
         }
-        drop(call);
+        drop(held);
         until("the change", async || api.app.busy_backends() == 0).await;
     }
     let records = trail(&api, "", "?action=backend.update").await;

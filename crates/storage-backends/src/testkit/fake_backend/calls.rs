@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::MutexGuard;
+
 use crate::backend::UnmountMode;
 
 /// What was asked of a [`FakeBackend`](super::FakeBackend).
@@ -12,6 +14,8 @@ pub struct FakeCalls {
     pub(super) scans: AtomicU32,
     pub(super) unfinished: AtomicU32,
     pub(super) unmounts: Mutex<Vec<UnmountMode>>,
+    /// Locked by whoever unmounts.
+    pub(super) unmounting: tokio::sync::Mutex<()>,
 }
 
 impl FakeCalls {
@@ -36,6 +40,11 @@ impl FakeCalls {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Lets no unmount end before the guard is dropped.
+    pub async fn hold_unmounts(&self) -> MutexGuard<'_, ()> {
+        self.unmounting.lock().await
     }
 
     pub(super) fn begin(&self) -> UnderWay<'_> {

@@ -43,12 +43,13 @@ impl Mount for FakeMount {
         Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    async fn unmount(&self, _cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
+    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
         self.calls
             .unmounts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(mode);
+        let _one_at_a_time = cx.bound("the unmount", self.calls.unmounting.lock()).await?;
         if self.busy && mode == UnmountMode::Plain && self.state()? != MountState::Unmounted {
             let at = self.at.clone();
             return Err(BackendError::Busy {
