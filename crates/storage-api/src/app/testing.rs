@@ -20,6 +20,9 @@ use super::{App, AppError};
 /// How long a probe may go on past its deadline or its cancellation, to end in good order.
 const PROBE_GRACE: Duration = Duration::from_secs(5);
 
+/// How often a test is begun for one client, where changes that fail break it off.
+const MAX_RUNS: usize = 3;
+
 /// What a test found.
 #[derive(Debug, Clone)]
 pub struct TestOutcome {
@@ -61,22 +64,32 @@ impl App {
     /// [`AppError::Overtaken`], [`AppError::InProgress`], [`AppError::ShuttingDown`] and [`AppError::Store`]. A
     /// backend that does not pass is no error.
     pub async fn test(self: &Arc<Self>, id: BackendId) -> Result<Arc<TestOutcome>, AppError> {
-        let app = Arc::clone(self);
-        let start = async move { app.join_or_start(id).await };
-        let running = self.to_the_end("the start of a test", start).await?;
-        match running.ended().await {
-            Some(TestEnd::Done(outcome)) => Ok(outcome),
-            Some(TestEnd::NotStored(error)) => Err(error.into()),
-            Some(TestEnd::Overtaken) if self.stopping.is_cancelled() => Err(AppError::ShuttingDown),
-            Some(TestEnd::Overtaken) => {
-                // Whoever overtook it is through with the backend once the gate is free.
-                let slot = self.slots.of(id);
-                let _gate = slot.gate(self.gate_limit()).await?;
-                self.store.get(id).await?;
-                Err(AppError::Overtaken)
+        for _ in 0..MAX_RUNS {
+            let app = Arc::clone(self);
+            let start = async move { app.join_or_start(id).await };
+            let running = self.to_the_end("the start of a test", start).await?;
+            match running.ended().await {
+                Some(TestEnd::Done(outcome)) => return Ok(outcome),
+                Some(TestEnd::NotStored(error)) => return Err(error.into()),
+                Some(TestEnd::Overtaken) if self.stopping.is_cancelled() => {
+                    return Err(AppError::ShuttingDown);
+                }
+                Some(TestEnd::Overtaken) => self.still_at(id, running.revision).await?,
+                None => return Err(AppError::Task("the test")),
             }
-            None => Err(AppError::Task("the test")),
         }
+        Err(AppError::InProgress)
+    }
+
+    /// Whether a config is what it was, once whoever broke its test off is through with the backend: a change that
+    /// failed is no reason to leave a client without a result.
+    async fn still_at(&self, id: BackendId, revision: Revision) -> Result<(), AppError> {
+        let slot = self.slots.of(id);
+        let _gate = slot.gate(self.gate_limit()).await?;
+        if self.store.get(id).await?.revision == revision {
+            return Ok(());
+        }
+        Err(AppError::Overtaken)
     }
 
     async fn join_or_start(self: &Arc<Self>, id: BackendId) -> Result<Running<TestEnd>, AppError> {

@@ -100,6 +100,22 @@ async fn a_change_overtakes_a_test_that_hangs() {
     until("an idle app", async || api.app.busy_backends() == 0).await;
 }
 
+#[actix_web::test]
+async fn a_change_that_fails_leaves_the_test_its_result() {
+    let fake = Arc::new(FakeBackend::healthy(BackendKind::Nfs).busy().hanging());
+    let (calls, built) = (fake.calls(), Arc::clone(&fake));
+    let api = Api::with(move |_| built.clone()).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let (app, id) = (Arc::clone(&api.app), id_of(&path));
+    let waiting = actix_web::rt::spawn(async move { app.test(id).await });
+    until("the probe", async || calls.under_way() == 1).await;
+    fake.recover();
+    let change = json!({"config": {"server": "other"}});
+    assert_eq!(api.call("PATCH", &path, Some(change)).await.status, 409);
+    assert!(waiting.await.unwrap().unwrap().success);
+    assert_eq!(calls.probes(), 2);
+}
+
 fn report(files: u64) -> ScanReport {
     ScanReport {
         files,

@@ -107,6 +107,11 @@ impl FakeBackend {
         self.hangs.store(true, Ordering::SeqCst);
     }
 
+    /// From now on probes pass; one that hangs goes on hanging.
+    pub fn recover(&self) {
+        self.hangs.store(false, Ordering::SeqCst);
+    }
+
     /// A probe can't run: its worker breaks off.
     #[must_use]
     pub fn broken(mut self) -> Self {
