@@ -105,8 +105,8 @@ impl S3Backend {
     }
 
     async fn check_all(&self, turn: &Turn<'_>, checks: &mut Checks) -> Result<(), Stopped> {
-        let reach = checks::transport(checks, &self.service, turn).await?;
-        let sample = checks::listing(checks, self, &reach).await?;
+        let (reach, style) = checks::transport(checks, &self.service, turn).await?;
+        let sample = checks::listing(checks, self, (&reach, style)).await?;
         checks::cdn(checks, self, &reach, sample.as_deref()).await
     }
 }

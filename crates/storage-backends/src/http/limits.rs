@@ -22,6 +22,8 @@ pub struct Limits {
     pub page: Duration,
     /// How long a whole probe may take.
     pub probe: Duration,
+    /// How long the check `boot`, which is advice, may take within a probe.
+    pub boot: Duration,
     /// How many bytes of one listing are read.
     pub page_bytes: usize,
     /// How many entries of one listing are read.
@@ -46,6 +48,7 @@ impl Default for Limits {
             pause: Duration::from_secs(10),
             page: Duration::from_mins(1),
             probe: Duration::from_secs(45),
+            boot: Duration::from_secs(15),
             page_bytes: 16 * 1024 * 1024,
             page_entries: 200_000,
             requests: 10_000,

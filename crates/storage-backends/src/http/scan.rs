@@ -51,7 +51,9 @@ pub(crate) async fn run(
         found => found?,
     };
     let mut report = walk.report;
-    report.bytes = bytes.map(ByteCount::saturating);
+    // A sum with gaps would look like a size.
+    let whole = report.errors == 0 && report.truncated.is_none();
+    report.bytes = bytes.filter(|_| whole).map(ByteCount::saturating);
     report.duration = started.elapsed();
     Ok(report)
 }

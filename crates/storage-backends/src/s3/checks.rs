@@ -12,10 +12,11 @@ use crate::http::Turn;
 use crate::http::checks::transport;
 use crate::http::failure::Failure;
 use crate::http::reach::Reach;
+use crate::s3::place::Style;
 use crate::s3::service::{Reply, Service, is_of_the_name};
 use crate::s3::verdict::{Verdict, verdict};
-use crate::s3::xml::Answer;
-use crate::s3::{S3Backend, SETTING, place, span, words};
+use crate::s3::xml::{Answer, Object};
+use crate::s3::{S3Backend, SETTING, span, words};
 
 mod cdn;
 
@@ -26,37 +27,38 @@ const SMALL_SKEW: Duration = Duration::from_mins(1);
 /// The difference from which on AWS refuses requests.
 const REFUSED_SKEW: Duration = Duration::from_mins(15);
 
-/// The checks below HTTP. Gives the way to the server, over which the requests go.
+/// The checks below HTTP. Gives the way to the server, over which the requests go, and where they name the bucket.
 pub(crate) async fn transport(
     checks: &mut Checks,
     service: &Service,
     turn: &Turn<'_>,
-) -> Result<Arc<Reach>, Stopped> {
-    let reach = way_to(service, turn).await;
-    let reach = reach.map_err(|failure| checks.failed(&failure.told(SETTING)))?;
+) -> Result<(Arc<Reach>, Style), Stopped> {
+    let (reach, style) = way_to(service, turn)
+        .await
+        .map_err(|failure| checks.failed(&failure.told(SETTING)))?;
     transport::check(checks, &reach, service.server().trust.verified, SETTING).await?;
-    Ok(reach)
+    Ok((reach, style))
 }
 
-/// Whether the name made of bucket and endpoint is there decides where the bucket is named.
-async fn way_to(service: &Service, turn: &Turn<'_>) -> Result<Arc<Reach>, Failure> {
-    let server = service.server();
-    let reach = server.reach(turn, &service.url()?)?;
-    if service.way().style == place::Style::Virtual
+/// Whether the name made of bucket and endpoint is there decides where this probe names the bucket.
+async fn way_to(service: &Service, turn: &Turn<'_>) -> Result<(Arc<Reach>, Style), Failure> {
+    let (server, style) = (service.server(), service.way().style);
+    let reach = server.reach(turn, &service.url_in(style)?)?;
+    if service.may_turn(style)
         && let Err(failure) = reach.secured().await
         && is_of_the_name(failure)
-        && service.turn_to_path()
     {
-        return server.reach(turn, &service.url()?);
+        let reach = server.reach(turn, &service.url_in(Style::Path)?)?;
+        return Ok((reach, Style::Path));
     }
-    Ok(reach)
+    Ok((reach, style))
 }
 
 /// The checks `credentials`, `bucket`, `list` and `clock`: one object is listed. Gives the key of that object.
 pub(crate) async fn listing(
     checks: &mut Checks,
     backend: &S3Backend,
-    reach: &Reach,
+    (reach, style): (&Reach, Style),
 ) -> Result<Option<String>, Stopped> {
     let service = &backend.service;
     let client = service.server().client.over(reach.pool());
@@ -66,7 +68,7 @@ pub(crate) async fn listing(
         ("max-keys", "1"),
         ("prefix", backend.prefix()),
     ];
-    let reply = match service.get_by(&client, &query).await {
+    let reply = match service.get_by(&client, style, &query).await {
         Ok(reply) => reply,
         Err(failure) => return Err(checks.failed(&failure.told(SETTING))),
     };
@@ -76,8 +78,8 @@ pub(crate) async fn listing(
     let Some(Answer::Listing(page)) = reply.answer else {
         return Ok(None);
     };
-    let object = page.objects.into_iter().next();
-    Ok(object.map(|object| object.key))
+    let is_file = |object: &Object| !object.is_marker();
+    Ok(page.objects.into_iter().find(is_file).map(|object| object.key))
 }
 
 fn judge(checks: &mut Checks, backend: &S3Backend, verdict: Verdict, reply: &Reply) -> Result<(), Stopped> {

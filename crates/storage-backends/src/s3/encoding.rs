@@ -31,8 +31,9 @@ pub(crate) fn decode(text: &str) -> String {
     percent_decode_str(&blanks).decode_utf8_lossy().into_owned()
 }
 
-/// Whether a text can be encoded: blanks, quotes, angle brackets and whatever is no ASCII never are in one.
+/// Whether a text can be encoded: blanks, quotes, angle brackets and whatever is no ASCII never are in one. An
+/// ampersand may be: some servers encode as for a path's segment (RFC 3986, section 3.3).
 pub(crate) fn is_encoded(text: &str) -> bool {
     text.bytes()
-        .all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}#?&".contains(&b))
+        .all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}#?".contains(&b))
 }

@@ -41,7 +41,7 @@ pub(crate) async fn run(
     let mut walk = Walk::new(backend, progress);
     let first = cx.bound("listing the bucket", walk.begin(backend, cx)).await?;
     first?;
-    match cx.bound("the scan", walk.go(backend, cx)).await {
+    match cx.bound("the scan", walk.go_through(backend, cx)).await {
         Err(BackendError::Deadline { .. }) => {
             walk.cut("the scan's time was over before everything was seen".to_owned());
         }
@@ -75,10 +75,14 @@ impl<'a> Walk<'a> {
             max_requests: limits.requests,
             parallel: limits.parallel,
             bytes: Some(0),
-            report: ScanReport {
-                directories: 1,
-                ..ScanReport::default()
-            },
+            report: Self::nothing_seen(),
+        }
+    }
+
+    fn nothing_seen() -> ScanReport {
+        ScanReport {
+            directories: 1,
+            ..ScanReport::default()
         }
     }
 
@@ -95,7 +99,7 @@ impl<'a> Walk<'a> {
         self.count(&page, &mut directories);
         for prefix in &page.prefixes {
             self.report.directories += 1;
-            self.waiting.push_back(Cursor::of(prefix));
+            self.waiting.push_back(Cursor::announced(prefix));
         }
         self.progress.set(self.report.files, self.report.directories);
         Ok(())
@@ -108,8 +112,25 @@ impl<'a> Walk<'a> {
         !page.truncated && page.prefixes.len() <= MAX_PREFIXES && different.len() == page.prefixes.len()
     }
 
-    /// Fetches pages, several at once, until there is none left or a bound is reached.
-    async fn go(&mut self, backend: &S3Backend, cx: &OpContext) {
+    /// Counts everything, and all of it once more as one listing where the top level led astray.
+    async fn go_through(&mut self, backend: &S3Backend, cx: &OpContext) {
+        if self.go(backend, cx).await {
+            return;
+        }
+        tracing::debug!(
+            bucket = backend.bucket,
+            "a bucket's prefixes hold nothing: it is counted as a whole"
+        );
+        self.report = Self::nothing_seen();
+        self.bytes = Some(0);
+        self.waiting = VecDeque::from([Cursor::of(self.prefix)]);
+        self.go(backend, cx).await;
+    }
+
+    /// Fetches pages, several at once, until there is none left or a bound is reached; `false` where a prefix that the
+    /// server announced has nothing below it. Its name was not understood then (servers differ in how they encode
+    /// it), or it was emptied meanwhile.
+    async fn go(&mut self, backend: &S3Backend, cx: &OpContext) -> bool {
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < self.parallel
@@ -121,11 +142,17 @@ impl<'a> Walk<'a> {
                 });
             }
             let Some((cursor, page)) = under_way.next().await else {
-                return;
+                return true;
             };
-            match page {
+            let as_announced = match page {
                 Ok(page) => self.take(cursor, &page),
-                Err(error) => self.error(&cursor, &error.to_string()),
+                Err(error) => {
+                    self.error(&cursor, &error.to_string());
+                    true
+                }
+            };
+            if !as_announced {
+                return false;
             }
         }
     }
@@ -142,20 +169,24 @@ impl<'a> Walk<'a> {
         self.waiting.pop_front()
     }
 
-    fn take(&mut self, mut cursor: Cursor, page: &Page) {
+    /// Counts a page; `false` where it was the last of a prefix without objects.
+    fn take(&mut self, mut cursor: Cursor, page: &Page) -> bool {
         self.count(page, &mut cursor.directories);
-        match cursor.advance(page) {
+        let more = cursor.advance(page);
+        let as_announced = more != Ok(false) || !cursor.is_disappointed();
+        match more {
             Ok(true) => self.waiting.push_front(cursor),
             Ok(false) => {}
             Err(why) => self.error(&cursor, why),
         }
         self.progress.set(self.report.files, self.report.directories);
+        as_announced
     }
 
     fn count(&mut self, page: &Page, directories: &mut Directories) {
         for object in &page.objects {
             self.report.directories += directories.new_in(&object.key);
-            if object.key.ends_with('/') && object.size == Some(0) {
+            if object.is_marker() {
                 continue;
             }
             self.report.files += 1;
@@ -192,7 +223,9 @@ impl<'a> Walk<'a> {
     }
 
     fn finish(mut self, started: Instant) -> ScanReport {
-        self.report.bytes = self.bytes.map(ByteCount::saturating);
+        // A sum with gaps would look like a size.
+        let whole = self.report.errors == 0 && self.report.truncated.is_none();
+        self.report.bytes = self.bytes.filter(|_| whole).map(ByteCount::saturating);
         self.report.duration = started.elapsed();
         self.progress.set(self.report.files, self.report.directories);
         self.report

@@ -29,7 +29,7 @@ mod style;
 pub(crate) use reply::Reply;
 pub(crate) use server::Server;
 pub(crate) use style::is_of_the_name;
-use style::{is_of_the_style, may_be_of_the_style};
+use style::{is_of_the_style, may_be_of_the_style, shows_account};
 
 /// The region that requests are signed for until the server names another.
 pub(crate) const FIRST_REGION: &str = "us-east-1";
@@ -125,16 +125,17 @@ impl Service {
 
     /// Where the bucket, or the service, is reached as far as is known.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
-        place::url(&self.server.endpoint, self.way().style, self.bucket.as_ref())
+        self.url_in(self.way().style)
     }
 
-    /// Names the bucket in the path from now on, where that is left to this client and it was in the host name.
-    pub(crate) fn turn_to_path(&self) -> bool {
-        let turns = self.addressing == Addressing::Auto && self.way().style == Style::Virtual;
-        if turns {
-            self.learn(|way| way.style = Style::Path);
-        }
-        turns
+    /// Where the bucket is reached in a style.
+    pub(crate) fn url_in(&self, style: Style) -> Result<Url, Failure> {
+        place::url(&self.server.endpoint, style, self.bucket.as_ref())
+    }
+
+    /// Whether a bucket that is not found by the host name may be looked for in the path.
+    pub(crate) fn may_turn(&self, style: Style) -> bool {
+        self.addressing == Addressing::Auto && style == Style::Virtual
     }
 
     /// Asks for something of the bucket, or of the service where there is no bucket.
@@ -144,23 +145,41 @@ impl Service {
     /// # Cancel safety
     /// Dropping the future closes the connection that was in use.
     pub(crate) async fn get(&self, query: &[(&str, &str)]) -> Result<Reply, Failure> {
-        self.get_by(&self.server.client, query).await
+        self.get_by(&self.server.client, self.way().style, query).await
     }
 
-    /// Does what [`Self::get`] does, by another client of the same server.
-    pub(crate) async fn get_by(&self, client: &Client, query: &[(&str, &str)]) -> Result<Reply, Failure> {
-        let style = self.way().style;
+    /// Does what [`Self::get`] does, by another client of the same server, and in this style first. Only an answer
+    /// decides on the style of later requests: a name server that fails for a moment decides nothing.
+    pub(crate) async fn get_by(
+        &self,
+        client: &Client,
+        style: Style,
+        query: &[(&str, &str)],
+    ) -> Result<Reply, Failure> {
         let first = self.in_style(client, style, query).await;
-        if style == Style::Path || self.addressing != Addressing::Auto || !may_be_of_the_style(&first) {
+        if !self.may_turn(style) || !may_be_of_the_style(&first) {
+            self.keep_if_listed(style, &first);
             return first;
         }
         let second = self.in_style(client, Style::Path, query).await;
+        let is_better = self.keep_if_listed(Style::Path, &second);
+        if shows_account(&first) {
+            self.learn(|way| way.style = Style::Path);
+        }
         // Where the path is no better, the first answer says more.
-        if is_of_the_style(&first) || matches!(&second, Ok(reply) if verdict(reply) == Verdict::Listed) {
-            self.turn_to_path();
+        if is_better || is_of_the_style(&first) {
             return second;
         }
         first
+    }
+
+    /// Goes on in the style in which the bucket was listed.
+    fn keep_if_listed(&self, style: Style, found: &Result<Reply, Failure>) -> bool {
+        let is_listed = matches!(found, Ok(reply) if verdict(reply) == Verdict::Listed);
+        if is_listed && self.bucket.is_some() {
+            self.learn(|way| way.style = style);
+        }
+        is_listed
     }
 
     async fn in_style(
@@ -192,7 +211,7 @@ impl Service {
 
     async fn once(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Failure> {
         let region = self.way().region;
-        let url = place::url(&self.server.endpoint, style, self.bucket.as_ref())?;
+        let url = self.url_in(style)?;
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.method_mut() = Method::GET;
         *request.uri_mut() = place::uri(&url, query)?;

@@ -49,6 +49,13 @@ pub struct Object {
     pub size: Option<u64>,
 }
 
+impl Object {
+    /// Whether it only marks a directory: a slash at the end of its key, and no bytes.
+    pub fn is_marker(&self) -> bool {
+        self.key.ends_with('/') && self.size == Some(0)
+    }
+}
+
 /// Why a server refuses; everything may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorBody {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::{HttpBackend, Limits};
-use storage_backends::{Files, OpContext};
+use storage_backends::{Backend as _, Files, OpContext};
+use storage_domain::Outcome;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -233,4 +234,36 @@ async fn ends_when_it_is_cancelled() {
         .unwrap()
         .unwrap();
     assert!(ended.unwrap_err().to_string().contains("cancelled"));
+}
+
+/// `boot` is advice: a server that is slow to list its files can be used all the same.
+#[tokio::test]
+async fn a_slow_listing_fails_no_test() {
+    let fake = Fake::start(Knob::Stalls(PAGE.to_owned())).await;
+    for limits in [
+        Limits {
+            boot: Duration::from_millis(300),
+            ..Limits::default()
+        },
+        Limits {
+            probe: Duration::from_secs(1),
+            ..Limits::default()
+        },
+    ] {
+        let report = probe(&backend(with_basic(&fake.url(), CANARY), limits)).await;
+        assert!(report.passed(), "{report:?}");
+        let boot = check(&report, "boot");
+        assert_eq!(boot.outcome, Outcome::Skipped);
+        assert!(boot.detail.contains("the server took longer"), "{}", boot.detail);
+    }
+}
+
+/// A look that nobody asked for costs the server one request.
+#[tokio::test]
+async fn a_light_probe_tries_no_file() {
+    let fake = Fake::start(Knob::HoldsFilesBack).await;
+    let report = to(&fake.url()).probe(&cx().lightly()).await.unwrap();
+    assert!(report.passed(), "{report:?}");
+    assert_eq!(check(&report, "boot").outcome, Outcome::Skipped);
+    assert_eq!(fake.heads().len(), 1, "{:?}", fake.heads());
 }

@@ -1,19 +1,21 @@
 //! Where requests name the bucket: in the host name, in the path, and what is done where the first is of no use.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_backends::Settings;
 use storage_backends::http::Network;
 use storage_backends::s3::S3Backend;
+use storage_backends::{Files as _, Settings};
 
 use crate::fake::{Asked, Fake, Told, object, page, refusal};
 use crate::s3s_fs::{KEY, Server};
 use crate::site::site;
 use crate::swift::{self, Swift};
 use crate::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
-use crate::{backend_in, check, config, failure, probe, scan, with};
+use crate::{backend_in, check, config, cx, failure, probe, scan, with};
 
 /// The service, and its bucket's name in the DNS.
 const NAME: &str = "s3.lab";
@@ -94,6 +96,7 @@ fn account() -> Told {
 #[case::account(|_: &Asked| account())]
 #[case::the_name_is_the_bucket(|_: &Asked| refusal(404, "NoSuchBucket", "images.s3.lab", ""))]
 #[case::no_bucket_can_have_it(|_: &Asked| refusal(400, "InvalidBucketName", "images.s3.lab", ""))]
+#[case::no_look_at_the_account(|_: &Asked| refusal(403, "AccessDenied", "Access Denied", ""))]
 #[case::another_site(|_: &Asked| (404, Vec::new(), "<html>Welcome</html>".to_owned()))]
 #[tokio::test]
 async fn auto_falls_back_by_the_answer(#[case] virtual_host: fn(&Asked) -> Told) {
@@ -186,6 +189,39 @@ async fn what_is_nowhere_is_told_once() {
         assert_eq!(failure(&report).0, "bucket", "{report:#?}");
         assert_eq!(fake.asked().len(), asked);
     }
+}
+
+/// A name server that fails for a moment is no reason to look for the bucket elsewhere from then on.
+#[tokio::test]
+async fn a_name_that_is_unknown_for_a_while_decides_nothing() {
+    let fake = Fake::start(|asked| match asked.host.as_str() {
+        BUCKET_NAME => listing(),
+        _ => refusal(403, "SecondLevelDomainForbidden", "Use virtual hosted style", ""),
+    })
+    .await;
+    let is_known = Arc::new(AtomicBool::new(false));
+    let (told, port) = (Arc::clone(&is_known), fake.port());
+    let names = move |name: &str| {
+        let is_there = name == NAME || told.load(Ordering::SeqCst);
+        Some(
+            is_there
+                .then(|| SocketAddr::from(([127, 0, 0, 1], port)))
+                .into_iter()
+                .collect(),
+        )
+    };
+    let settings = Settings {
+        network: Network::with_names(names),
+        ..Settings::new(None)
+    };
+    let backend = bucket(&settings, PLAIN, &json!({}));
+    let report = probe(&backend).await;
+    assert!(!report.passed(), "{report:#?}");
+    assert!(backend.scan(&cx(), Arc::default()).await.is_err());
+    is_known.store(true, Ordering::SeqCst);
+    let report = probe(&backend).await;
+    assert!(report.passed(), "{report:#?}");
+    assert_eq!(scan(&backend).await.files, 1);
 }
 
 /// Swift without a domain of its own shows the account.

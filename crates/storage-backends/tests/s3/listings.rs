@@ -118,6 +118,59 @@ async fn prefixes_outside_of_the_backend_are_not_followed() {
     );
 }
 
+/// Servers differ in how they encode what they name: some as a path's segment, in which `&` and `+` stand for themselves.
+#[rstest]
+#[case::path_segment(["R&amp;D/", "my%20images/", "plain/"], 4, 4)]
+#[case::plus(["a+b/", "my%20images/", "plain/"], 4, 5)]
+#[tokio::test]
+async fn prefixes_are_understood_or_not_relied_on(
+    #[case] told: [&'static str; 3],
+    #[case] files: u64,
+    #[case] requests: usize,
+) {
+    const KEYS: [&str; 4] = ["R&D/a.iso", "a+b/a.iso", "my images/b.iso", "plain/c.iso"];
+    let shown: Vec<&str> = KEYS
+        .into_iter()
+        .filter(|key| told.iter().any(|one| key.starts_with(&one[..1])))
+        .collect();
+    let fake = Fake::start(move |asked| {
+        if asked.get("delimiter") == "/" {
+            let prefixes = told.map(|one| format!("<CommonPrefixes><Prefix>{one}</Prefix></CommonPrefixes>"));
+            return page(&format!(
+                "<EncodingType>url</EncodingType>{}{}",
+                prefixes.concat(),
+                object("top", "1")
+            ));
+        }
+        let below = shown.iter().filter(|key| key.starts_with(asked.get("prefix")));
+        let mut found: String = below.map(|key| object(&key.replace('&', "&amp;"), "1")).collect();
+        if asked.get("prefix").is_empty() {
+            found.push_str(&object("top", "1"));
+        }
+        page(&found)
+    })
+    .await;
+    let counted = scan(&backend(on(&fake))).await;
+    assert_eq!((counted.files, counted.errors), (files, 0), "{:?}", fake.asked());
+    assert_eq!(counted.bytes.map(storage_domain::ByteCount::get), Some(files));
+    assert_eq!(fake.asked().len(), requests);
+}
+
+/// What could not be read is no part of a size.
+#[tokio::test]
+async fn a_sum_with_gaps_is_no_size() {
+    let fake = Fake::start(|asked| match (asked.get("delimiter"), asked.get("prefix")) {
+        ("/", _) => page(
+            "<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>",
+        ),
+        (_, "a/") => page(&object("a/1.iso", "5")),
+        _ => refusal(403, "AccessDenied", "Access Denied", ""),
+    })
+    .await;
+    let counted = scan(&backend(on(&fake))).await;
+    assert_eq!((counted.files, counted.errors, counted.bytes), (1, 1, None));
+}
+
 #[tokio::test]
 async fn cancelling_ends_a_scan() {
     let fake = Fake::start(|asked| {

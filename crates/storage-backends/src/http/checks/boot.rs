@@ -1,5 +1,7 @@
 //! The check `boot`: whether firmware and boot loaders will be happy. It is advice, and never fails.
 
+use std::time::Duration;
+
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
 use hyper::{Method, StatusCode};
 
@@ -13,12 +15,25 @@ use crate::http::redirect::shown;
 /// How many directories are looked into for a file to try.
 const DIRECTORIES: usize = 4;
 
-/// Tries a file of the directory, an image where there is one, as a boot client would.
-pub(crate) async fn check(checks: &mut Checks, lister: &Lister<'_>) {
+/// Tries a file of the directory, an image where there is one, as a boot client would. A server that takes longer than
+/// `limit` for it is not waited for.
+pub(crate) async fn check(checks: &mut Checks, lister: &Lister<'_>, limit: Duration) {
+    match tokio::time::timeout(limit, advice(lister)).await {
+        Ok(Ok(advice)) => checks.passed(advice),
+        Ok(Err(why)) => checks.skipped(why),
+        Err(_) => checks.skipped(format!(
+            "Not checked, because the server took longer than {} s to list a directory and give out a file",
+            limit.as_secs()
+        )),
+    }
+}
+
+/// What boot clients will meet, or why that is not known.
+async fn advice(lister: &Lister<'_>) -> Result<String, String> {
     let sample = match sample(lister).await {
         Ok(Some(path)) => path,
-        Ok(None) => return checks.skipped("Not checked, because no file was found to try"),
-        Err(why) => return checks.skipped(format!("Not checked, because no file was found to try. {why}")),
+        Ok(None) => return Err("Not checked, because no file was found to try".to_owned()),
+        Err(why) => return Err(format!("Not checked, because no file was found to try. {why}")),
     };
     let name = percent_encoding::percent_decode_str(&sample)
         .decode_utf8_lossy()
@@ -34,14 +49,14 @@ pub(crate) async fn check(checks: &mut Checks, lister: &Lister<'_>) {
         }
         Err(failure) => vec![failure.to_string()],
     };
-    checks.passed(if troubles.is_empty() {
+    Ok(if troubles.is_empty() {
         format!("Boot clients can use it: {name} has a length, and HEAD and byte ranges work")
     } else {
         format!(
             "Boot clients may have trouble with {name}: {}",
             troubles.join("; ")
         )
-    });
+    })
 }
 
 /// The path of a file, in the base or in one of the first directories below it.

@@ -26,6 +26,8 @@ pub(crate) struct Cursor {
     token: Option<String>,
     first_key: Option<String>,
     empty_pages: u32,
+    /// Whether the server announced that there are objects below the prefix, and none was seen yet.
+    unseen: bool,
     /// The directories that its keys name.
     pub(crate) directories: Directories,
 }
@@ -39,6 +41,7 @@ impl Cursor {
             token: None,
             first_key: None,
             empty_pages: 0,
+            unseen: false,
             directories: Directories::below(prefix),
         }
     }
@@ -51,6 +54,19 @@ impl Cursor {
         }
     }
 
+    /// All objects below a prefix that the server named.
+    pub(crate) fn announced(prefix: &str) -> Self {
+        Self {
+            unseen: true,
+            ..Self::of(prefix)
+        }
+    }
+
+    /// Whether the server announced objects, and showed none.
+    pub(crate) fn is_disappointed(&self) -> bool {
+        self.unseen
+    }
+
     /// What the keys begin with.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
@@ -61,6 +77,7 @@ impl Cursor {
     /// # Errors
     /// A sentence, where the server leads nowhere or in circles.
     pub(crate) fn advance(&mut self, page: &Page) -> Result<bool, &'static str> {
+        self.unseen &= page.objects.is_empty();
         if !page.truncated {
             return Ok(false);
         }

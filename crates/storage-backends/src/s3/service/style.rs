@@ -9,15 +9,25 @@ use crate::s3::xml::Answer;
 pub(super) fn is_of_the_style(found: &Result<Reply, Failure>) -> bool {
     match found {
         Err(failure) => is_of_the_name(failure),
-        // It shows the account instead.
-        Ok(reply) => matches!(reply.answer, Some(Answer::Buckets(_))),
+        Ok(_) => shows_account(found),
     }
 }
 
+/// Whether the server shows the account where it was asked for the bucket of its host name.
+pub(super) fn shows_account(found: &Result<Reply, Failure>) -> bool {
+    matches!(found, Ok(reply) if matches!(reply.answer, Some(Answer::Buckets(_))))
+}
+
 /// Whether the bucket may be found in the path: a server that does not know its own name takes all of it for a
-/// bucket's, and one in front of it may not know it for S3.
+/// bucket's, one that does not look at it may not show the account to this key, and one in front of it may not know it
+/// for S3.
 pub(super) fn may_be_of_the_style(found: &Result<Reply, Failure>) -> bool {
-    let lost = |reply: &Reply| matches!(verdict(reply), Verdict::NoBucket | Verdict::NotS3);
+    let lost = |reply: &Reply| {
+        matches!(
+            verdict(reply),
+            Verdict::NoBucket | Verdict::NotS3 | Verdict::Denied
+        )
+    };
     is_of_the_style(found) || found.as_ref().is_ok_and(lost)
 }
 
