@@ -106,10 +106,14 @@ impl Backend for IscsiBackend {
 impl Luns for IscsiBackend {
     async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, BackendError> {
         let report = self.probe(cx).await?;
-        if report.passed() {
-            return Ok(report.targets.unwrap_or_default());
-        }
         let reason = report.message().to_owned();
+        // Units that are not ready, or don't tell their size, are there all the same.
+        let has_units = |target: &IscsiTarget| target.luns.as_ref().is_some_and(|luns| !luns.is_empty());
+        let passed = report.passed();
+        let targets = report.targets.unwrap_or_default();
+        if passed || targets.iter().any(has_units) {
+            return Ok(targets);
+        }
         Err(BackendError::IscsiRequest { reason })
     }
 }

@@ -84,7 +84,7 @@ impl Connection {
 
     async fn next(&mut self, what: &'static str) -> Result<Pdu, Failure> {
         // A target that closed while something was sent may have said why before.
-        let sent = self.flush().await;
+        let _ = self.flush().await;
         loop {
             match Pdu::decode(&self.inbox, self.digests) {
                 Ok(Some((pdu, length))) => {
@@ -97,7 +97,7 @@ impl Connection {
             }
             self.inbox.reserve(CHUNK);
             let read = self.stream.read_buf(&mut self.inbox).await;
-            if sent.is_err() || !matches!(read, Ok(1..)) {
+            if !matches!(read, Ok(1..)) {
                 return Err(self.closed(what));
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use storage_domain::{Lun, LunKind};
 
 use crate::iscsi::failure::Failure;
+use crate::iscsi::limits::MAX_LUNS;
 use crate::iscsi::scsi::{self, Address, Answer, Command, Identity, Size};
 use crate::iscsi::session::{Asked, Session};
 
@@ -33,37 +34,56 @@ struct Disk {
     identity: Identity,
 }
 
+/// What is in a target.
+#[derive(Debug, Default)]
+pub(crate) struct Units {
+    /// The units that hold blocks.
+    pub(crate) units: Vec<Unit>,
+    /// Why there may be more.
+    pub(crate) trouble: Option<String>,
+}
+
 /// The units of the session's target that hold blocks, without their sizes.
-pub(crate) async fn units(session: &mut Session) -> Result<Vec<Unit>, Failure> {
+///
+/// # Errors
+/// The list is not to be had, or the session broke off; what is wrong with one unit is told with the others.
+pub(crate) async fn units(session: &mut Session) -> Result<Units, Failure> {
     let list = ask(session, Command::report_luns(), &[LUN_0]).await?;
-    let list = list.iter().map(|answer| good(&Command::report_luns(), answer));
-    let addresses: Vec<Address> = list
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flat_map(scsi::luns)
-        .collect();
-    let disks = disks(session, &addresses).await?;
+    let (mut addresses, mut all) = (Vec::new(), 0);
+    for answer in &list {
+        let (named, count) = scsi::luns(good(&Command::report_luns(), answer)?);
+        addresses.extend(named);
+        all += count;
+    }
+    let (disks, unknown) = disks(session, &addresses).await?;
+    let cut = (all > MAX_LUNS).then(|| format!("of {all} logical units only {MAX_LUNS} are looked at"));
     let questions = [Command::test_unit_ready(), Command::serial()];
     let asked = disks
         .iter()
         .flat_map(|disk| questions.map(|command| (disk.address.bytes, command)));
     let answers = ask_all(session, &to_ask(asked)).await?;
     let (answers, _) = answers.as_chunks::<2>();
-    Ok(disks
-        .into_iter()
-        .zip(answers)
-        .map(|(disk, [ready, serial])| unit(disk, ready, serial))
-        .collect())
+    let units = disks.into_iter().zip(answers);
+    Ok(Units {
+        units: units
+            .map(|(disk, [ready, serial])| unit(disk, ready, serial))
+            .collect(),
+        trouble: unknown.or(cut),
+    })
 }
 
-async fn disks(session: &mut Session, addresses: &[Address]) -> Result<Vec<Disk>, Failure> {
+/// The units that hold blocks, and the first that does not tell what it is.
+async fn disks(session: &mut Session, addresses: &[Address]) -> Result<(Vec<Disk>, Option<String>), Failure> {
     let luns: Vec<[u8; 8]> = addresses.iter().map(|address| address.bytes).collect();
     let answers = ask(session, Command::inquiry(), &luns).await?;
-    let mut disks = Vec::new();
+    let (mut disks, mut unknown) = (Vec::new(), None);
     for (address, answer) in addresses.iter().zip(&answers) {
-        let Some(identity) = scsi::identity(good(&Command::inquiry(), answer)?) else {
-            let (what, why) = (Command::inquiry().what, "the answer is empty".to_owned());
-            return Err(Failure::Command { what, why });
+        let identity = match identity(answer) {
+            Ok(identity) => identity,
+            Err(failure) => {
+                unknown.get_or_insert_with(|| format!("LUN {}: {failure}", address.number));
+                continue;
+            }
         };
         if let Some(kind) = identity.kind {
             disks.push(Disk {
@@ -73,7 +93,15 @@ async fn disks(session: &mut Session, addresses: &[Address]) -> Result<Vec<Disk>
             });
         }
     }
-    Ok(disks)
+    Ok((disks, unknown))
+}
+
+fn identity(answer: &Answer) -> Result<Identity, Failure> {
+    let command = Command::inquiry();
+    scsi::identity(good(&command, answer)?).ok_or_else(|| Failure::Command {
+        what: command.what,
+        why: "the answer is empty".to_owned(),
+    })
 }
 
 fn unit(disk: Disk, ready: &Answer, serial: &Answer) -> Unit {

@@ -7,7 +7,7 @@ pub const MAX_REDIRECTS: usize = 3;
 /// How many targets of one portal are logged in to.
 pub const MAX_SESSIONS: usize = 64;
 /// How many logical units of one target are looked at.
-pub const MAX_LUNS: usize = 256;
+pub const MAX_LUNS: usize = 1024;
 /// How many targets are worked on at once.
 pub(crate) const PARALLEL: usize = 8;
 /// How many bytes of text one answer may have, all its parts together.

@@ -166,7 +166,8 @@ impl<'a> Probe<'a> {
             .collect())
     }
 
-    /// Opens a session at the portal, or at another address of the target where the portal does not know it.
+    /// Opens a session at the portal, or at another address of the target where the portal does not know it; LIO says
+    /// that such a target is out of service.
     async fn open(&self, addresses: &[Permitted], target: &IscsiTarget) -> Result<Opened, Failure> {
         let chap = credentials::of_session(self.config)?;
         let connection = self.initiator.connect(addresses).await?;
@@ -177,7 +178,8 @@ impl<'a> Probe<'a> {
             .iter()
             .filter_map(|portal| portal.parse::<Address>().ok());
         let others = others.filter(|other| words::is_elsewhere(other, addresses));
-        for other in others.take(MAX_OTHERS).filter(|_| failure.is_not_found()) {
+        let is_not_here = failure.is_not_found() || failure.is_out_of_service();
+        for other in others.take(MAX_OTHERS).filter(|_| is_not_here) {
             let Ok(connection) = self.initiator.dial(&other).await else {
                 continue;
             };

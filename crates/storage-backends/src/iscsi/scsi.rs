@@ -224,10 +224,10 @@ pub(crate) struct Address {
     pub(crate) number: u64,
 }
 
-/// The addresses in the answer to REPORT LUNS (SPC-4, section 6.33), at most [`MAX_LUNS`].
-pub(crate) fn luns(data: &[u8]) -> Vec<Address> {
+/// The addresses in the answer to REPORT LUNS (SPC-4, section 6.33), at most [`MAX_LUNS`], and how many units there are.
+pub(crate) fn luns(data: &[u8]) -> (Vec<Address>, usize) {
     let Some((head, list)) = data.split_first_chunk::<8>() else {
-        return Vec::new();
+        return (Vec::new(), 0);
     };
     let length = head[..4]
         .iter()
@@ -238,7 +238,7 @@ pub(crate) fn luns(data: &[u8]) -> Vec<Address> {
         bytes: *bytes,
         number: number(*bytes),
     };
-    whole.take(MAX_LUNS).map(address).collect()
+    (whole.take(MAX_LUNS).map(address).collect(), length / 8)
 }
 
 /// The number that people use (SAM-5, section 4.7.6): that of the peripheral, flat or extended flat form, and the whole

@@ -47,6 +47,10 @@ pub(crate) struct Knobs {
     pub(crate) ends: bool,
     /// Sends more data than was asked for.
     pub(crate) floods: bool,
+    /// Names this many logical units instead of one.
+    pub(crate) units: Option<u16>,
+    /// Does not tell what this logical unit is.
+    pub(crate) mute: Option<u16>,
 }
 
 /// Which digest is wrong.

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use storage_backends::Backend as _;
-use storage_backends::iscsi::Limits;
+use storage_backends::iscsi::{Limits, MAX_LUNS};
 use storage_domain::{ByteCount, Lun, LunKind};
 
+use crate::fake::{Fake, Knobs};
 use crate::tgt::{Tgt, program};
 use crate::{CANARY, IQN, MIB, backend, check, cx, failure, probe};
 
@@ -167,5 +168,60 @@ async fn many_targets_are_all_looked_at() {
     let report = probe(&backend(tgt.port, json!({}), Limits::default())).await;
     assert!(report.passed(), "{report:#?}");
     assert_eq!(report.capacity.unwrap().total.get(), 40 * MIB);
+    tgt.is_left().await;
+}
+
+#[tokio::test]
+async fn units_that_are_not_looked_at_are_told() {
+    let fake = Fake::start(Knobs {
+        units: Some(1100),
+        ..Knobs::default()
+    })
+    .await;
+    let report = probe(&backend(fake.port, json!({"iqn": IQN}), Limits::default())).await;
+    assert!(report.passed(), "{report:#?}");
+    let detail = &check(&report, "luns").detail;
+    let cut = format!("of 1100 logical units only {MAX_LUNS} are looked at");
+    assert!(
+        detail.contains(&format!("{MAX_LUNS} logical units found")) && detail.contains(&cut),
+        "{detail}"
+    );
+    let luns = report.targets.as_ref().unwrap()[0].luns.as_ref().unwrap();
+    assert_eq!(luns.last().unwrap().number, MAX_LUNS as u64 - 1);
+    assert_eq!(report.capacity.unwrap().total.get(), MAX_LUNS as u64 * 16 * 512);
+}
+
+#[tokio::test]
+async fn one_unit_that_does_not_tell_what_it_is_hides_no_other() {
+    let fake = Fake::start(Knobs {
+        units: Some(3),
+        mute: Some(1),
+        ..Knobs::default()
+    })
+    .await;
+    let report = fake.probe(json!({"iqn": IQN})).await;
+    assert!(report.passed(), "{report:#?}");
+    let detail = &check(&report, "luns").detail;
+    assert!(
+        detail.starts_with("2 logical units found") && detail.contains("LUN 1: "),
+        "{detail}"
+    );
+    assert_eq!(report.capacity.unwrap().total.get(), 2 * 16 * 512);
+}
+
+/// A list tells of units that can't be used now.
+#[tokio::test]
+async fn units_that_are_all_offline_are_listed() {
+    let mut tgt = Tgt::start();
+    tgt.target(1, IQN);
+    tgt.lun(1, 1, MIB);
+    tgt.open(1);
+    // The unit 0 is tgt's controller, and holds no blocks.
+    tgt.set(1, 1, "online=No");
+    let subject = backend(tgt.port, json!({"iqn": IQN}), Limits::default());
+    assert_eq!(failure(&probe(&subject).await).0, "luns");
+    let targets = subject.as_luns().unwrap().luns(&cx()).await.unwrap();
+    let luns = targets[0].luns.as_ref().unwrap();
+    assert_eq!((luns.len(), luns[0].number, luns[0].ready), (1, 1, false));
     tgt.is_left().await;
 }

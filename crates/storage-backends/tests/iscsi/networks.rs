@@ -61,12 +61,15 @@ async fn moves(#[case] status: u16, #[case] host: &str) {
     assert!(!trap.sprang());
 }
 
-/// Where the portal does not know a target, its other addresses are tried.
+/// Where the portal does not know a target, its other addresses are tried. LIO says that it is out of service.
+#[rstest]
+#[case::not_found(0x0203)]
+#[case::out_of_service(0x0301)]
 #[tokio::test]
-async fn addresses_that_discovery_tells() {
+async fn addresses_that_discovery_tells(#[case] status: u16) {
     let trap = Trap::set();
     let fake = Fake::start(Knobs {
-        status: Some((0x0203, String::new())),
+        status: Some((status, String::new())),
         portal: Some(format!("{},1", trap.at)),
         ..Knobs::default()
     })

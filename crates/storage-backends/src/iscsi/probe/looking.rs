@@ -33,15 +33,16 @@ impl Seen {
         Some(units.iter().map(|unit| unit.lun.clone()).collect())
     }
 
-    /// Lists the units; why they can't be read is told.
+    /// Lists the units; why they, or some of them, can't be read is told.
     async fn list(&mut self) -> Option<String> {
-        match inspect::units(&mut self.session).await {
-            Ok(units) => {
-                self.units = Some(units);
-                None
+        let trouble = match inspect::units(&mut self.session).await {
+            Ok(found) => {
+                self.units = Some(found.units);
+                found.trouble?
             }
-            Err(failure) => Some(format!("{}: {failure}", self.target)),
-        }
+            Err(failure) => failure.to_string(),
+        };
+        Some(format!("{}: {trouble}", self.target))
     }
 
     /// Measures every unit that is ready; the first that does not tell its size is told.

@@ -1,5 +1,6 @@
 //! The sentences of the checks `discover` and `login`.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use storage_domain::iscsi::{InitiatorName, Iqn};
@@ -111,8 +112,9 @@ pub(super) fn logged_in(opened: &[(String, Opened)], all: usize, failures: &[Fai
     if let Some(failure) = failures.first() {
         text.push_str("; ");
         text.push_str(&failure.to_string());
-    } else if all > MAX_SESSIONS {
-        text.push_str("; the others are not looked at");
+    }
+    if all > MAX_SESSIONS {
+        let _ = write!(text, "; more than {MAX_SESSIONS} are not looked at");
     }
     text
 }

@@ -49,10 +49,10 @@ fn sizes_are_counted_from_the_last_block() {
 fn a_list_ends_where_its_data_does() {
     let mut list = vec![0, 0, 0, 32, 0, 0, 0, 0];
     list.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
-    let numbers: Vec<u64> = luns(&list).iter().map(|lun| lun.number).collect();
+    let numbers: Vec<u64> = luns(&list).0.iter().map(|lun| lun.number).collect();
     assert_eq!(numbers, [0, 1]);
     list[3] = 8;
-    assert_eq!(luns(&list).len(), 1);
+    assert_eq!(luns(&list).0.len(), 1);
 }
 
 #[test]

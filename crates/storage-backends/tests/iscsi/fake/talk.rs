@@ -187,6 +187,19 @@ impl Talk {
         self.send(pdu, request).await
     }
 
+    /// The list of logical units, as much of it as was asked for.
+    fn units(&self, cdb: &[u8]) -> Vec<u8> {
+        let units = self.knobs.units.unwrap_or(1);
+        let mut list = [u32::from(units) * 8, 0].map(u32::to_be_bytes).concat();
+        for number in 0..units {
+            list.extend_from_slice(&flat(number));
+            list.extend_from_slice(&[0; 6]);
+        }
+        let asked = u32::from_be_bytes(*cdb[6..].first_chunk().unwrap());
+        list.truncate(asked as usize);
+        list
+    }
+
     async fn command(&mut self, request: &Request) -> Option<()> {
         if self.knobs.pings {
             let ping = Pdu::new(opcode::NOP_IN)
@@ -212,11 +225,19 @@ impl Talk {
             self.knobs.attentions -= 1;
             return self.send(status.put(3, &[2]).with_data(sense(6)), request).await;
         }
+        if cdb[0] == 0x12
+            && self
+                .knobs
+                .mute
+                .is_some_and(|mute| request.bhs[8..10] == flat(mute))
+        {
+            return self.send(status.put(3, &[2]).with_data(sense(5)), request).await;
+        }
         let data = match cdb[0] {
             0x00 => return self.send(status, request).await,
             0x12 if cdb[1] == 1 => vec![0, 0x80, 0, 4, b'f', b'a', b'k', b'e'],
             0x12 => [&[0, 0, 6, 2, 31, 0, 0, 0][..], b"FAKE    DISK            0001"].concat(),
-            0xa0 => vec![0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            0xa0 => self.units(cdb),
             0x25 => vec![0, 0, 0, 7, 0, 0, 2, 0],
             0x9e if self.knobs.old => {
                 return self.send(status.put(3, &[2]).with_data(sense(5)), request).await;
@@ -228,5 +249,14 @@ impl Talk {
         // The status comes with the data.
         let answer = Pdu::new(opcode::DATA_IN).put(1, &[0x81]).with_data(data);
         self.send(answer, request).await
+    }
+}
+
+/// The address of a logical unit: the peripheral form, and the flat one from 256 on (SAM-5, section 4.7.7).
+fn flat(number: u16) -> [u8; 2] {
+    if number < 256 {
+        number.to_be_bytes()
+    } else {
+        (0x4000 | number).to_be_bytes()
     }
 }

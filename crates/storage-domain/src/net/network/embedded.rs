@@ -6,37 +6,42 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// tunnel on the way takes out of it.
 ///
 /// Known are IPv4-mapped (the kernel itself speaks IPv4 to those, so that they mean nothing else) and IPv4-compatible
-/// addresses (RFC 4291, section 2.5.5), NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo (RFC 4380) and ISATAP
-/// (RFC 5214).
+/// addresses (RFC 4291, section 2.5.5), IPv4-translated ones (RFC 7915), NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056),
+/// Teredo (RFC 4380) and ISATAP (RFC 5214).
 pub fn meanings(addr: IpAddr) -> impl Iterator<Item = IpAddr> {
     let addr = addr.to_canonical();
     let inner = match addr {
-        IpAddr::V4(_) => [None, None],
+        IpAddr::V4(_) => [None; 4],
         IpAddr::V6(v6) => embedded(v6),
     };
     let inner = inner.into_iter().flatten().map(IpAddr::V4);
     std::iter::once(addr).chain(inner)
 }
 
-fn embedded(addr: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
+fn embedded(addr: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     let bits = addr.to_bits();
     let begins = |with: u128, length: u32| bits >> (128 - length) == with;
     let last = inner(bits);
     if begins(0, 96) {
         // `::` and `::1` are addresses of their own.
-        [Some(last).filter(|_| bits > 1), None]
+        [Some(last).filter(|_| bits > 1), None, None, None]
     } else if begins(0x64_ff9b_0001, 48) {
         // A site splits the local prefix as it likes: the address is at the end, or around bits 64 to 71.
-        let (high, low) = (bits >> 64 << 16, bits >> 40 & 0xffff);
-        [Some(last), Some(inner(high | low))]
+        let of_48 = inner(bits >> 64 << 16 | bits >> 40 & 0xffff);
+        let of_56 = inner(bits >> 64 << 24 | bits >> 32 & 0xff_ffff);
+        let of_64 = inner(bits >> 24);
+        [Some(last), Some(of_48), Some(of_56), Some(of_64)]
     } else if begins(0x2002, 16) {
-        [Some(inner(bits >> 80)), None]
+        [Some(inner(bits >> 80)), None, None, None]
     } else if begins(0x2001_0000, 32) {
-        [Some(inner(bits >> 64)), Some(inner(!bits))]
-    } else if begins(0x64_ff9b << 64, 96) || matches!(bits >> 32 & 0xfdff_ffff, 0x5efe) {
-        [Some(last), None]
+        [Some(inner(bits >> 64)), Some(inner(!bits)), None, None]
+    } else if begins(0x64_ff9b << 64, 96)
+        || begins(0xffff_0000, 96)
+        || matches!(bits >> 32 & 0xfdff_ffff, 0x5efe)
+    {
+        [Some(last), None, None, None]
     } else {
-        [None, None]
+        [None; 4]
     }
 }
 
@@ -56,8 +61,11 @@ mod tests {
     #[case::mapped("::ffff:169.254.169.254", &["169.254.169.254"])]
     #[case::compatible("::169.254.169.254", &["::169.254.169.254", "169.254.169.254"])]
     #[case::nat64("64:ff9b::169.254.169.254", &["64:ff9b::169.254.169.254", "169.254.169.254"])]
-    #[case::nat64_local("64:ff9b:1::169.254.169.254", &["64:ff9b:1::a9fe:a9fe", "169.254.169.254", "0.0.0.0"])]
-    #[case::nat64_local_48("64:ff9b:1:a9fe:a9:fe00::", &["64:ff9b:1:a9fe:a9:fe00::", "0.0.0.0", "169.254.169.254"])]
+    #[case::nat64_local("64:ff9b:1::169.254.169.254", &["64:ff9b:1::a9fe:a9fe", "169.254.169.254", "0.0.0.0", "0.0.0.0", "0.0.0.169"])]
+    #[case::nat64_local_48("64:ff9b:1:a9fe:a9:fe00::", &["64:ff9b:1:a9fe:a9:fe00::", "0.0.0.0", "169.254.169.254", "254.169.254.0", "169.254.0.0"])]
+    #[case::nat64_local_56("64:ff9b:1:a9:fe:a9fe::", &["64:ff9b:1:a9:fe:a9fe::", "0.0.0.0", "0.169.254.169", "169.254.169.254", "254.169.254.0"])]
+    #[case::nat64_local_64("64:ff9b:1:0:a9:fea9:fe00::", &["64:ff9b:1:0:a9:fea9:fe00:0", "254.0.0.0", "0.0.169.254", "0.169.254.169", "169.254.169.254"])]
+    #[case::translated("::ffff:0:169.254.169.254", &["::ffff:0:a9fe:a9fe", "169.254.169.254"])]
     #[case::six_to_four("2002:a9fe:a9fe::1", &["2002:a9fe:a9fe::1", "169.254.169.254"])]
     #[case::teredo("2001:0:a9fe:a9fe::5601:5601", &["2001:0:a9fe:a9fe::5601:5601", "169.254.169.254", "169.254.169.254"])]
     #[case::isatap("fd00::5efe:169.254.169.254", &["fd00::5efe:a9fe:a9fe", "169.254.169.254"])]
