@@ -68,7 +68,7 @@ impl Default for AppSettings {
     }
 }
 
-/// How many tests run at once; the others wait for a turn, under their own deadlines.
+/// How many tests run at once; the others wait for a turn, as long as a test may take.
 pub const MAX_TESTS_AT_ONCE: usize = 16;
 
 /// The use cases, over one store and one registry of live backends.

@@ -112,6 +112,10 @@ impl From<AppError> for ApiError {
                 Code::OperationInProgress,
                 "Other work on this backend goes on; wait for it and try again",
             )),
+            AppError::NoTurn => retry(Problem::new(
+                Code::OperationInProgress,
+                "Other tests run, as many as run at once, and none of them ended in time; wait for them and try again",
+            )),
             AppError::Stuck { since } => {
                 let detail = "A call on this backend hangs in the kernel; bring its server back, or delete it with ?force=true";
                 let problem = retry(Problem::new(Code::BackendStuck, detail));

@@ -3,7 +3,7 @@
 mod reconcile;
 mod settings;
 
-pub use reconcile::Reconciled;
+pub use reconcile::{Reconciled, UNMOUNTS_AT_ONCE};
 pub use settings::{Settings, SettingsError};
 
 use std::collections::HashMap;

@@ -31,6 +31,9 @@ pub enum AppError {
     /// Other work on this backend did not end in time.
     #[error("other work on the backend did not end in time")]
     InProgress,
+    /// Other tests took every turn for as long as one waits.
+    #[error("too many tests run")]
+    NoTurn,
     /// A call on the backend hangs in the kernel.
     #[error("a call on the backend hangs")]
     Stuck {

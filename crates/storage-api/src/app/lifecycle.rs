@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use storage_backends::registry::Reconciled;
-use storage_backends::{BackendError, UnmountMode};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use storage_backends::registry::{Reconciled, UNMOUNTS_AT_ONCE};
+use storage_backends::{BackendError, Mount, MountState, UnmountMode};
 use storage_domain::{Backend, BackendKind};
 use storage_persistence::{BackendFilter, StoreError};
 use tokio::time::Instant;
@@ -92,7 +93,11 @@ impl App {
         };
         match self.store.list(&filter).await {
             Ok(page) => {
-                join_all(page.backends.iter().map(|b| self.unmount_at_stop(b))).await;
+                let unmounts = page.backends.iter().map(|b| self.unmount_at_stop(b));
+                stream::iter(unmounts)
+                    .buffer_unordered(UNMOUNTS_AT_ONCE)
+                    .collect::<()>()
+                    .await;
             }
             Err(error) => {
                 tracing::error!(
@@ -104,6 +109,9 @@ impl App {
     }
 
     async fn unmount_at_stop(&self, backend: &Backend) {
+        if self.is_unmounted(backend) {
+            return;
+        }
         match self.unmount(backend, UnmountMode::Plain).await {
             Ok(()) => {}
             Err(AppError::Busy(holders)) => {
@@ -113,6 +121,21 @@ impl App {
                 tracing::warn!(backend.id = %backend.id, error = %Chain(&error), "a mount stays");
             }
         }
+    }
+
+    /// Whether nothing is mounted for a backend, so that no helper process is needed to take it away.
+    fn is_unmounted(&self, backend: &Backend) -> bool {
+        let live = self.registry.get(backend.id, backend.revision, &backend.config);
+        let Ok(live) = live else { return false };
+        let state = live.as_mount().map(Mount::state);
+        state.is_none_or(|state| matches!(state, Ok(MountState::Unmounted)))
+    }
+
+    /// Every turn of the tests.
+    #[cfg(test)]
+    pub(crate) async fn every_turn(&self) -> tokio::sync::SemaphorePermit<'_> {
+        let all = u32::try_from(super::MAX_TESTS_AT_ONCE).expect("a small number");
+        self.turns.acquire_many(all).await.expect("it is never closed")
     }
 
     /// With how many backends something goes on now.

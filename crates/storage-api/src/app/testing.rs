@@ -55,14 +55,16 @@ pub(crate) enum TestEnd {
     Overtaken,
     /// The result could not be stored.
     NotStored(Arc<StoreError>),
+    /// It was not begun: other tests took every turn for as long as one waits.
+    NoTurn,
 }
 
 impl App {
     /// Tests a backend, or joins the test of the same config that runs. The run goes on where the client hangs up.
     ///
     /// # Errors
-    /// [`AppError::Overtaken`], [`AppError::InProgress`], [`AppError::ShuttingDown`] and [`AppError::Store`]. A
-    /// backend that does not pass is no error.
+    /// [`AppError::Overtaken`], [`AppError::InProgress`], [`AppError::NoTurn`], [`AppError::ShuttingDown`] and
+    /// [`AppError::Store`]. A backend that does not pass is no error.
     pub async fn test(self: &Arc<Self>, id: BackendId) -> Result<Arc<TestOutcome>, AppError> {
         for _ in 0..MAX_RUNS {
             let app = Arc::clone(self);
@@ -75,6 +77,7 @@ impl App {
                     return Err(AppError::ShuttingDown);
                 }
                 Some(TestEnd::Overtaken) => self.still_at(id, running.revision).await?,
+                Some(TestEnd::NoTurn) => return Err(AppError::NoTurn),
                 None => return Err(AppError::Task("the test")),
             }
         }
@@ -141,17 +144,27 @@ impl App {
         backend: &Backend,
         running: &Running<TestEnd>,
     ) -> TestEnd {
-        let started = Instant::now();
         let cancel = &running.cancel;
+        let waiting = OpContext::within(self.settings.test_deadline).with_cancel(cancel.clone());
+        // What is waited for others is no time of this backend's: its own begins with its turn.
+        let turn = waiting.bound("waiting for the other tests", self.turns.acquire());
+        let turn = match turn.await {
+            Ok(turn) => turn,
+            Err(BackendError::Cancelled { .. }) => return TestEnd::Overtaken,
+            Err(_) => return TestEnd::NoTurn,
+        };
+        let started = Instant::now();
         let mut cx = OpContext::within(self.settings.test_deadline).with_cancel(cancel.clone());
         if running.unattended && backend.status == BackendStatus::Online {
             cx = cx.lightly();
         }
         let probed = self.probe(backend, &cx).await;
+        drop(turn);
         if cancel.is_cancelled() && matches!(probed, Err(BackendError::Cancelled { .. })) {
             return TestEnd::Overtaken;
         }
         let (live, mut outcome, found) = judge(backend.revision, probed);
+        outcome.duration = started.elapsed();
         let news = self.news(backend, &outcome, &found, running.unattended);
         if matches!(news, News::Told | News::Figures) {
             match self.store.record(backend.id, backend.revision, &found).await {
@@ -192,9 +205,6 @@ impl App {
         backend: &Backend,
         cx: &OpContext,
     ) -> Result<(Arc<dyn LiveBackend>, ProbeReport), BackendError> {
-        let _turn = cx
-            .bound("waiting for the other tests", self.turns.acquire())
-            .await?;
         let live = self.registry.get(backend.id, backend.revision, &backend.config)?;
         let overdue = async {
             tokio::select! {

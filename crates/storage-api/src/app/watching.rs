@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storage_backends::nfs::mountwatch::MountWatch;
+use storage_backends::{OpContext, UnmountMode};
 use storage_domain::{BackendId, BackendStatus};
+use storage_persistence::StoreError;
 use tokio::time::Instant;
 
-use super::App;
 use super::rounds::Due;
 use super::testing::TestEnd;
+use super::{App, AppError};
 use crate::chain::Chain;
 
 /// How long the table of mounts may go on changing before it is looked at.
@@ -61,11 +63,54 @@ impl App {
         self.registry.mounted().unwrap_or_default().into_iter().collect()
     }
 
-    async fn list_watched(&self) {
+    async fn list_watched(self: &Arc<Self>) {
         match self.store.tested().await {
-            Ok(tested) => self.rounds.replace(&tested),
+            Ok(tested) => {
+                self.rounds.replace(&tested);
+                let tested: HashSet<BackendId> = tested.iter().map(|(id, _)| *id).collect();
+                self.start_leaving(self.mounted().difference(&tested));
+            }
             Err(error) => tracing::warn!(error = %Chain(&error), "backends to watch can't be listed"),
         }
+    }
+
+    /// Takes away mounts that nobody wants: another process on the same database deleted their backend, or changed its
+    /// config, which nobody has tested since.
+    fn start_leaving<'a>(self: &Arc<Self>, mounted: impl Iterator<Item = &'a BackendId>) {
+        let left: Vec<BackendId> = mounted.copied().filter(|id| !self.slots.is_busy(*id)).collect();
+        if left.is_empty() {
+            return;
+        }
+        let app = Arc::clone(self);
+        let work = async move {
+            for id in left {
+                if let Err(reason) = app.leave(id).await {
+                    tracing::warn!(backend.id = %id, reason, "a mount that nobody wants any more stays for now");
+                }
+            }
+        };
+        self.tasks.spawn_on(work, &self.runtime);
+    }
+
+    async fn leave(&self, id: BackendId) -> Result<(), String> {
+        let words = |error: AppError| Chain(&error).to_string();
+        let slot = self.slots.of(id);
+        let _gate = slot.gate(self.gate_limit()).await.map_err(words)?;
+        match self.store.get(id).await {
+            Ok(backend) if backend.status == BackendStatus::Offline && slot.test().is_none() => {
+                self.quiesce(&slot, id).await.map_err(words)?;
+                self.unmount(&backend, UnmountMode::Plain).await.map_err(words)?;
+            }
+            Err(StoreError::NotFound) => {
+                self.quiesce(&slot, id).await.map_err(words)?;
+                let cx = OpContext::within(self.settings.unmount_deadline);
+                self.registry.abandon(id, &cx).await?;
+            }
+            Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(()),
+            Err(error) => return Err(Chain(&error).to_string()),
+        }
+        tracing::info!(backend.id = %id, "a mount that nobody wants any more was taken away");
+        Ok(())
     }
 
     /// Starts what is due, as far as there are turns; tells when to look again.
@@ -93,7 +138,9 @@ impl App {
         match self.start_unattended(id).await {
             Ok(Some(running)) => match running.ended().await {
                 Some(TestEnd::Done(_)) => {}
-                Some(TestEnd::Overtaken | TestEnd::NotStored(_)) | None => self.rounds.put_off(id),
+                Some(TestEnd::Overtaken | TestEnd::NotStored(_) | TestEnd::NoTurn) | None => {
+                    self.rounds.put_off(id);
+                }
             },
             Ok(None) => self.rounds.forget(id),
             Err(error) => {

@@ -100,6 +100,38 @@ async fn a_change_overtakes_a_test_that_hangs() {
     until("an idle app", async || api.app.busy_backends() == 0).await;
 }
 
+/// What others take is no fault of a backend.
+#[actix_web::test]
+async fn a_test_that_gets_no_turn_says_nothing_of_its_backend() {
+    let fake = Arc::new(FakeBackend::healthy(BackendKind::Nfs));
+    let (calls, settings) = (fake.calls(), Api::settings());
+    let settings = crate::AppSettings {
+        test_deadline: Duration::from_millis(200),
+        watch_interval: None,
+        ..settings
+    };
+    let api = Api::set(settings, move |_| fake.clone()).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let turns = api.app.every_turn().await;
+    let refused = api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!((refused.status.as_u16(), calls.probes()), (409, 0));
+    assert_eq!(refused.body["error"], "operation_in_progress");
+    assert!(
+        refused.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("Other tests run")
+    );
+    let read = api.call("GET", &path, None).await;
+    assert_eq!(
+        (&read.data()["status"], &read.data()["last_test"]),
+        (&json!("offline"), &json!(null))
+    );
+    drop(turns);
+    let tested = api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(tested.data()["success"], true);
+}
+
 #[actix_web::test]
 async fn a_change_that_fails_leaves_the_test_its_result() {
     let fake = Arc::new(FakeBackend::healthy(BackendKind::Nfs).busy().hanging());

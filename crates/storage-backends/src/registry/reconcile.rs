@@ -19,7 +19,7 @@ use crate::worker::protocol::Call;
 /// How long taking one mount away may take.
 const UNMOUNT_DEADLINE: Duration = Duration::from_secs(8);
 /// How many mounts are taken away at once.
-const UNMOUNTS_AT_ONCE: usize = 16;
+pub const UNMOUNTS_AT_ONCE: usize = 16;
 
 /// What was found in the mount directory at start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Registry {
             }
         }
         let cx = OpContext::within(UNMOUNT_DEADLINE);
-        for (place, result) in self.unmount_places(&cx, dir, wrong).await {
+        for (place, result) in self.unmount_places(&cx, dir, wrong, UnmountMode::Lazy).await {
             match result {
                 Ok(()) => found.unmounted.push(place),
                 Err(error) => found.failed.push((place, error)),
@@ -98,11 +98,32 @@ impl Registry {
         });
         let _quiet = join_all(quiet).await;
         let places = mounts_in(dir)?.into_iter().map(|(place, _)| place).collect();
-        let done = self.unmount_places(cx, dir, places).await;
+        let done = self.unmount_places(cx, dir, places, UnmountMode::Lazy).await;
         Ok(done
             .into_iter()
             .filter_map(|(place, result)| Some((place, result.err()?)))
             .collect())
+    }
+
+    /// Takes away what is mounted for a backend that is gone, and forgets it.
+    ///
+    /// # Errors
+    /// Why it stays, in plain words: it is in use, for one.
+    pub async fn abandon(&self, id: BackendId, cx: &OpContext) -> Result<(), String> {
+        let Some(dir) = &self.settings.mount_dir else {
+            return Ok(());
+        };
+        let lane = self.lanes.of(id);
+        let _quiet = lane.quiet(cx).await;
+        let place = MountPoint::new(dir, id).as_path().to_owned();
+        let done = self
+            .unmount_places(cx, dir, vec![place], UnmountMode::Plain)
+            .await;
+        for (_, result) in done {
+            result?;
+        }
+        self.forget(id);
+        Ok(())
     }
 
     /// Takes what is mounted at each place away; a place that is no backend's goes by an id that nobody has.
@@ -111,11 +132,12 @@ impl Registry {
         cx: &OpContext,
         dir: &Path,
         places: Vec<PathBuf>,
+        mode: UnmountMode,
     ) -> Vec<(PathBuf, Result<(), String>)> {
         let unmounts = places.into_iter().map(|place| async move {
             let id = MountPoint::owner(dir, &place).unwrap_or_else(BackendId::generate);
             let by = self.lanes.unmounter(id);
-            let result = unmount::unmount_place(cx, &by, &place, UnmountMode::Lazy).await;
+            let result = unmount::unmount_place(cx, &by, &place, mode).await;
             (place, result)
         });
         let mut done: Vec<_> = stream::iter(unmounts)

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
 
 from .. import checks, syscalls
 from ..netns import SERVER
-from ..service import BASE, BINARY, PORT, Later, until
+from ..service import BASE, BINARY, PORT, Later, Service, until
 from ..world import DEFAULT_EXPORTS, IMAGES
 from . import stuck
 
@@ -36,6 +37,33 @@ def delete_while_a_file_is_open(world):
         assert answer.data["id"] == backend, answer.body
         assert not world.service.mounts(backend), "still mounted after force"
         assert file.read(3) == b"xxx", "the open file broke"
+
+
+def another_process_deletes_and_changes(world):
+    """Two on one database, each with mounts of its own: what one takes away or changes, the other does not keep."""
+    other = Service(f"{BASE}-other", PORT + 2)
+    os.makedirs(f"{other.base}/state", mode=0o700, exist_ok=True)
+    shutil.copy(f"{BASE}/state/secret.key", f"{other.base}/state/secret.key")
+    deleted, _ = _online(world, "deleted")
+    changed, _ = _online(world, "changed")
+    kept, _ = _online(world, "kept")
+    other.start(watch="2s", database=world.service.state)
+    try:
+        until("the other mounts what is online", lambda: len(other.mounts()) == 3, 30)
+        world.service.call("DELETE", f"/{deleted}")
+        config = {"export_path": "/srv/exp/second"}
+        assert world.service.call("PATCH", f"/{changed}", {"config": config}).status == 200
+        until("the deleted one's mount is gone", lambda: not other.mounts(deleted), 30)
+        until("the changed one's mount is gone", lambda: not other.mounts(changed), 30)
+        checks.passed(world.service.test(changed))
+        wanted = [f"{SERVER}:/srv/exp/second"]
+        until("the new config is mounted", lambda: [m.source for m in other.mounts(changed)] == wanted, 30)
+        assert len(other.mounts(kept)) == 1, "a mount that is wanted is gone"
+        for backend in (changed, kept):
+            world.service.call("DELETE", f"/{backend}")
+        until("no mount of the other is left", lambda: not other.mounts(), 30)
+    finally:
+        assert other.stop() == 0
 
 
 def the_options_in_force_are_told(world):
