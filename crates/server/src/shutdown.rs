@@ -50,6 +50,13 @@ impl Signals {
     }
 }
 
+/// Takes note of SIGHUP where there is nothing to read again. Never ends.
+pub(crate) async fn survive(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP changes nothing here: there is no TLS certificate to read again");
+    }
+}
+
 /// Tells that a signal ended the start.
 pub(crate) fn before_serving(signal: i32) {
     notify::tell(notify::STOPPING);

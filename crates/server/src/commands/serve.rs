@@ -21,7 +21,7 @@ use crate::settings::listen::Listen;
 use crate::settings::{self, Settings, directories};
 use crate::shutdown::Signals;
 use crate::tls::{self, Identity};
-use crate::{commands, logging, notify, shutdown, wiring};
+use crate::{commands, descriptors, logging, notify, shutdown, wiring};
 
 /// How long a client may take to send a request's head.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,6 +67,8 @@ struct Started {
 
 async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(), Failure> {
     let mut signals = Signals::catch()?;
+    let hangup = Signals::hangup()?;
+    let connections = descriptors::for_connections(settings.clients.max_connections);
     let started = tokio::select! {
         started = start(settings) => started?,
         // Whatever the start was at is dropped: nothing of it is done by half.
@@ -91,12 +93,14 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
         Arc::clone(&access),
         listeners.sockets,
         identity.as_ref(),
+        connections,
     )?;
     let stop = shutdown::on_signal(signals, server.handle(), app, settings.shutdown_deadline);
     let serving = tokio::spawn(server);
     let secure = identity.is_some();
-    if let Some(identity) = identity {
-        tokio::spawn(tls::watch(identity, Signals::hangup()?));
+    match identity {
+        Some(identity) => drop(tokio::spawn(tls::watch(identity, hangup))),
+        None => drop(tokio::spawn(shutdown::survive(hangup))),
     }
     announce(&listeners.places, secure);
     stop.await;
@@ -140,11 +144,12 @@ fn server(
     access: Arc<Access>,
     sockets: Vec<Listener>,
     identity: Option<&Arc<Identity>>,
+    connections: usize,
 ) -> anyhow::Result<Server> {
     let configure = storage_api::configure_guarded(app, access);
     let mut server = HttpServer::new(move || WebApp::new().configure(configure.clone()))
         .workers(settings.http_workers)
-        .max_connections(settings.clients.max_connections.div_ceil(settings.http_workers))
+        .max_connections(connections.div_ceil(settings.http_workers))
         .disable_signals()
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(REQUEST_TIMEOUT)

@@ -23,6 +23,7 @@ pub(crate) async fn watch(identity: Arc<Identity>, mut hangup: Signal) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Some(identity.current().seen);
+    let mut failed = None;
     let mut reminded = remind(&identity.current());
     loop {
         let asked = tokio::select! {
@@ -31,9 +32,22 @@ pub(crate) async fn watch(identity: Arc<Identity>, mut hangup: Signal) {
         };
         let now = look(&identity).await;
         if asked || now != seen {
-            seen = now;
-            if reload(&identity).await {
-                reminded = remind(&identity.current());
+            match reload(&identity).await {
+                Ok(()) => {
+                    (seen, failed) = (now, None);
+                    reminded = remind(&identity.current());
+                }
+                // What can't be read now may be readable later, without a change of the files.
+                Err(error) => {
+                    let failure = Some((now, error));
+                    if let Some((_, error)) = failure.as_ref().filter(|_| asked || failed != failure) {
+                        tracing::error!(
+                            error,
+                            "the new TLS certificate can't be used; the one that was there stays"
+                        );
+                    }
+                    failed = failure;
+                }
             }
         }
         if reminded.elapsed() >= REMIND {
@@ -48,29 +62,17 @@ async fn look(identity: &Arc<Identity>) -> Option<Fingerprint> {
     looked.await.ok()
 }
 
-async fn reload(identity: &Arc<Identity>) -> bool {
+async fn reload(identity: &Arc<Identity>) -> Result<(), String> {
     let files = identity.files.clone();
-    let Ok(loaded) = spawn_blocking(move || files::load(&files)).await else {
-        return false;
-    };
-    match loaded {
-        Ok(loaded) => {
-            tracing::info!(
-                days_left = days_left(&loaded),
-                "the TLS certificate was read again"
-            );
-            identity.replace(loaded);
-            true
-        }
-        Err(error) => {
-            let error = format!("{error:#}");
-            tracing::error!(
-                error,
-                "the new TLS certificate can't be used; the one that was there stays"
-            );
-            false
-        }
-    }
+    let loaded = spawn_blocking(move || files::load(&files)).await;
+    let loaded = loaded.map_err(|error| error.to_string())?;
+    let loaded = loaded.map_err(|error| format!("{error:#}"))?;
+    tracing::info!(
+        days_left = days_left(&loaded),
+        "the TLS certificate was read again"
+    );
+    identity.replace(loaded);
+    Ok(())
 }
 
 /// Tells an end that is near or over.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::service::{Answer, Service, command, directory, finish};
+use crate::service::{Answer, Service, command, directory};
 
 /// As many requests at once as the pool has connections, and as many again.
 const AT_ONCE: usize = 8;
@@ -25,9 +25,7 @@ fn spared() -> Command {
 
 /// Bounds the size of the files that a process writes, in bytes or `unlimited`.
 fn bound(service: &Service, bytes: &str) {
-    let (pid, limit) = (service.pid().to_string(), format!("--fsize={bytes}:unlimited"));
-    let done = finish(command("prlimit").args(["--pid", &pid, &limit]));
-    assert_eq!(done.code, Some(0), "{}", done.err);
+    service.bound(&format!("--fsize={bytes}:unlimited"));
 }
 
 fn at_once(ask: impl Fn(usize) -> Answer + Sync) -> Vec<Answer> {

@@ -1,6 +1,7 @@
 //! The built binary, from outside.
 
 mod access;
+mod descriptors;
 mod discover;
 mod full_disk;
 mod help;

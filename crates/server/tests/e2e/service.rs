@@ -247,6 +247,13 @@ impl Service {
         self.child.id()
     }
 
+    /// Sets bounds of prlimit(1).
+    pub(crate) fn bound(&self, limit: &str) {
+        let pid = self.pid().to_string();
+        let done = finish(command("prlimit").args(["--pid", &pid, limit]));
+        assert_eq!(done.code, Some(0), "{}", done.err);
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = i32::try_from(self.pid()).expect("a pid");

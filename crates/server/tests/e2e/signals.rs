@@ -26,6 +26,19 @@ fn a_signal_stops_it_in_order(#[case] signal: Signal) {
     );
 }
 
+/// Scripts that turn logs or certificates over send it to whatever runs.
+#[test]
+fn a_hangup_ends_nothing() {
+    let service = Service::start();
+    service.signal(Signal::SIGHUP);
+    until("it is told", || {
+        let told =
+            |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.starts_with("SIGHUP"));
+        service.events().iter().any(told).then_some(())
+    });
+    assert_eq!(service.ask("GET", "/healthz", "").status, 200);
+}
+
 /// A database that is locked, or hangs, can hold the start up for minutes.
 #[rstest]
 #[case(Signal::SIGTERM)]

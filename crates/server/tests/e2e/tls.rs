@@ -198,6 +198,24 @@ fn a_new_certificate_is_taken_up_while_it_serves() {
     });
 }
 
+/// What keeps a file from being read may pass without a change of the file.
+#[test]
+fn a_new_certificate_that_can_not_be_read_just_now_is_read_later() {
+    let mut files = Files::new();
+    let service = files.serve();
+    service.bound("--nofile=3:4096");
+    files.renew(Duration::from_hours(24 * 90));
+    until("it is told", || {
+        told(&service, "ERROR", "can't be used").then_some(())
+    });
+    service.bound("--nofile=4096:4096");
+    let client = files.client(&[&TLS13]);
+    let new = files.known[1].clone();
+    until("the new certificate is shown", || {
+        (shown(&ask(&service, &client).0) == new).then_some(())
+    });
+}
+
 #[rstest]
 #[case::nonsense("nonsense", 0o600, "holds no private key")]
 #[case::of_another("", 0o600, "does not fit")]
