@@ -303,6 +303,7 @@ CASES = [
     client_hangs_up,
     killed_and_restarted,
     killed_in_the_middle_of_a_test,
+    another_process_deletes_and_changes,
     graceful_stop,
     without_the_right_to_mount,
     command_scan,
