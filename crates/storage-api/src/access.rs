@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 use tokio::runtime::Handle;
 
 use self::bearer::Credentials;
-use self::book::{Book, TokenBook};
+use self::book::TokenBook;
 use self::cors::Cors;
 use self::jwt::Jwt;
 pub use self::jwt::{JwtSettings, KeyFileError};
@@ -165,13 +165,11 @@ impl Access {
         let Some(book) = &self.book else {
             return Ok(Some(Actor::open()));
         };
-        let now = book.current().await;
-        if self.auth == Auth::WhereThereAreTokens && !now.as_ref().is_ok_and(|b| b.any) {
-            now.map_err(unavailable)?;
+        if !self.asks(book).await? {
             site::check(request, &self.cors)?;
             return Ok(Some(Actor::open()));
         }
-        let actor = self.by_credentials(book, now, request).await?;
+        let actor = self.by_credentials(book, request).await?;
         if actor.role.may(needed) {
             return Ok(Some(actor));
         }
@@ -195,14 +193,17 @@ impl Access {
         }
     }
 
-    async fn by_credentials(
-        &self,
-        book: &TokenBook,
-        now: Result<Arc<Book>, StoreError>,
-        request: &HttpRequest,
-    ) -> Result<Actor, ApiError> {
+    /// Whether credentials are asked for. Where that is known, nobody waits for the database to be told to send some.
+    async fn asks(&self, book: &TokenBook) -> Result<bool, ApiError> {
+        if self.auth != Auth::WhereThereAreTokens || book.had_any() {
+            return Ok(true);
+        }
+        Ok(book.current().await.map_err(unavailable)?.any)
+    }
+
+    async fn by_credentials(&self, book: &TokenBook, request: &HttpRequest) -> Result<Actor, ApiError> {
         let known = match &Credentials::of(request)? {
-            Credentials::Token(token) => self.by_token(book, now, token).await,
+            Credentials::Token(token) => by_token(book, token).await,
             Credentials::Other(text) => match &self.jwt {
                 Some(jwt) => jwt
                     .verify(text, OffsetDateTime::now_utc())
@@ -219,38 +220,33 @@ impl Access {
         }
         known
     }
-
-    async fn by_token(
-        &self,
-        book: &TokenBook,
-        mut now: Result<Arc<Book>, StoreError>,
-        token: &Token,
-    ) -> Result<Actor, ApiError> {
-        if now.as_ref().is_ok_and(|b| !b.tokens.contains_key(token.id())) {
-            // It may have been made just now.
-            now = book.anew().await;
-        }
-        let now = now.map_err(unavailable)?;
-        let known = now.tokens.get(token.id());
-        let Some(known) = known.filter(|known| known.hash.matches(&token.hash())) else {
-            return Err(bearer::invalid());
-        };
-        let at = OffsetDateTime::now_utc();
-        match known.state(at) {
-            TokenState::Valid => {}
-            TokenState::Expired => return Err(bearer::expired()),
-            TokenState::Revoked => return Err(bearer::invalid()),
-        }
-        book.used(known, at);
-        Ok(Actor {
-            name: known.name.to_string(),
-            role: known.role,
-            how: How::Token(known.id.clone()),
-        })
-    }
 }
 
-fn unavailable(error: StoreError) -> ApiError {
+async fn by_token(book: &TokenBook, token: &Token) -> Result<Actor, ApiError> {
+    let mut now = book.current().await.map_err(unavailable)?;
+    if !now.tokens.contains_key(token.id()) {
+        // It may have been made just now.
+        now = book.anew().await.map_err(unavailable)?;
+    }
+    let known = now.tokens.get(token.id());
+    let Some(known) = known.filter(|known| known.hash.matches(&token.hash())) else {
+        return Err(bearer::invalid());
+    };
+    let at = OffsetDateTime::now_utc();
+    match known.state(at) {
+        TokenState::Valid => {}
+        TokenState::Expired => return Err(bearer::expired()),
+        TokenState::Revoked => return Err(bearer::invalid()),
+    }
+    book.used(known, at);
+    Ok(Actor {
+        name: known.name.to_string(),
+        role: known.role,
+        how: How::Token(known.id.clone()),
+    })
+}
+
+fn unavailable(error: Arc<StoreError>) -> ApiError {
     AppError::from(error).into()
 }
 

@@ -1,27 +1,32 @@
 //! The table of tokens, held in memory: an authentication asks the database only when what is held is too old.
 
+mod held;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use storage_domain::access::{AccessToken, TokenId};
 use storage_persistence::{Store, StoreError};
 use time::OffsetDateTime;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
+use self::held::{Held, Times};
 use crate::chain::Chain;
 
 /// How long what was read is believed: a token that was revoked is of use no longer than that.
 pub(super) const BELIEVED: Duration = Duration::from_secs(2);
-/// How soon an unknown token makes the table be read again.
-const AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// How long a request waits for the database before it takes what is known.
-const READ_DEADLINE: Duration = Duration::from_secs(1);
-/// How long after a failure nobody asks again.
-const PAUSE: Duration = Duration::from_secs(1);
-/// How long known tokens are of use while the database does not answer.
-const GRACE: Duration = Duration::from_mins(10);
+
+const TIMES: Times = Times {
+    believed: BELIEVED,
+    // How soon an unknown token makes the table be read again.
+    again_after: Duration::from_millis(100),
+    // How long a request waits for the database before it takes what is known.
+    deadline: Duration::from_secs(1),
+    pause: Duration::from_secs(1),
+    // How long known tokens are of use while the database does not answer.
+    grace: Duration::from_mins(10),
+};
 /// How far the stored time of a token's last use may lag behind.
 const USE_PRECISION: time::Duration = time::Duration::minutes(5);
 
@@ -32,7 +37,6 @@ pub(super) struct Book {
     pub(super) tokens: HashMap<TokenId, AccessToken>,
     /// Whether there is, or was, any token.
     pub(super) any: bool,
-    read_at: Instant,
 }
 
 /// The tokens, and where to read them anew.
@@ -40,10 +44,7 @@ pub(super) struct Book {
 pub(super) struct TokenBook {
     store: Store,
     runtime: Handle,
-    /// `None` until they were read once.
-    book: RwLock<Option<Arc<Book>>>,
-    /// Held by the one that reads; the time is that of the last failure.
-    reading: tokio::sync::Mutex<Option<Instant>>,
+    held: Arc<Held>,
     /// When the use of a token was noted last.
     noted: Mutex<HashMap<TokenId, OffsetDateTime>>,
 }
@@ -52,93 +53,40 @@ impl TokenBook {
     pub(super) fn new(store: Store, runtime: Handle) -> Self {
         Self {
             store,
+            held: Held::new(TIMES, runtime.clone()),
             runtime,
-            book: RwLock::default(),
-            reading: tokio::sync::Mutex::default(),
             noted: Mutex::default(),
         }
     }
 
-    /// The tokens, read no longer than [`BELIEVED`] ago where the database answers. One request reads; those that come
-    /// meanwhile take what is known.
-    pub(super) async fn current(&self) -> Result<Arc<Book>, StoreError> {
-        let known = self.known();
-        if let Some(book) = known.as_ref().filter(|b| b.read_at.elapsed() < BELIEVED) {
-            return Ok(Arc::clone(book));
-        }
-        let mut failed_at = match (&known, self.reading.try_lock()) {
-            (_, Ok(guard)) => guard,
-            (Some(book), Err(_)) if book.read_at.elapsed() < GRACE => return Ok(Arc::clone(book)),
-            (_, Err(_)) => self.reading.lock().await,
-        };
-        match self.known() {
-            // Somebody else has read it while this one waited.
-            Some(book) if book.read_at.elapsed() < BELIEVED => Ok(book),
-            known => self.fetch(known, &mut failed_at).await,
-        }
+    /// The tokens, read no longer than [`BELIEVED`] ago where the database answers.
+    pub(super) async fn current(&self) -> Result<Arc<Book>, Arc<StoreError>> {
+        self.held.current(|| self.reading()).await
     }
 
     /// The tokens, read after this was called; a few times a second at the most, however many ask.
-    pub(super) async fn anew(&self) -> Result<Arc<Book>, StoreError> {
-        let asked_at = Instant::now();
-        let mut failed_at = self.reading.lock().await;
-        let known = self.known();
-        if let Some(book) = &known {
-            if book.read_at >= asked_at {
-                return Ok(Arc::clone(book));
-            }
-            tokio::time::sleep_until(book.read_at + AGAIN_AFTER).await;
-        }
-        self.fetch(known, &mut failed_at).await
+    pub(super) async fn anew(&self) -> Result<Arc<Book>, Arc<StoreError>> {
+        self.held.anew(|| self.reading()).await
     }
 
     /// Reads the tokens, whatever is known.
     pub(super) async fn read(&self) -> Result<Arc<Book>, StoreError> {
-        let read_at = Instant::now();
-        let tokens = self.store.tokens(false).await?;
-        let any =
-            !tokens.is_empty() || self.known().is_some_and(|b| b.any) || self.store.has_tokens().await?;
-        let book = Arc::new(Book {
-            tokens: tokens.into_iter().map(|t| (t.id.clone(), t)).collect(),
-            any,
-            read_at,
-        });
-        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&book));
-        Ok(book)
+        self.held.read(self.reading()).await
     }
 
-    /// Reads the tokens, or takes those that are known where the database does not answer.
-    async fn fetch(
-        &self,
-        known: Option<Arc<Book>>,
-        failed_at: &mut Option<Instant>,
-    ) -> Result<Arc<Book>, StoreError> {
-        let usable = known.filter(|b| b.read_at.elapsed() < GRACE);
-        let is_paused = failed_at.is_some_and(|at| at.elapsed() < PAUSE);
-        if let (true, Some(book)) = (is_paused, &usable) {
-            return Ok(Arc::clone(book));
-        }
-        let error = match tokio::time::timeout(READ_DEADLINE, self.read()).await {
-            Ok(Ok(book)) => {
-                if failed_at.take().is_some() {
-                    tracing::info!("the tokens can be read again");
-                }
-                return Ok(book);
-            }
-            Ok(Err(error)) => error,
-            Err(_) => StoreError::no_answer("reading the tokens"),
-        };
-        if failed_at.replace(Instant::now()).is_none() {
-            tracing::warn!(
-                error = %Chain(&error),
-                "the tokens can't be read; those that are known stay valid for a while"
-            );
-        }
-        usable.ok_or(error)
+    /// Whether there was a token, as far as was read; whoever made one has closed the service for good.
+    pub(super) fn had_any(&self) -> bool {
+        self.held.known().is_some_and(|book| book.any)
     }
 
-    fn known(&self) -> Option<Arc<Book>> {
-        self.book.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn reading(&self) -> impl Future<Output = Result<Book, StoreError>> + Send + use<> {
+        let (store, held) = (self.store.clone(), Arc::clone(&self.held));
+        async move {
+            let tokens = store.tokens(false).await?;
+            let any = !tokens.is_empty() || held.known().is_some_and(|b| b.any) || store.has_tokens().await?;
+            let tokens = tokens.into_iter().map(|t| (t.id.clone(), t)).collect();
+            Ok(Book { tokens, any })
+        }
     }
 
     /// Notes that a token is used, off the request's path and not at every request.

@@ -255,6 +255,24 @@ async fn a_service_that_never_read_its_tokens_says_so() {
     assert_eq!(answer.body["error"], "database_unavailable");
 }
 
+/// Whoever has no token can't have the service ask a database that does not answer.
+#[actix_web::test]
+async fn a_token_is_asked_for_without_the_database() {
+    let api = asking(Auth::Required).await;
+    api.store.clone().close().await;
+    for (credentials, code) in [
+        ("", "unauthorized"),
+        ("Basic dXNlcjpwYXNz", "unauthorized"),
+        ("Bearer no-token", "invalid_token"),
+    ] {
+        let answer = with(&api, &Method::GET, BACKENDS, credentials).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["error"]),
+            (401, &code.into())
+        );
+    }
+}
+
 #[actix_web::test]
 async fn a_token_is_asked_for_before_the_body_is_read() {
     let api = asking(Auth::Required).await;
