@@ -193,6 +193,12 @@ impl Access {
         }
     }
 
+    /// How many clients have a test or a discovery under way.
+    #[cfg(test)]
+    pub(crate) fn clients_at_work(&self) -> usize {
+        self.limits.clients_at_work()
+    }
+
     /// Whether credentials are asked for. Where that is known, nobody waits for the database to be told to send some.
     async fn asks(&self, book: &TokenBook) -> Result<bool, ApiError> {
         if self.auth != Auth::WhereThereAreTokens || book.had_any() {

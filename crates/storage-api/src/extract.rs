@@ -3,9 +3,11 @@
 mod body;
 mod conditions;
 mod json;
+mod turn;
 
 pub(crate) use body::{IgnoredBody, JsonBody, MAX_BODY_BYTES};
 pub(crate) use conditions::Conditions;
+pub(crate) use turn::Turn;
 
 use std::future::{Ready, ready};
 

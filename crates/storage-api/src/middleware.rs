@@ -17,8 +17,8 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
-use crate::access::{Need, Needs, Turn};
-use crate::app::millis;
+use crate::access::{Need, Needs};
+use crate::app::{Permit, millis};
 use crate::chain::Chain;
 use crate::error::ApiError;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
@@ -81,7 +81,7 @@ async fn cross(
         if let Some(preflight) = preflight(state.as_ref(), &http, needs) {
             return Ok(preflight);
         }
-        let _turn = admit(state.as_ref(), &http, needs.of(http.method())).await?;
+        let _permit = admit(state.as_ref(), &http, needs.of(http.method())).await?;
         let answer = next.call(request).await?;
         Ok::<_, Error>(answer.into_parts().1.map_into_boxed_body())
     };
@@ -90,6 +90,8 @@ async fn cross(
         .instrument(span.clone())
         .await;
     let answer = answer.unwrap_or_else(|_| Err(ApiError::panicked().into()));
+    // Whatever did not take it: the request is kept until its answer is sent.
+    http.extensions_mut().remove::<Permit>();
     let mut response = span.in_scope(|| finished(answer, &http, &id));
     if let Some(pending) = pending {
         let code = response.extensions().get::<Code>().copied();
@@ -120,23 +122,24 @@ fn preflight(state: Option<&Data<State>>, request: &HttpRequest, needs: &Needs) 
     state?.access.cors.preflight(request, needs.methods())
 }
 
-/// Lets in who may do this, and tells the handlers who it is.
-async fn admit(
-    state: Option<&Data<State>>,
-    request: &HttpRequest,
-    need: Need,
-) -> Result<Option<Turn>, ApiError> {
+/// Lets in who may do this, and tells the handlers who it is. The permit is kept with the request, for the work that it
+/// asks for to hold, and answered, for the request to hold as long as somebody waits for it.
+async fn admit(state: Option<&Data<State>>, request: &HttpRequest, need: Need) -> Result<Permit, ApiError> {
     if need == Need::Nothing {
-        return Ok(None);
+        return Ok(Permit::none());
     }
     // Without a state nobody could be asked.
     let access = &state.ok_or_else(ApiError::panicked)?.access;
     let Some(actor) = access.admit(request, need).await? else {
-        return Ok(None);
+        return Ok(Permit::none());
     };
     let turn = access.count(&actor, request, need)?;
-    request.extensions_mut().insert(actor);
-    Ok(turn)
+    let permit = turn.map(Permit::holding).unwrap_or_default();
+    let mut extensions = request.extensions_mut();
+    extensions.insert(actor);
+    extensions.insert(permit.clone());
+    drop(extensions);
+    Ok(permit)
 }
 
 fn within_limits(request: &HttpRequest) -> Result<(), ApiError> {

@@ -123,6 +123,12 @@ impl Limits {
             .map_err(|wait| limited("This client sends too many requests", wait))
     }
 
+    /// How many clients have a turn.
+    #[cfg(test)]
+    pub(super) fn clients_at_work(&self) -> usize {
+        self.tests.len()
+    }
+
     /// A turn for a test or a discovery; it ends with the value. `None` where nobody counts.
     ///
     /// # Errors

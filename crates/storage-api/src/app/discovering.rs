@@ -11,7 +11,7 @@ use storage_backends::{BackendError, OpContext};
 use storage_domain::s3::S3Account;
 use storage_domain::{BackendId, Host, IscsiTarget};
 
-use super::{App, AppError};
+use super::{App, AppError, Permit};
 
 /// How long a discovery may take.
 pub(crate) const DISCOVERY_DEADLINE: Duration = Duration::from_secs(30);
@@ -21,46 +21,65 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
-    pub async fn discover_s3(self: &Arc<Self>, account: S3Account) -> Result<Vec<Bucket>, AppError> {
+    pub async fn discover_s3(
+        self: &Arc<Self>,
+        account: S3Account,
+        permit: Permit,
+    ) -> Result<Vec<Bucket>, AppError> {
         let network = self.registry.settings().network.clone();
-        self.discover(move |cx| async move { buckets(&account, &network, &cx).await })
-            .await
+        self.discover(
+            permit,
+            move |cx| async move { buckets(&account, &network, &cx).await },
+        )
+        .await
     }
 
     /// The exports of a server.
     ///
     /// # Errors
     /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
-    pub async fn discover_nfs(self: &Arc<Self>, server: Host) -> Result<ExportList, AppError> {
+    pub async fn discover_nfs(
+        self: &Arc<Self>,
+        server: Host,
+        permit: Permit,
+    ) -> Result<ExportList, AppError> {
         let network = self.registry.settings().network.clone();
-        self.discover(move |cx| async move { exports_of(&server, &network, &cx).await })
-            .await
+        self.discover(permit, move |cx| async move {
+            exports_of(&server, &network, &cx).await
+        })
+        .await
     }
 
     /// The targets of a portal.
     ///
     /// # Errors
     /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
-    pub async fn discover_iscsi(self: &Arc<Self>, portal: Address) -> Result<Vec<IscsiTarget>, AppError> {
+    pub async fn discover_iscsi(
+        self: &Arc<Self>,
+        portal: Address,
+        permit: Permit,
+    ) -> Result<Vec<IscsiTarget>, AppError> {
         let settings = self.registry.settings();
         let (name, network) = (settings.initiator.clone(), settings.network.clone());
         let limits = Limits::default();
-        self.discover(move |cx| async move { iscsi::discover(&portal, &name, &limits, &network, &cx).await })
-            .await
+        self.discover(permit, move |cx| async move {
+            iscsi::discover(&portal, &name, &limits, &network, &cx).await
+        })
+        .await
     }
 
     /// The targets of a backend and their logical units, as they are now.
     ///
     /// # Errors
     /// [`AppError::Store`], [`AppError::NoLuns`], [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
-    pub async fn luns(self: &Arc<Self>, id: BackendId) -> Result<Vec<IscsiTarget>, AppError> {
+    pub async fn luns(self: &Arc<Self>, id: BackendId, permit: Permit) -> Result<Vec<IscsiTarget>, AppError> {
         let backend = self.store.get(id).await?;
         let live = self.registry.get(id, backend.revision, &backend.config);
         let live = live.map_err(|error| AppError::NotDiscovered(Arc::new(error)))?;
         if live.as_luns().is_none() {
             return Err(AppError::NoLuns(live.kind()));
         }
-        self.discover(move |cx| async move {
+        self.discover(permit, move |cx| async move {
             match live.as_luns() {
                 Some(luns) => luns.luns(&cx).await,
                 None => Ok(Vec::new()),
@@ -69,9 +88,10 @@ impl App {
         .await
     }
 
-    /// Asks storage that is not registered, in a turn of the tests.
+    /// Asks storage that is not registered, in a turn of the tests. The permit is held until that has ended.
     async fn discover<T, F>(
         self: &Arc<Self>,
+        permit: Permit,
         ask: impl FnOnce(OpContext) -> F + Send + 'static,
     ) -> Result<T, AppError>
     where
@@ -90,7 +110,9 @@ impl App {
                     .await?;
                 ask(cx.clone()).await
             };
-            asked.await.map_err(|error| match error {
+            let asked = asked.await;
+            drop(permit);
+            asked.map_err(|error| match error {
                 BackendError::Cancelled { .. } => AppError::ShuttingDown,
                 other => AppError::NotDiscovered(Arc::new(other)),
             })

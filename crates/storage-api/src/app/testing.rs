@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use super::slots::{Running, SlotHandle};
 use super::unattended::News;
 use super::verdict::judge;
-use super::{App, AppError};
+use super::{App, AppError, Permit};
 
 /// How long a probe may go on past its deadline or its cancellation, to end in good order.
 const PROBE_GRACE: Duration = Duration::from_secs(5);
@@ -60,15 +60,16 @@ pub(crate) enum TestEnd {
 }
 
 impl App {
-    /// Tests a backend, or joins the test of the same config that runs. The run goes on where the client hangs up.
+    /// Tests a backend, or joins the test of the same config that runs. The run goes on where the client hangs up, and
+    /// holds the permit of whoever began it until it ends.
     ///
     /// # Errors
     /// [`AppError::Overtaken`], [`AppError::InProgress`], [`AppError::NoTurn`], [`AppError::ShuttingDown`] and
     /// [`AppError::Store`]. A backend that does not pass is no error.
-    pub async fn test(self: &Arc<Self>, id: BackendId) -> Result<Arc<TestOutcome>, AppError> {
+    pub async fn test(self: &Arc<Self>, id: BackendId, permit: Permit) -> Result<Arc<TestOutcome>, AppError> {
         for _ in 0..MAX_RUNS {
-            let app = Arc::clone(self);
-            let start = async move { app.join_or_start(id).await };
+            let (app, permit) = (Arc::clone(self), permit.clone());
+            let start = async move { app.join_or_start(id, permit).await };
             let running = self.to_the_end("the start of a test", start).await?;
             match running.ended().await {
                 Some(TestEnd::Done(outcome)) => return Ok(outcome),
@@ -95,7 +96,11 @@ impl App {
         Err(AppError::Overtaken)
     }
 
-    async fn join_or_start(self: &Arc<Self>, id: BackendId) -> Result<Running<TestEnd>, AppError> {
+    async fn join_or_start(
+        self: &Arc<Self>,
+        id: BackendId,
+        permit: Permit,
+    ) -> Result<Running<TestEnd>, AppError> {
         if self.stopping.is_cancelled() {
             return Err(AppError::ShuttingDown);
         }
@@ -116,7 +121,7 @@ impl App {
             }
         }
         let (running, told) = Running::new(backend.revision, self.giving_up.child_token());
-        self.begin_test(slot.clone(), backend, &running, told);
+        self.begin_test(slot.clone(), backend, &running, told, permit);
         drop(gate);
         Ok(running)
     }
@@ -128,11 +133,14 @@ impl App {
         backend: Backend,
         running: &Running<TestEnd>,
         told: watch::Sender<Option<TestEnd>>,
+        permit: Permit,
     ) {
         slot.set_test(running.clone());
         let (app, running) = (Arc::clone(self), running.clone());
         let run = async move {
             let end = app.test_once(&slot, &backend, &running).await;
+            // First: whoever is told may begin the next one.
+            drop(permit);
             told.send_replace(Some(end));
         };
         self.tasks.spawn_on(run.in_current_span(), &self.runtime);

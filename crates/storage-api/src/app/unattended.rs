@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::rounds::RECHECK;
 use super::slots::Running;
 use super::testing::{TestEnd, TestOutcome};
-use super::{App, AppError};
+use super::{App, AppError, Permit};
 
 /// What a test is to those who read its backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl App {
         // It ends with the stop: nobody waits for it.
         let (running, told) = Running::new(backend.revision, self.stopping.child_token());
         let running = running.unattended();
-        self.begin_test(slot.clone(), backend, &running, told);
+        self.begin_test(slot.clone(), backend, &running, told, Permit::none());
         drop(gate);
         Ok(Some(running))
     }

@@ -10,7 +10,7 @@ use storage_domain::BackendId;
 use crate::app::entity_tag;
 use crate::dto::{self, BackendDto, BackendsDto, List, One, TargetDto, TestDto, UnreadableDto};
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
-use crate::extract::{Conditions, Id, IgnoredBody, JsonBody};
+use crate::extract::{Conditions, Id, IgnoredBody, JsonBody, Turn};
 use crate::state::State;
 use crate::trail::{Note, Trace};
 
@@ -92,9 +92,15 @@ pub(crate) async fn delete(
 }
 
 /// `POST /storage/backends/{id}/test`
-pub(crate) async fn test(state: Data<State>, Id(id): Id, request: HttpRequest, _: IgnoredBody) -> Answer {
+pub(crate) async fn test(
+    state: Data<State>,
+    Id(id): Id,
+    Turn(turn): Turn,
+    request: HttpRequest,
+    _: IgnoredBody,
+) -> Answer {
     note(&state, &request, id).await;
-    let outcome = state.app.test(id).await?;
+    let outcome = state.app.test(id, turn).await?;
     let mut answer = HttpResponse::Ok();
     if outcome.stuck_since.is_some() {
         answer.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()));
@@ -103,9 +109,9 @@ pub(crate) async fn test(state: Data<State>, Id(id): Id, request: HttpRequest, _
 }
 
 /// `GET /storage/backends/{id}/luns`
-pub(crate) async fn luns(state: Data<State>, Id(id): Id, request: HttpRequest) -> Answer {
+pub(crate) async fn luns(state: Data<State>, Id(id): Id, Turn(turn): Turn, request: HttpRequest) -> Answer {
     note(&state, &request, id).await;
-    let targets = state.app.luns(id).await?;
+    let targets = state.app.luns(id, turn).await?;
     Ok(HttpResponse::Ok().json(List::whole(targets.iter().map(TargetDto::from).collect())))
 }
 

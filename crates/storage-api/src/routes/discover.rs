@@ -6,31 +6,31 @@ use storage_domain::s3::S3Account;
 
 use crate::dto::{self, BucketDto, ExportDto, List, TargetDto};
 use crate::error::ApiError;
-use crate::extract::JsonBody;
+use crate::extract::{JsonBody, Turn};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
 type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /storage/discover/s3`
-pub(crate) async fn s3(state: Data<State>, JsonBody(body): JsonBody) -> Answer {
+pub(crate) async fn s3(state: Data<State>, Turn(turn): Turn, JsonBody(body): JsonBody) -> Answer {
     let account = S3Account::parse(&body)
         .map_err(|wrong| Problem::of_input(Code::InvalidRequest, wrong.into_problems()))?;
-    let buckets = state.app.discover_s3(account).await?;
+    let buckets = state.app.discover_s3(account, turn).await?;
     Ok(HttpResponse::Ok().json(List::whole(buckets.iter().map(BucketDto::from).collect())))
 }
 
 /// `GET /storage/discover/nfs`
-pub(crate) async fn nfs(state: Data<State>, request: HttpRequest) -> Answer {
+pub(crate) async fn nfs(state: Data<State>, Turn(turn): Turn, request: HttpRequest) -> Answer {
     let server = dto::server(request.query_string())?;
-    let found = state.app.discover_nfs(server).await?;
+    let found = state.app.discover_nfs(server, turn).await?;
     let exports = found.exports.iter().map(ExportDto::from).collect();
     Ok(HttpResponse::Ok().json(List::whole(exports)))
 }
 
 /// `GET /storage/discover/iscsi`
-pub(crate) async fn iscsi(state: Data<State>, request: HttpRequest) -> Answer {
+pub(crate) async fn iscsi(state: Data<State>, Turn(turn): Turn, request: HttpRequest) -> Answer {
     let portal = dto::portal(request.query_string())?;
-    let targets = state.app.discover_iscsi(portal).await?;
+    let targets = state.app.discover_iscsi(portal, turn).await?;
     Ok(HttpResponse::Ok().json(List::whole(targets.iter().map(TargetDto::from).collect())))
 }

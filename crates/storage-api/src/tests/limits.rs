@@ -1,5 +1,7 @@
 //! How much one client may ask for, and pages of other origins.
 
+mod hangups;
+
 use std::sync::Arc;
 use std::time::Duration;
 

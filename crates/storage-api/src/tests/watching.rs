@@ -11,6 +11,7 @@ use storage_domain::BackendKind;
 use super::concurrency::{PATIENCE, id_of, until};
 use super::harness::Api;
 use crate::AppSettings;
+use crate::app::Permit;
 
 const INTERVAL: Duration = Duration::from_millis(40);
 const NEVER: Duration = Duration::from_hours(1);
@@ -26,7 +27,7 @@ async fn watching(fake: FakeBackend, scan_interval: Duration) -> (Api, Arc<FakeB
     let built = Arc::clone(&fake);
     let api = Api::set(settings, move |_| built.clone()).await;
     let path = api.create("nas", BackendKind::Nfs).await;
-    assert!(api.app.test(id_of(&path)).await.unwrap().success);
+    assert!(api.app.test(id_of(&path), Permit::none()).await.unwrap().success);
     api.app.watch();
     (api, fake, path)
 }
@@ -157,7 +158,7 @@ async fn an_untested_backend_is_left_alone() {
     let probes = fake.calls().probes();
     // Another backend, whose looks tell that the watcher goes on; the fake is the same.
     let other = api.create("other", BackendKind::Nfs).await;
-    api.app.test(id_of(&other)).await.unwrap();
+    api.app.test(id_of(&other), Permit::none()).await.unwrap();
     looks(&fake.calls(), 4).await;
     assert_eq!(status(&api, &path).await, "offline");
     let of_first = api.call("GET", &path, None).await;
