@@ -6,6 +6,7 @@
 
 mod note;
 mod pending;
+mod pruning;
 mod refusals;
 mod trace;
 mod writer;
