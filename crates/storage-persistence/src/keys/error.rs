@@ -86,6 +86,16 @@ pub enum KeyError {
         /// The place.
         place: String,
     },
+    /// There is no room for one more key: what would be written could not be read.
+    #[error(
+        "{place} holds {} keys, the most there may be, and the older ones are those of backends whose secrets can't be opened: \
+         delete these backends, which the log names, register them again, and run the command again",
+        KeyRing::MAX_KEYS
+    )]
+    Full {
+        /// The place.
+        place: String,
+    },
     /// Another process changes the keys.
     #[error("another process rotates the keys right now")]
     Busy,

@@ -64,6 +64,7 @@ impl KeySource {
     /// Replaces the keys.
     pub(crate) fn replace(&self, ring: &KeyRing) -> Result<(), KeyError> {
         match self.changeable() {
+            Some(_) if ring.ids().count() > KeyRing::MAX_KEYS => Err(KeyError::Full { place: self.place() }),
             Some(path) => file::replace(path, ring),
             None => Err(KeyError::Fixed { place: self.place() }),
         }

@@ -2,6 +2,7 @@
 
 mod plain;
 mod report;
+mod reseal;
 mod reset;
 mod rotate;
 mod rows;

@@ -1,20 +1,17 @@
 //! Secrets that an earlier release left as they were.
 
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr};
 use serde_json::{Map, Value};
 use storage_domain::{BackendConfig, BackendKind};
 use zeroize::Zeroize;
 
 use super::rows::{self, Batch};
-use super::{Held, Store};
+use super::{Held, Store, scrub};
 use crate::entity::Column;
 use crate::error::StoreError;
 use crate::keys::KeyError;
 use crate::sealing;
-
-/// What `PRAGMA user_version` is while a SQLite file may hold traces of plain secrets.
-pub(super) const TRACES: i64 = 0;
 
 impl Store {
     /// Seals the secrets of every row that has plain ones, a batch at a time.
@@ -58,9 +55,8 @@ impl Store {
             }
             batch.last = Some(id);
         }
-        if batch.sealed > 0 && transaction.get_database_backend() == DbBackend::Sqlite {
-            let traces = format!("PRAGMA user_version = {TRACES}");
-            self.run(WHAT, transaction.execute_unprepared(&traces)).await?;
+        if batch.sealed > 0 {
+            self.run(WHAT, scrub::mark_traces(&transaction)).await?;
         }
         self.run(WHAT, transaction.commit()).await?;
         Ok(batch)

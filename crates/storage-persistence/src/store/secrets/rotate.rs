@@ -8,18 +8,17 @@
 //! 4. In one transaction that keeps writers away, the last rows are sealed and the old key is forgotten. A service that
 //!    would still seal with it is refused by the reference from rows to known keys, and reads the file again.
 //! 5. The old key goes out of the file.
+//!
+//! A rotation is broken off where the newest key is not the present one, or where a row of an older key can still be
+//! opened: another run goes on with that key. A row that can't be opened keeps its own key known, and holds up nothing.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
-use serde_json::{Map, Value};
-use storage_domain::BackendConfig;
-use storage_domain::access::AuditRecord;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use storage_domain::access::{AuditId, AuditRecord};
 
-use super::rows::{self, BATCH, Batch};
-use super::{Held, Store, table};
-use crate::entity::Column;
+use super::reseal::{self, WHAT};
+use super::{Held, Store, scrub, table};
 use crate::error::StoreError;
-use crate::keys::{KeyError, KeyId, KeyRing, KeySource, SecretKey};
-use crate::sealing::{self, Sealed};
+use crate::keys::{KeyError, KeyId, KeySource};
 use crate::store::audit;
 
 /// How far a rotation goes.
@@ -36,7 +35,7 @@ pub enum Rotation {
 pub struct Rotated {
     /// The present key, or the one that will be.
     pub key: KeyId,
-    /// Whether this run went on from one that was broken off, or from a key that was there already.
+    /// Whether this run made no key, and went on to one that was there already.
     pub is_resumed: bool,
     /// How many rows were sealed anew.
     pub rows: u64,
@@ -44,65 +43,100 @@ pub struct Rotated {
     pub unopened: u64,
 }
 
-/// How often all rows are gone through before writers are kept away.
-const PASSES: u32 = 3;
-const WHAT: &str = "sealing secrets with a new key";
-
 impl Store {
-    /// Rotates the keys: makes a new one, unless the newest is not in use yet, and seals everything with it. The
-    /// service may run meanwhile. After [`Store::unlock`] with the same source. The record, where there is one, is
-    /// completed with what was done, and is part of the transaction that forgets the old keys.
+    /// Rotates the keys: makes a new one, unless the newest is not in use yet or not all is sealed with it that can be,
+    /// and seals everything with it. The service may run meanwhile. After [`Store::unlock`] with the same source. The
+    /// record, where there is one, is completed with what was done, and is part of the transaction that forgets the old
+    /// keys.
+    ///
+    /// [`Rotation::Prepare`] makes a key unless the newest is not in use yet, and first finishes what is to be finished.
     ///
     /// # Errors
-    /// [`StoreError::Keys`]: [`KeyError::Fixed`], [`KeyError::Busy`] and [`KeyError::Overtaken`]; the database's own.
+    /// [`StoreError::Keys`]: [`KeyError::Fixed`], [`KeyError::Full`], [`KeyError::Busy`] and [`KeyError::Overtaken`];
+    /// the database's own.
     pub async fn rotate(
+        &self,
+        source: &KeySource,
+        rotation: Rotation,
+        record: Option<AuditRecord>,
+    ) -> Result<Rotated, StoreError> {
+        let _lock = source.lock()?;
+        let rotated = self.rotate_alone(source, rotation, record).await?;
+        match rotation {
+            Rotation::Whole => self.scrub().await?,
+            Rotation::Prepare => self.scrub_where_due().await?,
+        }
+        Ok(rotated)
+    }
+
+    async fn rotate_alone(
         &self,
         source: &KeySource,
         rotation: Rotation,
         mut record: Option<AuditRecord>,
     ) -> Result<Rotated, StoreError> {
-        let _lock = source.lock()?;
         let held = self.take_keys(source.clone()).await?;
-        let is_resumed = *held.ring.newest() != held.current || self.is_unfinished(&held).await?;
-        if !is_resumed {
-            source.replace(&held.ring.with_new()?)?;
-        }
-        let ring = source.load()?;
         let mut rotated = Rotated {
-            key: ring.newest().clone(),
-            is_resumed,
+            key: held.ring.newest().clone(),
+            is_resumed: true,
             rows: 0,
             unopened: 0,
         };
-        if rotation == Rotation::Prepare {
-            if let Some(mut record) = record.take() {
-                record.detail = Some(format!("key {} prepared", rotated.key));
-                // The file is changed already, and that is not undone.
-                if let Err(error) = self.add_audit(&[record]).await {
-                    tracing::warn!(%error, "the audit trail could not be written");
-                }
+        if rotated.key == held.current {
+            let is_finished = self.settle(&held, &mut rotated, &mut record).await?;
+            if is_finished && rotation == Rotation::Whole {
+                return Ok(rotated);
             }
+            let ring = source.load()?.with_new()?;
+            source.replace(&ring)?;
+            (rotated.key, rotated.is_resumed) = (ring.newest().clone(), false);
+        }
+        if rotation == Rotation::Prepare {
+            self.tell_prepared(&rotated.key, record).await;
             return Ok(rotated);
         }
         self.change_over(&held.current, &rotated.key).await?;
         let held = self.take_keys(source.clone()).await?;
-        for _ in 0..PASSES {
-            let sealed = self.pass(&held).await?;
-            rotated.rows += sealed;
-            if sealed < BATCH {
-                break;
-            }
-        }
+        rotated.rows = self.passes(&held).await?;
         self.finish(&held, &mut rotated, record).await?;
-        self.trim(source, &ring).await?;
-        self.scrub().await?;
         Ok(rotated)
     }
 
-    /// Whether an older key is still known, or still in a file that only the program changes.
-    async fn is_unfinished(&self, held: &Held) -> Result<bool, StoreError> {
-        let is_known = self.known_keys().await?.len() > 1;
-        Ok(is_known || (held.ring.ids().count() > 1 && held.source.changeable().is_some()))
+    /// Where the newest key is in use: ends what a run that was broken off left, and tells whether that was a rotation.
+    /// It was none where only keys are left over that no row uses, or rows that can't be opened; but a place that can't be
+    /// changed from here can have no new key, and those left over are all that there is to do.
+    async fn settle(
+        &self,
+        held: &Held,
+        rotated: &mut Rotated,
+        record: &mut Option<AuditRecord>,
+    ) -> Result<bool, StoreError> {
+        let (known, used) = (self.known_keys().await?, self.used_keys().await?);
+        let is_fixed = held.source.changeable().is_none();
+        let is_known = |id: &KeyId| known.iter().any(|key| key.id == *id);
+        if known.len() == 1 && (is_fixed || held.ring.ids().all(is_known)) {
+            return Ok(false);
+        }
+        rotated.rows = self.passes(held).await?;
+        let is_used = |id: &KeyId| *id == held.current || used.iter().any(|(used, _)| used == id);
+        let is_left = !known.iter().all(|key| is_used(&key.id));
+        let is_rotation = rotated.rows > 0 || (is_fixed && is_left);
+        let ended = record.clone().filter(|_| is_rotation);
+        if let Some(next) = record {
+            // What follows is another thing to tell.
+            next.id = AuditId::generate();
+        }
+        self.finish(held, rotated, ended).await?;
+        Ok(is_rotation)
+    }
+
+    async fn tell_prepared(&self, key: &KeyId, record: Option<AuditRecord>) {
+        let Some(mut record) = record else { return };
+        record.detail = Some(format!("key {key} prepared"));
+        // The file is changed already, and that is not undone.
+        if let Err(error) = self.add_audit(&[record]).await {
+            tracing::warn!(%error, "the audit trail could not be written");
+        }
     }
 
     /// Makes `new` the present key, where `old` still is.
@@ -125,60 +159,69 @@ impl Store {
         }
     }
 
-    /// Seals all rows anew that have an older key, a batch at a time; tells how many.
-    async fn pass(&self, held: &Held) -> Result<u64, StoreError> {
-        let (mut after, mut sealed) = (String::new(), 0);
-        loop {
-            let batch = self
-                .run(WHAT, async {
-                    let transaction = self.begin_locked().await?;
-                    let batch = reseal(&transaction, held, &after).await?;
-                    transaction.commit().await?;
-                    Ok(batch)
-                })
-                .await?;
-            sealed += batch.sealed;
-            match batch.last {
-                Some(last) => after = last,
-                None => return Ok(sealed),
-            }
-        }
-    }
-
-    /// Seals what is left, keeps writers away meanwhile, and forgets the keys that nothing uses any more. Adds how many
-    /// rows were sealed, and how many could not be.
+    /// Seals what is left, keeps writers away meanwhile, and forgets the keys that nothing uses any more, in the file
+    /// too. Adds how many rows were sealed, and tells how many could not be.
     async fn finish(
         &self,
         held: &Held,
         rotated: &mut Rotated,
         record: Option<AuditRecord>,
     ) -> Result<(), StoreError> {
-        self.run(WHAT, async {
-            let transaction = self.begin_locked().await?;
-            if transaction.get_database_backend() == DbBackend::Postgres {
-                let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
-                transaction.execute_unprepared(lock).await?;
+        let (rows, unopened) = self
+            .run(WHAT, self.forget_older(held, rotated, record))
+            .await?
+            .map_err(|now| KeyError::Overtaken { now })?;
+        (rotated.rows, rotated.unopened) = (rows, unopened);
+        self.trim(&held.source).await
+    }
+
+    /// The transaction of it: how many rows were sealed in all, and how many could not be; or the present key, where
+    /// somebody else changed it meanwhile.
+    async fn forget_older(
+        &self,
+        held: &Held,
+        rotated: &Rotated,
+        record: Option<AuditRecord>,
+    ) -> Result<Result<(u64, u64), KeyId>, DbErr> {
+        let transaction = self.begin_locked().await?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
+            transaction.execute_unprepared(lock).await?;
+        }
+        let known = table::known(&transaction).await?;
+        if let Some(other) = known
+            .into_iter()
+            .find(|key| key.is_current && key.id != held.current)
+        {
+            return Ok(Err(other.id));
+        }
+        let (mut after, mut rows, mut unopened) = (String::new(), rotated.rows, 0);
+        while let batch = reseal::batch(&transaction, held, &after).await?
+            && let Some(last) = batch.last
+        {
+            after = last;
+            rows += batch.sealed;
+            unopened += batch.unopened.len() as u64;
+            for id in batch.unopened {
+                tracing::warn!(
+                    backend.id = id,
+                    "the secrets of a backend can't be opened, and stay as they are"
+                );
             }
-            let mut after = String::new();
-            while let batch = reseal(&transaction, held, &after).await?
-                && let Some(last) = batch.last
-            {
-                after = last;
-                rotated.rows += batch.sealed;
-                rotated.unopened += batch.unopened;
-            }
-            table::forget_unused(&transaction).await?;
-            if let Some(mut record) = record {
-                record.detail = Some(format!("key {}, {} backends", rotated.key, rotated.rows));
-                audit::add_to(&transaction, &record).await?;
-            }
-            transaction.commit().await
-        })
-        .await
+        }
+        table::forget_unused(&transaction).await?;
+        scrub::mark_traces(&transaction).await?;
+        if let Some(mut record) = record {
+            record.detail = Some(format!("key {}, {rows} backends", rotated.key));
+            audit::add_to(&transaction, &record).await?;
+        }
+        transaction.commit().await?;
+        Ok(Ok((rows, unopened)))
     }
 
     /// Leaves only the keys in the file that the database knows.
-    async fn trim(&self, source: &KeySource, ring: &KeyRing) -> Result<(), StoreError> {
+    async fn trim(&self, source: &KeySource) -> Result<(), StoreError> {
+        let ring = source.load()?;
         let known: Vec<KeyId> = self.known_keys().await?.into_iter().map(|key| key.id).collect();
         if source.changeable().is_some()
             && let Some(left) = ring.only(&known)
@@ -189,34 +232,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// Seals a batch of rows anew; one that can't be opened stays as it is.
-async fn reseal(transaction: &DatabaseTransaction, held: &Held, after: &str) -> Result<Batch, DbErr> {
-    let mut batch = Batch::default();
-    let older = Column::SecretKey.ne(held.current.as_str());
-    for (id, text) in rows::after(transaction, older, after).await? {
-        if let Some(config) = held.key().and_then(|key| resealed(key, &held.ring, &id, &text)) {
-            let key = held.current.as_str();
-            batch.sealed += rows::set_config(transaction, &id, &text, config, key).await?;
-        } else {
-            batch.unopened += 1;
-            tracing::warn!(
-                backend.id = id,
-                "the secrets of a backend can't be opened, and stay as they are"
-            );
-        }
-        batch.last = Some(id);
-    }
-    Ok(batch)
-}
-
-fn resealed(key: &SecretKey, ring: &KeyRing, id: &str, text: &str) -> Option<String> {
-    let mut members: Map<String, Value> = serde_json::from_str(text).ok()?;
-    for field in BackendConfig::SECRET_FIELDS {
-        let Some(value) = members.get(field) else { continue };
-        let secret = Sealed::parse(value)?.open(ring, id, field).ok()?;
-        members.insert(field.to_owned(), sealing::seal(key, id, field, &secret).ok()?);
-    }
-    Some(Value::Object(members).to_string())
 }

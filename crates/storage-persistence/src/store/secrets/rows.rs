@@ -15,8 +15,8 @@ pub(super) struct Batch {
     pub(super) last: Option<String>,
     /// How many rows were sealed.
     pub(super) sealed: u64,
-    /// How many could not be, and stay as they are.
-    pub(super) unopened: u64,
+    /// The ids of those that could not be, and stay as they are.
+    pub(super) unopened: Vec<String>,
 }
 
 /// The next batch of the rows that `which` is true of, behind the id `after`: id and config.

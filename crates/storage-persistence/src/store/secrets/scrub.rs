@@ -1,18 +1,20 @@
 //! A SQLite file without traces of what was deleted.
 //!
 //! A row that is replaced stays in the file's free space, and in the write-ahead log, until they are written over. So the
-//! file is built anew once its secrets are sealed, and the log is emptied. `PRAGMA user_version` says that this was done: a
-//! process that is killed in between leaves it to the next start.
+//! file is built anew once its secrets are sealed, or sealed with another key, and the log is emptied. `PRAGMA user_version`
+//! says that this was done: a process that is killed in between, or that finds the file in use, leaves it to the next start.
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 use tokio::time::{Instant, sleep};
 
 use super::Store;
-use super::plain::TRACES;
 use crate::error::StoreError;
+use crate::store::{WHOLE_DEADLINE, within};
 
+/// What `PRAGMA user_version` is while a SQLite file may hold traces of secrets that were plain, or of older keys.
+const TRACES: i64 = 0;
 /// What `PRAGMA user_version` is in a file without traces.
 const CLEAN: i64 = 1;
 /// How long readers that hold the log are waited for.
@@ -22,8 +24,17 @@ const LOOK: Duration = Duration::from_millis(50);
 
 const WHAT: &str = "removing traces of secrets from the file";
 
+/// Says that a SQLite file may hold traces of secrets from now on; a part of the transaction that leaves them.
+pub(super) async fn mark_traces(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Sqlite {
+        let traces = format!("PRAGMA user_version = {TRACES}");
+        transaction.execute_unprepared(&traces).await?;
+    }
+    Ok(())
+}
+
 impl Store {
-    /// Removes traces of plain secrets from a SQLite file that may have some.
+    /// Removes traces of secrets from a SQLite file that may have some.
     pub(super) async fn scrub_where_due(&self) -> Result<(), StoreError> {
         if self.reader.is_none() || self.number("PRAGMA user_version").await? != TRACES {
             return Ok(());
@@ -32,7 +43,7 @@ impl Store {
     }
 
     /// Builds a SQLite file anew, without what was deleted, and empties its log. Where others are at work on the file
-    /// all the while, they may be doing the same; if not, the next start looks again.
+    /// all the while, they may be doing the same; if not, the next start looks again, for the file is marked.
     pub(super) async fn scrub(&self) -> Result<(), StoreError> {
         if self.reader.is_none() {
             return Ok(());
@@ -47,7 +58,8 @@ impl Store {
     }
 
     async fn rebuild(&self) -> Result<(), StoreError> {
-        self.run(WHAT, self.db.execute_unprepared("VACUUM")).await?;
+        // As long as the file is large.
+        within(WHOLE_DEADLINE, WHAT, self.db.execute_unprepared("VACUUM")).await?;
         let end = Instant::now() + PATIENCE;
         loop {
             // Readers make it answer 1, and another process that empties the log makes it fail.
@@ -67,10 +79,10 @@ impl Store {
         Ok(())
     }
 
-    /// A number in the first row of what a statement gives.
+    /// A number in the first row of what a statement gives; to empty the log takes as long as that is large.
     async fn number(&self, sql: &str) -> Result<i64, StoreError> {
         let statement = Statement::from_string(self.db.get_database_backend(), sql);
-        self.run(WHAT, async {
+        within(WHOLE_DEADLINE, WHAT, async {
             let row = self.db.query_one_raw(statement).await?;
             let row = row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
             Ok(i64::from(row.try_get_by_index::<i32>(0)?))

@@ -1,0 +1,298 @@
+//! Rotations that were broken off, and rows that no rotation can finish.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+
+use storage_domain::Backend;
+use storage_persistence::{KeyError, KeyRing, Rotated};
+
+use super::*;
+
+impl Place {
+    fn file(&self) -> PathBuf {
+        self.home.path().join("secret.key")
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.file()).unwrap()
+    }
+
+    fn keys_in_file(&self) -> usize {
+        self.source.load().unwrap().ids().count()
+    }
+
+    async fn present(&self) -> String {
+        let keys = self.report().await.keys;
+        let present = keys.iter().find(|key| key.is_current).unwrap();
+        present.id.to_string()
+    }
+
+    async fn try_rotate(&self, rotation: Rotation) -> Result<Rotated, StoreError> {
+        let command = self.command().await;
+        let record = AuditRecord::new("keys.rotate");
+        let rotated = command.rotate(&self.source, rotation, Some(record)).await;
+        command.close().await;
+        rotated
+    }
+
+    async fn rotate(&self, rotation: Rotation) -> Rotated {
+        self.try_rotate(rotation).await.unwrap()
+    }
+
+    /// By a process that knows the present key, as the service does once it read a row.
+    async fn make(&self, name: &str) -> Backend {
+        let command = self.command().await;
+        let made = command.create(web(name), None).await.unwrap();
+        command.close().await;
+        made
+    }
+
+    async fn make_broken(&self, name: &str) -> Backend {
+        let made = self.make(name).await;
+        let broken = "config = '{\"password\":{\"$sealed\":\"1.x.AAAA\"}}'";
+        set(&self.database, &made, broken).await;
+        made
+    }
+
+    /// The details of the audit trail, the newest first.
+    async fn told(&self) -> Vec<String> {
+        let records = trail(&self.service).await;
+        records
+            .into_iter()
+            .map(|record| record.detail.unwrap_or_default())
+            .collect()
+    }
+}
+
+/// Whoever rotates because the present key leaked must not stay on it.
+#[rstest]
+#[tokio::test]
+async fn a_row_that_cannot_be_opened_holds_up_no_rotation(
+    #[values(Sqlite, Postgres)] kind: TestDatabaseKind,
+) {
+    let place = Place::new(kind).await;
+    let good = place.make("good").await;
+    let bad = place.make_broken("bad").await;
+    let mut seen = HashSet::from([place.present().await]);
+    for round in 0..3 {
+        let rotated = place.rotate(Rotation::Whole).await;
+        assert_eq!(
+            (rotated.is_resumed, rotated.rows, rotated.unopened),
+            (false, 1, 1),
+            "round {round}"
+        );
+        assert!(seen.insert(rotated.key.to_string()), "round {round}: no new key");
+        assert_eq!(place.present().await, rotated.key.as_str());
+        assert_eq!(place.told().await[0], format!("key {}, 1 backends", rotated.key));
+        // The first key is that of the broken row.
+        assert_eq!((place.report().await.keys.len(), place.keys_in_file()), (2, 2));
+        assert_eq!(place.service.get(good.id).await.unwrap(), good);
+    }
+    place.service.delete(bad.id, None, None).await.unwrap();
+    let rotated = place.rotate(Rotation::Whole).await;
+    assert!(!rotated.is_resumed && rotated.unopened == 0 && seen.insert(rotated.key.to_string()));
+    assert_eq!((place.report().await.keys.len(), place.keys_in_file()), (1, 1));
+}
+
+/// What is said to be not in use yet is none that is in use.
+#[rstest]
+#[tokio::test]
+async fn a_row_that_cannot_be_opened_holds_up_no_new_key(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let place = Place::new(kind).await;
+    let good = place.make("good").await;
+    place.make_broken("bad").await;
+    let present = place.rotate(Rotation::Whole).await.key;
+    let prepared = place.rotate(Rotation::Prepare).await;
+    assert_ne!(prepared.key, present);
+    assert_eq!(
+        (prepared.is_resumed, prepared.rows, prepared.unopened),
+        (false, 0, 1)
+    );
+    assert_eq!(place.present().await, present.as_str(), "it is not in use yet");
+    assert_eq!(place.told().await[0], format!("key {} prepared", prepared.key));
+    assert_eq!(place.told().await.len(), 2);
+    let again = place.rotate(Rotation::Prepare).await;
+    assert_eq!((&again.key, again.is_resumed), (&prepared.key, true));
+    let rotated = place.rotate(Rotation::Whole).await;
+    assert_eq!(
+        (rotated.key, rotated.is_resumed, rotated.rows, rotated.unopened),
+        (prepared.key, true, 1, 1)
+    );
+    assert_eq!(place.service.get(good.id).await.unwrap(), good);
+}
+
+/// After which step a rotation was killed; the first one is what `--prepare` leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Killed {
+    /// No row is sealed anew yet.
+    ChangedOver,
+    /// The database still knows the old key.
+    Sealed,
+    /// The file still has it.
+    Forgotten,
+}
+use Killed::{ChangedOver, Forgotten, Sealed};
+
+/// Leaves what the rotation left; tells the key that is in use then.
+async fn kill(place: &Place, after: Killed) -> String {
+    let old = place.present().await;
+    let new = place.rotate(Rotation::Prepare).await.key.to_string();
+    let text = place.text();
+    let know = |id: &str, is_current: bool| {
+        format!(
+            "INSERT INTO secret_keys (id, is_current, created_at) VALUES ('{id}', {is_current}, 1) ON CONFLICT DO NOTHING"
+        )
+    };
+    if after == ChangedOver {
+        let database = &place.database;
+        database
+            .execute("UPDATE secret_keys SET is_current = FALSE")
+            .await;
+        database.execute(&know(&new, true)).await;
+    } else {
+        assert_eq!(place.rotate(Rotation::Whole).await.key.as_str(), new);
+        fs::write(place.file(), &text).unwrap();
+    }
+    if after == Sealed {
+        place.database.execute(&know(&old, false)).await;
+    }
+    assert_eq!(place.present().await, new);
+    new
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_that_was_killed_is_ended_by_the_next(
+    #[values(Sqlite, Postgres)] kind: TestDatabaseKind,
+    #[values(ChangedOver, Sealed, Forgotten)] after: Killed,
+    #[values(0, 1)] broken: u64,
+    #[values(Rotation::Whole, Rotation::Prepare)] rotation: Rotation,
+) {
+    let place = Place::new(kind).await;
+    let good = [place.make("one").await, place.make("two").await];
+    if broken == 1 {
+        place.make_broken("bad").await;
+    }
+    let present = kill(&place, after).await;
+    let before = place.told().await.len();
+    let rotated = place.rotate(rotation).await;
+
+    let is_left = after == ChangedOver;
+    let is_whole = rotation == Rotation::Whole;
+    assert_eq!(rotated.is_resumed, is_left && is_whole, "{rotated:?}");
+    assert_eq!(rotated.is_resumed, rotated.key.as_str() == present);
+    assert_eq!(rotated.rows, if is_left || is_whole { 2 } else { 0 });
+    assert_eq!(rotated.unopened, broken);
+    let now = if is_whole { rotated.key.as_str() } else { &present };
+    assert_eq!(place.present().await, now);
+    // Each rotation that was ended is told, and so is the key that was made.
+    let told = place.told().await;
+    let told = &told[..told.len() - before];
+    let ended = format!("key {now}, 2 backends");
+    let made = format!("key {} prepared", rotated.key);
+    match (is_whole, is_left) {
+        (true, _) => assert_eq!(told, [ended]),
+        (false, false) => assert_eq!(told, [made]),
+        (false, true) => assert_eq!(told, [made, ended]),
+    }
+
+    let known = 1 + usize::try_from(broken).unwrap();
+    assert_eq!(
+        place.report().await.keys.iter().filter(|k| k.rows > 0).count(),
+        known
+    );
+    assert_eq!(place.keys_in_file(), known + usize::from(!is_whole));
+    for backend in &good {
+        assert_eq!(&place.service.get(backend.id).await.unwrap(), backend);
+    }
+    let next = place.rotate(Rotation::Whole).await;
+    assert_eq!(next.is_resumed, !is_whole);
+    assert_ne!(next.key.as_str(), present);
+    assert_eq!((next.rows, next.unopened), (2, broken));
+    assert_eq!(place.keys_in_file(), known);
+}
+
+/// There a key can't be made: what is left over is ended, and then a new key is asked for.
+#[rstest]
+#[tokio::test]
+async fn a_place_that_is_only_read_asks_for_a_key(
+    #[values(Sqlite, Postgres)] kind: TestDatabaseKind,
+    #[values(ChangedOver, Sealed)] after: Killed,
+    #[values(0, 1)] broken: u64,
+) {
+    let place = Place::new(kind).await;
+    let good = place.make("good").await;
+    if broken == 1 {
+        place.make_broken("bad").await;
+    }
+    let present = kill(&place, after).await;
+    let given = KeySource::Given {
+        keys: place.text().parse().unwrap(),
+        place: "a variable",
+    };
+    let store = place.command().await;
+    // A key that a broken row names is not left over.
+    if after == ChangedOver || broken == 0 {
+        let rotated = store.rotate(&given, Rotation::Whole, None).await.unwrap();
+        assert_eq!(
+            (rotated.key.as_str(), rotated.is_resumed, rotated.unopened),
+            (present.as_str(), true, broken)
+        );
+    }
+    for rotation in [Rotation::Whole, Rotation::Prepare] {
+        let refused = store.rotate(&given, rotation, None).await.unwrap_err();
+        assert!(
+            matches!(refused, StoreError::Keys(KeyError::Fixed { .. })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(store.get(good.id).await.unwrap(), good);
+}
+
+/// A file with one key more than that could not be read any more, and the secrets with it.
+#[tokio::test]
+async fn no_more_keys_are_made_than_can_be_read() {
+    let place = Place::new(Sqlite).await;
+    let good = place.make("good").await;
+    let mut last = None;
+    for round in 1..KeyRing::MAX_KEYS {
+        last = Some(place.make_broken(&format!("bad{round}")).await);
+        assert_eq!(place.rotate(Rotation::Whole).await.unopened, round as u64);
+    }
+    let text = place.text();
+    assert_eq!(place.keys_in_file(), KeyRing::MAX_KEYS);
+    for rotation in [Rotation::Whole, Rotation::Prepare] {
+        let refused = place.try_rotate(rotation).await.unwrap_err();
+        let told = chain(&refused);
+        for wanted in ["secret.key holds 16 keys", "delete these backends", "again"] {
+            assert!(told.contains(wanted), "{told}");
+        }
+        assert_eq!(place.text(), text);
+    }
+    place.service.delete(last.unwrap().id, None, None).await.unwrap();
+    let rotated = place.rotate(Rotation::Whole).await;
+    assert_eq!((rotated.is_resumed, rotated.unopened), (false, 14));
+    assert_eq!(place.service.get(good.id).await.unwrap(), good);
+}
+
+/// Two at once on one file: one after the other, or the second is told.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_at_once_lose_nothing(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let place = Arc::new(Place::new(kind).await);
+    let good = place.make("good").await;
+    place.make_broken("bad").await;
+    for _ in 0..4 {
+        let (one, two) = (Arc::clone(&place), Arc::clone(&place));
+        let one = tokio::spawn(async move { one.try_rotate(Rotation::Whole).await });
+        let two = tokio::spawn(async move { two.try_rotate(Rotation::Whole).await });
+        let ended = [one.await.unwrap(), two.await.unwrap()];
+        assert!(ended.iter().any(Result::is_ok), "{ended:?}");
+        for refused in ended.into_iter().filter_map(Result::err) {
+            assert!(matches!(refused, StoreError::Keys(KeyError::Busy)), "{refused:?}");
+        }
+        assert_eq!((place.report().await.keys.len(), place.keys_in_file()), (2, 2));
+        assert_eq!(place.service.get(good.id).await.unwrap(), good);
+    }
+}
