@@ -1,5 +1,6 @@
 //! Who is let in: open on loopback, never on a network.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Instant;
 
 use crate::service::{PATIENCE, Service, directory, run};
@@ -163,6 +164,20 @@ fn json_web_tokens_need_keys_that_can_be_used() {
     assert_eq!(done.code, Some(2), "{}", done.err);
     assert!(done.err.contains("secret can't be read"), "{}", done.err);
     std::fs::write(&file, "short-canary\n").expect("it can be written");
+    let chmod = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("its mode can be set");
+    };
+    chmod(0o644);
+    let done = serve();
+    assert_eq!(done.code, Some(2), "{}", done.err);
+    assert!(
+        done.err.contains("jwt_hs256_secret_file: ")
+            && done.err.contains("secret is open to other users (mode 0644)")
+            && done.err.contains("chmod 0600"),
+        "{}",
+        done.err
+    );
+    chmod(0o600);
     let done = serve();
     assert_eq!(done.code, Some(2), "{}", done.err);
     assert!(

@@ -59,6 +59,7 @@ fn publish(file: &Path, key: &Ed25519KeyPair) {
     let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "one", "x": x}]});
     let new = file.with_extension("new");
     fs::write(&new, set.to_string()).expect("it can be written");
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o644)).expect("its mode can be set");
     fs::rename(&new, file).expect("it can be put in place");
 }
 

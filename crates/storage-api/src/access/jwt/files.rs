@@ -19,9 +19,38 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The largest file of keys.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
 
+/// What the secret's file must not allow, as for a TLS key: anything to all users, writing to its group.
+const SECRET_TOO_OPEN: u32 = 0o027;
+/// What the set's file must not allow: writing. Its keys are public, and who adds one makes tokens of any role.
+const SET_TOO_OPEN: u32 = 0o022;
+
 /// Why a file of keys can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
+    /// Others may read the file of the secret, or change it.
+    #[error(
+        "jwt_hs256_secret_file: {path} is open to other users (mode {mode:04o}); make it private: chmod 0600, or 0640 for a \
+         group that may read it; if they read it, change the secret",
+        path = .path.display()
+    )]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Others may change the file of the set.
+    #[error(
+        "jwt_jwks_file: {path} can be changed by other users (mode {mode:04o}), who could sign tokens of any role then: \
+         chmod 0644",
+        path = .path.display()
+    )]
+    Changeable {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// It can't be read.
     #[error("{path} can't be read", path = .path.display())]
     Unreadable {
@@ -182,7 +211,8 @@ fn load(secret: Option<&Path>, set: Option<&Path>) -> Result<Keys, KeyFileError>
     };
     let mut keys = Keys::default();
     if let Some(path) = secret {
-        let bytes = read(path)?;
+        let open = |path, mode| KeyFileError::Open { path, mode };
+        let bytes = read(path, SECRET_TOO_OPEN, open)?;
         let bytes = bytes.trim_ascii_end();
         let least = JwtSettings::MIN_SECRET_BYTES;
         if bytes.len() < least {
@@ -194,14 +224,20 @@ fn load(secret: Option<&Path>, set: Option<&Path>) -> Result<Keys, KeyFileError>
         keys.secret = Some(hmac::Key::new(hmac::HMAC_SHA256, bytes));
     }
     if let Some(path) = set {
-        keys.public = read_set(&read(path)?).map_err(|why| content(path, why.to_owned()))?;
+        let open = |path, mode| KeyFileError::Changeable { path, mode };
+        keys.public =
+            read_set(&read(path, SET_TOO_OPEN, open)?).map_err(|why| content(path, why.to_owned()))?;
     }
     Ok(keys)
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
-    let text = SecretFile::open(path).and_then(|file| file.read(MAX_FILE_BYTES));
-    text.map_err(|error| match error {
+/// The text of a file whose mode has none of the bits that are `too_open`.
+fn read(
+    path: &Path,
+    too_open: u32,
+    open: impl FnOnce(PathBuf, u32) -> KeyFileError,
+) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let why = |error| match error {
         SecretFileError::Unreadable(source) => KeyFileError::Unreadable {
             path: path.to_owned(),
             source,
@@ -210,5 +246,11 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
             path: path.to_owned(),
             why: other.to_string(),
         },
-    })
+    };
+    let file = SecretFile::open(path).map_err(why)?;
+    let mode = file.mode() & 0o777;
+    if mode & too_open != 0 {
+        return Err(open(path.to_owned(), mode));
+    }
+    file.read(MAX_FILE_BYTES).map_err(why)
 }

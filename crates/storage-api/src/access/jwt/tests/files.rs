@@ -150,3 +150,87 @@ fn a_file_that_is_not_there_is_named() {
     let error = jwt(settings(Some(Path::new("/nowhere/secret")), None)).unwrap_err();
     assert_eq!(error.to_string(), "/nowhere/secret can't be read");
 }
+
+/// As for a TLS key. What systemd (0440, of an ACL's mask) and Kubernetes (`defaultMode: 0440`) hand over is taken.
+#[rstest]
+#[case(0o600, true)]
+#[case(0o400, true)]
+#[case(0o640, true)]
+#[case(0o440, true)]
+#[case(0o644, false)]
+#[case(0o444, false)]
+#[case(0o604, false)]
+#[case(0o602, false)]
+#[case(0o660, false)]
+#[case(0o620, false)]
+fn a_secret_that_is_open_to_others_is_refused(#[case] mode: u32, #[case] is_taken: bool) {
+    let files = Files::new();
+    let path = files.secret();
+    chmod(&path, mode);
+    let opened = jwt(settings(Some(&path), None));
+    if is_taken {
+        let jwt = opened.unwrap();
+        assert!(jwt.verify_now(&secret().token(&claims()), now()).is_ok());
+        return;
+    }
+    let told = opened.unwrap_err().to_string();
+    let wanted = format!(
+        "jwt_hs256_secret_file: {} is open to other users (mode {mode:04o}); make it private: chmod 0600",
+        path.display()
+    );
+    assert!(told.starts_with(&wanted), "{told}");
+}
+
+/// Public keys may be read by everybody, and whoever adds one is an admin.
+#[rstest]
+#[case(0o644, true)]
+#[case(0o444, true)]
+#[case(0o600, true)]
+#[case(0o664, false)]
+#[case(0o646, false)]
+#[case(0o666, false)]
+fn a_set_that_others_can_change_is_refused(#[case] mode: u32, #[case] is_taken: bool) {
+    let files = Files::new();
+    let key = Signer::p256();
+    let set = files.set(&[("1", &key)]);
+    chmod(&set, mode);
+    let opened = jwt(settings(None, Some(&set)));
+    if is_taken {
+        let jwt = opened.unwrap();
+        assert!(jwt.verify_now(&key.token(&claims()), now()).is_ok());
+        return;
+    }
+    let told = opened.unwrap_err().to_string();
+    let wanted = format!(
+        "jwt_jwks_file: {} can be changed by other users (mode {mode:04o})",
+        set.display()
+    );
+    assert!(
+        told.starts_with(&wanted) && told.ends_with("chmod 0644"),
+        "{told}"
+    );
+}
+
+/// Somebody put a key of their own into a set that everybody may write to.
+#[test]
+fn files_that_are_opened_to_others_later_change_nothing_until_they_are_closed() {
+    let files = Files::new();
+    let (first, second) = (Signer::p256(), Signer::p256());
+    let (path, set) = (files.secret(), files.set(&[("1", &first)]));
+    let jwt = jwt(settings(Some(&path), Some(&set))).unwrap();
+    let (old, new) = (first.token(&claims()), second.token(&claims()));
+    files.set(&[("2", &second)]);
+    chmod(&set, 0o666);
+    look(&jwt);
+    assert_eq!(jwt.verify_now(&new, now()), Err(Refusal::Signature));
+    assert!(jwt.verify_now(&old, now()).is_ok());
+    // One of the two is enough.
+    chmod(&set, 0o644);
+    chmod(&path, 0o604);
+    look(&jwt);
+    assert_eq!(jwt.verify_now(&new, now()), Err(Refusal::Signature));
+    chmod(&path, 0o600);
+    look(&jwt);
+    assert!(jwt.verify_now(&new, now()).is_ok());
+    assert_eq!(jwt.verify_now(&old, now()), Err(Refusal::Signature));
+}

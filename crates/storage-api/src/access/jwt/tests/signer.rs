@@ -1,5 +1,6 @@
 //! Keys that sign, the files that tell of them, and claims that are right.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -126,6 +127,7 @@ impl Files {
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.directory.path().join(name);
         std::fs::write(&path, bytes).unwrap();
+        chmod(&path, 0o600);
         path
     }
 
@@ -137,6 +139,11 @@ impl Files {
         let keys: Vec<Value> = signers.iter().map(|(id, signer)| signer.jwk(id)).collect();
         self.write("keys.json", json!({ "keys": keys }).to_string().as_bytes())
     }
+}
+
+/// Whatever the umask is.
+pub(super) fn chmod(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 pub(super) fn settings(secret: Option<&Path>, set: Option<&Path>) -> JwtSettings {
