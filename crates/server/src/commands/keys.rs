@@ -135,30 +135,41 @@ fn show(report: &KeyReport, place: &str) -> String {
 }
 
 fn told(rotated: &Rotated) -> String {
-    let Rotated {
-        key,
-        is_resumed,
-        rows,
-        unopened,
-    } = rotated;
-    let done = if *is_resumed {
-        "went on to"
+    let Rotated { key, rows, .. } = rotated;
+    let mut text = if rotated.is_resumed {
+        format!(
+            "went on to key {key}, which was there already: {rows} backends were encrypted anew\n\
+             no new key was made; where that one has to go too, run `keys rotate` once more\n"
+        )
     } else {
-        "made and changed over to"
+        format!("made and changed over to key {key}: {rows} backends were encrypted anew\n")
     };
-    let mut text = format!("{done} key {key}: {rows} backends were encrypted anew\n");
-    if *unopened > 0 {
-        let _ = writeln!(
-            text,
-            "{unopened} backends can't be read, and keep their older key; see the log"
-        );
-    }
+    text.push_str(&left_behind(rotated));
     text
 }
 
 fn prepared(rotated: &Rotated, place: &str) -> String {
-    format!(
-        "{place} has the new key {}, which is not in use yet: copy the file to every host, then run `keys rotate` on one of them\n",
-        rotated.key
-    )
+    let Rotated { key, rows, .. } = rotated;
+    let mut text = String::new();
+    if *rows > 0 {
+        let _ = writeln!(
+            text,
+            "ended a rotation that was broken off: {rows} backends were encrypted anew with the present key"
+        );
+    }
+    text.push_str(&left_behind(rotated));
+    let _ = writeln!(
+        text,
+        "{place} has the new key {key}, which is not in use yet: copy the file to every host, then run `keys rotate` on one of them"
+    );
+    text
+}
+
+fn left_behind(rotated: &Rotated) -> String {
+    match rotated.unopened {
+        0 => String::new(),
+        unopened => {
+            format!("{unopened} backends can't be read, and keep their older key; see the log\n")
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A secret goes in and never comes out.
 
+mod damaged;
 mod everywhere;
 mod iscsi;
 mod keys;

@@ -20,7 +20,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// A state directory with a backend that has a secret.
-fn filled(home: &Path) -> PathBuf {
+pub(super) fn filled(home: &Path) -> PathBuf {
     let state = home.join("state");
     let service = Service::start_in(&state, &[]);
     let body = r#"{"name":"web","type":"http","config":{"base_url":"http://127.0.0.1:9","auth_method":"basic","username":"u","password":"p"}}"#;
@@ -29,7 +29,7 @@ fn filled(home: &Path) -> PathBuf {
 }
 
 /// `serve` as it ends where it can't start, or `keys status`.
-fn command(args: &[&str], state: &Path) -> Command {
+pub(super) fn command(args: &[&str], state: &Path) -> Command {
     let mut command = binary();
     command.args(args).arg("--state-dir").arg(state);
     command
@@ -180,7 +180,7 @@ fn a_credential_that_cannot_be_looked_at_is_no_missing_one() {
 }
 
 /// What the command line left in the audit trail.
-fn trail(service: &Service) -> Vec<Value> {
+pub(super) fn trail(service: &Service) -> Vec<Value> {
     let page = service.ask("GET", "/api/v1/storage/audit", "").json();
     let all = page["data"].as_array().expect("an array").clone();
     all.into_iter().filter(|r| r["how"] == "cli").collect()
