@@ -1,19 +1,17 @@
 //! One backend: create, get, update, record, delete.
 
+mod statements;
+
 use sea_orm::sea_query::Query;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryTrait,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait};
 use storage_domain::access::AuditRecord;
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
 
-use super::secrets::Held;
+use self::statements::{insert, update};
 use super::{Measurement, NewBackend, Store, audit};
-use crate::convert::{self, SealedConfig, Secrets};
-use crate::entity::{ActiveModel, Column, Entity};
+use crate::convert::{self, Secrets};
+use crate::entity::{Column, Entity};
 use crate::error::StoreError;
-use crate::keys::KeyError;
 
 /// How often [`Store::record`] starts anew because something else changed the row in between.
 const MAX_ATTEMPTS: u32 = 16;
@@ -47,7 +45,7 @@ impl Store {
         }
         let mut keys = self.vault.held();
         loop {
-            let insert = Entity::insert(columns(&backend, keys.as_deref())?).into_query();
+            let insert = insert(&backend, keys.as_deref())?;
             match self
                 .change("creating a backend", &insert, record.as_deref())
                 .await
@@ -213,16 +211,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut keys = self.vault.held();
         loop {
-            let columns = if changed.revision == read.revision {
-                columns_but_config(changed)
-            } else {
-                columns(changed, keys.as_deref())?
-            };
-            let update = Entity::update_many()
-                .set(columns)
-                .filter(Column::Id.eq(read.id.to_string()))
-                .filter(Column::Version.eq(read.version))
-                .into_query();
+            let update = update(read, changed, keys.as_deref())?;
             match self.change("changing a backend", &update, record).await {
                 Ok(rows) => return Ok(rows > 0),
                 Err(error) => keys = Some(self.keys_after(keys, error).await?),
@@ -248,21 +237,5 @@ impl Measurement {
             template_count: self.stats.template_count.or(read.stats.template_count),
         };
         changed
-    }
-}
-
-/// Every column of the backend's row, to be written.
-fn columns(backend: &Backend, keys: Option<&Held>) -> Result<ActiveModel, KeyError> {
-    let config = convert::seal(backend, keys.and_then(Held::key))?;
-    Ok(convert::write(backend, config).into_active_model().reset_all())
-}
-
-/// The same, but for the config, which stays as it is stored: a rotation may be sealing it anew.
-fn columns_but_config(backend: &Backend) -> ActiveModel {
-    let row = convert::write(backend, SealedConfig::default());
-    ActiveModel {
-        config: ActiveValue::NotSet,
-        secret_key: ActiveValue::NotSet,
-        ..row.into_active_model().reset_all()
     }
 }

@@ -6,7 +6,8 @@
 //! 2. The database calls it the present key; the old one stays known, for rows still use it.
 //! 3. Row by row is sealed anew. A service that meets such a row reads the file again.
 //! 4. In one transaction that keeps writers away, the last rows are sealed and the old key is forgotten. A service that
-//!    would still seal with it is refused by the reference from rows to known keys, and reads the file again.
+//!    would still seal with it is refused by the reference from rows to known keys, and reads the file again; so is one
+//!    from step 2 on, for what it writes names a key only while that is the present one.
 //! 5. The old key goes out of the file.
 //!
 //! A rotation is broken off where the newest key is not the present one, or where a row of an older key can still be

@@ -95,6 +95,35 @@ async fn a_row_that_cannot_be_opened_holds_up_no_rotation(
     assert_eq!((place.report().await.keys.len(), place.keys_in_file()), (1, 1));
 }
 
+/// A service that sealed nothing and read nothing since then: the older key is known still, and not to be used.
+#[rstest]
+#[tokio::test]
+async fn a_row_that_cannot_be_opened_keeps_its_key_for_itself(
+    #[values(Sqlite, Postgres)] kind: TestDatabaseKind,
+) {
+    let place = Place::new(kind).await;
+    let made = place.make("made").await;
+    place.make_broken("bad").await;
+    // Two services: one creates first, the other changes.
+    let (creates, changes) = (place.command().await, place.command().await);
+    let rotated = place.rotate(Rotation::Whole).await;
+    let new = creates.create(web("new"), None).await.unwrap();
+    let mut record = AuditRecord::new("backend.update");
+    let plain = changes
+        .update(&made, &made.name, &crate::support::nfs(), Some(&mut record))
+        .await
+        .unwrap();
+    let still = place.command().await;
+    let old = still.create(web("old"), None).await.unwrap();
+    let secret = changes.update(&plain, &made.name, &http(), None).await.unwrap();
+    let keys = place.report().await.keys;
+    let rows: Vec<_> = keys.iter().map(|key| (key.is_current, key.rows)).collect();
+    assert_eq!((&keys[0].id, rows), (&rotated.key, vec![(true, 3), (false, 1)]));
+    for backend in [new, old, secret] {
+        assert_eq!(place.service.get(backend.id).await.unwrap(), backend);
+    }
+}
+
 /// What is said to be not in use yet is none that is in use.
 #[rstest]
 #[tokio::test]
