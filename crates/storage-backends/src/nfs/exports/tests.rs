@@ -74,6 +74,67 @@ fn keeps_so_many_lines_and_says_that_there_were_more() {
     assert!(!whole.truncated);
 }
 
+/// A reply of about 120 kB: one line with as many clients as a line may have, and lines after it that name the path
+/// `at(n)` and clients that nobody named before.
+fn long_list(at: impl Fn(usize) -> String) -> String {
+    let client = |n: usize| format!("c{n:06}");
+    let clients = |from: usize, count: usize| (from..from + count).map(client).collect::<Vec<_>>().join(",");
+    let first = format!("{} {}\n", at(0), clients(0, 8000));
+    let more = (1..70).map(|n| format!("{} {}\n", at(n), clients(10_000 + n * 100, 100)));
+    std::iter::once(first).chain(more).collect()
+}
+
+/// How long it takes to read, at the least.
+fn reading(printed: &str) -> Duration {
+    let read = || {
+        let begun = std::time::Instant::now();
+        std::hint::black_box(parse(printed.as_bytes()));
+        begun.elapsed()
+    };
+    (0..5).map(|_| read()).min().unwrap_or_default()
+}
+
+#[test]
+fn one_path_listed_again_and_again_costs_no_more_than_many_paths() {
+    let (one, many) = (
+        long_list(|_| "/export".to_owned()),
+        long_list(|n| format!("/exp{n:03}")),
+    );
+    assert_eq!(one.len(), many.len());
+    assert_eq!(
+        (
+            parse(one.as_bytes()).exports.len(),
+            parse(many.as_bytes()).exports.len()
+        ),
+        (1, 70)
+    );
+    let (one, many) = (reading(&one), reading(&many));
+    assert!(one < many * 40, "{one:?} instead of {many:?}");
+}
+
+#[test]
+fn a_paths_clients_are_each_named_once_and_have_a_bound() {
+    let clients = |printed: &str| parse(printed.as_bytes()).exports.remove(0).clients;
+    assert_eq!(clients("/e a,b\n/e b,c,c\n/e\n/e a,,d\n"), "a,b,c,d");
+    // What is named again and again takes no room from what comes last.
+    let line = format!(
+        "/e {}\n",
+        (0..2000)
+            .map(|n| format!("c{n:04}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    let again = clients(&format!("{}/e last\n", line.repeat(100)));
+    assert_eq!((again.split(',').count(), again.ends_with(",last")), (2001, true));
+    let full = clients(&long_list(|_| "/e".to_owned()));
+    assert!(
+        full.len() <= 64 * 1024 && full.len() > 63 * 1024,
+        "{}",
+        full.len()
+    );
+    assert!(full.starts_with("c000000,c000001,") && full.split(',').all(|c| c.len() == 7));
+}
+
 #[rstest::rstest]
 #[case("/srv/Images", &["/srv/images", "/srv/iso"])]
 #[case("/volume1/iso", &["/srv/iso", "/other"])]
