@@ -6,11 +6,12 @@ mod unmounts;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use storage_domain::{BackendId, Capacity, TemplatePatterns};
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::context::OpContext;
 use crate::error::BackendError;
@@ -25,6 +26,8 @@ use unmounts::Unmounts;
 
 /// How many mounts may be under way at once, over all backends.
 pub const MAX_MOUNTS_IN_FLIGHT: usize = 8;
+/// What a scan is called in errors.
+pub(crate) const THE_SCAN: &str = "the scan";
 
 /// A worker that hangs in the kernel and could not be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +71,13 @@ pub struct Lane {
     pub(crate) unmounter: Unmounter,
     pub(crate) probe: Arc<Slot>,
     pub(crate) scan: Arc<Slot>,
+    /// How often the backend's mount was taken away by this process, or was about to be.
+    removals: AtomicU64,
+}
+
+/// The right to mount, while others wait for it.
+pub(crate) struct Turn<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
 }
 
 /// Lanes on which nothing runs.
@@ -105,6 +115,7 @@ impl Lanes {
                 unmounter: Unmounts::of(&self.unmounts, id, both),
                 probe,
                 scan,
+                removals: AtomicU64::new(0),
             })
         });
         Arc::clone(lane)
@@ -174,13 +185,26 @@ impl Lane {
         progress: &ScanProgress,
     ) -> Result<ScanReport, BackendError> {
         let session = self.scan.enter(cx).await?;
+        self.scan_in(&session, cx, root, templates, bytes, progress).await
+    }
+
+    /// The same, within a session of the lane for scans that the caller has.
+    pub(crate) async fn scan_in(
+        &self,
+        session: &Session,
+        cx: &OpContext,
+        root: &Path,
+        templates: &TemplatePatterns,
+        bytes: bool,
+        progress: &ScanProgress,
+    ) -> Result<ScanReport, BackendError> {
         let call = Call::Scan(ScanCall {
             root: root.to_owned(),
             templates: templates.extensions().to_vec(),
             bytes,
         });
         let tell = |files, directories| progress.set(files, directories);
-        match self.ask(&session, cx, "the scan", &call, None, tell).await? {
+        match self.ask(session, cx, THE_SCAN, &call, None, tell).await? {
             Reply::Scanned(report) => {
                 progress.set(report.files, report.directories);
                 Ok(report)
@@ -189,18 +213,32 @@ impl Lane {
         }
     }
 
-    /// Mounts, with at most [`MAX_MOUNTS_IN_FLIGHT`] at once. `cleanup` runs where the worker is ended before it said
-    /// how the mount went, after it is gone and before another call on this lane begins.
+    /// Waits until fewer than [`MAX_MOUNTS_IN_FLIGHT`] mounts are under way, and counts as one until the result is
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`BackendError::Deadline`] where the others take too long.
+    pub(crate) async fn turn_to_mount(
+        &self,
+        session: &Session,
+        cx: &OpContext,
+    ) -> Result<Turn<'_>, BackendError> {
+        let what = "waiting for other mounts";
+        let permit = cx.bound(what, self.mounts.acquire());
+        let permit = session.bound(what, permit).await?;
+        Ok(Turn { _permit: permit.ok() })
+    }
+
+    /// Mounts, in one's turn. `cleanup` runs where the worker is ended before it said how the mount went, after it is
+    /// gone and before another call on this lane begins.
     pub(crate) async fn mount_in(
         &self,
         session: &Session,
+        _turn: Turn<'_>,
         cx: &OpContext,
         call: &Call,
         cleanup: Cleanup,
     ) -> Result<Result<(), CallFailure>, BackendError> {
-        let _permit = cx
-            .bound("waiting for other mounts", self.mounts.acquire())
-            .await?;
         let reply = self
             .ask(session, cx, "the mount", call, Some(cleanup), |_, _| ())
             .await?;
@@ -214,13 +252,35 @@ impl Lane {
     /// Ends what is under way on both lanes and keeps them free for as long as the result is there. A worker that
     /// hangs in the kernel is not waited for: it does not keep a mount from being detached.
     pub(crate) async fn quiet(&self, cx: &OpContext) -> Quiet {
-        self.probe.interrupt();
-        self.scan.interrupt();
+        self.removals.fetch_add(1, Ordering::Relaxed);
         let patience = cx.step(KILL_GRACE * 2);
-        let (probe, scan) = tokio::join!(self.probe.enter(&patience), self.scan.enter(&patience));
+        let (probe, scan) = tokio::join!(self.probe.take_over(&patience), self.scan.take_over(&patience));
         Quiet {
             _sessions: [probe.ok(), scan.ok()],
         }
+    }
+
+    /// The same for whoever has the other lane, and is to take the mount away.
+    ///
+    /// # Errors
+    /// [`BackendError::Cancelled`], by `cx` or because somebody wants both lanes.
+    pub(crate) async fn quiet_scan(&self, session: &Session, cx: &OpContext) -> Result<Quiet, BackendError> {
+        self.removals.fetch_add(1, Ordering::Relaxed);
+        let patience = cx.step(KILL_GRACE * 2);
+        let scan = session.bound(THE_SCAN, self.scan.take_over(&patience)).await;
+        if let Err(cancelled @ BackendError::Cancelled { .. }) = scan {
+            return Err(cancelled);
+        }
+        Ok(Quiet {
+            _sessions: [None, scan.ok()],
+        })
+    }
+
+    /// How often the backend's mount was taken away, or was about to be: what was read across a change of this number
+    /// is worth nothing. The kernel tells it neither by the answers of calls that a forced unmount ended, nor by the
+    /// numbers of mounts, which it uses again at once.
+    pub(crate) fn removals(&self) -> u64 {
+        self.removals.load(Ordering::Relaxed)
     }
 
     /// A worker that hangs in the kernel now.

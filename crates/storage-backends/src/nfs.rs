@@ -6,6 +6,8 @@ mod live;
 mod mount;
 pub mod mountinfo;
 pub mod mountwatch;
+#[cfg(test)]
+mod namespace;
 mod patience;
 pub mod preflight;
 mod probe;
@@ -29,7 +31,7 @@ use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::egress::Egress;
 use crate::error::BackendError;
-use crate::lane::Lane;
+use crate::lane::{Lane, THE_SCAN};
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 use mount::Wanted;
@@ -126,13 +128,29 @@ impl Files for NfsBackend {
             let reason = "mounting is switched off, so that the files can't be counted".to_owned();
             return Err(BackendError::NotListable { reason });
         };
-        if self.state()? != MountState::Mounted {
-            return Err(BackendError::NotMounted { at: at.clone() });
-        }
         let cx = cx.step(self.scan_deadline);
-        self.lane
-            .scan(&cx, at.as_path(), &self.templates, false, &progress)
-            .await
+        let session = self.lane.scan.enter(&cx).await?;
+        let before = self.counted_mount(at)?;
+        let report = self
+            .lane
+            .scan_in(&session, &cx, at.as_path(), &self.templates, false, &progress)
+            .await?;
+        match self.counted_mount(at) {
+            Ok(after) if after == before => Ok(report),
+            // What was counted while the mount went is less than what there is, and shows no error.
+            _ => Err(BackendError::Cancelled { what: THE_SCAN }),
+        }
+    }
+}
+
+impl NfsBackend {
+    /// What tells one mount from the next, as far as that can be told.
+    fn counted_mount(&self, at: &MountPoint) -> Result<(u64, u32, String), BackendError> {
+        let removals = self.lane.removals();
+        match self.look(at, &[])? {
+            live::Found::Right(entry) => Ok((removals, entry.id, entry.source)),
+            _ => Err(BackendError::NotMounted { at: at.clone() }),
+        }
     }
 }
 

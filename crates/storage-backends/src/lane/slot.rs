@@ -1,6 +1,9 @@
 //! A lane on which one worker at a time may run.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use storage_domain::BackendId;
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -12,6 +15,9 @@ use crate::context::OpContext;
 use crate::error::BackendError;
 use crate::worker::WorkerCommand;
 use crate::worker::protocol::{self, Call, Reply};
+
+/// How often a session is ended again that came before the one that is to have the lane.
+const INTERRUPT_AGAIN: Duration = Duration::from_millis(20);
 
 /// A lane on which one worker at a time may run.
 #[derive(Debug)]
@@ -87,6 +93,22 @@ impl Slot {
             .cancel();
     }
 
+    /// Ends the session that is under way and those that wait before this one, and has the lane then.
+    ///
+    /// # Errors
+    /// As [`Slot::enter`].
+    pub(crate) async fn take_over(self: &Arc<Self>, cx: &OpContext) -> Result<Session, BackendError> {
+        let mut enter = pin!(self.enter(cx));
+        loop {
+            self.interrupt();
+            tokio::select! {
+                biased;
+                session = &mut enter => return session,
+                () = tokio::time::sleep(INTERRUPT_AGAIN) => {}
+            }
+        }
+    }
+
     /// The worker that hangs in the kernel now.
     pub(crate) fn stuck(&self) -> Option<StuckWorker> {
         *self.stuck.borrow()
@@ -107,7 +129,7 @@ impl Slot {
         });
     }
 
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.stuck().is_none() && self.lock.try_lock().is_ok()
     }
 }
@@ -122,6 +144,19 @@ fn stuck_error(worker: Option<StuckWorker>) -> BackendError {
 }
 
 impl Session {
+    /// Runs a step that has no worker; `what` names it where the session is ended meanwhile.
+    pub(crate) async fn bound<T>(
+        &self,
+        what: &'static str,
+        step: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        tokio::select! {
+            biased;
+            () = self.interrupted.cancelled() => Err(BackendError::Cancelled { what }),
+            done = step => done,
+        }
+    }
+
     /// Starts a worker, makes one call and ends the worker.
     ///
     /// # Cancel safety
@@ -177,5 +212,37 @@ async fn exchange(
             Reply::Progress { files, directories } => on_progress(files, directories),
             reply => return Ok(reply),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A step that nothing ends but an interruption.
+    async fn run_for_ever(slot: Arc<Slot>, cx: OpContext) -> Result<(), BackendError> {
+        let session = slot.enter(&cx).await?;
+        session.bound("the step", std::future::pending()).await
+    }
+
+    #[tokio::test]
+    async fn taking_over_ends_those_that_wait_too() {
+        let slot = Slot::new(BackendId::generate());
+        let cx = OpContext::within(Duration::from_secs(20));
+        let before: Vec<_> = (0..5)
+            .map(|_| tokio::spawn(run_for_ever(Arc::clone(&slot), cx.clone())))
+            .collect();
+        while slot.is_idle() {
+            tokio::task::yield_now().await;
+        }
+        let session = slot.take_over(&cx).await.unwrap();
+        for step in before {
+            let ended = step.await.unwrap();
+            assert!(matches!(ended, Err(BackendError::Cancelled { .. })), "{ended:?}");
+        }
+        assert!(
+            session.bound("the step", async { Ok(()) }).await.is_ok(),
+            "it ended itself"
+        );
     }
 }

@@ -13,7 +13,7 @@ use super::{NfsBackend, mountinfo, unmount, words};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::BackendError;
-use crate::lane::{Session, Unmounter};
+use crate::lane::{Session, Turn};
 use crate::nfs::mountinfo::MountEntry;
 use crate::worker::protocol::Call;
 
@@ -102,7 +102,7 @@ impl NfsBackend {
         }
         tracing::info!(mount_point = %at, "a dead mount is made anew");
         self.had.store(false, Ordering::Relaxed);
-        remove(cx, &self.lane.unmounter, at, UnmountMode::Dead).await?;
+        self.remove(&session, cx, at, UnmountMode::Dead).await?;
         let again = match self.mounted(&session, cx, at, addrs).await? {
             Mounted::Yes { entry, .. } => Mounted::Yes {
                 entry,
@@ -143,7 +143,7 @@ impl NfsBackend {
                 return Ok(Mounted::Yes { entry, how });
             }
             Found::Wrong(_) => {
-                remove(cx, &self.lane.unmounter, at, UnmountMode::Lazy).await?;
+                self.remove(session, cx, at, UnmountMode::Lazy).await?;
                 false
             }
             Found::Nothing => self.had.swap(false, Ordering::Relaxed),
@@ -155,19 +155,42 @@ impl NfsBackend {
         let place = at.as_path().to_owned();
         let unmounter = self.lane.unmounter.clone();
         let cleanup = Box::new(move || unmount::clean_up(&unmounter, &place));
-        let step = cx.step(self.mount_deadline);
-        match self.lane.mount_in(session, &step, &call, cleanup).await {
-            Ok(Ok(())) => self.verify(cx, at, if lost { How::Lost } else { How::New }).await,
-            Ok(Err(failure)) => Ok(Mounted::No(words::mount_failed(&self.config, &failure))),
-            Err(BackendError::Deadline { .. }) => {
-                Ok(Mounted::No(words::mount_hung(&self.config, self.mount_deadline)))
+        let Some(turn) = self.turn(session, cx).await? else {
+            return Ok(Mounted::No(words::no_turn()));
+        };
+        let limit = self.mount_deadline.min(cx.remaining());
+        let step = cx.step(limit);
+        match self.lane.mount_in(session, turn, &step, &call, cleanup).await {
+            Ok(Ok(())) => {
+                let how = if lost { How::Lost } else { How::New };
+                self.verify(session, cx, at, how).await
             }
+            Ok(Err(failure)) => Ok(Mounted::No(words::mount_failed(&self.config, &failure))),
+            Err(BackendError::Deadline { .. }) => Ok(Mounted::No(words::mount_hung(&self.config, limit))),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Waits until a mount may begin, and leaves it the time that it may take; `None` where other mounts go on for too
+    /// long.
+    async fn turn(&self, session: &Session, cx: &OpContext) -> Result<Option<Turn<'_>>, BackendError> {
+        let left = cx.remaining();
+        let patience = left.saturating_sub(self.mount_deadline).max(left / 2);
+        match self.lane.turn_to_mount(session, &cx.step(patience)).await {
+            Ok(turn) => Ok(Some(turn)),
+            Err(BackendError::Deadline { .. }) => Ok(None),
             Err(other) => Err(other),
         }
     }
 
     /// Sees in the table of mounts that the mount is there, as it was asked for, and once.
-    async fn verify(&self, cx: &OpContext, at: &MountPoint, how: How) -> Result<Mounted, BackendError> {
+    async fn verify(
+        &self,
+        session: &Session,
+        cx: &OpContext,
+        at: &MountPoint,
+        how: How,
+    ) -> Result<Mounted, BackendError> {
         let mut layers = mountinfo::layers(at.as_path())?;
         let top = layers.pop().filter(|_| layers.is_empty());
         if let Some(entry) = top.filter(|entry| Wanted::is_made_by(&self.wanted, entry)) {
@@ -175,8 +198,22 @@ impl NfsBackend {
             self.had.store(true, Ordering::Relaxed);
             return Ok(Mounted::Yes { entry, how });
         }
-        remove(cx, &self.lane.unmounter, at, UnmountMode::Lazy).await?;
+        self.remove(session, cx, at, UnmountMode::Lazy).await?;
         Ok(Mounted::No(words::mounted_otherwise(&self.config)))
+    }
+
+    /// Takes a mount away that is of no use. A scan that is under way is ended first: what it reads while the mount
+    /// goes would be taken for a directory's end.
+    async fn remove(
+        &self,
+        session: &Session,
+        cx: &OpContext,
+        at: &MountPoint,
+        mode: UnmountMode,
+    ) -> Result<(), BackendError> {
+        let _quiet = self.lane.quiet_scan(session, cx).await?;
+        let cx = cx.step(REMOVE_DEADLINE);
+        unmount::unmount(&cx, &self.lane.unmounter, at, mode).await
     }
 
     async fn measure(
@@ -223,13 +260,5 @@ fn is_corrupt(error: &io::Error) -> bool {
     )
 }
 
-/// Takes a mount away that is of no use.
-async fn remove(
-    cx: &OpContext,
-    by: &Unmounter,
-    at: &MountPoint,
-    mode: UnmountMode,
-) -> Result<(), BackendError> {
-    let cx = cx.step(REMOVE_DEADLINE);
-    unmount::unmount(&cx, by, at, mode).await
-}
+#[cfg(test)]
+mod tests;

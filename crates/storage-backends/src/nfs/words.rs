@@ -11,6 +11,7 @@ use super::exports::{Export, ExportList};
 use super::live::How;
 use super::mountinfo::MountEntry;
 use super::preflight::{ConnectError, ScopedAddr};
+use crate::lane::MAX_MOUNTS_IN_FLIGHT;
 use crate::worker::protocol::{CallFailure, Step};
 
 pub(super) const NO_ADDRESS: &str = "Not checked, because the server has no address";
@@ -128,6 +129,14 @@ pub(super) fn summary(config: &NfsConfig, entry: &MountEntry, full: Option<&Capa
 pub(super) fn mounted_otherwise(config: &NfsConfig) -> String {
     let path = &config.export_path;
     format!("The kernel mounted {path} in another way than it was asked to; it was unmounted again")
+}
+
+/// The server was not even asked.
+pub(super) fn no_turn() -> String {
+    format!(
+        "Not mounted, because {MAX_MOUNTS_IN_FLIGHT} mounts of other backends, as many as may be under way at once, did \
+         not end; see which of their servers do not answer, then test again"
+    )
 }
 
 pub(super) fn mount_hung(config: &NfsConfig, limit: Duration) -> String {

@@ -2,43 +2,19 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 use nix::mount::MsFlags;
 use storage_domain::BackendId;
 
 use super::*;
 use crate::lane::Lanes;
+use crate::nfs::namespace::inside;
 use crate::worker::WorkerCommand;
 
-/// Set inside the mount namespace.
-const INSIDE: &str = "UNMOUNT_TEST_INSIDE";
 /// Does a worker's work: the last of the calls finds nothing to unmount, and is the one that removes the place.
 const WORK: &str = r#"umount "$place" 2> /dev/null || rmdir "$place""#;
 /// The answer of a worker that has unmounted, as it goes over its pipe.
 const UNMOUNTED: &str = r#"\000\000\000\013"unmounted""#;
-
-/// True inside a mount namespace of its own. Outside it runs the test there, and is false.
-#[expect(clippy::disallowed_methods, reason = "the test starts itself again")]
-fn inside(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    if !nix::unistd::geteuid().is_root() {
-        return false;
-    }
-    let output = Command::new("unshare")
-        .args(["--mount", "--propagation", "private"])
-        .arg(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(INSIDE, test)
-        .output()
-        .unwrap();
-    let out = String::from_utf8_lossy(&output.stdout);
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(out.contains("test result: ok. 1 passed"), "{out}\n{err}");
-    false
-}
 
 #[expect(clippy::disallowed_methods, reason = "the test's own mount")]
 fn mount(at: &Path) {

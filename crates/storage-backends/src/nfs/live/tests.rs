@@ -1,0 +1,268 @@
+//! Mounts that a worker only pretends to make: it is a script, and the table of mounts is a file of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::mount::MsFlags;
+use serde_json::json;
+use storage_domain::{BackendConfig, BackendId, BackendKind};
+
+use super::*;
+use crate::backend::Files;
+use crate::lane::{Lane, Lanes, MAX_MOUNTS_IN_FLIGHT};
+use crate::nfs::namespace::inside;
+use crate::registry::Settings;
+use crate::scan::{ScanProgress, ScanReport};
+use crate::worker::WorkerCommand;
+
+#[path = "../../../tests/support/until.rs"]
+mod waiting;
+
+use waiting::{SOON, until};
+
+const SERVER: &str = "10.0.0.5";
+/// What the kernel and its server do. While there is a file `dead`, the server is gone: a scan that is under way ends
+/// when the mount goes, and takes that for the end of the directory. A file `other` makes somebody mount anew during a
+/// scan.
+const WORKER: &str = r#"
+say() { n=${#1}; printf "\\000\\000\\$(printf %03o $((n / 256)))\\$(printf %03o $((n % 256)))%s" "$1"; }
+counted() { say '{"scanned":{"files":'$1',"directories":1,"templates":0,"bytes":null,"errors":0,"first_error":null,"truncated":null,"duration":{"secs":0,"nanos":0}}}'; }
+call=$(dd bs=65536 count=1 2> /dev/null | tr -d '\000')
+case $call in
+*'{"scan":'*)
+    if [ -e dead ]; then
+        echo $$ > new && mv new scanning
+        while [ -s table ]; do sleep 0.02; done
+        counted 0
+    else
+        [ ! -e other ] || { line 102 > new; cat new > table; }
+        counted 7
+    fi ;;
+*'{"unmount":'*)
+    [ ! -e scanning ] || ! kill -0 "$(cat scanning)" 2> /dev/null || : > overlap
+    head -n -1 table > new; cat new > table
+    rm -f dead
+    say '"unmounted"' ;;
+*'{"mount":'*)
+    line 101 > table
+    say '"mounted"' ;;
+*'{"statfs":'*)
+    if [ -e dead ]; then
+        say '{"failed":{"step":"statfs","errno":116,"version":null}}'
+    else
+        say '{"capacity":{"used":1,"total":2,"available":1}}'
+    fi ;;
+*) say '"removed"' ;;
+esac
+exec cat > /dev/null
+"#;
+
+/// A backend whose worker is the script.
+struct World {
+    backend: NfsBackend,
+    lane: Arc<Lane>,
+    at: MountPoint,
+    dir: PathBuf,
+    cx: OpContext,
+    _temporary: tempfile::TempDir,
+}
+
+impl World {
+    #[expect(clippy::disallowed_methods, reason = "the test's own table of mounts")]
+    fn new(mount_deadline: Duration) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = temporary.path().to_owned();
+        let table = dir.join("table");
+        fs::write(&table, "").unwrap();
+        nix::mount::mount(
+            Some(&table),
+            mountinfo::TABLE,
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .unwrap();
+        let id = BackendId::generate();
+        let at = MountPoint::new(&dir.join("mounts"), id);
+        let script = dir.join("worker");
+        let line = line("$1", at.as_path());
+        let head = format!("cd '{}'\nline() {{ echo \"{line}\"; }}", dir.display());
+        fs::write(&script, format!("#!/bin/sh\n{head}{WORKER}")).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+
+        let config = json!({"server": SERVER, "export_path": "/srv/images", "mount_options": null});
+        let config = BackendConfig::parse(BackendKind::Nfs, config.as_object().unwrap()).unwrap();
+        let BackendConfig::Nfs(config) = config else {
+            unreachable!()
+        };
+        let settings = Settings {
+            mount_deadline,
+            ..Settings::new(None)
+        };
+        let lane = Lanes::new(WorkerCommand::program(script)).of(id);
+        let backend = NfsBackend::new(config, Some(at.clone()), Arc::clone(&lane), &settings);
+        Self {
+            backend,
+            lane,
+            at,
+            dir,
+            cx: OpContext::within(SOON),
+            _temporary: temporary,
+        }
+    }
+
+    /// Mounts, as far as the table tells.
+    fn mounted(self, layers: u32) -> Self {
+        let lines = (0..layers).map(|n| line(&(101 + n).to_string(), self.at.as_path()) + "\n");
+        fs::write(self.dir.join("table"), lines.collect::<String>()).unwrap();
+        self
+    }
+
+    fn put(&self, name: &str) {
+        fs::write(self.dir.join(name), "").unwrap();
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.dir.join(name).exists()
+    }
+
+    async fn scan(&self) -> Result<ScanReport, BackendError> {
+        self.backend
+            .scan(&self.cx, Arc::new(ScanProgress::default()))
+            .await
+    }
+
+    async fn mount(&self, cx: &OpContext) -> Result<Mounted, BackendError> {
+        let addr = SERVER.parse::<std::net::IpAddr>().unwrap().into();
+        let (mounted, _) = self.backend.mount_and_measure(cx, &self.at, &[addr]).await?;
+        Ok(mounted)
+    }
+}
+
+fn line(id: &str, at: &Path) -> String {
+    format!(
+        "{id} 27 0:52 / {} ro,nosuid,nodev,noexec,relatime - nfs4 {SERVER}:/srv/images ro,vers=4.2,softerr,\
+         nosharecache,proto=tcp,timeo=50,retrans=2,sec=sys,addr={SERVER}",
+        at.display()
+    )
+}
+
+fn why(mounted: Result<Mounted, BackendError>) -> String {
+    match mounted {
+        Ok(Mounted::No(why)) => why,
+        Ok(Mounted::Yes { how, .. }) => panic!("{how:?}"),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+fn how(mounted: Result<Mounted, BackendError>) -> How {
+    match mounted {
+        Ok(Mounted::Yes { how, .. }) => how,
+        Ok(Mounted::No(why)) => panic!("{why}"),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+fn is_cancelled<T: std::fmt::Debug>(result: &Result<T, BackendError>) -> bool {
+    matches!(result, Err(BackendError::Cancelled { .. }))
+}
+
+/// The kernel uses the mount's number again, so that the table looks the same before and after.
+#[tokio::test]
+async fn what_a_scan_reads_while_a_dead_mount_goes_is_no_count() {
+    if !inside("nfs::live::tests::what_a_scan_reads_while_a_dead_mount_goes_is_no_count") {
+        return;
+    }
+    let world = World::new(SOON).mounted(1);
+    world.put("dead");
+    let (counted, mounted) = tokio::join!(world.scan(), async {
+        until("no scan began", || world.has("scanning")).await;
+        world.mount(&world.cx).await
+    });
+    assert!(is_cancelled(&counted), "{counted:?}");
+    assert_eq!(how(mounted), How::Dead);
+    assert!(!world.has("overlap"), "it was unmounted beside the scan");
+    assert_eq!(world.scan().await.unwrap().files, 7);
+}
+
+#[tokio::test]
+async fn a_scan_ends_before_what_is_mounted_wrongly_is_taken_away() {
+    if !inside("nfs::live::tests::a_scan_ends_before_what_is_mounted_wrongly_is_taken_away") {
+        return;
+    }
+    let world = World::new(SOON).mounted(1);
+    world.put("dead");
+    let scan = async {
+        until("no scan began", || world.has("scanning")).await;
+    };
+    tokio::pin!(scan);
+    let mut counting = Box::pin(world.scan());
+    tokio::select! {
+        early = &mut counting => panic!("{early:?}"),
+        () = scan => {}
+    }
+    fs::write(
+        world.dir.join("table"),
+        format!(
+            "{}\n{}\n",
+            line("101", world.at.as_path()),
+            line("102", world.at.as_path())
+        ),
+    )
+    .unwrap();
+    let (counted, mounted) = tokio::join!(counting, world.mount(&world.cx));
+    assert!(is_cancelled(&counted), "{counted:?}");
+    assert_eq!(how(mounted), How::New);
+    assert!(!world.has("overlap"), "it was unmounted beside the scan");
+}
+
+#[tokio::test]
+async fn a_count_across_two_mounts_is_none() {
+    if !inside("nfs::live::tests::a_count_across_two_mounts_is_none") {
+        return;
+    }
+    let world = World::new(SOON).mounted(1);
+    assert_eq!(world.scan().await.unwrap().files, 7);
+    world.put("other");
+    let counted = world.scan().await;
+    assert!(is_cancelled(&counted), "{counted:?}");
+}
+
+/// All that may be under way at once are.
+#[tokio::test]
+async fn a_mount_that_waits_for_others_is_not_its_servers_fault() {
+    if !inside("nfs::live::tests::a_mount_that_waits_for_others_is_not_its_servers_fault") {
+        return;
+    }
+    let mount_deadline = Duration::from_secs(2);
+    let world = World::new(mount_deadline);
+    let scan = world.lane.scan.enter(&world.cx).await.unwrap();
+    let mut turns = Vec::new();
+    for _ in 0..MAX_MOUNTS_IN_FLIGHT {
+        turns.push(world.lane.turn_to_mount(&scan, &world.cx).await.unwrap());
+    }
+    let short = OpContext::within(Duration::from_millis(300));
+    let told = why(world.mount(&short).await);
+    assert!(
+        told.contains("8 mounts of other backends") && !told.contains(SERVER),
+        "{told}"
+    );
+
+    // Whoever is to unmount does not wait for it.
+    let (mounted, quiet) = tokio::join!(world.mount(&world.cx), async {
+        until("no mount waits", || !world.lane.probe.is_idle()).await;
+        drop(scan);
+        world.lane.quiet(&world.cx).await
+    });
+    assert!(is_cancelled(&mounted.map(|_| ())));
+    drop(quiet);
+
+    // The time of a mount begins when its turn comes.
+    let (mounted, ()) = tokio::join!(world.mount(&world.cx), async {
+        tokio::time::sleep(mount_deadline + Duration::from_millis(300)).await;
+        drop(turns);
+    });
+    assert_eq!(how(mounted), How::New);
+}
