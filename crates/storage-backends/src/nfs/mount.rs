@@ -1,5 +1,7 @@
 //! What is passed to mount(2), and how a mount is recognised.
 
+mod way;
+
 use nix::mount::MsFlags;
 use storage_domain::net::HostAddr;
 use storage_domain::nfs::{NfsAuthMethod, NfsVersion};
@@ -8,6 +10,7 @@ use storage_domain::{Host, MountOptions, MountPoint, NfsConfig};
 use crate::nfs::mountinfo::MountEntry;
 use crate::nfs::preflight::ScopedAddr;
 use crate::worker::protocol::{Attempt, MountCall};
+pub(super) use way::MAX_TIMEO;
 
 /// How long the kernel waits for an answer before it asks again, in tenths of a second, where the options do not say.
 pub const DEFAULT_TIMEO: u32 = 50;
@@ -82,7 +85,8 @@ impl Wanted {
     fn data(&self, version: NfsVersion, addr: &ScopedAddr) -> String {
         let said = |keys: &[&str]| self.options.last_of(keys).is_some();
         let mut data = vec![format!("vers={version}")];
-        data.extend(self.options.nfs_options().map(|o| for_family(o, addr)));
+        let given = self.options.nfs_options().map(way::plain);
+        data.extend(given.map(|o| for_family(o, addr)));
         if !said(&["soft", "softerr", "hard"]) {
             // Requests that time out fail: with ETIMEDOUT where the version knows how, with EIO otherwise.
             data.push(
@@ -124,7 +128,10 @@ impl Wanted {
     /// do: a server's name may mean other addresses than at the time of the mount, and the kernel shows another name
     /// or address of the same server where it found out that they are one (RFC 8881, section 2.10.5).
     pub(super) fn matches(&self, entry: &MountEntry, addrs: &[ScopedAddr]) -> bool {
-        self.is_source(entry, addrs) && self.is_way(entry)
+        self.is_source(entry, addrs)
+            && is_safe(entry)
+            && self.is_access(entry)
+            && way::is_in_force(&self.options, self.kerberos, entry)
     }
 
     /// Whether it is the wanted export, however it is mounted.
@@ -150,34 +157,6 @@ impl Wanted {
             && entry.host_and_path().is_some_and(|(_, path)| self.is_path(path))
             && is_safe(entry)
             && self.is_access(entry)
-    }
-
-    /// Whether the options in force are the wanted ones, as far as the kernel shows them as they were given.
-    fn is_way(&self, entry: &MountEntry) -> bool {
-        let shown = entry.option("vers").unwrap_or_default();
-        let version = self.options.versions().iter().any(|v| v.as_str() == shown);
-        let sec = entry.option("sec").unwrap_or("sys");
-        let security = match (self.options.value("sec"), self.kerberos) {
-            (Some(wanted), _) => sec == wanted,
-            (None, true) => sec == "krb5",
-            (None, false) => !sec.starts_with("krb5"),
-        };
-        let failing = self.options.last_of(&["soft", "softerr", "hard"]);
-        let same_failing = failing.is_none_or(|mode| entry.option(mode).is_some());
-        let same = |key: &str| {
-            let wanted = self.options.value(key);
-            wanted.is_none() || wanted == entry.option(key)
-        };
-        let values = ["timeo", "retrans", "port", "nconnect", "lookupcache"];
-        let switches = ["nocto", "noac", "nordirplus", "noresvport"];
-        let same_switch = |key: &&str| self.options.has(key) == entry.option(key).is_some();
-        is_safe(entry)
-            && self.is_access(entry)
-            && version
-            && security
-            && same_failing
-            && values.iter().all(|key| same(key))
-            && switches.iter().all(same_switch)
     }
 
     fn is_access(&self, entry: &MountEntry) -> bool {

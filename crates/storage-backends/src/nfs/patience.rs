@@ -4,19 +4,17 @@ use std::time::Duration;
 
 use storage_domain::{MountOptions, NfsConfig};
 
-use super::mount::{DEFAULT_RETRANS, DEFAULT_TIMEO};
+use super::mount::{DEFAULT_RETRANS, DEFAULT_TIMEO, MAX_TIMEO};
 use super::mountinfo::MountEntry;
 use super::{STATFS_DEADLINE, words};
 
-/// The longest that the kernel waits over TCP (`NFS_MAX_TCP_TIMEOUT`), in tenths of a second.
-const MAX_TENTHS: u64 = 6000;
 /// The options that say what becomes of a call whose server is gone.
 const FAILING: [&str; 3] = ["soft", "softerr", "hard"];
 
 /// How long the kernel asks a server before a call on a mount fails: each attempt is one `timeo` longer than the one
 /// before.
 fn tenths(timeo: u64, retrans: u64) -> u64 {
-    timeo.saturating_mul(retrans.saturating_add(1)).min(MAX_TENTHS)
+    timeo.saturating_mul(retrans.saturating_add(1)).min(MAX_TIMEO)
 }
 
 /// How long the kernel waits on a mount that is there; `None`: for ever.
