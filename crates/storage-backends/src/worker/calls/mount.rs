@@ -62,9 +62,11 @@ fn make_mount_point(target: &Path) -> io::Result<()> {
 }
 
 /// Tries one version after the other. A server that exports nothing under this path in NFSv4's name space may still do
-/// so in version 3 (RFC 7530, section 7), so that the other versions 4 are skipped then.
+/// so in version 3 (RFC 7530, section 7), and one that refuses the port of version 4 may serve version 3 on another,
+/// which version 3 asks it for; so that the other versions 4 are skipped then.
 ///
-/// The failure that is told is the first that is about more than the version.
+/// The failure that is told is the first that is about more than the version, and rather another than a port that is
+/// closed.
 fn negotiate(
     attempts: &[Attempt],
     mut try_mount: impl FnMut(&Attempt) -> Result<(), Errno>,
@@ -84,16 +86,18 @@ fn negotiate(
             errno: errno as i32,
             version: Some(attempt.version.clone()),
         };
-        let version_only = matches!(errno, Errno::EPROTONOSUPPORT | Errno::EINVAL | Errno::EOPNOTSUPP);
-        let other_name_space = is_v4 && matches!(errno, Errno::ENOENT | Errno::EPERM | Errno::EACCES);
         told = match told {
-            Some(told) if version_only || !is_version_only(&told) => Some(told),
+            Some(told) if weight(&told) >= weight(&failure) => Some(told),
             _ => Some(failure),
         };
-        if !version_only && !other_name_space {
+        let only_v3 = matches!(
+            errno,
+            Errno::ENOENT | Errno::EPERM | Errno::EACCES | Errno::ECONNREFUSED
+        );
+        skip_v4 |= is_v4 && only_v3;
+        if !(is_version_only(errno) || is_v4 && only_v3) {
             break;
         }
-        skip_v4 |= other_name_space;
     }
     Err(told.unwrap_or(CallFailure {
         step: Step::Mount,
@@ -102,11 +106,17 @@ fn negotiate(
     }))
 }
 
-fn is_version_only(failure: &CallFailure) -> bool {
-    matches!(
-        Errno::from_raw(failure.errno),
-        Errno::EPROTONOSUPPORT | Errno::EINVAL | Errno::EOPNOTSUPP
-    )
+fn is_version_only(errno: Errno) -> bool {
+    matches!(errno, Errno::EPROTONOSUPPORT | Errno::EINVAL | Errno::EOPNOTSUPP)
+}
+
+/// How much a failure tells of why nothing was mounted.
+fn weight(failure: &CallFailure) -> u8 {
+    match Errno::from_raw(failure.errno) {
+        errno if is_version_only(errno) => 0,
+        Errno::ECONNREFUSED => 1,
+        _ => 2,
+    }
 }
 
 #[cfg(test)]

@@ -51,7 +51,29 @@ fn what_is_not_about_the_version_ends_it() {
     assert_eq!(tried, ["4.2"]);
     assert_eq!(failed, Some((Errno::ETIMEDOUT, "4.2".to_owned())));
     let mixed = [("4.2", Errno::EPROTONOSUPPORT), ("4.1", Errno::ECONNREFUSED)];
-    assert_eq!(run(&mixed, &ALL).1, Some((Errno::ECONNREFUSED, "4.1".to_owned())));
+    let (tried, failed) = run(&mixed, &ALL[..3]);
+    assert_eq!(tried, ["4.2", "4.1"]);
+    assert_eq!(failed, Some((Errno::ECONNREFUSED, "4.1".to_owned())));
+}
+
+/// Only version 3 asks the server for its port.
+#[test]
+fn a_port_that_is_closed_to_version_4_may_be_another_in_version_3() {
+    let refused = ("4.2", Errno::ECONNREFUSED);
+    let (tried, failed) = run(&[refused], &ALL);
+    assert_eq!((tried, failed), (vec!["4.2".to_owned(), "3".to_owned()], None));
+    // Whatever version 3 finds out tells more than the closed port, unless it finds out no more.
+    for (v3, told) in [
+        (Errno::EACCES, (Errno::EACCES, "3")),
+        (Errno::ETIMEDOUT, (Errno::ETIMEDOUT, "3")),
+        (Errno::ECONNREFUSED, (Errno::ECONNREFUSED, "4.2")),
+        (Errno::EOPNOTSUPP, (Errno::ECONNREFUSED, "4.2")),
+    ] {
+        let (tried, failed) = run(&[refused, ("3", v3)], &ALL);
+        assert_eq!(tried, ["4.2", "3"]);
+        assert_eq!(failed, Some((told.0, told.1.to_owned())));
+    }
+    assert_eq!(run(&[("3", Errno::ECONNREFUSED)], &ALL[3..]).0, ["3"]);
 }
 
 #[test]
