@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
 use storage_backends::nfs::scan::{WalkOptions, walk};
 use storage_domain::ByteCount;
 
@@ -141,6 +143,34 @@ fn a_deep_tree_with_branches_is_walked_to_its_end() {
     }
     // Deeper than the standard library's recursive removal likes.
     let _removed = fs::remove_dir_all(dir.path());
+}
+
+#[test]
+fn a_tree_without_an_end_is_left_at_a_depth() {
+    const LEVELS: usize = 1100;
+    let dir = tempfile::tempdir().unwrap();
+    let open = |at: &OwnedFd, name: &str| openat(at, name, OFlags::DIRECTORY, Mode::empty()).unwrap();
+    let top: OwnedFd = File::open(dir.path()).unwrap().into();
+    let mut at = top.try_clone().unwrap();
+    for _ in 0..LEVELS {
+        mkdirat(&at, "d", Mode::RWXU).unwrap();
+        at = open(&at, "d");
+        openat(&at, "f", OFlags::CREATE, Mode::RWXU).unwrap();
+    }
+    let report = counted(dir.path());
+    assert_eq!((report.files, report.directories), (1024, 1026));
+    let told = report.truncated.unwrap();
+    assert!(told.contains("more than 1024 levels deep"), "{told}");
+    // Deeper than the standard library's recursive removal likes.
+    for level in 0..LEVELS {
+        let at = open(&top, "d");
+        unlinkat(&at, "f", AtFlags::empty()).unwrap();
+        if level + 1 < LEVELS {
+            renameat(&at, "d", &top, "below").unwrap();
+        }
+        unlinkat(&top, "d", AtFlags::REMOVEDIR).unwrap();
+        let _last = renameat(&top, "below", &top, "d");
+    }
 }
 
 #[test]

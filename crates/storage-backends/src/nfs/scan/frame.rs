@@ -72,11 +72,15 @@ impl Names {
     }
 }
 
+/// How much of a path is told, in bytes: it goes over the worker's pipe, into the log and into an answer.
+const MAX_TOLD_BYTES: usize = 1024;
+
 /// How a directory is reached from the root.
 #[derive(Debug)]
 pub(super) struct Place {
     parent: Option<Arc<Place>>,
     name: CString,
+    depth: u32,
 }
 
 impl Place {
@@ -84,7 +88,13 @@ impl Place {
         Arc::new(Self {
             parent: parent.map(Arc::clone),
             name: name.to_owned(),
+            depth: Self::depth(parent) + 1,
         })
+    }
+
+    /// How many levels it lies below the root.
+    pub(super) fn depth(place: Option<&Arc<Self>>) -> u32 {
+        place.map_or(0, |place| place.depth)
     }
 
     /// The names from the root downwards.
@@ -95,26 +105,31 @@ impl Place {
         names
     }
 
-    /// The path of `name` in this place, for a person to read.
+    /// The path of `name` in this place, for a person to read: no more than its beginning where it is long.
     pub(super) fn path(place: Option<&Arc<Self>>, name: Option<&CStr>) -> String {
-        let names: Vec<_> = Self::names(place).into_iter().chain(name).collect();
-        let path = names
-            .iter()
-            .map(|n| n.to_string_lossy())
-            .collect::<Vec<_>>()
-            .join("/");
-        let printable = |c: char| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
+        let mut path = String::new();
+        for name in Self::names(place).into_iter().chain(name) {
+            if !path.is_empty() {
+                path.push('/');
             }
-        };
-        if path.is_empty() {
-            ".".to_owned()
-        } else {
-            path.chars().map(printable).collect()
+            let printable = |c: char| {
+                if c.is_control() {
+                    char::REPLACEMENT_CHARACTER
+                } else {
+                    c
+                }
+            };
+            path.extend(name.to_string_lossy().chars().map(printable));
+            if path.len() > MAX_TOLD_BYTES {
+                path.truncate(path.floor_char_boundary(MAX_TOLD_BYTES));
+                path.push('…');
+                return path;
+            }
         }
+        if path.is_empty() {
+            path.push('.');
+        }
+        path
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) struct Tally<'a> {
     bytes: AtomicU64,
     errors: AtomicU64,
     first_error: OnceLock<String>,
+    truncated: OnceLock<String>,
     progress: &'a (dyn Fn(u64, u64) + Sync),
     begun: Instant,
     told_ms: AtomicU64,
@@ -47,6 +48,7 @@ impl<'a> Tally<'a> {
             bytes: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             first_error: OnceLock::new(),
+            truncated: OnceLock::new(),
             progress,
             begun: Instant::now(),
             told_ms: AtomicU64::new(0),
@@ -94,6 +96,11 @@ impl<'a> Tally<'a> {
         self.first_error.get_or_init(what);
     }
 
+    /// Notes that not everything was seen, because of a bound.
+    pub(super) fn cut(&self, bound: impl FnOnce() -> String) {
+        self.truncated.get_or_init(bound);
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         get(&self.bytes)
     }
@@ -105,6 +112,7 @@ impl<'a> Tally<'a> {
             templates: get(&self.templates),
             errors: get(&self.errors),
             first_error: self.first_error.get().cloned(),
+            truncated: self.truncated.get().cloned(),
             ..ScanReport::default()
         }
     }

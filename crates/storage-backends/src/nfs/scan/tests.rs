@@ -3,6 +3,8 @@ use std::ffi::CString;
 use proptest::prelude::*;
 
 use super::frame::{Names, Place, Task};
+use super::tally::Tally;
+use crate::worker::protocol::{self, Reply};
 
 fn names(all: &[CString]) -> Names {
     let mut names = Names::default();
@@ -66,4 +68,26 @@ fn paths_are_printable() {
         "a/b\u{fffd}c/\u{fffd}.iso"
     );
     assert_eq!(Place::path(None, None), ".");
+}
+
+#[test]
+fn the_path_of_an_error_is_cut_so_that_the_counts_arrive() {
+    let long = CString::new("\"\u{e9}".repeat(80)).unwrap();
+    let mut place = Place::new(None, &long);
+    for _ in 0..1000 {
+        place = Place::new(Some(&place), &long);
+    }
+    let path = Place::path(Some(&place), Some(c"last"));
+    assert!(path.starts_with("\"\u{e9}") && path.ends_with('…'), "{path}");
+    assert!((1000..1100).contains(&path.len()), "{}", path.len());
+
+    let tally = Tally::new(&|_, _| {});
+    tally.fail(|| format!("Reading {path} failed"));
+    let report = Reply::Scanned(tally.report());
+    let mut pipe = Vec::new();
+    protocol::write(&mut pipe, &report).unwrap();
+    assert_eq!(
+        protocol::read::<Reply>(&mut pipe.as_slice()).unwrap(),
+        Some(report)
+    );
 }

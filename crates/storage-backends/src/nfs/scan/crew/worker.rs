@@ -21,6 +21,8 @@ const AT_ONCE_AN_ENTRY: Duration = Duration::from_nanos(250);
 const SLOW: u32 = 4;
 /// How many directories are held open while their children wait; others are opened again.
 const MAX_HELD: usize = 256;
+/// How many levels of directories are read below the root: a server can make a tree without an end.
+const MAX_LEVELS: u32 = 1024;
 
 pub(super) struct Worker<'a, 'crew> {
     crew: &'crew Crew<'a>,
@@ -139,6 +141,11 @@ impl<'a, 'crew> Worker<'a, 'crew> {
             }
         };
         self.reader.counts.directories += 1;
+        if Place::depth(parent) >= MAX_LEVELS {
+            self.timed(begun, 0);
+            let bound = || format!("directories more than {MAX_LEVELS} levels deep were not entered");
+            return self.crew.tally.cut(bound);
+        }
         let read = self.reader.read(&fd, self.waiting);
         self.timed(begun, read.entries);
         self.unread(read.error, parent, Some(name));
