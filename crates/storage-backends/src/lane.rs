@@ -1,12 +1,13 @@
 //! One worker a backend and one for its scan, each under deadlines.
 
+mod quiet;
 mod running;
 mod slot;
 mod unmounts;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use storage_domain::{BackendId, Capacity, TemplatePatterns};
@@ -19,7 +20,6 @@ use crate::scan::{ScanProgress, ScanReport};
 use crate::worker::WorkerCommand;
 use crate::worker::protocol::{Call, CallFailure, Reply, ScanCall};
 pub(crate) use running::Cleanup;
-use running::KILL_GRACE;
 pub(crate) use slot::{Session, Slot};
 pub(crate) use unmounts::Unmounter;
 use unmounts::Unmounts;
@@ -78,11 +78,6 @@ pub struct Lane {
 /// The right to mount, while others wait for it.
 pub(crate) struct Turn<'a> {
     _permit: Option<SemaphorePermit<'a>>,
-}
-
-/// Lanes on which nothing runs.
-pub(crate) struct Quiet {
-    _sessions: [Option<Session>; 2],
 }
 
 impl Default for Lanes {
@@ -247,40 +242,6 @@ impl Lane {
             Reply::Failed(failure) => Ok(Err(failure)),
             other => Err(unexpected(other)),
         }
-    }
-
-    /// Ends what is under way on both lanes and keeps them free for as long as the result is there. A worker that
-    /// hangs in the kernel is not waited for: it does not keep a mount from being detached.
-    pub(crate) async fn quiet(&self, cx: &OpContext) -> Quiet {
-        self.removals.fetch_add(1, Ordering::Relaxed);
-        let patience = cx.step(KILL_GRACE * 2);
-        let (probe, scan) = tokio::join!(self.probe.take_over(&patience), self.scan.take_over(&patience));
-        Quiet {
-            _sessions: [probe.ok(), scan.ok()],
-        }
-    }
-
-    /// The same for whoever has the other lane, and is to take the mount away.
-    ///
-    /// # Errors
-    /// [`BackendError::Cancelled`], by `cx` or because somebody wants both lanes.
-    pub(crate) async fn quiet_scan(&self, session: &Session, cx: &OpContext) -> Result<Quiet, BackendError> {
-        self.removals.fetch_add(1, Ordering::Relaxed);
-        let patience = cx.step(KILL_GRACE * 2);
-        let scan = session.bound(THE_SCAN, self.scan.take_over(&patience)).await;
-        if let Err(cancelled @ BackendError::Cancelled { .. }) = scan {
-            return Err(cancelled);
-        }
-        Ok(Quiet {
-            _sessions: [None, scan.ok()],
-        })
-    }
-
-    /// How often the backend's mount was taken away, or was about to be: what was read across a change of this number
-    /// is worth nothing. The kernel tells it neither by the answers of calls that a forced unmount ended, nor by the
-    /// numbers of mounts, which it uses again at once.
-    pub(crate) fn removals(&self) -> u64 {
-        self.removals.load(Ordering::Relaxed)
     }
 
     /// A worker that hangs in the kernel now.

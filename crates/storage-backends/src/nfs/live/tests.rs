@@ -87,8 +87,8 @@ impl World {
         let id = BackendId::generate();
         let at = MountPoint::new(&dir.join("mounts"), id);
         let script = dir.join("worker");
-        let line = line("$1", at.as_path());
-        let head = format!("cd '{}'\nline() {{ echo \"{line}\"; }}", dir.display());
+        let mount = line("$1", at.as_path());
+        let head = format!("cd '{}'\nline() {{ echo \"{mount}\"; }}", dir.display());
         fs::write(&script, format!("#!/bin/sh\n{head}{WORKER}")).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
 
