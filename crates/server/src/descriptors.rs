@@ -2,7 +2,7 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// What the service needs beside its clients: the database, the probes of [`storage_api::MAX_TESTS_AT_ONCE`] tests with
+/// What the service needs beside its clients: the database, the probes of as many tests as run at once, with
 /// their connections, and the pipes of helper processes.
 const OWN: u64 = 512;
 /// What is left to clients at the least.
