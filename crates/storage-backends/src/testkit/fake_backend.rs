@@ -186,10 +186,10 @@ impl FakeBackend {
         Arc::clone(&self.calls)
     }
 
-    async fn work(&self, cx: &OpContext) -> Result<(), BackendError> {
+    async fn work(&self, cx: &OpContext, hangs: bool) -> Result<(), BackendError> {
         let work = async {
             tokio::time::sleep(self.delay).await;
-            if self.hangs.load(Ordering::SeqCst) {
+            if hangs {
                 std::future::pending::<()>().await;
             }
         };
@@ -240,9 +240,11 @@ impl Backend for FakeBackend {
     }
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+        // Before it counts as begun: whoever lets it recover then means the next one.
+        let hangs = self.hangs.load(Ordering::SeqCst);
         self.calls.probes.fetch_add(1, Ordering::SeqCst);
         let _under_way = self.calls.begin();
-        self.work(cx).await?;
+        self.work(cx, hangs).await?;
         let fails = self
             .fails_left
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
