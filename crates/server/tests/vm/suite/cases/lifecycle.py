@@ -218,6 +218,47 @@ def killed_and_restarted(world):
     checks.measured(world, kept, IMAGES, *world.images)
 
 
+def options_in_any_form_are_adopted(world):
+    """The kernel shows many options in another way than they were given, or not at all."""
+    forms = [
+        "vers=4.1,port=2049,lookupcache=all",
+        "vers=4.2,lookupcache=positive,timeo=050,retrans=03",
+        "vers=4.0,timeo=2147483647,nconnect=2",
+        "vers=4.1,nconnect=4,nocto,cto,noac,ac",
+        "vers=3,port=2049,timeo=9000,cto,nocto,nordirplus,rdirplus,lookupcache=pos",
+        "vers=3,lookupcache=none,noresvport,resvport,noac,nordirplus",
+    ]
+    backends = [world.service.register(f"form {i}", SERVER, IMAGES, form) for i, form in enumerate(forms)]
+    held, layers = [], []
+    for backend in backends:
+        checks.passed(world.service.test(backend))
+        layers.append(world.service.mounts(backend)[0])
+        held.append(os.open(layers[-1].point, os.O_PATH))
+    world.service.kill()
+    world.service.start()
+    after = [world.service.mounts(backend) for backend in backends]
+    for fd in held:
+        os.close(fd)
+    for form, before, now in zip(forms, layers, after):
+        assert [m.id for m in now] == [before.id], f"{form}: {before} became {now}"
+    for backend in backends:
+        assert "lready mounted" in str(world.service.test(backend)["checks"]), backend
+
+
+def version_3_on_another_port(world):
+    """Only version 3 asks the server for its port: the refusal of version 4's must not end it."""
+    world.server.halt()
+    world.server.run("rpc.nfsd", "--port", "2050", "-N", "4", "4")
+    try:
+        backend = world.service.register("elsewhere", SERVER, IMAGES, None)
+        checks.passed(world.service.test(backend))
+        checks.mounted(world, backend, "3", SERVER)
+        assert world.service.call("DELETE", f"/{backend}").status == 200
+    finally:
+        world.server.halt()
+        world.server.serve("-V", "4")
+
+
 def killed_in_the_middle_of_a_test(world):
     backend = world.service.register("torn", SERVER, IMAGES)
     world.link.slow(150)
@@ -302,6 +343,8 @@ CASES = [
     replaced_under_the_mount,
     client_hangs_up,
     killed_and_restarted,
+    options_in_any_form_are_adopted,
+    version_3_on_another_port,
     killed_in_the_middle_of_a_test,
     another_process_deletes_and_changes,
     graceful_stop,
