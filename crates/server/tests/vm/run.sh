@@ -4,7 +4,7 @@
 #   PUREBOOT_STORAGE_BIN   the binary to test
 #   PUREBOOT_CONFORMANCE_BIN  the example "conformance" of storage-backends
 #   PUREBOOT_VM_JOBS       machines at once (default 2)
-#   PUREBOOT_VM_SECONDS    what one machine may take (default 600)
+#   PUREBOOT_VM_SECONDS    what one machine may take (default 900)
 #   PUREBOOT_VM_CASES      only these cases
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,7 +26,7 @@ cp "$PUREBOOT_CONFORMANCE_BIN" "$work/conformance" || exit 1
 one() {
   local group=$1 status
   # shellcheck disable=SC2086 # one case a word
-  "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-600}" -m 768 -c 2 \
+  "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-900}" -m 768 -c 2 \
     env PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 PUREBOOT_STORAGE_BIN="$work/pureboot-storage" \
     PUREBOOT_CONFORMANCE_BIN="$work/conformance" \
     /usr/bin/python3 -m suite "$group" ${PUREBOOT_VM_CASES:-} 2>&1 | tee "$work/$group.log"
