@@ -54,6 +54,16 @@ fn columns(backend: &Backend, keys: Option<&Held>) -> Result<(ActiveModel, Simpl
     ))
 }
 
+/// The same, but for the config, which stays as it is stored: a rotation may be sealing it anew.
+fn columns_but_config(backend: &Backend) -> ActiveModel {
+    let row = convert::write(backend, SealedConfig::default());
+    ActiveModel {
+        config: ActiveValue::NotSet,
+        secret_key: ActiveValue::NotSet,
+        ..row.into_active_model().reset_all()
+    }
+}
+
 /// The key's name while it is the present key, and else one that the reference from rows to known keys refuses: an older
 /// key may stay known, for a row that can't be opened, and nothing else is to be sealed with it.
 fn if_present(key: &str) -> SimpleExpr {
@@ -65,14 +75,4 @@ fn if_present(key: &str) -> SimpleExpr {
         .take();
     let present = SimpleExpr::SubQuery(None, Box::new(present.into()));
     Func::coalesce([present, Expr::val(format!("older {key}"))]).into()
-}
-
-/// The same, but for the config, which stays as it is stored: a rotation may be sealing it anew.
-fn columns_but_config(backend: &Backend) -> ActiveModel {
-    let row = convert::write(backend, SealedConfig::default());
-    ActiveModel {
-        config: ActiveValue::NotSet,
-        secret_key: ActiveValue::NotSet,
-        ..row.into_active_model().reset_all()
-    }
 }

@@ -1,10 +1,7 @@
 //! What is left to do when a key is lost.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
-    QuerySelect,
-};
+use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::{Map, Value};
 use storage_domain::access::{AuditId, AuditRecord};
 use storage_domain::{BackendConfig, BackendStatus};
@@ -62,10 +59,7 @@ impl Store {
         let ring = source.load_or_make()?;
         let work = async {
             let transaction = self.begin_patient().await?;
-            if transaction.get_database_backend() == DbBackend::Postgres {
-                let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
-                transaction.execute_unprepared(lock).await?;
-            }
+            table::keep_writers_away(&transaction).await?;
             let dropped = drop_lost(&transaction, &ring).await?;
             let known = table::known(&transaction).await?;
             let present = known.into_iter().find(|key| key.is_current && ring.has(&key.id));

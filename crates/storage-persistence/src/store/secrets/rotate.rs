@@ -13,7 +13,7 @@
 //! A rotation is broken off where the newest key is not the present one, or where a row of an older key can still be
 //! opened: another run goes on with that key. A row that can't be opened keeps its own key known, and holds up nothing.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::DbErr;
 use storage_domain::access::{AuditId, AuditRecord};
 
 use super::reseal::{self, WHAT};
@@ -185,10 +185,7 @@ impl Store {
         record: Option<AuditRecord>,
     ) -> Result<Result<(u64, u64), KeyId>, DbErr> {
         let transaction = self.begin_locked().await?;
-        if transaction.get_database_backend() == DbBackend::Postgres {
-            let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
-            transaction.execute_unprepared(lock).await?;
-        }
+        table::keep_writers_away(&transaction).await?;
         let known = table::known(&transaction).await?;
         if let Some(other) = known
             .into_iter()

@@ -2,7 +2,8 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::Store;
@@ -26,6 +27,15 @@ impl From<Model> for Known {
             is_current: row.is_current,
         }
     }
+}
+
+/// Lets nobody else write rows until the transaction ends; SQLite's is the only writer anyway.
+pub(super) async fn keep_writers_away(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
+        transaction.execute_unprepared(lock).await?;
+    }
+    Ok(())
 }
 
 /// The keys that the database knows, the present one first.
