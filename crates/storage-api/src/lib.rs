@@ -4,6 +4,7 @@ pub mod access;
 pub mod app;
 mod chain;
 mod dto;
+mod ending;
 mod error;
 mod extract;
 mod middleware;

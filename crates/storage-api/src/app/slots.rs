@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::AppError;
 use super::testing::TestEnd;
+use crate::ending::Ending;
 
 /// A piece of background work that others may join, watch and cancel.
 #[derive(Debug, Clone)]
@@ -21,13 +22,13 @@ pub(crate) struct Running<T> {
     pub(crate) cancel: CancellationToken,
     /// Whether nobody asked for it.
     pub(crate) unattended: bool,
-    end: watch::Receiver<Option<T>>,
+    end: Ending<T>,
 }
 
 impl<T: Clone> Running<T> {
     /// Work on a revision, and the place where its end is told.
     pub(crate) fn new(revision: Revision, cancel: CancellationToken) -> (Self, watch::Sender<Option<T>>) {
-        let (told, end) = watch::channel(None);
+        let (told, end) = Ending::awaited();
         (
             Self {
                 revision,
@@ -47,13 +48,11 @@ impl<T: Clone> Running<T> {
 
     /// Waits for the end; `None` where the work broke off without telling one.
     pub(crate) async fn ended(&self) -> Option<T> {
-        let mut end = self.end.clone();
-        let told = end.wait_for(Option::is_some).await.ok()?;
-        told.clone()
+        self.end.told().await
     }
 
     fn is_alive(&self) -> bool {
-        self.end.borrow().is_none() && self.end.has_changed().is_ok()
+        self.end.is_to_come()
     }
 }
 

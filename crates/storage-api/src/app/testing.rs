@@ -9,7 +9,8 @@ use storage_domain::{
 };
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
-use tokio::sync::watch;
+use tokio::sync::{SemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::slots::{Running, SlotHandle};
@@ -146,6 +147,19 @@ impl App {
         self.tasks.spawn_on(run.in_current_span(), &self.runtime);
     }
 
+    /// A turn among the tests. What is waited for others is no time of a backend's: its own begins with its turn.
+    async fn turn(&self, cancel: &CancellationToken) -> Result<Option<SemaphorePermit<'_>>, TestEnd> {
+        let cx = OpContext::within(self.settings.test_deadline).with_cancel(cancel.clone());
+        match cx
+            .bound("waiting for the other tests", self.turns.acquire())
+            .await
+        {
+            Ok(turn) => Ok(turn.ok()),
+            Err(BackendError::Cancelled { .. }) => Err(TestEnd::Overtaken),
+            Err(_) => Err(TestEnd::NoTurn),
+        }
+    }
+
     async fn test_once(
         self: &Arc<Self>,
         slot: &SlotHandle,
@@ -153,13 +167,9 @@ impl App {
         running: &Running<TestEnd>,
     ) -> TestEnd {
         let cancel = &running.cancel;
-        let waiting = OpContext::within(self.settings.test_deadline).with_cancel(cancel.clone());
-        // What is waited for others is no time of this backend's: its own begins with its turn.
-        let turn = waiting.bound("waiting for the other tests", self.turns.acquire());
-        let turn = match turn.await {
+        let turn = match self.turn(cancel).await {
             Ok(turn) => turn,
-            Err(BackendError::Cancelled { .. }) => return TestEnd::Overtaken,
-            Err(_) => return TestEnd::NoTurn,
+            Err(end) => return end,
         };
         let started = Instant::now();
         let mut cx = OpContext::within(self.settings.test_deadline).with_cancel(cancel.clone());

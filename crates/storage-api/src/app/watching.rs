@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use storage_backends::OpContext;
 use storage_backends::nfs::mountwatch::MountWatch;
-use storage_backends::{OpContext, UnmountMode};
 use storage_domain::{BackendId, BackendStatus};
 use storage_persistence::StoreError;
 use tokio::time::Instant;
@@ -97,18 +97,14 @@ impl App {
         let slot = self.slots.of(id);
         let _gate = slot.gate(self.gate_limit()).await.map_err(words)?;
         match self.store.get(id).await {
-            Ok(backend) if backend.status == BackendStatus::Offline && slot.test().is_none() => {
-                self.quiesce(&slot, id).await.map_err(words)?;
-                self.unmount(&backend, UnmountMode::Plain).await.map_err(words)?;
-            }
-            Err(StoreError::NotFound) => {
-                self.quiesce(&slot, id).await.map_err(words)?;
-                let cx = OpContext::within(self.settings.unmount_deadline);
-                self.registry.abandon(id, &cx).await?;
-            }
+            Ok(backend) if backend.status == BackendStatus::Offline && slot.test().is_none() => {}
+            Err(StoreError::NotFound) => {}
             Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(()),
             Err(error) => return Err(Chain(&error).to_string()),
         }
+        self.quiesce(&slot, id).await.map_err(words)?;
+        let cx = OpContext::within(self.settings.unmount_deadline);
+        self.registry.abandon(id, &cx).await?;
         tracing::info!(backend.id = %id, "a mount that nobody wants any more was taken away");
         Ok(())
     }

@@ -55,7 +55,7 @@ impl Registry {
             }
         }
         let cx = OpContext::within(UNMOUNT_DEADLINE);
-        for (place, result) in self.unmount_places(&cx, dir, wrong, UnmountMode::Lazy).await {
+        for (place, result) in self.unmount_places(&cx, dir, wrong).await {
             match result {
                 Ok(()) => found.unmounted.push(place),
                 Err(error) => found.failed.push((place, error)),
@@ -98,14 +98,14 @@ impl Registry {
         });
         let _quiet = join_all(quiet).await;
         let places = mounts_in(dir)?.into_iter().map(|(place, _)| place).collect();
-        let done = self.unmount_places(cx, dir, places, UnmountMode::Lazy).await;
+        let done = self.unmount_places(cx, dir, places).await;
         Ok(done
             .into_iter()
             .filter_map(|(place, result)| Some((place, result.err()?)))
             .collect())
     }
 
-    /// Takes away what is mounted for a backend that is gone, and forgets it.
+    /// Takes away what is mounted for a backend, whatever its config is or was, and forgets the backend.
     ///
     /// # Errors
     /// Why it stays, in plain words: it is in use, for one.
@@ -115,13 +115,8 @@ impl Registry {
         };
         let lane = self.lanes.of(id);
         let _quiet = lane.quiet(cx).await;
-        let place = MountPoint::new(dir, id).as_path().to_owned();
-        let done = self
-            .unmount_places(cx, dir, vec![place], UnmountMode::Plain)
-            .await;
-        for (_, result) in done {
-            result?;
-        }
+        let at = MountPoint::new(dir, id);
+        unmount::unmount_place(cx, &lane.unmounter, at.as_path(), UnmountMode::Plain).await?;
         self.forget(id);
         Ok(())
     }
@@ -132,12 +127,11 @@ impl Registry {
         cx: &OpContext,
         dir: &Path,
         places: Vec<PathBuf>,
-        mode: UnmountMode,
     ) -> Vec<(PathBuf, Result<(), String>)> {
         let unmounts = places.into_iter().map(|place| async move {
             let id = MountPoint::owner(dir, &place).unwrap_or_else(BackendId::generate);
             let by = self.lanes.unmounter(id);
-            let result = unmount::unmount_place(cx, &by, &place, mode).await;
+            let result = unmount::unmount_place(cx, &by, &place, UnmountMode::Lazy).await;
             (place, result)
         });
         let mut done: Vec<_> = stream::iter(unmounts)

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use storage_persistence::StoreError;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Book;
 use crate::chain::Chain;
+use crate::ending::Ending;
 
 /// How long what is held is good, and how often it is read.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +36,7 @@ struct Known {
 type Outcome = Result<Known, Arc<StoreError>>;
 
 /// An attempt to read, which goes on whoever waits for it.
-#[derive(Debug, Clone)]
-struct Attempt(watch::Receiver<Option<Outcome>>);
+type Attempt = Ending<Outcome>;
 
 #[derive(Debug, Default)]
 struct State {
@@ -100,7 +99,7 @@ impl Held {
             },
             Next::Begun(attempt) => attempt,
         };
-        match attempt.outcome().await {
+        match outcome(attempt).await {
             Ok(known) => Ok(known.book),
             Err(error) => self.usable().ok_or(error),
         }
@@ -118,7 +117,7 @@ impl Held {
                 Next::Paused(error) => return self.usable().ok_or(error),
                 Next::Joined(attempt, _) | Next::Begun(attempt) => attempt,
             };
-            match attempt.outcome().await {
+            match outcome(attempt).await {
                 // It had begun before; the next one does not.
                 Ok(known) if known.read_at < asked_at => {}
                 Ok(known) => return Ok(known.book),
@@ -149,7 +148,7 @@ impl Held {
         if let Some(known) = state.known.as_ref().filter(|known| is_enough(known.read_at)) {
             return Next::Known(Arc::clone(&known.book));
         }
-        if let Some(attempt) = state.attempt.as_ref().filter(|attempt| attempt.is_under_way()) {
+        if let Some(attempt) = state.attempt.as_ref().filter(|attempt| attempt.is_to_come()) {
             return Next::Joined(attempt.clone(), state.failed.is_some());
         }
         if let Some((at, error)) = &state.failed
@@ -161,8 +160,7 @@ impl Held {
             .known
             .as_ref()
             .map(|known| known.read_at + self.times.again_after);
-        let (told, attempt) = watch::channel(None);
-        let attempt = Attempt(attempt);
+        let (told, attempt) = Ending::awaited();
         state.attempt = Some(attempt.clone());
         let (held, read) = (Arc::clone(self), read());
         self.runtime.spawn(async move {
@@ -224,17 +222,9 @@ impl Held {
     }
 }
 
-impl Attempt {
-    fn is_under_way(&self) -> bool {
-        self.0.borrow().is_none() && self.0.has_changed().is_ok()
-    }
-
-    async fn outcome(mut self) -> Outcome {
-        let told = self.0.wait_for(Option::is_some).await;
-        let told = told.ok().and_then(|told| told.clone());
-        // It broke off without telling.
-        told.unwrap_or_else(|| Err(no_answer()))
-    }
+async fn outcome(attempt: Attempt) -> Outcome {
+    // One that broke off tells none.
+    attempt.told().await.unwrap_or_else(|| Err(no_answer()))
 }
 
 fn no_answer() -> Arc<StoreError> {
