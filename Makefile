@@ -49,7 +49,7 @@ test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virt
 .PHONY: test-garage
 test-garage: setup-garage ## Runs the tests against Garage, an S3 server that takes minutes to build
 	GARAGE_BIN=$${GARAGE_BIN:-$(CURDIR)/.cache/tools/bin/garage} \
-	$(CARGO) test --package storage-backends --locked --test s3 -- --ignored garage::
+	$(CARGO) test --package storage-backends --locked --test backends -- --ignored s3::garage::
 
 .PHONY: soak
 soak: setup-test ## Kills the service SOAK_KILLS times in each test of kills, which takes some 10 minutes

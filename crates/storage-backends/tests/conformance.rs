@@ -1,7 +1,5 @@
 //! The suite that every backend passes, on the fakes and on NFS where nothing is mounted.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't be set up fails")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

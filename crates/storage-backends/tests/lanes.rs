@@ -1,7 +1,5 @@
 //! Lanes with workers that misbehave: real processes, found again in /proc.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't be set up fails")]
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +11,7 @@ use storage_backends::{BackendError, OpContext};
 use storage_domain::BackendId;
 use tokio_util::sync::CancellationToken;
 
-#[path = "support/until.rs"]
-mod waiting;
-
-use waiting::{SOON, until};
+use crate::support::until::{SOON, until};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

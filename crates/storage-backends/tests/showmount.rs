@@ -4,10 +4,6 @@
 //! which `tests/showmount/setup.sh` starts the server. Everything there dies with the namespace's first process.
 //! Namespaces need root.
 
-#![expect(clippy::unwrap_used, reason = "what can't be set up fails the test")]
-
-use std::path::PathBuf;
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,49 +14,17 @@ use storage_backends::testkit::conformance::{Subject, run};
 use storage_backends::{Backend, Egress, OpContext, Registry, Settings};
 use storage_domain::{BackendConfig, BackendId, BackendKind, Revision};
 
-/// Set inside the namespaces; names the test.
-const INSIDE: &str = "SHOWMOUNT_TEST_INSIDE";
+use crate::support::alone::is_alone;
 
 /// True inside the namespaces, beside a server of that `kind`. Outside it runs the test there, and is false.
 fn inside(test: &str, kind: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
     if !nix::unistd::geteuid().is_root() {
         return false;
     }
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/showmount");
-    let output: Output = command("unshare")
-        .args([
-            "--net",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "--propagation",
-            "private",
-        ])
-        .arg("sh")
-        .arg(dir.join("setup.sh"))
-        .arg(kind)
-        .arg(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(INSIDE, test)
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    assert!(out.contains("test result: ok. 1 passed"), "{out}\n{err}");
-    false
-}
-
-fn command(program: &str) -> Command {
-    #[expect(clippy::disallowed_methods, reason = "a test starts its own server")]
-    Command::new(program)
+    let setup = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/showmount/setup.sh");
+    let wrapper = "unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private sh";
+    let wrapper: Vec<_> = wrapper.split(' ').chain([setup, kind]).collect();
+    is_alone(&format!("showmount::{test}"), &wrapper)
 }
 
 async fn ask(host: &str) -> Result<Vec<String>, ExportsError> {

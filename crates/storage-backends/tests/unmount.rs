@@ -1,11 +1,8 @@
-//! Unmounts by the real worker, which is this very program started again, in a mount namespace of its own. It has no
-//! test harness, because its `main` has to ask first whether it is the worker. Needs root.
+//! Unmounts by the real worker, which is this very program started again, in a mount namespace of its own. Needs root.
 
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "it is a test without the harness, which mounts and starts itself again"
+    reason = "the test mounts, and starts itself again"
 )]
 
 use std::ffi::OsStr;
@@ -18,43 +15,42 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, MsFlags};
 use serde_json::json;
-use storage_backends::worker::{self, WorkerCommand};
+use storage_backends::worker::WorkerCommand;
 use storage_backends::{Backend, BackendError, OpContext, Registry, Settings, UnmountMode};
 use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision};
 
-#[path = "support/until.rs"]
-mod waiting;
-
-use waiting::{SOON, until};
+use crate::until::{SOON, until};
 
 /// Set inside the mount namespace.
 const INSIDE: &str = "UNMOUNT_TEST_INSIDE";
 /// More than are taken away at once.
 const MANY: usize = 40;
 
-fn main() {
-    worker::run_if_requested();
-    if !nix::unistd::geteuid().is_root() {
-        println!("test result: ok. 0 passed; mounting needs root");
-        return;
-    }
-    if std::env::var_os(INSIDE).is_none() {
-        let status = Command::new("unshare")
-            .args(["--mount", "--propagation", "private"])
-            .arg(std::env::current_exe().unwrap())
-            .env(INSIDE, "1")
-            .status()
-            .unwrap();
-        assert!(status.success(), "{status}");
-        return;
-    }
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(a_start_takes_every_foreign_mount_away());
-    runtime.block_on(a_stop_takes_every_mount_away());
-    runtime.block_on(a_mount_in_use_is_busy_until_it_is_detached());
-    runtime.block_on(a_mount_that_leaves_the_table_is_not_waited_for());
-    runtime.block_on(an_unmount_that_hangs_ends_at_its_deadline());
-    println!("test result: ok. 5 passed");
+/// Returns whether this process is the one in the namespace.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs the tests in a mount namespace.
+pub(crate) fn run_inside() {
+    let status = Command::new("unshare")
+        .args(["--mount", "--propagation", "private"])
+        .arg(std::env::current_exe().unwrap())
+        .env(INSIDE, "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// Runs the tests.
+pub(crate) async fn run() {
+    run_each!(
+        a_start_takes_every_foreign_mount_away,
+        a_stop_takes_every_mount_away,
+        a_mount_in_use_is_busy_until_it_is_detached,
+        a_mount_that_leaves_the_table_is_not_waited_for,
+        an_unmount_that_hangs_ends_at_its_deadline,
+    );
 }
 
 /// A mount directory and a registry over it.

@@ -10,15 +10,30 @@
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use storage_backends::lane::{Lane, Lanes};
 use storage_backends::{BackendError, OpContext, ScanProgress};
 use storage_domain::{BackendId, TemplatePatterns};
+use until::{SOON, until};
+
+#[path = "support/until.rs"]
+mod until;
+
+/// Runs the tests, one after the other, and prints the name of each one that passes.
+macro_rules! run_each {
+    ($($test:ident),* $(,)?) => {
+        $(
+            $test().await;
+            println!("test {}::{} ... ok", module_path!(), stringify!($test));
+        )*
+    };
+}
+
+mod unmount;
 
 /// The argument with which this program is a service that is about to be killed.
 const SERVICE: &str = "--service-that-scans-for-ever";
-const SOON: Duration = Duration::from_secs(20);
 
 fn main() {
     storage_backends::worker::run_if_requested();
@@ -26,11 +41,21 @@ fn main() {
     if std::env::args().nth(1).as_deref() == Some(SERVICE) {
         runtime.block_on(scan_for_ever());
     }
-    runtime.block_on(statfs_is_what_the_system_says());
-    runtime.block_on(errors_name_the_call());
-    runtime.block_on(scans_count_and_can_be_ended());
-    a_killed_service_leaves_no_worker();
-    println!("test result: ok. 4 passed");
+    if unmount::is_inside() {
+        return runtime.block_on(unmount::run());
+    }
+    runtime.block_on(run());
+    unmount::run_inside();
+    println!("test result: ok. 9 passed; 0 failed");
+}
+
+async fn run() {
+    run_each!(
+        statfs_is_what_the_system_says,
+        errors_name_the_call,
+        scans_count_and_can_be_ended,
+        a_killed_service_leaves_no_worker,
+    );
 }
 
 fn lane() -> Arc<Lane> {
@@ -129,29 +154,17 @@ async fn scan_for_ever() {
     clippy::disallowed_methods,
     reason = "the test plays a service that is killed"
 )]
-fn a_killed_service_leaves_no_worker() {
+async fn a_killed_service_leaves_no_worker() {
     let mut service = std::process::Command::new(std::env::current_exe().unwrap())
         .arg(SERVICE)
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
-    let worker = wait_for("no worker was started", || child_of(service.id()));
+    until("no worker was started", || child_of(service.id()).is_some()).await;
+    let worker = child_of(service.id()).unwrap();
     service.kill().unwrap();
     service.wait().unwrap();
-    wait_for("the worker outlived its service", || {
-        (!is_worker(worker)).then_some(())
-    });
-}
-
-fn wait_for<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + SOON;
-    loop {
-        if let Some(found) = seen() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("the worker outlived its service", || !is_worker(worker)).await;
 }
 
 fn is_worker(pid: u32) -> bool {

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use storage_backends::http::Limits;
 use storage_backends::testkit::conformance::{Subject, run};
 
-use crate::closed::ClosedPort;
-use crate::servers::{Server, Tree, nginx};
-use crate::{CANARY, backend, with_basic};
+use crate::http::closed::ClosedPort;
+use crate::http::servers::{Server, Tree, nginx};
+use crate::http::{CANARY, backend, with_basic};
 
 const TOKEN: &str = "canary-hush-token";
 

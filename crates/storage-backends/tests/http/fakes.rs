@@ -11,7 +11,7 @@ use storage_domain::Outcome;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{CANARY, backend, check, cx, failure, probe, with_basic};
+use crate::http::{CANARY, backend, check, cx, failure, probe, with_basic};
 
 /// How a fake answers.
 #[derive(Debug, Clone)]

@@ -9,9 +9,9 @@ use serde_json::json;
 use storage_backends::http::{HttpBackend, Limits, Network};
 use storage_backends::{Files as _, Settings};
 
-use crate::servers::{Tree, nginx};
-use crate::trap::{Trap, egress, network};
-use crate::{backend_in, check, cx, failure, plain, probe};
+use crate::http::servers::{Tree, nginx};
+use crate::http::trap::{Trap, egress, network};
+use crate::http::{backend_in, check, cx, failure, plain, probe};
 
 fn guarded(url: &str, network: Network) -> HttpBackend {
     let settings = Settings {

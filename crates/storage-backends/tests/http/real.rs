@@ -6,8 +6,8 @@ use storage_backends::http::Limits;
 use storage_backends::{BackendError, Files};
 use storage_domain::Outcome;
 
-use crate::servers::{FILES, Server, Tree, apache, caddy, lighttpd, nginx, python};
-use crate::{backend, check, cx, plain, probe, scan};
+use crate::http::servers::{FILES, Server, Tree, apache, caddy, lighttpd, nginx, python};
+use crate::http::{backend, check, cx, plain, probe, scan};
 
 const TABLE: &str =
     "Options +Indexes\nIndexIgnoreReset ON\nIndexOptions FancyIndexing HTMLTable IconsAreLinks";
@@ -114,7 +114,7 @@ async fn says_where_there_is_no_listing() {
     );
     std::fs::remove_file(tree.path().join("index.html")).unwrap();
     let report = probe(&plain(&server.url())).await;
-    let (name, detail) = crate::failure(&report);
+    let (name, detail) = crate::http::failure(&report);
     assert_eq!(name, "status");
     assert!(detail.contains("403") && detail.contains("autoindex"), "{detail}");
 }

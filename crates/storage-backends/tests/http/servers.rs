@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::free_port;
+use crate::http::free_port;
 
 /// A running server and its files.
 pub(crate) struct Server {

@@ -4,9 +4,9 @@ use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
 
-use crate::closed::ClosedPort;
-use crate::servers::{Tree, nginx};
-use crate::{CANARY, backend, check, failure, plain, probe, scan, with_basic};
+use crate::http::closed::ClosedPort;
+use crate::http::servers::{Tree, nginx};
+use crate::http::{CANARY, backend, check, failure, plain, probe, scan, with_basic};
 
 #[tokio::test]
 async fn names_that_are_not_known() {

@@ -9,8 +9,8 @@ use storage_backends::http::Limits;
 use storage_domain::ProbeReport;
 use time::{Duration, OffsetDateTime};
 
-use crate::servers::{Server, Tree, nginx};
-use crate::{backend, check, failure, probe, scan};
+use crate::http::servers::{Server, Tree, nginx};
+use crate::http::{backend, check, failure, probe, scan};
 
 /// A certificate's text and its key's.
 struct Certificate {

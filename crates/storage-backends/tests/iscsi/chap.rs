@@ -6,8 +6,8 @@ use rstest::rstest;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::fake::{Chap, ChapFault, Fake, Knobs, ReflectedOf};
-use crate::{CANARY, IQN, OTHER_CANARY, failure, with_chap, with_mutual};
+use crate::iscsi::fake::{Chap, ChapFault, Fake, Knobs, ReflectedOf};
+use crate::iscsi::{CANARY, IQN, OTHER_CANARY, failure, with_chap, with_mutual};
 
 const OTHER: &str = "iqn.2026-11.lab.test:other";
 

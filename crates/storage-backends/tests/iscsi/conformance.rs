@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use storage_backends::iscsi::Limits;
 use storage_backends::testkit::conformance::{Subject, run};
 
-use crate::closed::ClosedPort;
-use crate::tgt::Tgt;
-use crate::{CANARY, IQN, MIB, OTHER_CANARY, backend, with_mutual};
+use crate::iscsi::closed::ClosedPort;
+use crate::iscsi::tgt::Tgt;
+use crate::iscsi::{CANARY, IQN, MIB, OTHER_CANARY, backend, with_mutual};
 
 #[rstest]
 #[case::open(json!({}), false)]

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 pub(crate) use chap::{Chap, ChapFault, ReflectedOf};
 
-use crate::{backend, probe, short};
+use crate::iscsi::{backend, probe, short};
 
 /// How a fake differs from a good target.
 #[derive(Debug, Clone, Default)]

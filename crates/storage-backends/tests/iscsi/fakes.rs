@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 use serde_json::json;
 
-use crate::fake::{Fake, Fault, Knobs};
-use crate::{IQN, failure};
+use crate::iscsi::fake::{Fake, Fault, Knobs};
+use crate::iscsi::{IQN, failure};
 
 #[rstest]
 #[case::plain(Knobs::default(), 16 * 512)]

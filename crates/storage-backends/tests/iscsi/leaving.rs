@@ -8,8 +8,8 @@ use storage_backends::iscsi::Limits;
 use storage_backends::{Backend as _, OpContext};
 use tokio_util::sync::CancellationToken;
 
-use crate::tgt::Tgt;
-use crate::{IQN, MIB, backend};
+use crate::iscsi::tgt::Tgt;
+use crate::iscsi::{IQN, MIB, backend};
 
 fn full_of_units() -> Tgt {
     let mut tgt = Tgt::start();

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use storage_backends::iscsi::Limits;
 use storage_domain::Outcome;
 
-use crate::closed::ClosedPort;
-use crate::tgt::Tgt;
-use crate::{
+use crate::iscsi::closed::ClosedPort;
+use crate::iscsi::tgt::Tgt;
+use crate::iscsi::{
     CANARY, INITIATOR, IQN, MIB, OTHER_CANARY, backend, check, failure, probe, short, with_chap, with_mutual,
 };
 

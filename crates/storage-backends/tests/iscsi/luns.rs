@@ -5,9 +5,9 @@ use storage_backends::Backend as _;
 use storage_backends::iscsi::{Limits, MAX_LUNS};
 use storage_domain::{ByteCount, Lun, LunKind};
 
-use crate::fake::{Fake, Knobs};
-use crate::tgt::{Tgt, program};
-use crate::{CANARY, IQN, MIB, backend, check, cx, failure, probe};
+use crate::iscsi::fake::{Fake, Knobs};
+use crate::iscsi::tgt::{Tgt, program};
+use crate::iscsi::{CANARY, IQN, MIB, backend, check, cx, failure, probe};
 
 const OTHER: &str = "iqn.2026-11.lab.test:other";
 const TIB: u64 = 1024 * 1024 * MIB;

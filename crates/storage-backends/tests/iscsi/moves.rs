@@ -4,9 +4,9 @@ use rstest::rstest;
 use serde_json::json;
 use storage_backends::iscsi::MAX_REDIRECTS;
 
-use crate::closed::ClosedPort;
-use crate::fake::{Fake, Knobs};
-use crate::{check, failure};
+use crate::iscsi::closed::ClosedPort;
+use crate::iscsi::fake::{Fake, Knobs};
+use crate::iscsi::{check, failure};
 
 #[rstest]
 #[case::for_now(0x0101, "sends sessions for now")]

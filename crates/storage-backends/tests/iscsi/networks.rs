@@ -6,9 +6,9 @@ use storage_backends::iscsi::IscsiBackend;
 use storage_backends::registry::Settings;
 use storage_domain::ProbeReport;
 
-use crate::fake::{Fake, Knobs};
-use crate::trap::{Trap, network};
-use crate::{IQN, config, failure, probe, settings, short};
+use crate::iscsi::fake::{Fake, Knobs};
+use crate::iscsi::trap::{Trap, network};
+use crate::iscsi::{IQN, config, failure, probe, settings, short};
 
 async fn guarded(port: u16, members: serde_json::Value) -> ProbeReport {
     let settings = Settings {

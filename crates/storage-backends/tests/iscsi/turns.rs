@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use storage_backends::iscsi::Limits;
 use storage_backends::iscsi::pdu::opcode;
 
-use crate::relay::Relay;
-use crate::tgt::Tgt;
-use crate::{CANARY, IQN, MIB, OTHER_CANARY, backend, probe, with_chap, with_mutual};
+use crate::iscsi::relay::Relay;
+use crate::iscsi::tgt::Tgt;
+use crate::iscsi::{CANARY, IQN, MIB, OTHER_CANARY, backend, probe, with_chap, with_mutual};
 
 /// How far away the target is; a turn is a request and its answer.
 const TURN: Duration = Duration::from_millis(100);

@@ -13,7 +13,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::trees::OBJECTS;
+use crate::s3::trees::OBJECTS;
 
 /// What of a key is not encoded, as signatures want it.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC

@@ -10,12 +10,12 @@ use storage_backends::http::Network;
 use storage_backends::s3::S3Backend;
 use storage_backends::{Files as _, Settings};
 
-use crate::fake::{Asked, Fake, Told, object, page, refusal};
-use crate::s3s_fs::{KEY, Server};
-use crate::site::site;
-use crate::swift::{self, Swift};
-use crate::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
-use crate::{backend_in, check, config, cx, failure, probe, scan, with};
+use crate::s3::fake::{Asked, Fake, Told, object, page, refusal};
+use crate::s3::s3s_fs::{KEY, Server};
+use crate::s3::site::site;
+use crate::s3::swift::{self, Swift};
+use crate::s3::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
+use crate::s3::{backend_in, check, config, cx, failure, probe, scan, with};
 
 /// The service, and its bucket's name in the DNS.
 const NAME: &str = "s3.lab";

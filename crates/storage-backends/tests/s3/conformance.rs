@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use storage_backends::testkit::conformance::{Subject, run};
 
-use crate::closed::ClosedPort;
-use crate::s3s_fs::Server;
-use crate::swift::Swift;
-use crate::trees::OBJECTS;
-use crate::{CANARY, backend, config};
+use crate::s3::closed::ClosedPort;
+use crate::s3::s3s_fs::Server;
+use crate::s3::swift::Swift;
+use crate::s3::trees::OBJECTS;
+use crate::s3::{CANARY, backend, config};
 
 fn at(port: &ClosedPort) -> String {
     format!("http://127.0.0.1:{}", port.number)

@@ -4,8 +4,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use storage_backends::{BackendError, Files as _};
 
-use crate::fake::{Asked, Fake, Told, object, page, refusal};
-use crate::{backend, check, config, cx, failure, probe, scan, with};
+use crate::s3::fake::{Asked, Fake, Told, object, page, refusal};
+use crate::s3::{backend, check, config, cx, failure, probe, scan, with};
 
 /// A bucket on a fake; the region is set, so that there is one request only.
 pub(crate) fn on(fake: &Fake) -> Value {

@@ -20,11 +20,11 @@ use storage_backends::s3::S3Backend;
 use storage_backends::testkit::conformance::{Subject, run};
 use tempfile::TempDir;
 
-use crate::account::Account;
-use crate::closed::ClosedPort;
-use crate::real::{lists_its_buckets, passes_and_counts, refuses};
-use crate::trees::OBJECTS;
-use crate::{backend, backend_in, check, config, free_port, probe, scan, with};
+use crate::s3::account::Account;
+use crate::s3::closed::ClosedPort;
+use crate::s3::real::{lists_its_buckets, passes_and_counts, refuses};
+use crate::s3::trees::OBJECTS;
+use crate::s3::{backend, backend_in, check, config, free_port, probe, scan, with};
 
 /// The variable of the surroundings that names the program.
 const PROGRAM: &str = "GARAGE_BIN";

@@ -10,9 +10,9 @@ use storage_backends::s3::S3Backend;
 use storage_backends::{BackendError, Files as _, OpContext, ScanProgress};
 use tokio_util::sync::CancellationToken;
 
-use crate::fake::{Asked, Fake, Told, object, page, refusal};
-use crate::fakes::on;
-use crate::{backend, backend_with, scan, with};
+use crate::s3::fake::{Asked, Fake, Told, object, page, refusal};
+use crate::s3::fakes::on;
+use crate::s3::{backend, backend_with, scan, with};
 
 #[tokio::test]
 async fn throttling_is_waited_for() {

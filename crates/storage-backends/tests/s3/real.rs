@@ -1,12 +1,12 @@
-//! What every real server has to show, once an [`Account`](crate::account::Account) has filled it.
+//! What every real server has to show, once an [`Account`](crate::s3::account::Account) has filled it.
 
 use serde_json::{Value, json};
 use storage_backends::http::Network;
 use storage_backends::s3::buckets;
 use storage_domain::s3::S3Account;
 
-use crate::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
-use crate::{backend, check, cx, failure, probe, scan, with};
+use crate::s3::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
+use crate::s3::{backend, check, cx, failure, probe, scan, with};
 
 /// The probe passes, the region is found from the server's own answer, and everything is counted.
 /// `leading` is what the server makes of the key `/leading/slash.iso`'s first directory.

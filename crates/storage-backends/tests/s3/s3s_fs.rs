@@ -13,8 +13,8 @@ use storage_domain::Outcome;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
-use crate::{CANARY, backend, check, config, failure, probe, scan, with};
+use crate::s3::trees::{DIRECTORIES, OBJECTS, TEMPLATES, bytes};
+use crate::s3::{CANARY, backend, check, config, failure, probe, scan, with};
 
 pub(crate) const KEY: &str = "AKTESTS";
 pub(crate) const BUCKET: &str = "images";

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use storage_backends::Files as _;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::fake::{Fake, object, page, refusal};
-use crate::{backend, config, cx, probe};
+use crate::s3::fake::{Fake, object, page, refusal};
+use crate::s3::{backend, config, cx, probe};
 
 /// What was logged.
 #[derive(Debug, Clone, Default)]

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::account::Account;
-use crate::real::{lists_its_buckets, passes_and_counts, refuses};
-use crate::{CANARY, config, free_port};
+use crate::s3::account::Account;
+use crate::s3::real::{lists_its_buckets, passes_and_counts, refuses};
+use crate::s3::{CANARY, config, free_port};
 
 pub(crate) const KEY: &str = "test:tester";
 

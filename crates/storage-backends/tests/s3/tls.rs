@@ -3,9 +3,9 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::fake::{Fake, object, page};
-use crate::site::site;
-use crate::{backend, check, config, failure, probe, scan, with};
+use crate::s3::fake::{Fake, object, page};
+use crate::s3::site::site;
+use crate::s3::{backend, check, config, failure, probe, scan, with};
 
 #[rstest]
 #[case::unknown(|_: &str| json!({}), None)]

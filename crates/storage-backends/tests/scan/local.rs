@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
 use storage_backends::nfs::scan::{WalkOptions, walk};
 use storage_domain::ByteCount;
 
-use crate::{count, counted};
+use crate::scan::{count, counted};
 
 /// What is made below a directory of a random tree.
 #[derive(Debug, Clone)]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use storage_backends::nfs::scan::{WalkOptions, walk};
 
-use crate::fuse::{Mounted, Tree};
-use crate::{count, counted};
+use crate::scan::fuse::{Mounted, Tree};
+use crate::scan::{count, counted};
 
 /// Only root may mount; `make test` runs as root where it can.
 fn mounted(tree: Tree, at: &Path) -> Option<Mounted> {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{ChapFault, Fault, Knobs, ReflectedOf, Saw};
-use crate::IQN;
+use crate::iscsi::IQN;
 
 /// A request as the fake reads it.
 pub(super) struct Request {

@@ -1,28 +1,19 @@
 //! How many connections and requests probes make, alone and many at once.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
-#[path = "../support/closed.rs"]
-mod closed;
-#[path = "../s3/fake.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod fake;
-#[path = "../support/site.rs"]
-mod site;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use closed::ClosedPort;
-use fake::{Asked, Fake, Told, object, page, refusal};
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
-use site::site;
 use storage_backends::http::{HttpBackend, PROBES_AT_ONCE};
 use storage_backends::s3::S3Backend;
 use storage_backends::{Backend, OpContext, Settings};
 use storage_domain::{BackendConfig, BackendKind, Outcome, ProbeReport};
+
+use crate::s3::fake::{Asked, Fake, Told, object, page, refusal};
+use crate::support::closed::ClosedPort;
+use crate::support::site::site;
 
 /// How many probes run at once.
 const MANY: usize = 100;

@@ -1,21 +1,17 @@
 //! A bucket of 100,000 objects is counted in bounded memory; in a process of its own, which nothing else grows.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
-#[path = "s3/fake.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod fake;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fake::{Asked, Fake, Told, object, page};
 use serde_json::json;
 use storage_backends::s3::S3Backend;
 use storage_backends::{Files as _, OpContext, Settings};
 use storage_domain::{BackendConfig, BackendKind};
+
+use crate::s3::fake::{Asked, Fake, Told, object, page};
+use crate::support::alone::is_alone;
 
 const PREFIXES: usize = 10;
 const PAGES: usize = 10;
@@ -55,6 +51,9 @@ fn resident_kib() -> u64 {
 
 #[tokio::test]
 async fn memory_does_not_grow_with_the_bucket() {
+    if !is_alone("s3::memory::memory_does_not_grow_with_the_bucket", &[]) {
+        return;
+    }
     let fake = Fake::start(answer).await;
     let config = json!({
         "endpoint": fake.url(), "bucket": "images", "access_key_id": "AK", "secret_access_key": "secret",

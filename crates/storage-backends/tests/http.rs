@@ -1,11 +1,5 @@
 //! The HTTP backend against real web servers, and against servers that misbehave.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
-#[path = "../support/asking.rs"]
-mod asking;
-#[path = "../support/closed.rs"]
-mod closed;
 mod conformance;
 mod fakes;
 mod fixtures;
@@ -14,14 +8,14 @@ mod real;
 mod servers;
 mod stages;
 mod tls;
-#[path = "../support/trap.rs"]
-mod trap;
 
 use asking::{check, cx, failure, free_port, scan};
 use serde_json::{Value, json};
 use storage_backends::Settings;
 use storage_backends::http::{HttpBackend, Limits};
 use storage_domain::{BackendConfig, BackendKind, ProbeReport};
+
+use crate::support::{asking, closed, trap};
 
 /// A secret that must never be seen anywhere.
 const CANARY: &str = "canary-hush-pässwörd:€";

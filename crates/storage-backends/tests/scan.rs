@@ -1,9 +1,5 @@
 //! Walks of real trees, and of trees that exist only as answers of a file system in this process.
 
-#![expect(clippy::unwrap_used, reason = "what can't be set up fails the test")]
-
-#[path = "../support/fuse.rs"]
-mod fuse;
 mod local;
 mod mounted;
 
@@ -12,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 
 use storage_backends::ScanReport;
 use storage_backends::nfs::scan::{WalkOptions, walk};
+
+use crate::support::fuse;
 
 fn count(root: &Path, options: &WalkOptions) -> ScanReport {
     walk(root, options, &|_, _| {}, &AtomicBool::new(false)).unwrap()

@@ -1,25 +1,17 @@
 //! The S3 backend against real servers, and against servers that misbehave.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
 mod account;
 mod addressing;
-#[path = "../support/asking.rs"]
-mod asking;
-#[path = "../support/closed.rs"]
-mod closed;
 mod conformance;
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod fake;
+pub(crate) mod fake;
 mod fakes;
 mod fixtures;
 mod garage;
 mod listings;
+mod memory;
 mod real;
 mod s3s_fs;
 mod secrets;
-#[path = "../support/site.rs"]
-mod site;
 mod swift;
 mod tls;
 mod trees;
@@ -30,6 +22,8 @@ use storage_backends::Settings;
 use storage_backends::http::Limits;
 use storage_backends::s3::S3Backend;
 use storage_domain::{BackendConfig, BackendKind, ProbeReport};
+
+use crate::support::{asking, closed, site};
 
 /// A secret that must never be seen anywhere.
 const CANARY: &str = "canary-hush-secret/+=";

@@ -1,10 +1,6 @@
 //! The iSCSI backend against real targets, and against targets that misbehave.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
 mod chap;
-#[path = "../support/closed.rs"]
-mod closed;
 mod conformance;
 mod fake;
 mod fakes;
@@ -13,13 +9,6 @@ mod logins;
 mod luns;
 mod moves;
 mod networks;
-#[path = "../support/relay.rs"]
-#[expect(dead_code, reason = "shared; nothing is held up here")]
-mod relay;
-#[path = "../support/tgt.rs"]
-mod tgt;
-#[path = "../support/trap.rs"]
-mod trap;
 mod turns;
 
 use std::time::Duration;
@@ -29,6 +18,8 @@ use storage_backends::iscsi::{IscsiBackend, Limits};
 use storage_backends::registry::Settings;
 use storage_backends::{Backend, OpContext};
 use storage_domain::{BackendConfig, BackendKind, Check, IscsiConfig, Outcome, ProbeReport};
+
+use crate::support::{closed, relay, tgt, trap};
 
 /// Secrets that must never be seen anywhere.
 const CANARY: &str = "canary-hush-one";

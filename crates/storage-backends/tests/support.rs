@@ -1,0 +1,12 @@
+//! What the tests of several modules share.
+
+pub(crate) mod alone;
+pub(crate) mod asking;
+pub(crate) mod closed;
+pub(crate) mod fuse;
+#[expect(dead_code, reason = "the service's tests use the rest of it")]
+pub(crate) mod relay;
+pub(crate) mod site;
+pub(crate) mod tgt;
+pub(crate) mod trap;
+pub(crate) mod until;

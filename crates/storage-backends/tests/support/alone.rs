@@ -1,0 +1,33 @@
+//! Tests that run in a process of their own.
+
+use std::process::Command;
+
+/// Set in that process.
+const ALONE: &str = "TEST_ALONE";
+
+/// Returns whether this process runs only the test; if not, runs the test in such a process.
+///
+/// `test` is the test's path in this binary, `wrapper` a command line that starts the process with further arguments.
+///
+/// # Panics
+///
+/// If the test fails there.
+pub(crate) fn is_alone(test: &str, wrapper: &[&str]) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let program = std::env::current_exe().unwrap();
+    let mut line: Vec<_> = wrapper.iter().map(Into::into).collect();
+    line.push(program.into_os_string());
+    #[expect(clippy::disallowed_methods, reason = "the test starts itself again")]
+    let output = Command::new(&line[0])
+        .args(&line[1..])
+        .args([test, "--exact", "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    assert!(out.contains("test result: ok. 1 passed"), "{out}\n{err}");
+    false
+}
