@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use storage_domain::{BackendKind, IscsiTarget, ProbeReport};
 
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::scan::{ScanProgress, ScanReport};
 
 /// A live storage backend: one config at work.
@@ -26,7 +26,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Only where the probe itself could not run: an unreachable target is an `Ok` report with a failed check.
     /// # Cancel safety
     /// Dropping the future leaves nothing half-done behind.
-    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError>;
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error>;
 
     /// The facet of backends that are mounted on this host.
     fn as_mount(&self) -> Option<&dyn Mount> {
@@ -75,14 +75,14 @@ pub trait Mount: Send + Sync {
     /// What is mounted at the mount point, as `/proc/self/mountinfo` says it; the mount itself is not touched.
     ///
     /// # Errors
-    /// [`BackendError::Mountinfo`].
-    fn state(&self) -> Result<MountState, BackendError>;
+    /// [`crate::ErrorKind::MountTable`].
+    fn state(&self) -> Result<MountState, Error>;
 
     /// Takes the mount away, all layers of it, and removes the mount point. Nothing mounted is success.
     ///
     /// # Errors
-    /// [`BackendError::Busy`] where it is in use and `mode` is [`UnmountMode::Plain`].
-    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError>;
+    /// [`crate::ErrorKind::Busy`] where it is in use and `mode` is [`UnmountMode::Plain`].
+    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), Error>;
 }
 
 /// A backend whose files can be counted.
@@ -92,11 +92,11 @@ pub trait Files: Send + Sync {
     /// backend has to be mounted.
     ///
     /// # Errors
-    /// [`BackendError::NotListable`] where the storage offers no listing, and whatever keeps the scan from beginning.
+    /// [`crate::ErrorKind::NotListable`] where the storage offers no listing, and whatever keeps the scan from beginning.
     /// What could not be read on the way is counted in [`ScanReport::errors`].
     /// # Cancel safety
     /// Dropping the future, or cancelling `cx`, ends the scan at once, its process included.
-    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError>;
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error>;
 }
 
 /// A backend that holds logical units.
@@ -105,8 +105,8 @@ pub trait Luns: Send + Sync {
     /// Looks at the targets and their logical units, as they are now.
     ///
     /// # Errors
-    /// [`BackendError::IscsiRequest`] where a probe would not pass, with what it would say.
+    /// [`crate::ErrorKind::Server`] where a probe would not pass, with what it would say.
     /// # Cancel safety
     /// Dropping the future leaves no session behind.
-    async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, BackendError>;
+    async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, Error>;
 }

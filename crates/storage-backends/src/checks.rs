@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use storage_domain::{Check, Outcome};
 
-use crate::error::BackendError;
+use crate::error::Error;
 
 /// A check failed, and those after it make no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,12 +66,12 @@ impl Checks {
     /// Whatever else kept the probe from its end.
     pub(crate) fn settle(
         mut self,
-        ended: Result<Result<(), Stopped>, BackendError>,
+        ended: Result<Result<(), Stopped>, Error>,
         who: &str,
-    ) -> Result<Vec<Check>, BackendError> {
+    ) -> Result<Vec<Check>, Error> {
         match ended {
             Ok(Ok(()) | Err(Stopped)) => {}
-            Err(BackendError::Deadline { .. }) => {
+            Err(error) if error.is_timeout() => {
                 self.failed(&format!(
                     "The probe's time was over before this check had ended: the {who} is very slow"
                 ));

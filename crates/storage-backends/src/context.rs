@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 
 /// What bounds one operation: when it has to be over, and who may end it earlier.
 #[derive(Debug, Clone)]
@@ -82,17 +82,13 @@ impl OpContext {
     /// Runs a step under the deadline and the cancellation; `what` names it in the error.
     ///
     /// # Errors
-    /// [`BackendError::Deadline`] or [`BackendError::Cancelled`]; the step's future is dropped then.
-    pub async fn bound<T>(
-        &self,
-        what: &'static str,
-        step: impl Future<Output = T>,
-    ) -> Result<T, BackendError> {
+    /// [`ErrorKind::Timeout`] or [`ErrorKind::Cancelled`]; the step's future is dropped then.
+    pub async fn bound<T>(&self, what: &'static str, step: impl Future<Output = T>) -> Result<T, Error> {
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(BackendError::Cancelled { what }),
+            () = self.cancel.cancelled() => Err(Error::cancelled(what)),
             out = step => Ok(out),
-            () = tokio::time::sleep_until(self.deadline) => Err(BackendError::Deadline { what }),
+            () = tokio::time::sleep_until(self.deadline) => Err(Error::new(ErrorKind::Timeout, what)),
         }
     }
 }

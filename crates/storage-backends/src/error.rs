@@ -1,137 +1,198 @@
-//! What can go wrong, one variant a step.
+//! The error of every operation on a backend.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
-use storage_domain::MountPoint;
 use time::OffsetDateTime;
 
 use crate::holders::Holders;
 
-/// Whether and how an error may be met again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorClass {
-    /// It may pass by itself: try again later.
-    Temporary,
-    /// It stays until somebody changes something.
-    Permanent,
-    /// A process holds the mount: end it, or detach the mount.
-    Busy,
-    /// A worker hangs in the kernel; nothing can be done until it comes back.
-    Stuck,
-    /// Somebody ended the operation.
-    Cancelled,
-}
+/// The cause of an [`Error`], without its text.
+type Source = Box<dyn StdError + Send + Sync>;
 
-/// Why an operation on a backend could not be done.
-#[derive(Debug, thiserror::Error)]
-pub enum BackendError {
-    /// A step did not end in time.
-    #[error("{what} did not end in time")]
-    Deadline {
-        /// The step.
-        what: &'static str,
-    },
-    /// The operation was ended from outside.
-    #[error("{what} was cancelled")]
-    Cancelled {
-        /// The step.
-        what: &'static str,
-    },
-    /// The backend's worker process hangs in the kernel and can't be killed.
-    #[error("the worker process {pid} hangs in the kernel since {since}")]
+/// Names what kind of failure an [`Error`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The step did not end before its deadline.
+    Timeout,
+    /// The caller ended the operation, or a newer one replaced it.
+    Cancelled,
+    /// A helper process of the backend hangs in the kernel and cannot be killed.
     Stuck {
-        /// The process.
+        /// Process id.
         pid: u32,
-        /// Since when.
+        /// Time of the first attempt to kill it.
         since: OffsetDateTime,
     },
-    /// The worker process could not be started.
-    #[error("starting the worker process failed")]
-    WorkerStart(#[source] io::Error),
-    /// The worker process ended or answered what is no answer.
-    #[error("the worker process broke off: {reason}")]
-    WorkerBroken {
-        /// What was seen of it.
-        reason: String,
-    },
-    /// A system call on the mount failed.
-    #[error("{call} failed")]
-    MountCall {
-        /// The call, such as `statfs`.
-        call: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
+    /// Processes use the mount.
+    Busy(Holders),
+    /// The backend is not mounted.
+    NotMounted,
+    /// The storage has no listing whose files could be counted.
+    NotListable,
+    /// No client can be made from the config.
+    Config,
+    /// A helper process could not be started, or ended without an answer.
+    Helper,
     /// The table of mounts could not be read.
-    #[error("reading /proc/self/mountinfo failed")]
-    Mountinfo(#[source] io::Error),
-    /// The mount is in use.
-    #[error("{at} is in use")]
-    Busy {
-        /// The mount point.
-        at: MountPoint,
-        /// Who uses it, as far as that could be seen.
-        holders: Holders,
-    },
-    /// Unmounting failed.
-    #[error("unmounting {at} failed")]
-    Unmount {
-        /// The mount point.
-        at: MountPoint,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// The backend is not mounted, so that its files can't be counted.
-    #[error("{at} is not mounted")]
-    NotMounted {
-        /// The mount point.
-        at: MountPoint,
-    },
-    /// The storage offers no listing that could be counted.
-    #[error("{reason}")]
-    NotListable {
-        /// Why, in plain words.
-        reason: String,
-    },
-    /// An HTTP client can't be built from the config.
-    #[error("the HTTP client can't be set up: {reason}")]
-    HttpSetup {
-        /// Why, in plain words.
-        reason: String,
-    },
-    /// An HTTP request failed on its way.
-    #[error("{reason}")]
-    HttpRequest {
-        /// What failed, in plain words.
-        reason: String,
-    },
-    /// A portal or a target did not do what it was asked for.
-    #[error("{reason}")]
-    IscsiRequest {
-        /// What failed, in plain words.
-        reason: String,
-    },
+    MountTable,
+    /// The kernel refused a system call on the mount.
+    Kernel,
+    /// The storage server could not be asked, or refused the request.
+    Server,
 }
 
-impl BackendError {
-    /// What may be done about it.
-    pub fn class(&self) -> ErrorClass {
+impl ErrorKind {
+    /// Reports whether a failure of this kind usually passes without a change of config or server.
+    const fn is_temporary(&self) -> bool {
         match self {
-            Self::Deadline { .. }
-            | Self::WorkerStart(_)
-            | Self::WorkerBroken { .. }
-            | Self::MountCall { .. }
-            | Self::Mountinfo(_)
-            | Self::Unmount { .. }
-            | Self::NotMounted { .. }
-            | Self::HttpRequest { .. }
-            | Self::IscsiRequest { .. } => ErrorClass::Temporary,
-            Self::NotListable { .. } | Self::HttpSetup { .. } => ErrorClass::Permanent,
-            Self::Busy { .. } => ErrorClass::Busy,
-            Self::Stuck { .. } => ErrorClass::Stuck,
-            Self::Cancelled { .. } => ErrorClass::Cancelled,
+            Self::Timeout
+            | Self::NotMounted
+            | Self::Helper
+            | Self::MountTable
+            | Self::Kernel
+            | Self::Server => true,
+            Self::Cancelled | Self::Stuck { .. } | Self::Busy(_) | Self::NotListable | Self::Config => false,
         }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("did not end in time"),
+            Self::Cancelled => f.write_str("was cancelled"),
+            Self::Stuck { pid, since } => {
+                write!(
+                    f,
+                    "is refused: helper process {pid} hangs in the kernel since {since}"
+                )
+            }
+            Self::Busy(_) => f.write_str("is refused: the mount is in use"),
+            Self::NotMounted => f.write_str("needs a mount"),
+            Self::NotListable => f.write_str("needs a listing"),
+            Self::Config => f.write_str("cannot be set up from the config"),
+            Self::Helper => f.write_str("failed: the helper process broke off"),
+            Self::MountTable => f.write_str("failed: the table of mounts cannot be read"),
+            Self::Kernel => f.write_str("failed in the kernel"),
+            Self::Server => f.write_str("failed at the server"),
+        }
+    }
+}
+
+/// Describes why an operation on a backend could not be done.
+///
+/// Retry and HTTP status follow from [`kind`](Self::kind) and [`is_temporary`](Self::is_temporary) alone. `Display` names
+/// the step and the kind; the cause is left to [`source`](StdError::source).
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    temporary: bool,
+    step: &'static str,
+    source: Option<Source>,
+}
+
+impl Error {
+    /// Makes an error of a step, a noun phrase such as `the scan`.
+    pub fn new(kind: ErrorKind, step: &'static str) -> Self {
+        Self {
+            temporary: kind.is_temporary(),
+            kind,
+            step,
+            source: None,
+        }
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Marks the failure as one that passes, or does not pass, without a change of config or server.
+    #[must_use]
+    pub fn with_temporary(mut self, temporary: bool) -> Self {
+        self.temporary = temporary;
+        self
+    }
+
+    /// Makes the error of a system call that the kernel refused.
+    pub fn kernel(step: &'static str, source: io::Error) -> Self {
+        Self::new(ErrorKind::Kernel, step).with_source(source)
+    }
+
+    /// Makes the error of a step that its caller ended.
+    pub fn cancelled(step: &'static str) -> Self {
+        Self::new(ErrorKind::Cancelled, step)
+    }
+
+    /// Returns the kind of failure.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Returns the kind of failure, with what it carries.
+    pub fn into_kind(self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Returns the step that failed, a noun phrase such as `the scan`.
+    pub fn step(&self) -> &'static str {
+        self.step
+    }
+
+    /// Reports whether the same operation may succeed later without a change of config or server.
+    pub fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
+    /// Reports whether the step did not end before its deadline.
+    pub fn is_timeout(&self) -> bool {
+        self.kind == ErrorKind::Timeout
+    }
+
+    /// Reports whether the operation was ended from outside.
+    pub fn is_cancelled(&self) -> bool {
+        self.kind == ErrorKind::Cancelled
+    }
+
+    /// Returns the cause, if it is the error of a system call; otherwise the error itself.
+    ///
+    /// # Errors
+    /// The error, if its cause is of another type.
+    pub fn into_io_source(mut self) -> Result<io::Error, Self> {
+        match self.source.take().map(<dyn StdError + Send + Sync>::downcast::<io::Error>) {
+            Some(Ok(cause)) => Ok(*cause),
+            Some(Err(source)) => {
+                self.source = Some(source);
+                Err(self)
+            }
+            None => Err(self),
+        }
+    }
+
+    /// Returns what the kernel says of its refusal (errno(3)), if that is the cause.
+    pub fn errno_text(&self) -> Option<&'static str> {
+        let number = self.io_source()?.raw_os_error()?;
+        Some(nix::errno::Errno::from_raw(number).desc())
+    }
+
+    /// Returns the error of the system call that failed, if that is the cause.
+    pub fn io_source(&self) -> Option<&io::Error> {
+        self.source.as_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.step, self.kind)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&**self.source.as_ref()?)
     }
 }

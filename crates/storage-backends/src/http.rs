@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::backend::{Backend, Files};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 
@@ -62,20 +62,16 @@ impl HttpBackend {
     /// A client of the directory that the config names.
     ///
     /// # Errors
-    /// [`BackendError::HttpSetup`].
-    pub fn new(config: &HttpConfig, settings: &Settings) -> Result<Self, BackendError> {
+    /// [`crate::ErrorKind::Config`].
+    pub fn new(config: &HttpConfig, settings: &Settings) -> Result<Self, Error> {
         Self::with_limits(config, settings, Limits::default())
     }
 
     /// A client that keeps other bounds than the default ones.
     ///
     /// # Errors
-    /// [`BackendError::HttpSetup`].
-    pub fn with_limits(
-        config: &HttpConfig,
-        settings: &Settings,
-        limits: Limits,
-    ) -> Result<Self, BackendError> {
+    /// [`crate::ErrorKind::Config`].
+    pub fn with_limits(config: &HttpConfig, settings: &Settings, limits: Limits) -> Result<Self, Error> {
         let directory = config.base_url.directory();
         let tls = tls::client_config(config.tls_verify, config.ca_pem.as_ref())?;
         let network = settings.network.clone();
@@ -118,7 +114,7 @@ impl Backend for HttpBackend {
         BackendKind::Http
     }
 
-    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let turn = self.network.turn(&self.directory, cx).await?;
         let started = Instant::now();
         let mut checks = Checks::of(&checks::NAMES);
@@ -146,7 +142,7 @@ impl Backend for HttpBackend {
 impl Files for HttpBackend {
     /// Counts what the server lists: an index page, nginx's or Caddy's JSON, or WebDAV. Sizes count where they are told
     /// exactly; see [`Limits::size_requests`] for the others.
-    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         tls::roots_for(&self.directory).await;
         scan::run(&self.lister(&self.client), cx, &progress).await
     }

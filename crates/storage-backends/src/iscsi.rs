@@ -14,7 +14,7 @@ use crate::backend::{Backend, Luns};
 use crate::checks::Checks;
 use crate::context::OpContext;
 use crate::egress::Egress;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::http::Network;
 use crate::registry::Settings;
 
@@ -74,7 +74,7 @@ impl Backend for IscsiBackend {
 
     /// # Cancel safety
     /// Sessions that are open are logged out in the background, within [`Limits::logout`].
-    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let started = Instant::now();
         let mut checks = Checks::of(&probe::NAMES);
         let mut targets = Vec::new();
@@ -104,7 +104,7 @@ impl Backend for IscsiBackend {
 
 #[async_trait]
 impl Luns for IscsiBackend {
-    async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, BackendError> {
+    async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, Error> {
         let report = self.probe(cx).await?;
         let reason = report.message().to_owned();
         // Units that are not ready, or don't tell their size, are there all the same.
@@ -114,7 +114,7 @@ impl Luns for IscsiBackend {
         if passed || targets.iter().any(has_units) {
             return Ok(targets);
         }
-        Err(BackendError::IscsiRequest { reason })
+        Err(Error::new(ErrorKind::Server, "the request").with_source(reason))
     }
 }
 
@@ -122,7 +122,7 @@ impl Luns for IscsiBackend {
 /// units.
 ///
 /// # Errors
-/// [`BackendError::IscsiRequest`], [`BackendError::Deadline`] and [`BackendError::Cancelled`].
+/// [`ErrorKind::Server`], [`ErrorKind::Timeout`] and [`ErrorKind::Cancelled`].
 /// # Cancel safety
 /// The discovery session is logged out in the background.
 pub async fn discover(
@@ -131,16 +131,14 @@ pub async fn discover(
     limits: &Limits,
     network: &Network,
     cx: &OpContext,
-) -> Result<Vec<IscsiTarget>, BackendError> {
+) -> Result<Vec<IscsiTarget>, Error> {
     let initiator = Initiator::new(name, limits, network.egress());
     let discovery = async {
         let connection = initiator.dial(portal).await?;
         initiator.discover(connection, None).await
     };
     let discovered = cx.step(limits.probe).bound("the discovery", discovery).await?;
-    discovered.map_err(|failure| BackendError::IscsiRequest {
-        reason: failure.to_string(),
-    })
+    discovered.map_err(|failure| Error::new(ErrorKind::Server, "the request").with_source(failure))
 }
 
 /// Block storage holds no files: all of it is there to be used.

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::scan::{ScanProgress, ScanReport};
 use crate::worker::WorkerCommand;
 use crate::worker::protocol::{Call, CallFailure, Reply, ScanCall};
@@ -42,11 +42,9 @@ pub struct StuckWorker {
 
 impl StuckWorker {
     /// Why a call that needs the worker gone fails.
-    pub(crate) fn error(self) -> BackendError {
-        BackendError::Stuck {
-            pid: self.pid,
-            since: self.since,
-        }
+    pub(crate) fn error(self) -> Error {
+        let (pid, since) = (self.pid, self.since);
+        Error::new(ErrorKind::Stuck { pid, since }, "the call")
     }
 }
 
@@ -62,7 +60,7 @@ pub struct Lanes {
 /// The lanes of one backend: one worker for probes and mounts, and one for scans, so that neither waits for the other.
 ///
 /// A worker is started for each call and is gone after it. One that hangs in the kernel even after SIGKILL is "stuck":
-/// every further call on its lane fails at once with [`BackendError::Stuck`] until the kernel lets it go.
+/// every further call on its lane fails at once with [`ErrorKind::Stuck`] until the kernel lets it go.
 #[derive(Debug)]
 pub struct Lane {
     worker: WorkerCommand,
@@ -141,10 +139,10 @@ impl Lane {
     /// Reads how full the file system at `path` is, with `statvfs(3)`.
     ///
     /// # Errors
-    /// [`BackendError::MountCall`] with what the kernel said, and whatever keeps the worker from answering in time.
+    /// [`ErrorKind::Kernel`] with what the kernel said, and whatever keeps the worker from answering in time.
     /// # Cancel safety
     /// Dropping the future kills the worker.
-    pub async fn statfs(&self, cx: &OpContext, path: &Path) -> Result<Capacity, BackendError> {
+    pub async fn statfs(&self, cx: &OpContext, path: &Path) -> Result<Capacity, Error> {
         let session = self.probe.enter(cx).await?;
         self.statfs_in(&session, cx, path).await
     }
@@ -155,7 +153,7 @@ impl Lane {
         session: &Session,
         cx: &OpContext,
         path: &Path,
-    ) -> Result<Capacity, BackendError> {
+    ) -> Result<Capacity, Error> {
         let call = Call::Statfs {
             path: path.to_owned(),
         };
@@ -168,7 +166,7 @@ impl Lane {
     /// Counts the files below `root`, telling `progress` as it goes, and adds their sizes up where `bytes` says so.
     ///
     /// # Errors
-    /// [`BackendError::MountCall`] where `root` itself can't be read, and whatever keeps the worker from answering.
+    /// [`ErrorKind::Kernel`] where `root` itself can't be read, and whatever keeps the worker from answering.
     /// # Cancel safety
     /// Dropping the future kills the worker.
     pub async fn scan(
@@ -178,7 +176,7 @@ impl Lane {
         templates: &TemplatePatterns,
         bytes: bool,
         progress: &ScanProgress,
-    ) -> Result<ScanReport, BackendError> {
+    ) -> Result<ScanReport, Error> {
         let session = self.scan.enter(cx).await?;
         self.scan_in(&session, cx, root, templates, bytes, progress).await
     }
@@ -192,7 +190,7 @@ impl Lane {
         templates: &TemplatePatterns,
         bytes: bool,
         progress: &ScanProgress,
-    ) -> Result<ScanReport, BackendError> {
+    ) -> Result<ScanReport, Error> {
         let call = Call::Scan(ScanCall {
             root: root.to_owned(),
             templates: templates.extensions().to_vec(),
@@ -212,12 +210,8 @@ impl Lane {
     /// dropped.
     ///
     /// # Errors
-    /// [`BackendError::Deadline`] where the others take too long.
-    pub(crate) async fn turn_to_mount(
-        &self,
-        session: &Session,
-        cx: &OpContext,
-    ) -> Result<Turn<'_>, BackendError> {
+    /// [`ErrorKind::Timeout`] where the others take too long.
+    pub(crate) async fn turn_to_mount(&self, session: &Session, cx: &OpContext) -> Result<Turn<'_>, Error> {
         let what = "waiting for other mounts";
         let permit = cx.bound(what, self.mounts.acquire());
         let permit = session.bound(what, permit).await?;
@@ -233,7 +227,7 @@ impl Lane {
         cx: &OpContext,
         call: &Call,
         cleanup: Cleanup,
-    ) -> Result<Result<(), CallFailure>, BackendError> {
+    ) -> Result<Result<(), CallFailure>, Error> {
         let reply = self
             .ask(session, cx, "the mount", call, Some(cleanup), |_, _| ())
             .await?;
@@ -257,7 +251,7 @@ impl Lane {
         call: &Call,
         cleanup: Option<Cleanup>,
         on_progress: impl FnMut(u64, u64) + Send,
-    ) -> Result<Reply, BackendError> {
+    ) -> Result<Reply, Error> {
         session
             .call(cx, what, &self.worker, call, cleanup, on_progress)
             .await
@@ -269,14 +263,13 @@ impl Lane {
 }
 
 /// What an answer means that is not the one that was asked for.
-fn unexpected(reply: Reply) -> BackendError {
+fn unexpected(reply: Reply) -> Error {
     match reply {
-        Reply::Failed(failure) => BackendError::MountCall {
-            call: failure.step.name(),
-            source: std::io::Error::from_raw_os_error(failure.errno),
-        },
-        _ => BackendError::WorkerBroken {
-            reason: "it answered another question".to_owned(),
-        },
+        Reply::Failed(failure) => Error::kernel(
+            failure.step.name(),
+            std::io::Error::from_raw_os_error(failure.errno),
+        ),
+        _ => Error::new(ErrorKind::Helper, "the helper process")
+            .with_source("it answered another question".to_owned()),
     }
 }

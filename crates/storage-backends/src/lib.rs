@@ -26,7 +26,7 @@ pub mod worker;
 pub use backend::{Backend, Files, Luns, Mount, MountState, UnmountMode};
 pub use context::OpContext;
 pub use egress::Egress;
-pub use error::{BackendError, ErrorClass};
+pub use error::{Error, ErrorKind};
 pub use holders::{Holder, Holders};
 pub use registry::{Registry, Settings};
 pub use scan::{ScanProgress, ScanReport};

@@ -30,7 +30,7 @@ use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport, TemplatePa
 use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::egress::Egress;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::lane::{Lane, THE_SCAN};
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
@@ -79,7 +79,7 @@ impl Backend for NfsBackend {
 
     /// Checks `resolve`, `exports`, `mount` and `capacity`, in this order; each of them is always there. Where the
     /// worker hangs in the kernel, nothing is checked.
-    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         if let Some(worker) = self.lane.probe.stuck() {
             return Err(worker.error());
         }
@@ -101,7 +101,7 @@ impl Backend for NfsBackend {
 
 #[async_trait]
 impl Mount for NfsBackend {
-    fn state(&self) -> Result<MountState, BackendError> {
+    fn state(&self) -> Result<MountState, Error> {
         match &self.at {
             Some(at) => self.look(at, &[]).map(live::Found::state),
             None => Ok(MountState::Unmounted),
@@ -110,7 +110,7 @@ impl Mount for NfsBackend {
 
     /// Ends a probe and a scan that are under way first: nothing that they would find out matters any more. Where one
     /// of them hangs in the kernel, only a detaching unmount goes on.
-    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
+    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), Error> {
         let Some(at) = &self.at else { return Ok(()) };
         let _quiet = self.lane.quiet(cx).await;
         if let (UnmountMode::Plain, Some(worker)) = (mode, self.lane.stuck()) {
@@ -123,10 +123,10 @@ impl Mount for NfsBackend {
 
 #[async_trait]
 impl Files for NfsBackend {
-    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         let Some(at) = &self.at else {
             let reason = "mounting is switched off, so that the files can't be counted".to_owned();
-            return Err(BackendError::NotListable { reason });
+            return Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason));
         };
         let cx = cx.step(self.scan_deadline);
         let session = self.lane.scan.enter(&cx).await?;
@@ -138,18 +138,18 @@ impl Files for NfsBackend {
         match self.counted_mount(at) {
             Ok(after) if after == before => Ok(report),
             // What was counted while the mount went is less than what there is, and shows no error.
-            _ => Err(BackendError::Cancelled { what: THE_SCAN }),
+            _ => Err(Error::cancelled(THE_SCAN)),
         }
     }
 }
 
 impl NfsBackend {
     /// What tells one mount from the next, as far as that can be told.
-    fn counted_mount(&self, at: &MountPoint) -> Result<(u64, u32, String), BackendError> {
+    fn counted_mount(&self, at: &MountPoint) -> Result<(u64, u32, String), Error> {
         let removals = self.lane.removals();
         match self.look(at, &[])? {
             live::Found::Right(entry) => Ok((removals, entry.id, entry.source)),
-            _ => Err(BackendError::NotMounted { at: at.clone() }),
+            _ => Err(Error::new(ErrorKind::NotMounted, THE_SCAN)),
         }
     }
 }

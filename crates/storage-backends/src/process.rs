@@ -15,7 +15,6 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use crate::context::OpContext;
-use crate::error::BackendError;
 
 /// Where programs are looked for, in this order.
 const DIRECTORIES: [&str; 6] = [
@@ -146,9 +145,10 @@ async fn run_path(
         Ok(finished) => finished,
         Err(early) => {
             group.end().await;
-            Err(match early {
-                BackendError::Cancelled { .. } => ProcessError::Cancelled { program },
-                _ => ProcessError::Deadline { program },
+            Err(if early.is_cancelled() {
+                ProcessError::Cancelled { program }
+            } else {
+                ProcessError::Deadline { program }
             })
         }
     }

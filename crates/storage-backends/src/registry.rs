@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use storage_domain::{BackendConfig, BackendId, MountPoint, Revision};
 
 use crate::backend::Backend;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::http::HttpBackend;
 use crate::iscsi::IscsiBackend;
 use crate::lane::Lanes;
@@ -24,7 +24,7 @@ use crate::s3::S3Backend;
 type Live = (Revision, Arc<dyn Backend>);
 
 /// Makes the live backend of a config in [`Registry`]'s place.
-pub type Builder = dyn Fn(BackendId, &BackendConfig) -> Result<Arc<dyn Backend>, BackendError> + Send + Sync;
+pub type Builder = dyn Fn(BackendId, &BackendConfig) -> Result<Arc<dyn Backend>, Error> + Send + Sync;
 
 /// Makes live backends and keeps them by id and revision.
 pub struct Registry {
@@ -65,10 +65,7 @@ impl Registry {
     /// Those of [`Registry::new`].
     pub fn with_builder(
         settings: Settings,
-        builder: impl Fn(BackendId, &BackendConfig) -> Result<Arc<dyn Backend>, BackendError>
-        + Send
-        + Sync
-        + 'static,
+        builder: impl Fn(BackendId, &BackendConfig) -> Result<Arc<dyn Backend>, Error> + Send + Sync + 'static,
     ) -> Result<Self, SettingsError> {
         Ok(Self {
             builder: Some(Box::new(builder)),
@@ -79,13 +76,13 @@ impl Registry {
     /// The live backend of a config; the same one as long as `revision` stays.
     ///
     /// # Errors
-    /// [`BackendError::HttpSetup`].
+    /// [`crate::ErrorKind::Config`].
     pub fn get(
         &self,
         id: BackendId,
         revision: Revision,
         config: &BackendConfig,
-    ) -> Result<Arc<dyn Backend>, BackendError> {
+    ) -> Result<Arc<dyn Backend>, Error> {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, backend)) = live.get(&id).filter(|(known, _)| *known == revision) {
             return Ok(Arc::clone(backend));
@@ -119,7 +116,7 @@ impl Registry {
         &self.settings
     }
 
-    fn build(&self, id: BackendId, config: &BackendConfig) -> Result<Arc<dyn Backend>, BackendError> {
+    fn build(&self, id: BackendId, config: &BackendConfig) -> Result<Arc<dyn Backend>, Error> {
         Ok(match config {
             BackendConfig::Nfs(nfs) => {
                 let at = self

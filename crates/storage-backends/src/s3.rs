@@ -11,7 +11,7 @@ use storage_domain::{BackendKind, BaseUrl, ProbeReport, S3Config, TemplatePatter
 use crate::backend::{Backend, Files};
 use crate::checks::{Checks, Stopped};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::http::failure::Failure;
 use crate::http::tls::roots_for;
 use crate::http::{Limits, Turn};
@@ -76,16 +76,16 @@ impl S3Backend {
     /// A client of the bucket that the config names.
     ///
     /// # Errors
-    /// [`BackendError::HttpSetup`].
-    pub fn new(config: &S3Config, settings: &Settings) -> Result<Self, BackendError> {
+    /// [`ErrorKind::Config`].
+    pub fn new(config: &S3Config, settings: &Settings) -> Result<Self, Error> {
         Self::with_limits(config, settings, limits())
     }
 
     /// A client that keeps other bounds than the default ones.
     ///
     /// # Errors
-    /// [`BackendError::HttpSetup`].
-    pub fn with_limits(config: &S3Config, settings: &Settings, limits: Limits) -> Result<Self, BackendError> {
+    /// [`ErrorKind::Config`].
+    pub fn with_limits(config: &S3Config, settings: &Settings, limits: Limits) -> Result<Self, Error> {
         Ok(Self {
             service: Service::of_bucket(config, limits, settings.network.clone())?,
             bucket: config.bucket.to_string(),
@@ -117,7 +117,7 @@ impl Backend for S3Backend {
         BackendKind::S3
     }
 
-    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let turn = self.service.server().turn(cx).await?;
         let started = Instant::now();
         let mut checks = Checks::of(&CHECKS);
@@ -143,7 +143,7 @@ impl Backend for S3Backend {
 impl Files for S3Backend {
     /// Counts the objects below the prefix. A key that ends in a slash and has no bytes is a marker of a directory and
     /// no file; a directory is whatever keys have before a slash.
-    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         if let Ok(url) = self.service.url() {
             roots_for(&url).await;
         }
@@ -152,10 +152,8 @@ impl Files for S3Backend {
 }
 
 /// A failure on the way to a service.
-fn request_error(failure: &Failure) -> BackendError {
-    BackendError::HttpRequest {
-        reason: failure.told(SETTING),
-    }
+fn request_error(failure: &Failure) -> Error {
+    Error::new(ErrorKind::Server, "the request").with_source(failure.told(SETTING))
 }
 
 /// A time span in words: seconds, or minutes where it is long.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storage_backends::{ErrorClass, OpContext, UnmountMode};
+use storage_backends::{OpContext, UnmountMode};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, Invalid, InvalidInput, Rule};
 use storage_persistence::{BackendFilter, StoreError};
 
@@ -160,7 +160,7 @@ impl App {
         let live = match self.registry.get(backend.id, backend.revision, &backend.config) {
             Ok(live) => live,
             // Only backends that are never mounted fail to be set up.
-            Err(error) if error.class() == ErrorClass::Permanent => return Ok(()),
+            Err(error) if !error.is_temporary() => return Ok(()),
             Err(error) => return Err(AppError::of_unmount(error)),
         };
         let Some(mount) = live.as_mount() else {

@@ -7,7 +7,7 @@ use storage_backends::iscsi::text::Address;
 use storage_backends::iscsi::{self, Limits};
 use storage_backends::nfs::{ExportList, exports_of};
 use storage_backends::s3::{Bucket, buckets};
-use storage_backends::{BackendError, OpContext};
+use storage_backends::{Error, OpContext};
 use storage_domain::s3::S3Account;
 use storage_domain::{BackendId, Host, IscsiTarget};
 
@@ -96,7 +96,7 @@ impl App {
     ) -> Result<T, AppError>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, BackendError>> + Send,
+        F: Future<Output = Result<T, Error>> + Send,
     {
         if self.stopping.is_cancelled() {
             return Err(AppError::ShuttingDown);
@@ -113,7 +113,7 @@ impl App {
             let asked = asked.await;
             drop(permit);
             asked.map_err(|error| match error {
-                BackendError::Cancelled { .. } => AppError::ShuttingDown,
+                error if error.is_cancelled() => AppError::ShuttingDown,
                 other => AppError::NotDiscovered(Arc::new(other)),
             })
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storage_backends::{BackendError, Holders};
+use storage_backends::{Error, ErrorKind, Holders};
 use storage_domain::{BackendKind, Invalid};
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
@@ -42,10 +42,10 @@ pub enum AppError {
     },
     /// The mount could not be taken away.
     #[error("the mount could not be taken away")]
-    Unmount(#[source] Arc<BackendError>),
+    Unmount(#[source] Arc<Error>),
     /// Storage that is not registered could not be asked for what it has.
     #[error("the storage could not be asked")]
-    NotDiscovered(#[source] Arc<BackendError>),
+    NotDiscovered(#[source] Arc<Error>),
     /// Only iSCSI backends have logical units.
     #[error("{0} backends have no logical units")]
     NoLuns(BackendKind),
@@ -65,11 +65,11 @@ impl From<StoreError> for AppError {
 
 impl AppError {
     /// An unmount that failed, by what may be done about it.
-    pub(crate) fn of_unmount(error: BackendError) -> Self {
-        match error {
-            BackendError::Busy { holders, .. } => Self::Busy(Arc::new(holders)),
-            BackendError::Stuck { since, .. } => Self::Stuck { since: Some(since) },
-            other => Self::Unmount(Arc::new(other)),
+    pub(crate) fn of_unmount(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Busy(holders) => Self::Busy(Arc::new(holders.clone())),
+            ErrorKind::Stuck { since, .. } => Self::Stuck { since: Some(*since) },
+            _ => Self::Unmount(Arc::new(error)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use storage_backends::registry::{Reconciled, UNMOUNTS_AT_ONCE};
-use storage_backends::{BackendError, Mount, MountState, UnmountMode};
+use storage_backends::{Error, Mount, MountState, UnmountMode};
 use storage_domain::{Backend, BackendKind};
 use storage_persistence::{BackendFilter, StoreError};
 use tokio::time::Instant;
@@ -43,7 +43,7 @@ impl App {
     }
 
     /// Reads only the backends that have a mount: a service that starts has no use for the others.
-    async fn reconcile(&self) -> Result<Result<Reconciled, BackendError>, StoreError> {
+    async fn reconcile(&self) -> Result<Result<Reconciled, Error>, StoreError> {
         let ids = match self.registry.mounted() {
             Ok(ids) => ids,
             Err(error) => return Ok(Err(error)),

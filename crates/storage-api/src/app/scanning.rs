@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use storage_backends::{Backend as LiveBackend, BackendError, OpContext, ScanProgress, ScanReport};
+use storage_backends::{Backend as LiveBackend, Error, ErrorKind, OpContext, ScanProgress, ScanReport};
 use storage_domain::{Backend, BackendId, Check, Outcome, Revision, Stats};
 use storage_persistence::Measurement;
 use tokio_util::sync::CancellationToken;
@@ -125,11 +125,11 @@ impl App {
         }
     }
 
-    fn not_counted(&self, id: BackendId, error: &BackendError) -> ScanEnd {
-        match error {
-            BackendError::NotListable { .. } => {}
-            BackendError::Cancelled { .. } if self.stopping.is_cancelled() => {}
-            BackendError::Cancelled { .. } => self.rounds.note_counted(id, Count::BrokenOff),
+    fn not_counted(&self, id: BackendId, error: &Error) -> ScanEnd {
+        match error.kind() {
+            ErrorKind::NotListable => {}
+            ErrorKind::Cancelled if self.stopping.is_cancelled() => {}
+            ErrorKind::Cancelled => self.rounds.note_counted(id, Count::BrokenOff),
             _ => {
                 tracing::warn!(backend.id = %id, error = %Chain(error), "the files could not be counted");
                 self.rounds.note_counted(id, Count::Partial);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use storage_backends::{Backend as LiveBackend, BackendError, OpContext};
+use storage_backends::{Backend as LiveBackend, Error, ErrorKind, OpContext};
 use storage_domain::{
     Backend, BackendId, BackendStatus, Check, IscsiTarget, MountInForce, ProbeReport, Revision,
 };
@@ -155,7 +155,7 @@ impl App {
             .await
         {
             Ok(turn) => Ok(turn.ok()),
-            Err(BackendError::Cancelled { .. }) => Err(TestEnd::Overtaken),
+            Err(error) if error.is_cancelled() => Err(TestEnd::Overtaken),
             Err(_) => Err(TestEnd::NoTurn),
         }
     }
@@ -178,7 +178,7 @@ impl App {
         }
         let probed = self.probe(backend, &cx).await;
         drop(turn);
-        if cancel.is_cancelled() && matches!(probed, Err(BackendError::Cancelled { .. })) {
+        if cancel.is_cancelled() && probed.as_ref().is_err_and(Error::is_cancelled) {
             return TestEnd::Overtaken;
         }
         let (live, mut outcome, found) = judge(backend.revision, probed);
@@ -222,7 +222,7 @@ impl App {
         &self,
         backend: &Backend,
         cx: &OpContext,
-    ) -> Result<(Arc<dyn LiveBackend>, ProbeReport), BackendError> {
+    ) -> Result<(Arc<dyn LiveBackend>, ProbeReport), Error> {
         let live = self.registry.get(backend.id, backend.revision, &backend.config)?;
         let overdue = async {
             tokio::select! {
@@ -233,7 +233,7 @@ impl App {
         };
         let report = tokio::select! {
             report = live.probe(cx) => report?,
-            () = overdue => return Err(BackendError::Deadline { what: "the probe" }),
+            () = overdue => return Err(Error::new(ErrorKind::Timeout, "the probe")),
         };
         Ok((live, report))
     }

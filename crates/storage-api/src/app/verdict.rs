@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storage_backends::{Backend as LiveBackend, BackendError};
+use storage_backends::{Backend as LiveBackend, Error, ErrorKind};
 use storage_domain::{BackendStatus, Check, LastTest, Outcome, ProbeReport, Revision, Stats};
 use storage_persistence::Measurement;
 use time::OffsetDateTime;
@@ -13,7 +13,7 @@ use super::testing::TestOutcome;
 use crate::chain::Chain;
 
 /// What a probe gave, and the live backend where there was one.
-pub(super) type Probed = Result<(Arc<dyn LiveBackend>, ProbeReport), BackendError>;
+pub(super) type Probed = Result<(Arc<dyn LiveBackend>, ProbeReport), Error>;
 
 /// What the client is told, and what is stored.
 pub(super) fn judge(
@@ -66,7 +66,7 @@ fn reported(revision: Revision, report: ProbeReport) -> TestOutcome {
 }
 
 /// A probe that could not run, as one failed check.
-fn not_probed(revision: Revision, error: &BackendError) -> TestOutcome {
+fn not_probed(revision: Revision, error: &Error) -> TestOutcome {
     tracing::warn!(error = %Chain(error), "the probe could not run");
     let message = explain(error);
     let check = Check {
@@ -75,8 +75,8 @@ fn not_probed(revision: Revision, error: &BackendError) -> TestOutcome {
         detail: message.clone(),
         duration: Duration::ZERO,
     };
-    let stuck_since = match error {
-        BackendError::Stuck { since, .. } => Some(*since),
+    let stuck_since = match error.kind() {
+        ErrorKind::Stuck { since, .. } => Some(*since),
         _ => None,
     };
     TestOutcome {

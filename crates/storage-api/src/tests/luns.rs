@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rstest::rstest;
 use serde_json::json;
-use storage_backends::{Backend, BackendError, Luns, OpContext};
+use storage_backends::{Backend, Error, ErrorKind, Luns, OpContext};
 use storage_domain::{
     BackendKind, ByteCount, Capacity, Check, IscsiTarget, Lun, LunKind, Outcome, ProbeReport,
 };
@@ -47,7 +47,7 @@ impl Backend for Portal {
         BackendKind::Iscsi
     }
 
-    async fn probe(&self, _: &OpContext) -> Result<ProbeReport, BackendError> {
+    async fn probe(&self, _: &OpContext) -> Result<ProbeReport, Error> {
         let total = target().capacity();
         Ok(ProbeReport {
             checks: vec![Check {
@@ -76,12 +76,12 @@ impl Backend for Portal {
 
 #[async_trait]
 impl Luns for Portal {
-    async fn luns(&self, _: &OpContext) -> Result<Vec<IscsiTarget>, BackendError> {
+    async fn luns(&self, _: &OpContext) -> Result<Vec<IscsiTarget>, Error> {
         if self.answers {
             return Ok(vec![target()]);
         }
         let reason = "The target wants a password: set chap_enabled".to_owned();
-        Err(BackendError::IscsiRequest { reason })
+        Err(Error::new(ErrorKind::Server, "the request").with_source(reason))
     }
 }
 

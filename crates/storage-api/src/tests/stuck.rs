@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::json;
-use storage_backends::{Backend, BackendError, Mount, MountState, OpContext, UnmountMode};
+use storage_backends::{Backend, Error, ErrorKind, Mount, MountState, OpContext, UnmountMode};
 use storage_domain::{BackendKind, ProbeReport};
 use time::OffsetDateTime;
 
@@ -17,9 +17,9 @@ enum Bad {
 }
 
 impl Bad {
-    fn stuck() -> BackendError {
+    fn stuck() -> Error {
         let since = OffsetDateTime::from_unix_timestamp(1_795_341_600).unwrap();
-        BackendError::Stuck { pid: 4711, since }
+        Error::new(ErrorKind::Stuck { pid: 4711, since }, "the call")
     }
 }
 
@@ -29,7 +29,7 @@ impl Backend for Bad {
         BackendKind::Nfs
     }
 
-    async fn probe(&self, _cx: &OpContext) -> Result<ProbeReport, BackendError> {
+    async fn probe(&self, _cx: &OpContext) -> Result<ProbeReport, Error> {
         match self {
             Self::Stuck => Err(Self::stuck()),
             Self::Panics => panic!("it was told to"),
@@ -43,11 +43,11 @@ impl Backend for Bad {
 
 #[async_trait]
 impl Mount for Bad {
-    fn state(&self) -> Result<MountState, BackendError> {
+    fn state(&self) -> Result<MountState, Error> {
         Ok(MountState::Mounted)
     }
 
-    async fn unmount(&self, _cx: &OpContext, _mode: UnmountMode) -> Result<(), BackendError> {
+    async fn unmount(&self, _cx: &OpContext, _mode: UnmountMode) -> Result<(), Error> {
         Err(Self::stuck())
     }
 }

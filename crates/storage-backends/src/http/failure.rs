@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use crate::egress::{Denied, Permitted};
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::http::limits::MAX_REDIRECTS;
 
 /// Why a request has no answer. Its text is one plain sentence, without a secret.
@@ -140,10 +140,8 @@ impl Failure {
     }
 }
 
-impl From<Failure> for BackendError {
+impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self::HttpRequest {
-            reason: failure.to_string(),
-        }
+        Self::new(ErrorKind::Server, "the request").with_source(failure)
     }
 }

@@ -8,7 +8,7 @@ use storage_domain::TemplatePatterns;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::http::body;
 use crate::http::client::{Answer, Ask, Client};
 use crate::http::failure::Failure;
@@ -83,8 +83,8 @@ impl<'a> Lister<'a> {
     /// The listing of the base itself, and the way in which it was got.
     ///
     /// # Errors
-    /// [`BackendError::NotListable`] and [`BackendError::HttpRequest`].
-    pub(crate) async fn root(&self) -> Result<(Way, Page), BackendError> {
+    /// [`ErrorKind::NotListable`] and [`ErrorKind::Server`].
+    pub(crate) async fn root(&self) -> Result<(Way, Page), Error> {
         let why = match self.fetch(Way::Get, "").await {
             Ok(page) => return Ok((Way::Get, page)),
             Err(NoPage::Failed(failure)) => return Err(failure.into()),
@@ -92,7 +92,7 @@ impl<'a> Lister<'a> {
                 if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED =>
             {
                 let reason = format!("The server answers {status} instead of a directory listing");
-                return Err(BackendError::HttpRequest { reason });
+                return Err(Error::new(ErrorKind::Server, "the request").with_source(reason));
             }
             Err(why) => why,
         };
@@ -106,7 +106,7 @@ impl<'a> Lister<'a> {
             }
         };
         let reason = format!("The files can't be counted, because {why}: {advice}");
-        Err(BackendError::NotListable { reason })
+        Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason))
     }
 
     /// The listing of the directory at `path` below the base.

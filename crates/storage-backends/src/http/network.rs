@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use crate::context::OpContext;
 use crate::egress::{Egress, Permitted};
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::http::dial;
 use crate::http::failure::Failure;
 use crate::http::limits::Limits;
@@ -146,13 +146,13 @@ impl Network {
     /// Waits until not too many others probe the server.
     ///
     /// # Errors
-    /// [`BackendError::Deadline`] and [`BackendError::Cancelled`].
-    pub(crate) async fn turn(&self, server: &Url, cx: &OpContext) -> Result<Turn<'_>, BackendError> {
+    /// [`crate::ErrorKind::Timeout`] and [`crate::ErrorKind::Cancelled`].
+    pub(crate) async fn turn(&self, server: &Url, cx: &OpContext) -> Result<Turn<'_>, Error> {
         let site = self.site(Origin::of(server));
         let turns = Arc::clone(&site.turns).acquire_owned();
         let permit = cx.bound("waiting for other probes of this server", turns).await?;
         // Nobody closes it.
-        let permit = permit.map_err(|_| BackendError::Cancelled { what: "the probe" })?;
+        let permit = permit.map_err(|_| Error::cancelled("the probe"))?;
         Ok(Turn {
             network: self,
             site,

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use storage_domain::ByteCount;
 
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::http::limits::Limits;
 use crate::http::lister::{Lister, NoPage, Page, Way};
 use crate::scan::{ScanProgress, ScanReport};
@@ -26,13 +26,13 @@ const FAILURES_IN_A_ROW: usize = 12;
 /// Counts everything below the base.
 ///
 /// # Errors
-/// As [`Lister::root`], and [`BackendError::Cancelled`]. Where the time is over before everything was seen, the
+/// As [`Lister::root`], and [`crate::ErrorKind::Cancelled`]. Where the time is over before everything was seen, the
 /// report says so in `truncated`.
 pub(crate) async fn run(
     lister: &Lister<'_>,
     cx: &OpContext,
     progress: &ScanProgress,
-) -> Result<ScanReport, BackendError> {
+) -> Result<ScanReport, Error> {
     let started = Instant::now();
     let (way, root) = cx
         .bound("reading the directory's listing", lister.root())
@@ -40,14 +40,14 @@ pub(crate) async fn run(
     let mut walk = Walk::new(lister.client().limits(), progress);
     walk.take(root);
     match cx.bound("the scan", walk.go(lister, way)).await {
-        Err(BackendError::Deadline { .. }) => {
+        Err(error) if error.is_timeout() => {
             walk.cut("the scan's time was over before everything was seen".to_owned());
         }
         done => done?,
     }
     let bytes = cx.bound("the scan", sizes::total(lister, &walk)).await;
     let bytes = match bytes {
-        Err(BackendError::Deadline { .. }) => None,
+        Err(error) if error.is_timeout() => None,
         found => found?,
     };
     let mut report = walk.report;

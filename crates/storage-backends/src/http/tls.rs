@@ -7,7 +7,7 @@ use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::CryptoProvider;
 use storage_domain::http::CaBundle;
 
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 
 pub(crate) mod certificate;
 pub(crate) mod roots;
@@ -19,18 +19,13 @@ use verifier::Verifier;
 /// The TLS side of a client: ring only, TLS 1.2 and 1.3. Nothing is read from disk before the first handshake.
 ///
 /// # Errors
-/// [`BackendError::HttpSetup`].
-pub(crate) fn client_config(
-    tls_verify: bool,
-    ca_pem: Option<&CaBundle>,
-) -> Result<Arc<ClientConfig>, BackendError> {
+/// [`ErrorKind::Config`].
+pub(crate) fn client_config(tls_verify: bool, ca_pem: Option<&CaBundle>) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = verifier(tls_verify, ca_pem, &provider);
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| BackendError::HttpSetup {
-            reason: error.to_string(),
-        })?
+        .map_err(|error| Error::new(ErrorKind::Config, "the HTTP client").with_source(error.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::running::KILL_GRACE;
 use super::{Lane, Session, THE_SCAN};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 
 /// Lanes on which nothing runs.
 pub(crate) struct Quiet {
@@ -27,14 +27,15 @@ impl Lane {
     /// The same for whoever has the other lane, and is to take the mount away.
     ///
     /// # Errors
-    /// [`BackendError::Cancelled`], by `cx` or because somebody wants both lanes.
-    pub(crate) async fn quiet_scan(&self, session: &Session, cx: &OpContext) -> Result<Quiet, BackendError> {
+    /// [`crate::ErrorKind::Cancelled`], by `cx` or because somebody wants both lanes.
+    pub(crate) async fn quiet_scan(&self, session: &Session, cx: &OpContext) -> Result<Quiet, Error> {
         self.removals.fetch_add(1, Ordering::Relaxed);
         let patience = cx.step(KILL_GRACE * 2);
         let scan = session.bound(THE_SCAN, self.scan.take_over(&patience)).await;
-        if let Err(cancelled @ BackendError::Cancelled { .. }) = scan {
-            return Err(cancelled);
-        }
+        let scan = match scan {
+            Err(error) if error.is_cancelled() => return Err(error),
+            scan => scan,
+        };
         Ok(Quiet {
             _sessions: [None, scan.ok()],
         })

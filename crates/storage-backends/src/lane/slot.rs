@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::StuckWorker;
 use super::running::{Cleanup, Ending, Running};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::worker::WorkerCommand;
 use crate::worker::protocol::{self, Call, Reply};
 
@@ -55,8 +55,8 @@ impl Slot {
     /// Waits for the lane.
     ///
     /// # Errors
-    /// [`BackendError::Stuck`] at once where its worker hangs in the kernel, or as soon as it is known to.
-    pub(crate) async fn enter(self: &Arc<Self>, cx: &OpContext) -> Result<Session, BackendError> {
+    /// [`ErrorKind::Stuck`] at once where its worker hangs in the kernel, or as soon as it is known to.
+    pub(crate) async fn enter(self: &Arc<Self>, cx: &OpContext) -> Result<Session, Error> {
         let mut stuck = self.stuck.subscribe();
         let hangs = async {
             match stuck.wait_for(Option::is_some).await {
@@ -85,7 +85,7 @@ impl Slot {
         })
     }
 
-    /// Ends the session that is under way, if there is one: its calls fail with [`BackendError::Cancelled`].
+    /// Ends the session that is under way, if there is one: its calls fail with [`ErrorKind::Cancelled`].
     pub(crate) fn interrupt(&self) {
         self.interrupt
             .lock()
@@ -97,7 +97,7 @@ impl Slot {
     ///
     /// # Errors
     /// As [`Slot::enter`].
-    pub(crate) async fn take_over(self: &Arc<Self>, cx: &OpContext) -> Result<Session, BackendError> {
+    pub(crate) async fn take_over(self: &Arc<Self>, cx: &OpContext) -> Result<Session, Error> {
         let mut enter = pin!(self.enter(cx));
         loop {
             self.interrupt();
@@ -134,12 +134,12 @@ impl Slot {
     }
 }
 
-fn stuck_error(worker: Option<StuckWorker>) -> BackendError {
+fn stuck_error(worker: Option<StuckWorker>) -> Error {
     match worker {
         Some(worker) => worker.error(),
-        None => BackendError::WorkerBroken {
-            reason: "its lane is gone".to_owned(),
-        },
+        None => {
+            Error::new(ErrorKind::Helper, "the helper process").with_source("its lane is gone".to_owned())
+        }
     }
 }
 
@@ -148,11 +148,11 @@ impl Session {
     pub(crate) async fn bound<T>(
         &self,
         what: &'static str,
-        step: impl Future<Output = Result<T, BackendError>>,
-    ) -> Result<T, BackendError> {
+        step: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         tokio::select! {
             biased;
-            () = self.interrupted.cancelled() => Err(BackendError::Cancelled { what }),
+            () = self.interrupted.cancelled() => Err(Error::cancelled(what)),
             done = step => done,
         }
     }
@@ -169,13 +169,13 @@ impl Session {
         call: &Call,
         cleanup: Option<Cleanup>,
         on_progress: impl FnMut(u64, u64) + Send,
-    ) -> Result<Reply, BackendError> {
+    ) -> Result<Reply, Error> {
         let mut running = Running::start(worker, &self.slot, Arc::clone(&self.hold), cleanup)
-            .map_err(BackendError::WorkerStart)?;
+            .map_err(|e| Error::new(ErrorKind::Helper, "starting the helper process").with_source(e))?;
         let exchange = async {
             tokio::select! {
                 biased;
-                () = self.interrupted.cancelled() => Err(BackendError::Cancelled { what }),
+                () = self.interrupted.cancelled() => Err(Error::cancelled(what)),
                 reply = exchange(&mut running, call, on_progress) => Ok(reply),
             }
         };
@@ -189,9 +189,10 @@ impl Session {
             .await;
         match answer {
             Ok(Ok(Ok(reply))) => Ok(reply),
-            Ok(Ok(Err(broken))) => Err(BackendError::WorkerBroken {
-                reason: format!("{broken}; {ended}"),
-            }),
+            Ok(Ok(Err(broken))) => {
+                Err(Error::new(ErrorKind::Helper, "the helper process")
+                    .with_source(format!("{broken}; {ended}")))
+            }
             Ok(Err(error)) | Err(error) => match self.slot.stuck() {
                 Some(worker) => Err(worker.error()),
                 None => Err(error),
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
 
     /// A step that nothing ends but an interruption.
-    async fn run_for_ever(slot: Arc<Slot>, cx: OpContext) -> Result<(), BackendError> {
+    async fn run_for_ever(slot: Arc<Slot>, cx: OpContext) -> Result<(), Error> {
         let session = slot.enter(&cx).await?;
         session.bound("the step", std::future::pending()).await
     }
@@ -238,7 +239,7 @@ mod tests {
         let session = slot.take_over(&cx).await.unwrap();
         for step in before {
             let ended = step.await.unwrap();
-            assert!(matches!(ended, Err(BackendError::Cancelled { .. })), "{ended:?}");
+            assert!(ended.as_ref().is_err_and(Error::is_cancelled), "{ended:?}");
         }
         assert!(
             session.bound("the step", async { Ok(()) }).await.is_ok(),

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::StuckWorker;
 use super::slot::{Session, Slot};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::holders::Holders;
 use crate::worker::WorkerCommand;
 use crate::worker::protocol::{Call, HoldersCall, Reply, UnmountCall, UnmountWay};
@@ -26,7 +26,7 @@ const HOLDERS_DEADLINE: Duration = Duration::from_secs(2);
 const MAX_STUCK: usize = 2;
 
 /// What a worker said of an unmount; an error here means that its task is gone.
-pub(crate) type Answer = oneshot::Receiver<Result<Reply, BackendError>>;
+pub(crate) type Answer = oneshot::Receiver<Result<Reply, Error>>;
 
 /// The workers that unmount now, of all backends.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Unmounts {
 
 impl Unmounter {
     /// A place for one more worker.
-    async fn enter(&self, cx: &OpContext) -> Result<Session, BackendError> {
+    async fn enter(&self, cx: &OpContext) -> Result<Session, Error> {
         let slot = Slot::new(self.backend);
         let session = slot.enter(cx).await?;
         let mut slots = self.unmounts.current();
@@ -126,7 +126,7 @@ impl Unmounter {
         cx: &OpContext,
         place: &Path,
         way: UnmountWay,
-    ) -> Result<Answer, BackendError> {
+    ) -> Result<Answer, Error> {
         let call = Call::Unmount(UnmountCall {
             place: place.as_os_str().to_owned(),
             way,
@@ -160,8 +160,8 @@ impl Unmounter {
     /// longer, the worker is killed after [`FAREWELL`] and reaped in the background.
     ///
     /// # Errors
-    /// [`BackendError::Stuck`] where [`MAX_STUCK`] workers of this backend hang already.
-    async fn begin(&self, cx: &OpContext, what: &'static str, call: Call) -> Result<Answer, BackendError> {
+    /// [`ErrorKind::Stuck`] where [`MAX_STUCK`] workers of this backend hang already.
+    async fn begin(&self, cx: &OpContext, what: &'static str, call: Call) -> Result<Answer, Error> {
         let session = self.enter(cx).await?;
         let (mut sender, answer) = oneshot::channel();
         let (cx, worker) = (cx.clone(), self.unmounts.worker.clone());
@@ -181,6 +181,7 @@ impl Unmounter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[tokio::test]
     async fn a_backend_whose_workers_hang_gets_no_more() {
@@ -195,7 +196,13 @@ mod tests {
         assert!(unmounter.enter(&cx).await.is_ok(), "one that hangs is not enough");
         lane.set_stuck(Some(2));
         let refused = unmounter.enter(&cx).await;
-        assert!(matches!(refused, Err(BackendError::Stuck { .. })), "{refused:?}");
+        assert!(
+            matches!(
+                refused.as_ref().map_err(Error::kind),
+                Err(ErrorKind::Stuck { .. })
+            ),
+            "{refused:?}"
+        );
         let beside = Unmounts::of(&unmounts, well, Vec::new());
         assert!(beside.enter(&cx).await.is_ok());
 

@@ -4,7 +4,7 @@ use storage_domain::Host;
 
 use crate::context::OpContext;
 use crate::egress::Egress;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::http::Network;
 use crate::nfs::exports::{self, ExportList, ExportsError};
 use crate::nfs::preflight::{self, ResolveError};
@@ -12,20 +12,16 @@ use crate::nfs::preflight::{self, ResolveError};
 /// Asks a server for its exports, at the first of its addresses that tells them.
 ///
 /// # Errors
-/// [`BackendError::NotListable`] where it does not tell them, [`BackendError::Deadline`] and
-/// [`BackendError::Cancelled`].
+/// [`ErrorKind::NotListable`] where it does not tell them, [`ErrorKind::Timeout`] and
+/// [`ErrorKind::Cancelled`].
 /// # Cancel safety
 /// Dropping the future kills showmount.
-pub async fn exports_of(
-    server: &Host,
-    network: &Network,
-    cx: &OpContext,
-) -> Result<ExportList, BackendError> {
+pub async fn exports_of(server: &Host, network: &Network, cx: &OpContext) -> Result<ExportList, Error> {
     cx.bound("asking for the exports", ask(server, network.egress(), cx))
         .await?
 }
 
-async fn ask(server: &Host, egress: &Egress, cx: &OpContext) -> Result<ExportList, BackendError> {
+async fn ask(server: &Host, egress: &Egress, cx: &OpContext) -> Result<ExportList, Error> {
     let addrs = preflight::resolve(cx, server, egress)
         .await
         .map_err(|error| match error {
@@ -45,12 +41,10 @@ async fn ask(server: &Host, egress: &Egress, cx: &OpContext) -> Result<ExportLis
     ))
 }
 
-fn cancelled() -> BackendError {
-    BackendError::Cancelled {
-        what: "asking for the exports",
-    }
+fn cancelled() -> Error {
+    Error::cancelled("asking for the exports")
 }
 
-fn not_listable(reason: String) -> BackendError {
-    BackendError::NotListable { reason }
+fn not_listable(reason: String) -> Error {
+    Error::new(ErrorKind::NotListable, "the listing").with_source(reason)
 }

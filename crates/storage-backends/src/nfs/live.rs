@@ -12,7 +12,7 @@ use super::preflight::ScopedAddr;
 use super::{NfsBackend, mountinfo, unmount, words};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::lane::{Session, Turn};
 use crate::nfs::mountinfo::MountEntry;
 use crate::worker::protocol::Call;
@@ -68,7 +68,7 @@ pub(super) type Measured = Result<Capacity, String>;
 
 impl NfsBackend {
     /// What is mounted at the backend's place; `addrs` are the server's, as far as they are known.
-    pub(super) fn look(&self, at: &MountPoint, addrs: &[ScopedAddr]) -> Result<Found, BackendError> {
+    pub(super) fn look(&self, at: &MountPoint, addrs: &[ScopedAddr]) -> Result<Found, Error> {
         let mut layers = mountinfo::layers(at.as_path())?;
         let Some(top) = layers.pop() else {
             return Ok(Found::Nothing);
@@ -90,7 +90,7 @@ impl NfsBackend {
         cx: &OpContext,
         at: &MountPoint,
         addrs: &[ScopedAddr],
-    ) -> Result<(Mounted, Option<Measured>), BackendError> {
+    ) -> Result<(Mounted, Option<Measured>), Error> {
         let session = self.lane.probe.enter(cx).await?;
         let mounted = self.mounted(&session, cx, at, addrs).await?;
         let Mounted::Yes { how, .. } = mounted else {
@@ -119,7 +119,7 @@ impl NfsBackend {
         &self,
         cx: &OpContext,
         at: &MountPoint,
-    ) -> Result<Option<(MountEntry, Capacity)>, BackendError> {
+    ) -> Result<Option<(MountEntry, Capacity)>, Error> {
         let Found::Right(entry) = self.look(at, &[])? else {
             return Ok(None);
         };
@@ -135,7 +135,7 @@ impl NfsBackend {
         cx: &OpContext,
         at: &MountPoint,
         addrs: &[ScopedAddr],
-    ) -> Result<Mounted, BackendError> {
+    ) -> Result<Mounted, Error> {
         let lost = match self.look(at, addrs)? {
             Found::Right(entry) => {
                 self.had.store(true, Ordering::Relaxed);
@@ -166,19 +166,19 @@ impl NfsBackend {
                 self.verify(session, cx, at, how).await
             }
             Ok(Err(failure)) => Ok(Mounted::No(words::mount_failed(&self.config, &failure))),
-            Err(BackendError::Deadline { .. }) => Ok(Mounted::No(words::mount_hung(&self.config, limit))),
+            Err(error) if error.is_timeout() => Ok(Mounted::No(words::mount_hung(&self.config, limit))),
             Err(other) => Err(other),
         }
     }
 
     /// Waits until a mount may begin, and leaves it the time that it may take; `None` where other mounts go on for too
     /// long.
-    async fn turn(&self, session: &Session, cx: &OpContext) -> Result<Option<Turn<'_>>, BackendError> {
+    async fn turn(&self, session: &Session, cx: &OpContext) -> Result<Option<Turn<'_>>, Error> {
         let left = cx.remaining();
         let patience = left.saturating_sub(self.mount_deadline).max(left / 2);
         match self.lane.turn_to_mount(session, &cx.step(patience)).await {
             Ok(turn) => Ok(Some(turn)),
-            Err(BackendError::Deadline { .. }) => Ok(None),
+            Err(error) if error.is_timeout() => Ok(None),
             Err(other) => Err(other),
         }
     }
@@ -190,7 +190,7 @@ impl NfsBackend {
         cx: &OpContext,
         at: &MountPoint,
         how: How,
-    ) -> Result<Mounted, BackendError> {
+    ) -> Result<Mounted, Error> {
         let mut layers = mountinfo::layers(at.as_path())?;
         let top = layers.pop().filter(|_| layers.is_empty());
         if let Some(entry) = top.filter(|entry| Wanted::is_made_by(&self.wanted, entry)) {
@@ -210,7 +210,7 @@ impl NfsBackend {
         cx: &OpContext,
         at: &MountPoint,
         mode: UnmountMode,
-    ) -> Result<(), BackendError> {
+    ) -> Result<(), Error> {
         let _quiet = self.lane.quiet_scan(session, cx).await?;
         let cx = cx.step(REMOVE_DEADLINE);
         unmount::unmount(&cx, &self.lane.unmounter, at, mode).await
@@ -221,15 +221,20 @@ impl NfsBackend {
         session: &Session,
         cx: &OpContext,
         at: &MountPoint,
-    ) -> Result<Result<Capacity, Unmeasured>, BackendError> {
+    ) -> Result<Result<Capacity, Unmeasured>, Error> {
         let step = cx.step(STATFS_DEADLINE);
         match self.lane.statfs_in(session, &step, at.as_path()).await {
             Ok(capacity) => Ok(Ok(capacity)),
-            Err(BackendError::MountCall { source, .. }) => Ok(Err(Unmeasured {
-                sentence: words::statfs_failed(&self.config, &source),
-                cause: source,
-            })),
-            Err(BackendError::Deadline { .. }) => Ok(Err(Unmeasured {
+            Err(error) if error.io_source().is_some() => {
+                let cause = error
+                    .into_io_source()
+                    .unwrap_or_else(|_| io::ErrorKind::Other.into());
+                Ok(Err(Unmeasured {
+                    sentence: words::statfs_failed(&self.config, &cause),
+                    cause,
+                }))
+            }
+            Err(error) if error.is_timeout() => Ok(Err(Unmeasured {
                 sentence: words::statfs_hung(&self.config, STATFS_DEADLINE),
                 cause: io::ErrorKind::WouldBlock.into(),
             })),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 
 pub(super) const TABLE: &str = "/proc/self/mountinfo";
 /// How many optional fields a line may have; the kernel writes four at most.
@@ -66,18 +66,18 @@ impl MountEntry {
 /// The mounts of this process's mount namespace, in the kernel's order: of two at one place, the later is on top.
 ///
 /// # Errors
-/// [`BackendError::Mountinfo`].
-pub fn read() -> Result<Vec<MountEntry>, BackendError> {
+/// [`ErrorKind::MountTable`].
+pub fn read() -> Result<Vec<MountEntry>, Error> {
     std::fs::read(TABLE)
         .map(|table| parse(&table))
-        .map_err(BackendError::Mountinfo)
+        .map_err(|e| Error::new(ErrorKind::MountTable, "reading /proc/self/mountinfo").with_source(e))
 }
 
 /// The layers that are mounted at exactly this place, the topmost last.
 ///
 /// # Errors
-/// [`BackendError::Mountinfo`].
-pub fn layers(at: &Path) -> Result<Vec<MountEntry>, BackendError> {
+/// [`ErrorKind::MountTable`].
+pub fn layers(at: &Path) -> Result<Vec<MountEntry>, Error> {
     let mut entries = read()?;
     entries.retain(|entry| entry.at == at);
     Ok(entries)

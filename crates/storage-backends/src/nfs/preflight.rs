@@ -11,7 +11,6 @@ use tokio::net::TcpStream;
 
 use crate::context::OpContext;
 use crate::egress::{Denied, Egress};
-use crate::error::BackendError;
 
 /// How long a name look-up may take.
 pub const RESOLVE_DEADLINE: Duration = Duration::from_secs(5);
@@ -164,7 +163,7 @@ async fn look_up(cx: &OpContext, name: &str) -> Result<Vec<ScopedAddr>, ResolveE
         .await
     {
         Ok(found) => found.map_err(|source| look_up_error(name, source))?,
-        Err(BackendError::Cancelled { .. }) => return Err(ResolveError::Cancelled { name: owned }),
+        Err(error) if error.is_cancelled() => return Err(ResolveError::Cancelled { name: owned }),
         Err(_) => return Err(ResolveError::NoNameServer { name: owned }),
     };
     let mut addrs: Vec<ScopedAddr> = Vec::new();
@@ -263,7 +262,7 @@ pub async fn connect(cx: &OpContext, addr: &ScopedAddr, port: u16) -> Result<Dur
             | io::ErrorKind::InvalidInput => ConnectError::Unreachable { addr, cause },
             _ => ConnectError::Other { addr, port, cause },
         }),
-        Err(BackendError::Cancelled { .. }) => Err(ConnectError::Cancelled { addr }),
+        Err(error) if error.is_cancelled() => Err(ConnectError::Cancelled { addr }),
         Err(_) => Err(ConnectError::Timeout { addr, port }),
     }
 }

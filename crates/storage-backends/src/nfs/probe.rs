@@ -11,7 +11,7 @@ use super::mountinfo::MountEntry;
 use super::preflight::{self, ResolveError, ScopedAddr};
 use super::{NfsBackend, patience, words};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use export::Export;
 
 /// The capability that mount(2) asks for (capabilities(7)), as a bit of the sets in `/proc/self/status`.
@@ -51,7 +51,7 @@ impl Checks {
 }
 
 impl NfsBackend {
-    pub(super) async fn run_checks(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+    pub(super) async fn run_checks(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let mut checks = Checks::default();
         if let (true, Ok(at)) = (cx.is_light(), self.place())
             && let Some(report) = self.look_lightly(cx, at).await?
@@ -98,11 +98,7 @@ impl NfsBackend {
     }
 
     /// Where the mount is there and answers, the server is not asked for more.
-    async fn look_lightly(
-        &self,
-        cx: &OpContext,
-        at: &MountPoint,
-    ) -> Result<Option<ProbeReport>, BackendError> {
+    async fn look_lightly(&self, cx: &OpContext, at: &MountPoint) -> Result<Option<ProbeReport>, Error> {
         let begun = Instant::now();
         let Some((entry, capacity)) = self.still_answers(cx, at).await? else {
             return Ok(None);
@@ -123,7 +119,7 @@ impl NfsBackend {
         &self,
         cx: &OpContext,
         checks: &mut Checks,
-    ) -> Result<Option<Vec<ScopedAddr>>, BackendError> {
+    ) -> Result<Option<Vec<ScopedAddr>>, Error> {
         let begun = Instant::now();
         match preflight::resolve(cx, &self.config.server, &self.egress).await {
             Ok(addrs) => {
@@ -131,9 +127,7 @@ impl NfsBackend {
                 checks.add("resolve", Outcome::Passed, detail, begun);
                 Ok(Some(addrs))
             }
-            Err(ResolveError::Cancelled { .. }) => Err(BackendError::Cancelled {
-                what: "the name look-up",
-            }),
+            Err(ResolveError::Cancelled { .. }) => Err(Error::cancelled("the name look-up")),
             Err(error) => {
                 checks.add("resolve", Outcome::Failed, words::chain(&error), begun);
                 Ok(None)

@@ -1,6 +1,5 @@
 //! Taking mounts away. This process decides and watches the table of mounts; the system call is a worker's.
 
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::backend::UnmountMode;
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::holders::Holders;
 use crate::lane::Unmounter;
 use crate::nfs::mountinfo;
@@ -32,7 +31,7 @@ const MAX_LAYERS: usize = 64;
 enum Failure {
     Busy,
     Kernel(Errno),
-    Other(BackendError),
+    Other(Error),
 }
 
 /// Takes away everything that is mounted at exactly this place, and removes the empty directory.
@@ -41,7 +40,7 @@ pub(crate) async fn unmount(
     by: &Unmounter,
     at: &MountPoint,
     mode: UnmountMode,
-) -> Result<(), BackendError> {
+) -> Result<(), Error> {
     let done = cx
         .bound("the unmount", ladder(cx, by, at.as_path(), mode))
         .await?;
@@ -50,12 +49,9 @@ pub(crate) async fn unmount(
         Ok(()) => Ok(()),
         Err(Failure::Busy) => {
             let holders = holders(cx, by, &at).await;
-            Err(BackendError::Busy { at, holders })
+            Err(Error::new(ErrorKind::Busy(holders), "unmounting"))
         }
-        Err(Failure::Kernel(errno)) => Err(BackendError::Unmount {
-            at,
-            source: io::Error::from(errno),
-        }),
+        Err(Failure::Kernel(errno)) => Err(Error::kernel("unmounting", errno.into())),
         Err(Failure::Other(error)) => Err(error),
     }
 }
@@ -156,10 +152,8 @@ async fn take_off(cx: &OpContext, by: &Unmounter, at: &Path, way: UnmountWay) ->
     }
 }
 
-fn broken(reason: &str) -> BackendError {
-    BackendError::WorkerBroken {
-        reason: reason.to_owned(),
-    }
+fn broken(reason: &str) -> Error {
+    Error::new(ErrorKind::Helper, "the helper process").with_source(reason.to_owned())
 }
 
 fn layers(at: &Path) -> Result<usize, Failure> {

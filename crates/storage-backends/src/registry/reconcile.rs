@@ -11,7 +11,7 @@ use storage_domain::{Backend, BackendConfig, BackendId, MountPoint};
 use super::Registry;
 use crate::backend::UnmountMode;
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::nfs::mountinfo::{self, MountEntry};
 use crate::nfs::{is_mount_of, unmount};
 use crate::worker::protocol::Call;
@@ -38,8 +38,8 @@ impl Registry {
     /// mounted.
     ///
     /// # Errors
-    /// [`BackendError::Mountinfo`].
-    pub async fn reconcile(&self, known: &[Backend]) -> Result<Reconciled, BackendError> {
+    /// [`crate::ErrorKind::MountTable`].
+    pub async fn reconcile(&self, known: &[Backend]) -> Result<Reconciled, Error> {
         let Some(dir) = &self.settings.mount_dir else {
             return Ok(Reconciled::default());
         };
@@ -72,8 +72,8 @@ impl Registry {
     /// The backends that are mounted now, as far as their mount points' names tell.
     ///
     /// # Errors
-    /// [`BackendError::Mountinfo`].
-    pub fn mounted(&self) -> Result<Vec<BackendId>, BackendError> {
+    /// [`crate::ErrorKind::MountTable`].
+    pub fn mounted(&self) -> Result<Vec<BackendId>, Error> {
         let Some(dir) = &self.settings.mount_dir else {
             return Ok(Vec::new());
         };
@@ -87,8 +87,8 @@ impl Registry {
     /// At stop: takes every mount away, detaching those in use; tells what stayed.
     ///
     /// # Errors
-    /// [`BackendError::Mountinfo`].
-    pub async fn unmount_all(&self, cx: &OpContext) -> Result<Vec<(PathBuf, String)>, BackendError> {
+    /// [`crate::ErrorKind::MountTable`].
+    pub async fn unmount_all(&self, cx: &OpContext) -> Result<Vec<(PathBuf, String)>, Error> {
         let Some(dir) = &self.settings.mount_dir else {
             return Ok(Vec::new());
         };
@@ -144,7 +144,7 @@ impl Registry {
 }
 
 /// What is mounted directly in `dir`: each place with its layers.
-fn mounts_in(dir: &Path) -> Result<Vec<(PathBuf, Vec<MountEntry>)>, BackendError> {
+fn mounts_in(dir: &Path) -> Result<Vec<(PathBuf, Vec<MountEntry>)>, Error> {
     let mut places: HashMap<PathBuf, Vec<MountEntry>> = HashMap::new();
     for entry in mountinfo::read()? {
         if entry.at.parent() == Some(dir) {

@@ -3,7 +3,7 @@
 use storage_domain::s3::{BucketName, S3Account};
 
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::http::Network;
 use crate::http::tls::roots_for;
 use crate::s3::service::Service;
@@ -22,15 +22,11 @@ pub struct Bucket {
 /// left out.
 ///
 /// # Errors
-/// [`BackendError::HttpSetup`], [`BackendError::HttpRequest`] where the server could not be asked,
-/// [`BackendError::NotListable`] where it refuses, [`BackendError::Deadline`] and [`BackendError::Cancelled`].
+/// [`ErrorKind::Config`], [`ErrorKind::Server`] where the server could not be asked,
+/// [`ErrorKind::NotListable`] where it refuses, [`ErrorKind::Timeout`] and [`ErrorKind::Cancelled`].
 /// # Cancel safety
 /// Dropping the future closes the connection that was in use.
-pub async fn buckets(
-    account: &S3Account,
-    network: &Network,
-    cx: &OpContext,
-) -> Result<Vec<Bucket>, BackendError> {
+pub async fn buckets(account: &S3Account, network: &Network, cx: &OpContext) -> Result<Vec<Bucket>, Error> {
     let service = Service::of_account(account, limits(), network.clone())?;
     let ask = async {
         roots_for(account.endpoint.url().as_url()).await;
@@ -45,5 +41,5 @@ pub async fn buckets(
         return Ok(names.map(|name| Bucket { name }).collect());
     }
     let reason = words::sentence(verdict(&reply), &reply, &service, "the list of all buckets");
-    Err(BackendError::NotListable { reason })
+    Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason))
 }

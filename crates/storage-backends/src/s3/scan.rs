@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use storage_domain::{ByteCount, TemplatePatterns};
 
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::s3::S3Backend;
 use crate::s3::xml::Page;
 use crate::scan::{ScanProgress, ScanReport};
@@ -29,20 +29,20 @@ const MAX_PREFIXES: usize = 64;
 /// Counts everything below the prefix.
 ///
 /// # Errors
-/// [`BackendError::NotListable`] and [`BackendError::HttpRequest`] where not even the first page is to be had,
-/// [`BackendError::Cancelled`]. Where the time or a bound is over before everything was seen, the report says so in
+/// [`crate::ErrorKind::NotListable`] and [`crate::ErrorKind::Server`] where not even the first page is to be had,
+/// [`crate::ErrorKind::Cancelled`]. Where the time or a bound is over before everything was seen, the report says so in
 /// `truncated`.
 pub(crate) async fn run(
     backend: &S3Backend,
     cx: &OpContext,
     progress: &ScanProgress,
-) -> Result<ScanReport, BackendError> {
+) -> Result<ScanReport, Error> {
     let started = Instant::now();
     let mut walk = Walk::new(backend, progress);
     let first = cx.bound("listing the bucket", walk.begin(backend, cx)).await?;
     first?;
     match cx.bound("the scan", walk.go_through(backend, cx)).await {
-        Err(BackendError::Deadline { .. }) => {
+        Err(error) if error.is_timeout() => {
             walk.cut("the scan's time was over before everything was seen".to_owned());
         }
         done => done?,
@@ -87,7 +87,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Looks at the top level, and decides how to go on.
-    async fn begin(&mut self, backend: &S3Backend, cx: &OpContext) -> Result<(), BackendError> {
+    async fn begin(&mut self, backend: &S3Backend, cx: &OpContext) -> Result<(), Error> {
         let top = Cursor::top(self.prefix);
         self.requests += 1;
         let page = fetch(backend, cx, &top).await?;

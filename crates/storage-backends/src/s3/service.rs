@@ -13,7 +13,7 @@ use storage_domain::s3::{Addressing, BucketName, S3Account, Token};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::http::body;
 use crate::http::client::{AGENT, Client};
 use crate::http::failure::Failure;
@@ -62,12 +62,8 @@ impl Service {
     /// A client of one bucket.
     ///
     /// # Errors
-    /// [`BackendError::HttpSetup`].
-    pub(crate) fn of_bucket(
-        config: &S3Config,
-        limits: Limits,
-        network: Network,
-    ) -> Result<Self, BackendError> {
+    /// [`crate::ErrorKind::Config`].
+    pub(crate) fn of_bucket(config: &S3Config, limits: Limits, network: Network) -> Result<Self, Error> {
         let (endpoint, ca_pem) = (config.endpoint.url(), config.ca_pem.as_ref());
         let server = Server::new(endpoint, config.tls_verify, ca_pem, network, limits)?;
         let secret = config.secret_access_key.as_ref();
@@ -78,12 +74,8 @@ impl Service {
     /// A client of a whole account.
     ///
     /// # Errors
-    /// [`BackendError::HttpSetup`].
-    pub(crate) fn of_account(
-        account: &S3Account,
-        limits: Limits,
-        network: Network,
-    ) -> Result<Self, BackendError> {
+    /// [`crate::ErrorKind::Config`].
+    pub(crate) fn of_account(account: &S3Account, limits: Limits, network: Network) -> Result<Self, Error> {
         let (endpoint, ca_pem) = (account.endpoint.url(), account.ca_pem.as_ref());
         let server = Server::new(endpoint, account.tls_verify, ca_pem, network, limits)?;
         let key = Key::new(&account.access_key_id, &account.secret_access_key);

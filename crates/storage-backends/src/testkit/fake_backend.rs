@@ -5,19 +5,16 @@ mod facets;
 
 pub use calls::FakeCalls;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use storage_domain::{
-    BackendId, BackendKind, ByteCount, Capacity, Check, MountInForce, MountPoint, Outcome, ProbeReport,
-};
+use storage_domain::{BackendKind, ByteCount, Capacity, Check, MountInForce, Outcome, ProbeReport};
 
 use crate::backend::{Backend, Files, Mount, MountState};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::holders::Holders;
 use crate::scan::ScanReport;
 use facets::{FakeFiles, FakeMount};
@@ -123,7 +120,6 @@ impl FakeBackend {
     #[must_use]
     pub fn mountable(mut self, state: MountState) -> Self {
         self.mount = Some(FakeMount {
-            at: MountPoint::new(Path::new("/run/fake"), BackendId::generate()),
             state: Mutex::new(state),
             busy: false,
             holders: Holders::default(),
@@ -186,7 +182,7 @@ impl FakeBackend {
         Arc::clone(&self.calls)
     }
 
-    async fn work(&self, cx: &OpContext, hangs: bool) -> Result<(), BackendError> {
+    async fn work(&self, cx: &OpContext, hangs: bool) -> Result<(), Error> {
         let work = async {
             tokio::time::sleep(self.delay).await;
             if hangs {
@@ -196,7 +192,7 @@ impl FakeBackend {
         cx.bound("the probe", work).await?;
         if self.broken {
             let reason = "it was told to".to_owned();
-            return Err(BackendError::WorkerBroken { reason });
+            return Err(Error::new(ErrorKind::Helper, "the helper process").with_source(reason));
         }
         Ok(())
     }
@@ -239,7 +235,7 @@ impl Backend for FakeBackend {
         self.kind
     }
 
-    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, BackendError> {
+    async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         // Before it counts as begun: whoever lets it recover then means the next one.
         let hangs = self.hangs.load(Ordering::SeqCst);
         self.calls.probes.fetch_add(1, Ordering::SeqCst);

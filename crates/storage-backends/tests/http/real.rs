@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
-use storage_backends::{BackendError, Files};
+use storage_backends::{ErrorKind, Files};
 use storage_domain::Outcome;
 
 use crate::http::servers::{FILES, Server, Tree, apache, caddy, lighttpd, nginx, python};
@@ -108,9 +108,11 @@ async fn says_where_there_is_no_listing() {
         .scan(&cx(), std::sync::Arc::default())
         .await
         .unwrap_err();
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(*error.kind(), ErrorKind::NotListable, "{error}");
     assert!(
-        matches!(&error, BackendError::NotListable { reason } if reason.contains("autoindex")),
-        "{error}"
+        cause.is_some_and(|cause| cause.contains("autoindex")),
+        "{error:?}"
     );
     std::fs::remove_file(tree.path().join("index.html")).unwrap();
     let report = probe(&plain(&server.url())).await;

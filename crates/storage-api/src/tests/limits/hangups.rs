@@ -8,7 +8,7 @@ use actix_web::test::{self, TestRequest};
 use async_trait::async_trait;
 use serde_json::json;
 use storage_backends::testkit::FakeBackend;
-use storage_backends::{Backend, BackendError, Luns, OpContext};
+use storage_backends::{Backend, Error, ErrorKind, Luns, OpContext};
 use storage_domain::{BackendKind, IscsiTarget, ProbeReport, Role};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -124,8 +124,8 @@ impl Backend for Portal {
         BackendKind::Iscsi
     }
 
-    async fn probe(&self, _: &OpContext) -> Result<ProbeReport, BackendError> {
-        Err(BackendError::Deadline { what: "the probe" })
+    async fn probe(&self, _: &OpContext) -> Result<ProbeReport, Error> {
+        Err(Error::new(ErrorKind::Timeout, "the probe"))
     }
 
     fn as_luns(&self) -> Option<&dyn Luns> {
@@ -135,7 +135,7 @@ impl Backend for Portal {
 
 #[async_trait]
 impl Luns for Portal {
-    async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, BackendError> {
+    async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, Error> {
         self.asked.add_permits(1);
         let answer = cx.bound("the list", self.answers.acquire()).await?;
         answer.unwrap().forget();

@@ -128,13 +128,13 @@ impl World {
         self.dir.join(name).exists()
     }
 
-    async fn scan(&self) -> Result<ScanReport, BackendError> {
+    async fn scan(&self) -> Result<ScanReport, Error> {
         self.backend
             .scan(&self.cx, Arc::new(ScanProgress::default()))
             .await
     }
 
-    async fn mount(&self, cx: &OpContext) -> Result<Mounted, BackendError> {
+    async fn mount(&self, cx: &OpContext) -> Result<Mounted, Error> {
         let addr = SERVER.parse::<std::net::IpAddr>().unwrap().into();
         let (mounted, _) = self.backend.mount_and_measure(cx, &self.at, &[addr]).await?;
         Ok(mounted)
@@ -149,7 +149,7 @@ fn line(id: &str, at: &Path) -> String {
     )
 }
 
-fn why(mounted: Result<Mounted, BackendError>) -> String {
+fn why(mounted: Result<Mounted, Error>) -> String {
     match mounted {
         Ok(Mounted::No(why)) => why,
         Ok(Mounted::Yes { how, .. }) => panic!("{how:?}"),
@@ -157,7 +157,7 @@ fn why(mounted: Result<Mounted, BackendError>) -> String {
     }
 }
 
-fn how(mounted: Result<Mounted, BackendError>) -> How {
+fn how(mounted: Result<Mounted, Error>) -> How {
     match mounted {
         Ok(Mounted::Yes { how, .. }) => how,
         Ok(Mounted::No(why)) => panic!("{why}"),
@@ -165,8 +165,8 @@ fn how(mounted: Result<Mounted, BackendError>) -> How {
     }
 }
 
-fn is_cancelled<T: std::fmt::Debug>(result: &Result<T, BackendError>) -> bool {
-    matches!(result, Err(BackendError::Cancelled { .. }))
+fn is_cancelled<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
+    result.as_ref().is_err_and(Error::is_cancelled)
 }
 
 /// The kernel uses the mount's number again, so that the table looks the same before and after.

@@ -5,7 +5,7 @@ use std::pin::pin;
 use storage_domain::nfs::NfsVersion;
 
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::nfs::exports::{self, ExportList, ExportsError};
 use crate::nfs::preflight::{self, ConnectError, ScopedAddr};
 use crate::nfs::{NfsBackend, words};
@@ -32,7 +32,7 @@ impl NfsBackend {
         &self,
         cx: &OpContext,
         addrs: &[ScopedAddr],
-    ) -> Result<(usize, Export), BackendError> {
+    ) -> Result<(usize, Export), Error> {
         let server = &self.config.server;
         let Some(first) = addrs.first() else {
             return Ok((0, Export::Unreachable(words::NO_ADDRESS.to_owned())));
@@ -46,7 +46,7 @@ impl NfsBackend {
         let (chosen, error) = match reached {
             Ok(chosen) => (chosen, None),
             Err(ConnectError::Cancelled { .. }) => {
-                return Err(BackendError::Cancelled { what: "connecting" });
+                return Err(Error::cancelled("connecting"));
             }
             Err(error) => (0, Some(error)),
         };
@@ -112,13 +112,11 @@ impl NfsBackend {
             .any(|v| *v != NfsVersion::V3)
     }
 
-    fn judge(&self, list: Result<ExportList, ExportsError>) -> Result<Export, BackendError> {
+    fn judge(&self, list: Result<ExportList, ExportsError>) -> Result<Export, Error> {
         let list = match list {
             Ok(list) => list,
             Err(ExportsError::Cancelled) => {
-                return Err(BackendError::Cancelled {
-                    what: "asking for the export list",
-                });
+                return Err(Error::cancelled("asking for the export list"));
             }
             Err(ExportsError::NotAvailable { reason } | ExportsError::Failed { reason }) => {
                 return Ok(Export::Unknown(reason));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::header::RETRY_AFTER;
 
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::http::failure::Failure;
 use crate::s3::scan::directories::Directories;
 use crate::s3::service::Reply;
@@ -119,11 +119,7 @@ impl Cursor {
 }
 
 /// Fetches the page that a cursor is at; what may pass by itself is tried again, while there is time.
-pub(crate) async fn fetch(
-    backend: &S3Backend,
-    cx: &OpContext,
-    cursor: &Cursor,
-) -> Result<Page, BackendError> {
+pub(crate) async fn fetch(backend: &S3Backend, cx: &OpContext, cursor: &Cursor) -> Result<Page, Error> {
     let query = cursor.query();
     let mut tried = 0;
     loop {
@@ -152,18 +148,24 @@ pub(crate) async fn fetch(
 }
 
 /// The error of an answer that is no listing, and whether it may pass by itself.
-fn refused(backend: &S3Backend, verdict: Verdict, reply: &Reply) -> (BackendError, bool) {
+fn refused(backend: &S3Backend, verdict: Verdict, reply: &Reply) -> (Error, bool) {
     let of = format!("the bucket {}", backend.bucket);
     let reason = words::sentence(verdict, reply, &backend.service, &of);
     match verdict {
-        Verdict::Throttled | Verdict::Fault => (BackendError::HttpRequest { reason }, true),
-        _ => (BackendError::NotListable { reason }, false),
+        Verdict::Throttled | Verdict::Fault => (
+            Error::new(ErrorKind::Server, "the request").with_source(reason),
+            true,
+        ),
+        _ => (
+            Error::new(ErrorKind::NotListable, "the listing").with_source(reason),
+            false,
+        ),
     }
 }
 
 /// The error of a request that was not answered. A connection that broke may pass; what needs somebody to change
 /// something does not.
-fn lost(failure: &Failure) -> (BackendError, bool) {
+fn lost(failure: &Failure) -> (Error, bool) {
     let passes = matches!(
         failure,
         Failure::Reset

@@ -8,7 +8,7 @@ use storage_domain::http::CaBundle;
 use url::Url;
 
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::Error;
 use crate::http::auth::Credentials;
 use crate::http::client::Client;
 use crate::http::failure::Failure;
@@ -30,14 +30,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// # Errors
-    /// [`BackendError::HttpSetup`].
+    /// [`crate::ErrorKind::Config`].
     pub(crate) fn new(
         endpoint: &BaseUrl,
         verified: bool,
         authorities: Option<&CaBundle>,
         network: Network,
         limits: Limits,
-    ) -> Result<Self, BackendError> {
+    ) -> Result<Self, Error> {
         let tls = tls::client_config(verified, authorities)?;
         let pool = pool(&network, &tls, &limits, First::default());
         Ok(Self {
@@ -52,8 +52,8 @@ impl Server {
     /// Waits until not too many others probe the server.
     ///
     /// # Errors
-    /// [`BackendError::Deadline`] and [`BackendError::Cancelled`].
-    pub(crate) async fn turn(&self, cx: &OpContext) -> Result<Turn<'_>, BackendError> {
+    /// [`crate::ErrorKind::Timeout`] and [`crate::ErrorKind::Cancelled`].
+    pub(crate) async fn turn(&self, cx: &OpContext) -> Result<Turn<'_>, Error> {
         self.network.turn(self.endpoint.as_url(), cx).await
     }
 

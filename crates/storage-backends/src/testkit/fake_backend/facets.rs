@@ -5,18 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use storage_domain::MountPoint;
 
 use super::FakeCalls;
 use crate::backend::{Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
-use crate::error::BackendError;
+use crate::error::{Error, ErrorKind};
 use crate::holders::Holders;
 use crate::scan::{ScanProgress, ScanReport};
 
 #[derive(Debug)]
 pub(super) struct FakeMount {
-    pub(super) at: MountPoint,
     pub(super) state: Mutex<MountState>,
     pub(super) busy: bool,
     pub(super) holders: Holders,
@@ -39,11 +37,11 @@ impl FakeMount {
 
 #[async_trait]
 impl Mount for FakeMount {
-    fn state(&self) -> Result<MountState, BackendError> {
+    fn state(&self) -> Result<MountState, Error> {
         Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), BackendError> {
+    async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), Error> {
         self.calls
             .unmounts
             .lock()
@@ -51,11 +49,7 @@ impl Mount for FakeMount {
             .push(mode);
         let _one_at_a_time = cx.bound("the unmount", self.calls.unmounting.lock()).await?;
         if self.busy && mode == UnmountMode::Plain && self.state()? != MountState::Unmounted {
-            let at = self.at.clone();
-            return Err(BackendError::Busy {
-                at,
-                holders: self.holders.clone(),
-            });
+            return Err(Error::new(ErrorKind::Busy(self.holders.clone()), "unmounting"));
         }
         self.set(MountState::Unmounted);
         Ok(())
@@ -64,11 +58,11 @@ impl Mount for FakeMount {
 
 #[async_trait]
 impl Files for FakeFiles {
-    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, BackendError> {
+    async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         self.calls.scans.fetch_add(1, Ordering::SeqCst);
         let _under_way = self.calls.begin();
         if let Some(reason) = self.refusal.clone() {
-            return Err(BackendError::NotListable { reason });
+            return Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason));
         }
         progress.set(self.report.files / 2, self.report.directories / 2);
         cx.bound("the scan", tokio::time::sleep(self.delay)).await?;
