@@ -5,19 +5,14 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
 
 CARGO ?= cargo
-TARGET_DIR = $(abspath $(or $(CARGO_TARGET_DIR),target))
 # Arguments for `serve`, as in `make run ARGS='--listen 127.0.0.1:9000'`.
 ARGS ?=
 # Seconds that `make fuzz` gives each target.
 FUZZ_SECONDS ?= 60
-# How often `make soak` kills the service in each of its tests.
-SOAK_KILLS ?= 200
 # The name of the image that `make image` builds.
 IMAGE ?= pureboot-storage:latest
 
 .DEFAULT_GOAL := help
-# The parts of `make test` share one target directory and two of them start servers: one after the other.
-.NOTPARALLEL:
 
 .PHONY: help
 help: ## Lists the targets
@@ -28,36 +23,33 @@ run: setup-run ## Builds the release binary and serves on http://127.0.0.1:8080 
 	$(CARGO) run --release --locked --package pureboot-storage -- serve $(ARGS)
 
 .PHONY: test
-test: lint test-unit test-api test-vm ## Runs every check and every test
+test: ## Runs every check and every test, and prints a table of its parts
+	.ci/test setup lint build unit api vm
 
 .PHONY: test-unit
-test-unit: setup-test ## Runs the unit and integration tests
-	$(CARGO) test --workspace --locked
+test-unit: ## Runs the unit and integration tests
+	.ci/test setup build unit
 
 .PHONY: test-api
-test-api: setup-test ## Compares the service's answers with its OpenAPI document (SCHEMATHESIS_SECONDS=150 SCHEMATHESIS_SEED=…|random)
-	$(CARGO) build --workspace --locked --bins
-	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage crates/server/tests/schemathesis/run.sh
+test-api: ## Compares the service's answers with its OpenAPI document (SCHEMATHESIS_SECONDS=40 SCHEMATHESIS_SEED=…|random)
+	.ci/test setup build api
 
 .PHONY: test-vm
-test-vm: setup-test ## Runs the tests that need a kernel of their own, in a virtual machine
-	$(CARGO) build --workspace --locked --bins
-	$(CARGO) build --workspace --locked --examples
-	PUREBOOT_STORAGE_BIN=$(TARGET_DIR)/debug/pureboot-storage \
-	PUREBOOT_CONFORMANCE_BIN=$(TARGET_DIR)/debug/examples/conformance crates/server/tests/vm/run.sh
+test-vm: ## Runs the tests that need a kernel of their own, in a virtual machine
+	.ci/test setup build vm
+
+.PHONY: soak
+soak: ## Runs the tests that take long (SOAK_KILLS=200); docs/reliability.md lists them
+	.ci/test setup build soak-kills soak-api soak-vm
 
 .PHONY: test-garage
 test-garage: setup-garage ## Runs the tests against Garage, an S3 server that takes minutes to build
 	GARAGE_BIN=$${GARAGE_BIN:-$(CURDIR)/.cache/tools/bin/garage} \
 	$(CARGO) test --package storage-backends --locked --test backends -- --ignored s3::garage::
 
-.PHONY: soak
-soak: setup-test ## Kills the service SOAK_KILLS times in each test of kills, which takes some 10 minutes
-	KILL_ROUNDS=$(SOAK_KILLS) $(CARGO) test --package pureboot-storage --locked --test e2e -- --nocapture kills::
-
 .PHONY: lint
-lint: setup-test ## Checks format, spelling, dependencies and clippy's findings
-	.ci/lint
+lint: ## Checks format, spelling, dependencies and clippy's findings
+	.ci/test setup lint
 
 .PHONY: advisories
 advisories: setup-test ## Checks dependencies against the RustSec database (fetches it: needs the network)

@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 if [[ ${1:-} != --inside ]]; then
     : "${PUREBOOT_STORAGE_BIN:?names the binary under test}"
-    venv=$("$here/install.sh")
+    venv=$("$here/../../../../.ci/venv" "$here")
     work=$(mktemp -d "${TMPDIR:-/tmp}/pureboot-schemathesis.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     status=0

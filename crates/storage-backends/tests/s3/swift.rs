@@ -1,4 +1,4 @@
-//! OpenStack Swift with s3api, installed by `tests/s3/swift/install.sh`; it verifies signatures and regions.
+//! OpenStack Swift with s3api, installed by `.ci/venv`; it verifies signatures and regions.
 
 #![expect(
     clippy::disallowed_methods,
@@ -50,7 +50,9 @@ impl Swift {
     }
 
     fn started() -> Self {
-        let venv = output(Command::new(script("install.sh")));
+        let mut install = Command::new(script("../../../../../.ci/venv"));
+        install.arg(script("."));
+        let venv = output(install);
         let dir = tempfile::tempdir().unwrap();
         let ports = [free_port(), free_port(), free_port(), free_port()];
         let mut configure = Command::new(script("configure.sh"));
