@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use storage_api::access::KeyFileError;
 use storage_api::{Access, AccessSettings, App, AppSettings, Auth};
-use storage_backends::http::Network;
+use storage_backends::net::Network;
 use storage_backends::{Registry, registry};
 use storage_persistence::{Store, StoreSettings};
 

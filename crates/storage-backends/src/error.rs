@@ -163,7 +163,11 @@ impl Error {
     /// # Errors
     /// The error, if its cause is of another type.
     pub fn into_io_source(mut self) -> Result<io::Error, Self> {
-        match self.source.take().map(<dyn StdError + Send + Sync>::downcast::<io::Error>) {
+        match self
+            .source
+            .take()
+            .map(<dyn StdError + Send + Sync>::downcast::<io::Error>)
+        {
             Some(Ok(cause)) => Ok(*cause),
             Some(Err(source)) => {
                 self.source = Some(source);

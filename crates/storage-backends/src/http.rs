@@ -11,6 +11,7 @@ use url::Url;
 use crate::backend::{Backend, Files};
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::net::{Network, tls};
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 
@@ -24,12 +25,10 @@ pub(crate) mod failure;
 mod limits;
 mod lister;
 pub mod listing;
-mod network;
 pub(crate) mod pool;
 pub(crate) mod reach;
 pub(crate) mod redirect;
 mod scan;
-pub(crate) mod tls;
 
 /// The field of the config that names the server.
 const SETTING: &str = "base_url";
@@ -39,8 +38,6 @@ use checks::{Checks, Stopped};
 use client::Client;
 pub use limits::{Limits, MAX_REDIRECTS};
 use lister::Lister;
-pub use network::{Network, PROBES_AT_ONCE};
-pub(crate) use network::{Trust, Turn};
 
 /// What is left of a probe's time when its last check has to be over.
 const SPARE: Duration = Duration::from_millis(500);
@@ -51,7 +48,7 @@ const SPARE: Duration = Duration::from_millis(500);
 /// always in this order and always all of them.
 pub struct HttpBackend {
     directory: Url,
-    trust: Trust,
+    verified: bool,
     tls: Arc<rustls::ClientConfig>,
     network: Network,
     client: Client,
@@ -79,7 +76,7 @@ impl HttpBackend {
         let client = Client::new(&directory, Credentials::of(config), pool, limits);
         Ok(Self {
             directory,
-            trust: Trust::of(config.tls_verify, config.ca_pem.as_ref()),
+            verified: config.tls_verify,
             tls,
             network,
             client,
@@ -87,10 +84,10 @@ impl HttpBackend {
         })
     }
 
-    async fn check_all(&self, turn: &Turn<'_>, checks: &mut Checks, step: &OpContext) -> Result<(), Stopped> {
-        let reach = turn.reach(&self.directory, &self.trust, &self.tls, self.client.limits());
+    async fn check_all(&self, checks: &mut Checks, step: &OpContext) -> Result<(), Stopped> {
+        let reach = reach::Reach::new(&self.directory, &self.tls, self.client.limits(), &self.network);
         let reach = reach.map_err(|failure| checks.failed(&failure))?;
-        checks::transport::check(checks, &reach, self.trust.verified, SETTING).await?;
+        checks::transport::check(checks, &reach, self.verified, SETTING).await?;
         let client = self.client.over(reach.pool());
         checks::status::check(checks, &client, &self.directory).await?;
         if step.is_light() {
@@ -115,13 +112,12 @@ impl Backend for HttpBackend {
     }
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
-        let turn = self.network.turn(&self.directory, cx).await?;
+        let server = self.directory.origin().ascii_serialization();
+        let _permit = self.network.probe_permit(server, cx).await?;
         let started = Instant::now();
         let mut checks = Checks::of(&checks::NAMES);
         let step = cx.step(self.client.limits().probe);
-        let ended = step
-            .bound("the probe", self.check_all(&turn, &mut checks, &step))
-            .await;
+        let ended = step.bound("the probe", self.check_all(&mut checks, &step)).await;
         Ok(ProbeReport {
             checks: checks.settle(ended, "server")?,
             capacity: None,

@@ -13,9 +13,8 @@ use storage_domain::{BackendKind, ByteCount, Capacity, IscsiConfig, IscsiTarget,
 use crate::backend::{Backend, Luns};
 use crate::checks::Checks;
 use crate::context::OpContext;
-use crate::egress::Egress;
 use crate::error::{Error, ErrorKind};
-use crate::http::Network;
+use crate::net::Network;
 use crate::registry::Settings;
 
 pub mod chap;
@@ -46,7 +45,7 @@ pub struct IscsiBackend {
     config: IscsiConfig,
     initiator: InitiatorName,
     limits: Limits,
-    egress: Egress,
+    network: Network,
 }
 
 impl IscsiBackend {
@@ -61,7 +60,7 @@ impl IscsiBackend {
             config,
             initiator: settings.initiator.clone(),
             limits,
-            egress: settings.network.egress().clone(),
+            network: settings.network.clone(),
         }
     }
 }
@@ -78,7 +77,7 @@ impl Backend for IscsiBackend {
         let started = Instant::now();
         let mut checks = Checks::of(&probe::NAMES);
         let mut targets = Vec::new();
-        let probe = Probe::new(&self.config, &self.initiator, &self.limits, &self.egress);
+        let probe = Probe::new(&self.config, &self.initiator, &self.limits, &self.network);
         let step = cx.step(self.limits.probe);
         let check_all = probe.check_all(&mut checks, &mut targets);
         let ended = step.bound("the probe", check_all).await;
@@ -132,7 +131,7 @@ pub async fn discover(
     network: &Network,
     cx: &OpContext,
 ) -> Result<Vec<IscsiTarget>, Error> {
-    let initiator = Initiator::new(name, limits, network.egress());
+    let initiator = Initiator::new(name, limits, network);
     let discovery = async {
         let connection = initiator.dial(portal).await?;
         initiator.discover(connection, None).await

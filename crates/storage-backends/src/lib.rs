@@ -8,12 +8,12 @@
 pub mod backend;
 mod checks;
 pub mod context;
-pub mod egress;
 pub mod error;
 pub mod holders;
 pub mod http;
 pub mod iscsi;
 pub mod lane;
+pub mod net;
 pub mod nfs;
 pub mod process;
 pub mod registry;
@@ -25,8 +25,8 @@ pub mod worker;
 
 pub use backend::{Backend, Files, Luns, Mount, MountState, UnmountMode};
 pub use context::OpContext;
-pub use egress::Egress;
 pub use error::{Error, ErrorKind};
 pub use holders::{Holder, Holders};
+pub use net::{Egress, Network};
 pub use registry::{Registry, Settings};
 pub use scan::{ScanProgress, ScanReport};

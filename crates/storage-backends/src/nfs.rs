@@ -9,7 +9,6 @@ pub mod mountwatch;
 #[cfg(test)]
 mod namespace;
 mod patience;
-pub mod preflight;
 mod probe;
 pub mod scan;
 pub(crate) mod unmount;
@@ -29,12 +28,17 @@ use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport, TemplatePa
 
 use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
-use crate::egress::Egress;
 use crate::error::{Error, ErrorKind};
 use crate::lane::{Lane, THE_SCAN};
+use crate::net::Network;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 use mount::Wanted;
+
+/// How long a name look-up may take.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a server may take to accept a connection.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
 
 /// An NFS export.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ pub struct NfsBackend {
     at: Option<MountPoint>,
     lane: Arc<Lane>,
     templates: TemplatePatterns,
-    egress: Egress,
+    network: Network,
     mount_deadline: Duration,
     scan_deadline: Duration,
     /// The number of the mount that this very object made; 0 where it made none.
@@ -62,7 +66,7 @@ impl NfsBackend {
             at,
             lane,
             templates: settings.templates.clone(),
-            egress: settings.network.egress().clone(),
+            network: settings.network.clone(),
             mount_deadline: settings.mount_deadline,
             scan_deadline: settings.scan_deadline,
             made: AtomicU32::new(0),

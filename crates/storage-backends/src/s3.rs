@@ -12,9 +12,9 @@ use crate::backend::{Backend, Files};
 use crate::checks::{Checks, Stopped};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
+use crate::http::Limits;
 use crate::http::failure::Failure;
-use crate::http::tls::roots_for;
-use crate::http::{Limits, Turn};
+use crate::net::tls::roots_for;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 
@@ -104,8 +104,8 @@ impl S3Backend {
         self.prefix.as_ref().map_or("", KeyPrefix::as_str)
     }
 
-    async fn check_all(&self, turn: &Turn<'_>, checks: &mut Checks) -> Result<(), Stopped> {
-        let (reach, style) = checks::transport(checks, &self.service, turn).await?;
+    async fn check_all(&self, checks: &mut Checks) -> Result<(), Stopped> {
+        let (reach, style) = checks::transport(checks, &self.service).await?;
         let sample = checks::listing(checks, self, (&reach, style)).await?;
         checks::cdn(checks, self, &reach, sample.as_deref()).await
     }
@@ -118,11 +118,11 @@ impl Backend for S3Backend {
     }
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
-        let turn = self.service.server().turn(cx).await?;
+        let _permit = self.service.server().probe_permit(cx).await?;
         let started = Instant::now();
         let mut checks = Checks::of(&CHECKS);
         let step = cx.step(self.service.limits().probe);
-        let ended = step.bound("the probe", self.check_all(&turn, &mut checks)).await;
+        let ended = step.bound("the probe", self.check_all(&mut checks)).await;
         Ok(ProbeReport {
             checks: checks.settle(ended, "server")?,
             capacity: None,

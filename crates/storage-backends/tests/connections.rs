@@ -1,12 +1,13 @@
 //! How many connections and requests probes make, alone and many at once.
 
-use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_backends::http::{HttpBackend, PROBES_AT_ONCE};
+use storage_backends::http::HttpBackend;
+use storage_backends::net::{NameError, Network};
 use storage_backends::s3::S3Backend;
 use storage_backends::{Backend, OpContext, Settings};
 use storage_domain::{BackendConfig, BackendKind, Outcome, ProbeReport};
@@ -17,9 +18,6 @@ use crate::support::site::site;
 
 /// How many probes run at once.
 const MANY: usize = 100;
-/// A connection that is being made when another one gets free is made all the same.
-const MOST: usize = 2 * PROBES_AT_ONCE;
-
 /// A bucket and a directory of one file; the bucket is in the region `lab-1`.
 fn answer(asked: &Asked) -> Told {
     let kind = |value: &str| vec![("content-type", value.to_owned())];
@@ -119,7 +117,7 @@ async fn one_probe_makes_one_connection(
 #[case::buckets(bucket, 1)]
 #[case::directories(directory, 4)]
 #[tokio::test]
-async fn many_probes_share_connections(
+async fn many_probes_make_a_connection_each(
     #[case] make: Make,
     #[case] requests: usize,
     #[values(false, true)] tls: bool,
@@ -133,8 +131,7 @@ async fn many_probes_share_connections(
         assert!(report.passed(), "{report:#?}");
     }
     assert_eq!(fake.asked().len(), MANY * requests);
-    let connections = fake.connections();
-    assert!((1..=MOST).contains(&connections), "{connections} connections");
+    assert_eq!(fake.connections(), MANY);
 }
 
 #[rstest]
@@ -210,26 +207,26 @@ async fn many_probes_of_nothing_fail_by_themselves(#[case] make: Make) {
     assert!(reports.iter().all(|report| failed(report) == Some("connect")));
 }
 
+/// An unreachable name server is not an unknown name.
+#[rstest]
+#[case::bucket(bucket)]
+#[case::directory(directory)]
 #[tokio::test]
-async fn a_probe_that_is_dropped_leaves_the_others_their_connection() {
-    let fake = Fake::start(answer).await;
-    let (url, more) = url_of(&fake, true).await;
-    let settings = Settings::new(None);
-    let (dropped, kept) = (bucket(&url, &settings, &more), bucket(&url, &settings, &more));
-    let dropped = tokio::spawn(async move { probe(&*dropped).await });
-    let kept: Arc<dyn Backend> = kept.into();
-    let others: Vec<_> = (0..3)
-        .map(|_| {
-            let kept = Arc::clone(&kept);
-            tokio::spawn(async move { probe(&*kept).await })
-        })
-        .collect();
-    // All have begun to wait for the first one's connection by then.
-    for _ in 0..3 {
-        tokio::task::yield_now().await;
-    }
-    dropped.abort();
-    for other in others {
-        assert!(other.await.unwrap().passed());
-    }
+async fn name_servers_that_are_down_are_reported(
+    #[case] make: Make,
+    #[values(NameError::Unknown, NameError::NoAnswer)] error: NameError,
+) {
+    let says = match error {
+        NameError::Unknown => "The name nas is not known to the name server",
+        _ => "because the name servers do not answer",
+    };
+    let error = Mutex::new(Some(error));
+    let names = move |_: &str| Some(Err(error.lock().unwrap().take().unwrap()));
+    let settings = Settings {
+        network: Network::with_names(names),
+        ..Settings::new(None)
+    };
+    let report = probe(&*make("http://nas", &settings, &json!({}))).await;
+    assert_eq!(failed(&report), Some("resolve"));
+    assert!(report.message().contains(says), "{}", report.message());
 }

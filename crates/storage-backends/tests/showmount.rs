@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use storage_backends::nfs::exports::{ExportsError, LIST_DEADLINE, list};
-use storage_backends::nfs::preflight::resolve;
 use storage_backends::testkit::conformance::{Subject, run};
-use storage_backends::{Backend, Egress, OpContext, Registry, Settings};
-use storage_domain::{BackendConfig, BackendId, BackendKind, Revision};
+use storage_backends::{Backend, Network, OpContext, Registry, Settings};
+use storage_domain::{BackendConfig, BackendId, BackendKind, Host, Revision};
 
 use crate::support::alone::is_alone;
 
@@ -29,8 +28,9 @@ fn inside(test: &str, kind: &str) -> bool {
 
 async fn ask(host: &str) -> Result<Vec<String>, ExportsError> {
     let cx = OpContext::within(Duration::from_mins(1));
-    let host = host.parse().unwrap();
-    let addr = resolve(&cx, &host, &Egress::default()).await.unwrap().remove(0);
+    let host: Host = host.parse().unwrap();
+    let addrs = Network::default().resolve(host.addr(), 0, LIST_DEADLINE).await;
+    let addr = addrs.unwrap().remove(0);
     let found = list(&cx, &host, &addr).await?;
     Ok(found
         .exports

@@ -4,11 +4,10 @@ use std::error::Error;
 use std::io;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 use crate::http::failure::{Failure, TlsFailure};
-use crate::http::tls::NO_ROOTS;
+use crate::net::tls::NO_ROOTS;
+use crate::net::tls::certificate::day;
 
 /// What an error of the pooled client, of a body or of a handshake means.
 pub(crate) fn classify(error: &(dyn Error + 'static)) -> Failure {
@@ -140,13 +139,4 @@ fn wrong_name(host: &str, presented: &[String]) -> TlsFailure {
         host: host.to_owned(),
         names,
     }
-}
-
-/// A day in UTC, `2026-11-22`.
-pub(crate) fn day(unix_seconds: u64) -> String {
-    i64::try_from(unix_seconds)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|at| at.format(format_description!("[year]-[month]-[day]")).ok())
-        .unwrap_or_else(|| "an unknown day".to_owned())
 }

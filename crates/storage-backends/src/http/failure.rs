@@ -1,35 +1,19 @@
 //! What can go wrong between a request and its answer, one variant a step, in sentences for operators.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 
-use crate::egress::{Denied, Permitted};
 use crate::error::{Error, ErrorKind};
 use crate::http::limits::MAX_REDIRECTS;
+use crate::net::ConnectError;
 
 /// Why a request has no answer. Its text is one plain sentence, without a secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error(
-        "The name {host} is not known to the name server: check base_url, and the name servers of this host"
-    )]
-    NameUnknown { host: String },
-    #[error("Looking up the name {host} took longer than {} s: check the name servers of this host", .limit.as_secs_f32())]
-    NameTimeout { host: String, limit: Duration },
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error(
-        "{0} refused the connection, nothing listens there: is the web server running, and is the port right?"
-    )]
-    Refused(Endpoint),
-    #[error("{0} did not answer within {limit} s: is the host up, and does a firewall drop the packets?", limit = .1.as_secs_f32())]
-    ConnectTimeout(Endpoint, Duration),
-    #[error("{0} can't be reached from here (no route): check the address, and the network of this host")]
-    Unreachable(Endpoint),
-    #[error("Connecting to {0} failed: {1}")]
-    Connect(Endpoint, String),
+    #[error("{}", .0.sentence(super::SETTING))]
+    Connect(Arc<ConnectError>),
     #[error(transparent)]
     Tls(#[from] TlsFailure),
     #[error("The server accepted the connection and sent no answer within {} s: it is overloaded or hangs", .0.as_secs_f32())]
@@ -107,36 +91,19 @@ pub(crate) enum TlsFailure {
     Handshake(String),
 }
 
-/// Where a connection goes, as people write it: a name or address with a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoint(String);
-
-impl Endpoint {
-    pub(crate) fn of(addr: SocketAddr) -> Self {
-        Self(addr.to_string())
-    }
-
-    pub(crate) fn all(addrs: &[Permitted]) -> Self {
-        Self(
-            addrs
-                .iter()
-                .map(|permitted| permitted.addr().to_string())
-                .collect::<Vec<_>>()
-                .join(" or "),
-        )
-    }
-}
-
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl Failure {
     /// The sentence for a backend whose server is named by the field `setting` of its config.
-    pub(crate) fn told(&self, setting: &str) -> String {
-        self.to_string().replace(super::SETTING, setting)
+    pub(crate) fn told(&self, setting: &'static str) -> String {
+        match self {
+            Self::Connect(error) => error.sentence(setting).to_string(),
+            other => other.to_string().replace(super::SETTING, setting),
+        }
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(Arc::new(error))
     }
 }
 

@@ -19,8 +19,8 @@ use tower_service::Service;
 
 use crate::http::dial::Dialer;
 use crate::http::limits::Limits;
-use crate::http::network::Network;
 use crate::http::reach::Origin;
+use crate::net::Network;
 
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(10);

@@ -1,29 +1,28 @@
-//! The way to a server: look-up, connection and handshake, each made once for all probes that share it.
+//! The connection of one probe: look-up, connection and handshake, each made once.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::{IpAddr, ServerName, UnixTime};
+use storage_domain::HostAddr;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use url::{Host, Url};
+use url::Url;
 
-use crate::egress::Permitted;
 use crate::http::classify::classify;
-use crate::http::dial;
 use crate::http::failure::{Failure, TlsFailure};
 use crate::http::limits::Limits;
-use crate::http::network::Network;
 use crate::http::pool::{First, Pool, Stream, pool};
-use crate::http::tls::certificate::Facts;
-use crate::http::tls::roots;
+use crate::net::tls::certificate::Facts;
+use crate::net::tls::roots;
+use crate::net::{Network, Permitted, connect, host_of};
 
 /// Where connections lead (RFC 6454, section 4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,13 +64,9 @@ pub(crate) struct Session {
     pub(crate) end: String,
 }
 
-/// The way to a server. Each step is made by the first who needs it, and its end, good or bad, holds for all who share
-/// the way; requests go over the connection that was made, and over further ones where several go at once.
-///
-/// # Cancel safety
-/// A step whose maker is dropped is made by the next who waits for it.
+/// The connection of one probe. Each step is made once; requests go over the connection that was made.
 pub(crate) struct Reach {
-    host: Host<String>,
+    host: HostAddr,
     port: u16,
     origin: Origin,
     tls: Arc<ClientConfig>,
@@ -81,7 +76,6 @@ pub(crate) struct Reach {
     peer: OnceCell<Result<Option<SocketAddr>, Failure>>,
     session: OnceCell<Result<Option<Session>, Failure>>,
     stream: Mutex<Option<TcpStream>>,
-    ended: OnceLock<Instant>,
     first: First,
     pool: Pool,
 }
@@ -97,7 +91,7 @@ impl Reach {
         limits: &Limits,
         network: &Network,
     ) -> Result<Self, Failure> {
-        let host = url.host().map(|host| host.to_owned());
+        let host = host_of(url);
         let first = First::default();
         Ok(Self {
             host: host.ok_or_else(|| Failure::BadUrl(url.to_string()))?,
@@ -110,15 +104,9 @@ impl Reach {
             peer: OnceCell::new(),
             session: OnceCell::new(),
             stream: Mutex::default(),
-            ended: OnceLock::new(),
             pool: pool(network, tls, limits, first.clone()),
             first,
         })
-    }
-
-    /// Whether what this way tells was found out after `asked`.
-    pub(crate) fn serves(&self, asked: Instant) -> bool {
-        self.ended.get().is_none_or(|ended| *ended >= asked)
     }
 
     /// Sends requests over the connections of this way.
@@ -127,7 +115,7 @@ impl Reach {
     }
 
     /// The server's host.
-    pub(crate) fn host(&self) -> &Host<String> {
+    pub(crate) fn host(&self) -> &HostAddr {
         &self.host
     }
 
@@ -138,34 +126,31 @@ impl Reach {
 
     /// Looks the name up.
     pub(crate) async fn resolved(&self) -> Result<&[Permitted], &Failure> {
-        let look_up = || self.network.resolve(&self.host, self.port, self.limits.resolve);
-        let addrs = self.addrs.get_or_init(look_up).await.as_deref();
-        addrs.inspect_err(|_| self.end())
+        let look_up = || async {
+            let found = self.network.resolve(&self.host, self.port, self.limits.resolve);
+            found.await.map_err(Failure::from)
+        };
+        self.addrs.get_or_init(look_up).await.as_deref()
     }
 
     /// Connects, and gives the other end's address where the system tells it.
     pub(crate) async fn connected(&self) -> Result<Option<SocketAddr>, &Failure> {
         let addrs = self.resolved().await?;
-        let connect = || async {
-            let stream = dial::connect(addrs, self.limits.connect).await?;
+        let dial = || async {
+            let stream = connect(addrs, self.limits.connect).await?;
             let peer = stream.peer_addr().ok();
             self.keep(stream);
             Ok(peer)
         };
-        let peer = self.peer.get_or_init(connect).await.as_ref();
-        peer.copied().inspect_err(|_| self.end())
+        let peer = self.peer.get_or_init(dial).await.as_ref();
+        peer.copied()
     }
 
     /// Shakes hands where the scheme is https, and leaves the connection to the pool.
     pub(crate) async fn secured(&self) -> Result<Option<&Session>, &Failure> {
         self.connected().await?;
         let session = self.session.get_or_init(|| self.open()).await.as_ref();
-        self.end();
         session.map(Option::as_ref)
-    }
-
-    fn end(&self) {
-        self.ended.get_or_init(Instant::now);
     }
 
     fn keep(&self, stream: TcpStream) {
@@ -182,7 +167,7 @@ impl Reach {
         } else {
             // Whoever had it was dropped in the middle of the handshake.
             let addrs = self.resolved().await.map_err(Clone::clone)?;
-            dial::connect(addrs, self.limits.connect).await?
+            connect(addrs, self.limits.connect).await?
         };
         let stream = TokioIo::new(stream);
         let (session, stream) = if self.is_secure() {
@@ -200,17 +185,17 @@ type Shaken = TlsStream<TokioIo<TokioIo<TcpStream>>>;
 
 async fn handshake(
     stream: TokioIo<TcpStream>,
-    host: &Host<String>,
+    host: &HostAddr,
     tls: &Arc<ClientConfig>,
     limits: &Limits,
 ) -> Result<Shaken, Failure> {
     roots::preload().await;
     let name = match host {
-        Host::Domain(name) => {
+        HostAddr::Name(name) => {
             ServerName::try_from(name.clone()).map_err(|_| Failure::BadUrl(name.clone()))?
         }
-        Host::Ipv4(addr) => ServerName::IpAddress(IpAddr::from(*addr)),
-        Host::Ipv6(addr) => ServerName::IpAddress(IpAddr::from(*addr)),
+        HostAddr::V4(addr) => ServerName::IpAddress(IpAddr::from(*addr)),
+        HostAddr::V6(addr, _) => ServerName::IpAddress(IpAddr::from(*addr)),
     };
     let connector = TlsConnector::from(Arc::clone(tls));
     let shaken = timeout(limits.tls, connector.connect(name, TokioIo::new(stream))).await;

@@ -130,10 +130,10 @@ mod tests {
         let downgrade = follow("https://a/", "http://a/", true).unwrap_err();
         assert!(matches!(downgrade, Failure::Downgrade(_)));
         assert!(follow("https://a/", "http://a/", false).unwrap().downgraded);
-        assert_eq!(
-            follow("http://a/", "file:///etc/passwd", false).unwrap_err(),
-            Failure::RedirectScheme("file".to_owned())
-        );
+        assert!(matches!(
+            follow("http://a/", "file:///etc/passwd", false),
+            Err(Failure::RedirectScheme(scheme)) if scheme == "file"
+        ));
         assert!(matches!(
             follow("http://a/", "http://a/", false),
             Err(Failure::RedirectLoop(_))

@@ -2,33 +2,16 @@
 
 use std::time::Duration;
 
-use crate::egress::Denied;
-use crate::http::failure::Failure as Dialled;
 use crate::iscsi::limits::MAX_REDIRECTS;
 use crate::iscsi::login::Status;
 use crate::iscsi::pdu::PduError;
 use crate::iscsi::text::TextError;
+use crate::net::ConnectError;
 
 /// Why something was not done. Its text is one plain sentence, without a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error(
-        "The name {host} is not known to the name server: check target, and the name servers of this host"
-    )]
-    NameUnknown { host: String },
-    #[error("Looking up the name {host} took longer than {} s: check the name servers of this host", .limit.as_secs_f32())]
-    NameTimeout { host: String, limit: Duration },
-    #[error(transparent)]
-    Denied(Denied),
-    #[error(
-        "{0} refused the connection, nothing listens there: is the iSCSI target service running, and is port right?"
-    )]
-    Refused(String),
-    #[error("{0} did not answer within {limit} s: is the host up, and does a firewall drop the packets?", limit = .1.as_secs_f32())]
-    ConnectTimeout(String, Duration),
-    #[error("{0} can't be reached from here (no route): check target, and the network of this host")]
-    Unreachable(String),
-    #[error("Connecting failed: {0}")]
+    #[error("{0}")]
     Connect(String),
     #[error("{at} took the connection and sent no answer within {limit} s: it is no iSCSI target, or it hangs; check port", limit = .limit.as_secs_f32())]
     Silent { at: String, limit: Duration },
@@ -112,20 +95,6 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Puts what a look-up or a connection failed with into the words of this kind of storage.
-    pub(crate) fn dialled(failure: Dialled) -> Self {
-        match failure {
-            Dialled::NameUnknown { host } => Self::NameUnknown { host },
-            Dialled::NameTimeout { host, limit } => Self::NameTimeout { host, limit },
-            Dialled::Denied(denied) => Self::Denied(denied),
-            Dialled::Refused(at) => Self::Refused(at.to_string()),
-            Dialled::ConnectTimeout(at, limit) => Self::ConnectTimeout(at.to_string(), limit),
-            Dialled::Unreachable(at) => Self::Unreachable(at.to_string()),
-            Dialled::Connect(at, why) => Self::Connect(format!("{at}: {why}")),
-            other => Self::Connect(other.to_string()),
-        }
-    }
-
     /// Whether another address of the same target may do better.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Login(status) if status.is_not_found())
@@ -134,5 +103,11 @@ impl Failure {
     /// Whether the target is out of service, or not there at all.
     pub(crate) fn is_out_of_service(&self) -> bool {
         matches!(self, Self::Login(status) if status.is_out_of_service())
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error.sentence("target").to_string())
     }
 }

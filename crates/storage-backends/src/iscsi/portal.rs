@@ -1,10 +1,8 @@
 //! Ways to a portal: looking it up, connecting, and going where a target has moved to.
 
+use storage_domain::IscsiTarget;
 use storage_domain::iscsi::InitiatorName;
-use storage_domain::{Host, HostAddr, IscsiTarget};
 
-use crate::egress::{Egress, Permitted};
-use crate::http::dial;
 use crate::iscsi::chap::{Challenges, Chap};
 use crate::iscsi::connection::Connection;
 use crate::iscsi::failure::Failure;
@@ -12,13 +10,14 @@ use crate::iscsi::limits::{Limits, MAX_REDIRECTS};
 use crate::iscsi::login::Purpose;
 use crate::iscsi::session::Session;
 use crate::iscsi::text::{self, Address};
+use crate::net::{Network, Permitted, connect};
 
 /// What one probe logs in with, everywhere.
 #[derive(Debug)]
 pub(crate) struct Initiator<'a> {
     pub(crate) name: &'a InitiatorName,
     pub(crate) limits: &'a Limits,
-    pub(crate) egress: &'a Egress,
+    pub(crate) network: &'a Network,
     pub(crate) challenges: Challenges,
 }
 
@@ -30,25 +29,25 @@ pub(crate) struct Opened {
 }
 
 impl<'a> Initiator<'a> {
-    pub(crate) fn new(name: &'a InitiatorName, limits: &'a Limits, egress: &'a Egress) -> Self {
+    pub(crate) fn new(name: &'a InitiatorName, limits: &'a Limits, network: &'a Network) -> Self {
         Self {
             name,
             limits,
-            egress,
+            network,
             challenges: Challenges::default(),
         }
     }
 
     /// The addresses of a portal that may be connected to.
     pub(crate) async fn resolve(&self, portal: &Address) -> Result<Vec<Permitted>, Failure> {
-        let host = host(&portal.host);
-        let addresses = dial::resolve(&host, portal.port, self.limits.resolve, self.egress).await;
-        addresses.map_err(Failure::dialled)
+        let host = portal.host.addr();
+        let addresses = self.network.resolve(host, portal.port, self.limits.resolve).await;
+        addresses.map_err(Failure::from)
     }
 
     pub(crate) async fn connect(&self, addresses: &[Permitted]) -> Result<Connection, Failure> {
-        let stream = dial::connect(addresses, self.limits.connect).await;
-        stream.map(Connection::new).map_err(Failure::dialled)
+        let stream = connect(addresses, self.limits.connect).await;
+        stream.map(Connection::new).map_err(Failure::from)
     }
 
     /// Logs in, to where the target has moved where it has (RFC 7143, section 11.13.5, status class 1).
@@ -128,13 +127,4 @@ fn goes_on(opened: &Result<Session, Failure>) -> Result<Option<(Address, bool)>,
         .and_then(|to| to.parse().ok())
         .ok_or(Failure::MovedNowhere)?;
     Ok(Some((to, moved.for_good)))
-}
-
-/// A host as name look-ups take it; the system reads an address with a zone.
-fn host(host: &Host) -> url::Host<String> {
-    match host.addr() {
-        HostAddr::V4(address) => url::Host::Ipv4(*address),
-        HostAddr::V6(address, None) => url::Host::Ipv6(*address),
-        HostAddr::V6(_, Some(_)) | HostAddr::Name(_) => url::Host::Domain(host.bare()),
-    }
 }

@@ -12,13 +12,13 @@ use storage_domain::iscsi::{InitiatorName, Iqn};
 use storage_domain::{HostAddr, IscsiConfig, IscsiTarget};
 
 use crate::checks::{Checks, Stopped};
-use crate::egress::{Egress, Permitted};
 use crate::iscsi::connection::Connection;
 use crate::iscsi::credentials;
 use crate::iscsi::failure::Failure;
 use crate::iscsi::limits::{Limits, MAX_SESSIONS, PARALLEL};
 use crate::iscsi::portal::{Initiator, Opened};
 use crate::iscsi::text::Address;
+use crate::net::{Network, Permitted};
 use looking::Seen;
 
 /// The names of the checks, in the order in which they run. Every report has all of them.
@@ -46,11 +46,11 @@ impl<'a> Probe<'a> {
         config: &'a IscsiConfig,
         name: &'a InitiatorName,
         limits: &'a Limits,
-        egress: &'a Egress,
+        network: &'a Network,
     ) -> Self {
         Self {
             config,
-            initiator: Initiator::new(name, limits, egress),
+            initiator: Initiator::new(name, limits, network),
         }
     }
 

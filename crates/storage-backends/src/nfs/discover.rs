@@ -3,11 +3,10 @@
 use storage_domain::Host;
 
 use crate::context::OpContext;
-use crate::egress::Egress;
 use crate::error::{Error, ErrorKind};
-use crate::http::Network;
+use crate::net::Network;
+use crate::nfs::RESOLVE_DEADLINE;
 use crate::nfs::exports::{self, ExportList, ExportsError};
-use crate::nfs::preflight::{self, ResolveError};
 
 /// Asks a server for its exports, at the first of its addresses that tells them.
 ///
@@ -17,17 +16,15 @@ use crate::nfs::preflight::{self, ResolveError};
 /// # Cancel safety
 /// Dropping the future kills showmount.
 pub async fn exports_of(server: &Host, network: &Network, cx: &OpContext) -> Result<ExportList, Error> {
-    cx.bound("asking for the exports", ask(server, network.egress(), cx))
+    cx.bound("asking for the exports", ask(server, network, cx))
         .await?
 }
 
-async fn ask(server: &Host, egress: &Egress, cx: &OpContext) -> Result<ExportList, Error> {
-    let addrs = preflight::resolve(cx, server, egress)
+async fn ask(server: &Host, network: &Network, cx: &OpContext) -> Result<ExportList, Error> {
+    let addrs = network
+        .resolve(server.addr(), 0, RESOLVE_DEADLINE)
         .await
-        .map_err(|error| match error {
-            ResolveError::Cancelled { .. } => cancelled(),
-            other => not_listable(other.to_string()),
-        })?;
+        .map_err(|error| not_listable(error.sentence("server").to_string()))?;
     let mut first = None;
     for addr in &addrs {
         match exports::list(cx, server, addr).await {

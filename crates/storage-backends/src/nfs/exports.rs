@@ -6,7 +6,8 @@ use std::time::Duration;
 use storage_domain::Host;
 
 use crate::context::OpContext;
-use crate::nfs::preflight::{self, ConnectError, ScopedAddr};
+use crate::net::{Permitted, connect};
+use crate::nfs::CONNECT_DEADLINE;
 use crate::process::{self, Finished, ProcessError, Program};
 
 mod list;
@@ -51,13 +52,14 @@ pub enum ExportsError {
 /// [`ExportsError`].
 /// # Cancel safety
 /// Dropping the future kills showmount.
-pub async fn list(cx: &OpContext, server: &Host, addr: &ScopedAddr) -> Result<ExportList, ExportsError> {
+pub async fn list(cx: &OpContext, server: &Host, addr: &Permitted) -> Result<ExportList, ExportsError> {
     let cx = cx.step(LIST_DEADLINE);
-    if let Err(error) = preflight::connect(&cx, addr, RPCBIND_PORT).await {
-        return Err(match error {
-            ConnectError::Cancelled { .. } => ExportsError::Cancelled,
-            other => words::no_rpcbind(server, &other),
-        });
+    let rpcbind = [addr.with_port(RPCBIND_PORT)];
+    match cx.bound("connecting", connect(&rpcbind, CONNECT_DEADLINE)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(words::no_rpcbind(server, &error)),
+        Err(error) if error.is_cancelled() => return Err(ExportsError::Cancelled),
+        Err(_) => return Err(words::late(server)),
     }
     let addr = addr.to_string();
     let args = ["--no-headers", "-e", "--", &addr].map(OsStr::new);

@@ -8,12 +8,12 @@ use nix::errno::Errno;
 use storage_domain::{Capacity, MountPoint};
 
 use super::mount::Wanted;
-use super::preflight::ScopedAddr;
 use super::{NfsBackend, mountinfo, unmount, words};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::lane::{Session, Turn};
+use crate::net::Permitted as ScopedAddr;
 use crate::nfs::mountinfo::MountEntry;
 use crate::worker::protocol::Call;
 

@@ -7,8 +7,8 @@ use storage_domain::net::HostAddr;
 use storage_domain::nfs::{NfsAuthMethod, NfsVersion};
 use storage_domain::{Host, MountOptions, MountPoint, NfsConfig};
 
+use crate::net::Permitted as ScopedAddr;
 use crate::nfs::mountinfo::MountEntry;
-use crate::nfs::preflight::ScopedAddr;
 use crate::worker::protocol::{Attempt, MountCall};
 pub(super) use way::MAX_TIMEO;
 

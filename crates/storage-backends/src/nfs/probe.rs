@@ -8,10 +8,10 @@ use storage_domain::{Capacity, Check, MountInForce, MountPoint, Outcome, ProbeRe
 
 use super::live::{How, Measured, Mounted};
 use super::mountinfo::MountEntry;
-use super::preflight::{self, ResolveError, ScopedAddr};
-use super::{NfsBackend, patience, words};
+use super::{NfsBackend, RESOLVE_DEADLINE, patience, words};
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::net::Permitted;
 use export::Export;
 
 /// The capability that mount(2) asks for (capabilities(7)), as a bit of the sets in `/proc/self/status`.
@@ -119,17 +119,20 @@ impl NfsBackend {
         &self,
         cx: &OpContext,
         checks: &mut Checks,
-    ) -> Result<Option<Vec<ScopedAddr>>, Error> {
+    ) -> Result<Option<Vec<Permitted>>, Error> {
         let begun = Instant::now();
-        match preflight::resolve(cx, &self.config.server, &self.egress).await {
+        let look_up = self
+            .network
+            .resolve(self.config.server.addr(), 0, RESOLVE_DEADLINE);
+        match cx.bound("the name look-up", look_up).await? {
             Ok(addrs) => {
                 let detail = words::resolved(&self.config.server, &addrs);
                 checks.add("resolve", Outcome::Passed, detail, begun);
                 Ok(Some(addrs))
             }
-            Err(ResolveError::Cancelled { .. }) => Err(Error::cancelled("the name look-up")),
             Err(error) => {
-                checks.add("resolve", Outcome::Failed, words::chain(&error), begun);
+                let sentence = error.sentence("server").to_string();
+                checks.add("resolve", Outcome::Failed, sentence, begun);
                 Ok(None)
             }
         }

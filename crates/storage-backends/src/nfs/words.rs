@@ -1,6 +1,5 @@
 //! What a probe says: one plain sentence a finding, and what to do about it.
 
-use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -10,8 +9,8 @@ use storage_domain::{Capacity, ExportPath, Host, NfsConfig};
 use super::exports::{Export, ExportList};
 use super::live::How;
 use super::mountinfo::MountEntry;
-use super::preflight::{ConnectError, ScopedAddr};
 use crate::lane::MAX_MOUNTS_IN_FLIGHT;
+use crate::net::{ConnectError, Permitted};
 use crate::worker::protocol::{CallFailure, Step};
 
 pub(super) const NO_ADDRESS: &str = "Not checked, because the server has no address";
@@ -26,7 +25,7 @@ pub(super) const TRUNCATED: &str = "The server lists more exports than are read;
 /// How many exports a message names.
 const NEAREST: usize = 3;
 
-pub(super) fn resolved(server: &Host, addrs: &[ScopedAddr]) -> String {
+pub(super) fn resolved(server: &Host, addrs: &[Permitted]) -> String {
     if server.literal().is_some() {
         return format!("{server} is an address");
     }
@@ -34,7 +33,10 @@ pub(super) fn resolved(server: &Host, addrs: &[ScopedAddr]) -> String {
 }
 
 pub(super) fn unreachable(server: &Host, error: &ConnectError) -> String {
-    format!("The NFS server {server} can't be reached: {}", chain(error))
+    format!(
+        "The NFS server {server} can't be reached: {}",
+        error.sentence("server")
+    )
 }
 
 pub(super) fn listed(wanted: &ExportPath, export: &Export) -> String {
@@ -268,17 +270,6 @@ fn invalid(config: &NfsConfig, version: &str) -> String {
         storage_domain::nfs::NfsAuthMethod::None => "",
     };
     format!("The kernel refuses to mount with NFS {version} and these mount_options: {options}{kerberos}")
-}
-
-/// An error and what caused it, in one sentence.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn joined(names: impl Iterator<Item = String>) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
 
-use crate::http::Network;
+use crate::net::Network;
 use crate::nfs;
 use crate::worker::WorkerCommand;
 

@@ -1,6 +1,5 @@
 //! The checks of a probe.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hyper::header::DATE;
@@ -8,7 +7,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::checks::{Checks, Stopped};
-use crate::http::Turn;
 use crate::http::checks::transport;
 use crate::http::failure::Failure;
 use crate::http::reach::Reach;
@@ -28,27 +26,23 @@ const SMALL_SKEW: Duration = Duration::from_mins(1);
 const REFUSED_SKEW: Duration = Duration::from_mins(15);
 
 /// The checks below HTTP. Gives the way to the server, over which the requests go, and where they name the bucket.
-pub(crate) async fn transport(
-    checks: &mut Checks,
-    service: &Service,
-    turn: &Turn<'_>,
-) -> Result<(Arc<Reach>, Style), Stopped> {
-    let (reach, style) = way_to(service, turn)
+pub(crate) async fn transport(checks: &mut Checks, service: &Service) -> Result<(Reach, Style), Stopped> {
+    let (reach, style) = way_to(service)
         .await
         .map_err(|failure| checks.failed(&failure.told(SETTING)))?;
-    transport::check(checks, &reach, service.server().trust.verified, SETTING).await?;
+    transport::check(checks, &reach, service.server().verified, SETTING).await?;
     Ok((reach, style))
 }
 
 /// Whether the name made of bucket and endpoint is there decides where this probe names the bucket.
-async fn way_to(service: &Service, turn: &Turn<'_>) -> Result<(Arc<Reach>, Style), Failure> {
+async fn way_to(service: &Service) -> Result<(Reach, Style), Failure> {
     let (server, style) = (service.server(), service.way().style);
-    let reach = server.reach(turn, &service.url_in(style)?)?;
+    let reach = server.reach(&service.url_in(style)?)?;
     if service.may_turn(style)
         && let Err(failure) = reach.secured().await
         && is_of_the_name(failure)
     {
-        let reach = server.reach(turn, &service.url_in(Style::Path)?)?;
+        let reach = server.reach(&service.url_in(Style::Path)?)?;
         return Ok((reach, Style::Path));
     }
     Ok((reach, style))

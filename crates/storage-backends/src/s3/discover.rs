@@ -4,8 +4,8 @@ use storage_domain::s3::{BucketName, S3Account};
 
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::http::Network;
-use crate::http::tls::roots_for;
+use crate::net::Network;
+use crate::net::tls::roots_for;
 use crate::s3::service::Service;
 use crate::s3::verdict::verdict;
 use crate::s3::xml::Answer;

@@ -14,10 +14,11 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::error::Error;
+use crate::http::Limits;
 use crate::http::body;
 use crate::http::client::{AGENT, Client};
 use crate::http::failure::Failure;
-use crate::http::{Limits, Network};
+use crate::net::Network;
 use crate::s3::place::{self, Style};
 use crate::s3::sign::Key;
 use crate::s3::verdict::{Verdict, verdict};

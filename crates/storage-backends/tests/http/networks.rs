@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rstest::rstest;
 use serde_json::json;
-use storage_backends::http::{HttpBackend, Limits, Network};
+use storage_backends::http::{HttpBackend, Limits};
+use storage_backends::net::Network;
 use storage_backends::{Files as _, Settings};
 
 use crate::http::servers::{Tree, nginx};
@@ -99,7 +100,7 @@ async fn names_that_mean_another_address_afterwards() {
     let count = Arc::clone(&asked);
     let names = move |_: &str| {
         let first = count.fetch_add(1, Ordering::Relaxed) == 0;
-        Some(vec![if first { right } else { wrong }])
+        Some(Ok(vec![if first { right } else { wrong }]))
     };
     let backend = guarded("http://nas.lab/", Network::with_names(names).guarded(egress()));
     let report = probe(&backend).await;

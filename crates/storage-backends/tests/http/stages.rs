@@ -3,14 +3,20 @@
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
+use storage_backends::{Network, Settings};
 
 use crate::http::closed::ClosedPort;
 use crate::http::servers::{Tree, nginx};
-use crate::http::{CANARY, backend, check, failure, plain, probe, scan, with_basic};
+use crate::http::{CANARY, backend, backend_in, check, failure, plain, probe, scan, with_basic};
 
 #[tokio::test]
 async fn names_that_are_not_known() {
-    let report = probe(&plain("http://no-such-host.invalid/")).await;
+    let settings = Settings {
+        network: Network::with_places([("no-such-host.invalid".to_owned(), Vec::new())]),
+        ..Settings::new(None)
+    };
+    let config = json!({ "base_url": "http://no-such-host.invalid/" });
+    let report = probe(&backend_in(&settings, config, Limits::default())).await;
     let (name, detail) = failure(&report);
     assert_eq!(name, "resolve");
     assert!(detail.contains("no-such-host.invalid is not known"), "{detail}");

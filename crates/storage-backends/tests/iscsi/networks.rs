@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::iscsi::IscsiBackend;
+use storage_backends::net::{NameError, Network};
 use storage_backends::registry::Settings;
 use storage_domain::ProbeReport;
 
@@ -83,4 +84,21 @@ async fn addresses_that_discovery_tells(#[case] status: u16) {
         trap.sprang(),
         "the address is not tried even where it may be: the test shows nothing"
     );
+}
+
+/// An unreachable name server is not an unknown name.
+#[rstest]
+#[case::unknown(|| NameError::Unknown, "The name nas.lab is not known to the name server")]
+#[case::down(|| NameError::NoAnswer, "because the name servers do not answer")]
+#[tokio::test]
+async fn names(#[case] error: fn() -> NameError, #[case] says: &str) {
+    let settings = Settings {
+        network: Network::with_names(move |_| Some(Err(error()))),
+        ..settings()
+    };
+    let config = config(3260, json!({ "target": "nas.lab" }));
+    let report = probe(&IscsiBackend::with_limits(config, &settings, short())).await;
+    let (name, detail) = failure(&report);
+    assert_eq!(name, "resolve");
+    assert!(detail.contains(says), "{detail}");
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_backends::http::Network;
+use storage_backends::net::{NameError, Network};
 use storage_backends::s3::S3Backend;
 use storage_backends::{Files as _, Settings};
 
@@ -203,12 +203,11 @@ async fn a_name_that_is_unknown_for_a_while_decides_nothing() {
     let (told, port) = (Arc::clone(&is_known), fake.port());
     let names = move |name: &str| {
         let is_there = name == NAME || told.load(Ordering::SeqCst);
-        Some(
-            is_there
-                .then(|| SocketAddr::from(([127, 0, 0, 1], port)))
-                .into_iter()
-                .collect(),
-        )
+        Some(if is_there {
+            Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])
+        } else {
+            Err(NameError::Unknown)
+        })
     };
     let settings = Settings {
         network: Network::with_names(names),

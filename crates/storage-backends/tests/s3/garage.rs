@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use storage_backends::Settings;
-use storage_backends::http::Network;
+use storage_backends::net::Network;
 use storage_backends::s3::S3Backend;
 use storage_backends::testkit::conformance::{Subject, run};
 use tempfile::TempDir;

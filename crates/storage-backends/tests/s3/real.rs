@@ -1,7 +1,7 @@
 //! What every real server has to show, once an [`Account`](crate::s3::account::Account) has filled it.
 
 use serde_json::{Value, json};
-use storage_backends::http::Network;
+use storage_backends::net::Network;
 use storage_backends::s3::buckets;
 use storage_domain::s3::S3Account;
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use storage_backends::Egress;
-use storage_backends::http::Network;
+use storage_backends::net::Network;
 
 /// Another address of the loopback than that of the tests' servers.
 pub(crate) const FORBIDDEN: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

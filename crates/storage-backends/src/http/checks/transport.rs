@@ -1,10 +1,10 @@
 //! The checks below HTTP: `resolve`, `connect` and `tls`.
 
-use url::Host;
+use storage_domain::HostAddr;
 
-use crate::egress::Permitted;
 use crate::http::checks::{Checks, Stopped};
 use crate::http::reach::{Reach, Session};
+use crate::net::Permitted;
 
 /// Looks the server up, connects and shakes hands; the connection waits for the requests. `setting` is the field of
 /// the config that names the server.
@@ -12,7 +12,7 @@ pub(crate) async fn check(
     checks: &mut Checks,
     reach: &Reach,
     verified: bool,
-    setting: &str,
+    setting: &'static str,
 ) -> Result<(), Stopped> {
     let addrs = reach.resolved().await;
     let addrs = addrs.map_err(|failure| checks.failed(&failure.told(setting)))?;
@@ -33,14 +33,11 @@ pub(crate) async fn check(
     Ok(())
 }
 
-fn resolved(host: &Host<String>, addrs: &[Permitted]) -> String {
-    let list: Vec<String> = addrs
-        .iter()
-        .map(|permitted| permitted.addr().ip().to_string())
-        .collect();
+fn resolved(host: &HostAddr, addrs: &[Permitted]) -> String {
+    let list: Vec<String> = addrs.iter().map(ToString::to_string).collect();
     match host {
-        Host::Domain(name) => format!("{name} is {}", list.join(", ")),
-        Host::Ipv4(_) | Host::Ipv6(_) => format!("{} is an address already", list.join(", ")),
+        HostAddr::Name(name) => format!("{name} is {}", list.join(", ")),
+        HostAddr::V4(_) | HostAddr::V6(..) => format!("{} is an address already", list.join(", ")),
     }
 }
 

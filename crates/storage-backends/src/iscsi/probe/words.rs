@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use storage_domain::iscsi::{InitiatorName, Iqn};
 use storage_domain::{IscsiConfig, IscsiTarget};
 
-use crate::egress::Permitted;
 use crate::iscsi::failure::Failure;
 use crate::iscsi::limits::MAX_SESSIONS;
 use crate::iscsi::portal::Opened;
 use crate::iscsi::text::Address;
+use crate::net::Permitted;
 
 /// How many targets a sentence names.
 const SHOWN: usize = 5;

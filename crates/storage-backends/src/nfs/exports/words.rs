@@ -3,7 +3,7 @@
 use storage_domain::Host;
 
 use super::ExportsError;
-use crate::nfs::preflight::ConnectError;
+use crate::net::ConnectError;
 use crate::process::ProcessError;
 
 /// How much of a complaint that nobody knows is shown, in characters.
@@ -26,17 +26,25 @@ pub(super) fn no_rpcbind(server: &Host, error: &ConnectError) -> ExportsError {
         ConnectError::Timeout { .. } | ConnectError::Unreachable { .. } => format!(
             "{server} does not answer on port 111 (a firewall, or an NFSv4-only server), so its exports can't be listed"
         ),
-        other => format!("The exports of {server} can't be listed: {other}"),
+        other => format!(
+            "The exports of {server} can't be listed: {}",
+            other.sentence("server")
+        ),
     })
+}
+
+/// The time is over.
+pub(super) fn late(server: &Host) -> ExportsError {
+    failed(format!(
+        "{server} did not answer the question for its exports in time; its mount daemon may hang"
+    ))
 }
 
 /// showmount gave no answer.
 pub(super) fn broken(server: &Host, error: &ProcessError) -> ExportsError {
     match error {
         ProcessError::NotInstalled { .. } => not_available(format!("The exports can't be listed: {error}")),
-        ProcessError::Deadline { .. } => failed(format!(
-            "{server} did not answer the question for its exports in time; its mount daemon may hang"
-        )),
+        ProcessError::Deadline { .. } => late(server),
         ProcessError::TooMuchOutput { .. } | ProcessError::Signal { .. } => failed(format!(
             "{server} sent an export list that can't be read ({error})"
         )),

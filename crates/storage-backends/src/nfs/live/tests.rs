@@ -135,7 +135,11 @@ impl World {
     }
 
     async fn mount(&self, cx: &OpContext) -> Result<Mounted, Error> {
-        let addr = SERVER.parse::<std::net::IpAddr>().unwrap().into();
+        let addr = std::net::SocketAddr::new(SERVER.parse().unwrap(), 0);
+        let addr = crate::Egress::default()
+            .permit(None, vec![addr], None)
+            .unwrap()
+            .remove(0);
         let (mounted, _) = self.backend.mount_and_measure(cx, &self.at, &[addr]).await?;
         Ok(mounted)
     }

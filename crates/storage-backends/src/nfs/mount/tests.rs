@@ -1,10 +1,11 @@
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use rstest::rstest;
 use serde_json::json;
 use storage_domain::{BackendConfig, BackendId, BackendKind};
 
 use super::*;
+use crate::net::Egress;
 use crate::nfs::mountinfo;
 
 const TABLE: &[u8] = include_bytes!("../../../tests/fixtures/mountinfo/nfs.txt");
@@ -19,7 +20,11 @@ fn wanted(server: &str, path: &str, options: Option<&str>, auth: &str) -> Wanted
 }
 
 fn addr(text: &str) -> ScopedAddr {
-    text.parse::<IpAddr>().unwrap().into()
+    let addr = SocketAddr::new(text.parse().unwrap(), 0);
+    Egress::default()
+        .permit(None, vec![addr], None)
+        .unwrap()
+        .remove(0)
 }
 
 fn call(wanted: &Wanted, from: &str) -> MountCall {

@@ -6,9 +6,9 @@ use storage_domain::nfs::NfsVersion;
 
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::net::{ConnectError, Permitted, connect};
 use crate::nfs::exports::{self, ExportList, ExportsError};
-use crate::nfs::preflight::{self, ConnectError, ScopedAddr};
-use crate::nfs::{NfsBackend, words};
+use crate::nfs::{CONNECT_DEADLINE, NfsBackend, words};
 
 /// The port of NFS (RFC 7530, section 3.1), where the options name no other.
 const NFS_PORT: u16 = 2049;
@@ -31,23 +31,20 @@ impl NfsBackend {
     pub(super) async fn look_for_export(
         &self,
         cx: &OpContext,
-        addrs: &[ScopedAddr],
+        addrs: &[Permitted],
     ) -> Result<(usize, Export), Error> {
         let server = &self.config.server;
         let Some(first) = addrs.first() else {
             return Ok((0, Export::Unreachable(words::NO_ADDRESS.to_owned())));
         };
-        let mut reach = pin!(self.reach(cx, addrs));
+        let mut reach = pin!(cx.bound("connecting", self.reach(addrs)));
         let mut list = pin!(exports::list(cx, server, first));
         let (reached, early) = tokio::select! {
             reached = &mut reach => (reached, None),
             early = &mut list => (reach.await, Some(early)),
         };
-        let (chosen, error) = match reached {
+        let (chosen, error) = match reached? {
             Ok(chosen) => (chosen, None),
-            Err(ConnectError::Cancelled { .. }) => {
-                return Err(Error::cancelled("connecting"));
-            }
             Err(error) => (0, Some(error)),
         };
         let unreachable = |error| Export::Unreachable(words::unreachable(server, error));
@@ -67,7 +64,7 @@ impl NfsBackend {
     }
 
     /// The first of the addresses at which NFS's port answers.
-    async fn reach(&self, cx: &OpContext, addrs: &[ScopedAddr]) -> Result<usize, ConnectError> {
+    async fn reach(&self, addrs: &[Permitted]) -> Result<usize, ConnectError> {
         if self
             .wanted
             .options()
@@ -82,7 +79,9 @@ impl NfsBackend {
             .value("port")
             .and_then(|p| p.parse().ok())
             .unwrap_or(NFS_PORT);
-        let tries = addrs.iter().map(|addr| preflight::connect(cx, addr, port));
+        let tries = addrs
+            .iter()
+            .map(async |addr| connect(&[addr.with_port(port)], CONNECT_DEADLINE).await);
         let mut first_error = None;
         for (i, tried) in futures_util::future::join_all(tries)
             .await

@@ -10,7 +10,7 @@ use crate::http::client::{Ask, Client};
 use crate::http::failure::Failure;
 use crate::http::reach::Reach;
 use crate::http::redirect::shown;
-use crate::http::tls::roots_for;
+use crate::net::tls::roots_for;
 use crate::s3::{S3Backend, encoding};
 
 /// The field of the config that names the network.

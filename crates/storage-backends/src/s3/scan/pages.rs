@@ -7,6 +7,7 @@ use hyper::header::RETRY_AFTER;
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::http::failure::Failure;
+use crate::net::ConnectError;
 use crate::s3::scan::directories::Directories;
 use crate::s3::service::Reply;
 use crate::s3::verdict::{Verdict, verdict};
@@ -166,15 +167,15 @@ fn refused(backend: &S3Backend, verdict: Verdict, reply: &Reply) -> (Error, bool
 /// The error of a request that was not answered. A connection that broke may pass; what needs somebody to change
 /// something does not.
 fn lost(failure: &Failure) -> (Error, bool) {
-    let passes = matches!(
-        failure,
+    let passes = match failure {
+        Failure::Connect(error) => matches!(**error, ConnectError::Timeout { .. }),
         Failure::Reset
-            | Failure::ClosedEarly
-            | Failure::BodyStalled
-            | Failure::BodyBroken
-            | Failure::HeaderTimeout(_)
-            | Failure::ConnectTimeout(..)
-    );
+        | Failure::ClosedEarly
+        | Failure::BodyStalled
+        | Failure::BodyBroken
+        | Failure::HeaderTimeout(_) => true,
+        _ => false,
+    };
     (request_error(failure), passes)
 }
 

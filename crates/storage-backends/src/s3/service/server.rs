@@ -5,23 +5,25 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use storage_domain::BaseUrl;
 use storage_domain::http::CaBundle;
+use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::http::Limits;
 use crate::http::auth::Credentials;
 use crate::http::client::Client;
 use crate::http::failure::Failure;
 use crate::http::pool::{First, pool};
 use crate::http::reach::Reach;
-use crate::http::{Limits, Network, Trust, Turn, tls};
+use crate::net::{Network, tls};
 
 /// The server that a service runs on.
 pub(crate) struct Server {
     /// Where it is.
     pub(crate) endpoint: BaseUrl,
-    /// Which certificates it may have.
-    pub(crate) trust: Trust,
+    /// Whether its certificate is verified.
+    pub(crate) verified: bool,
     /// Speaks to it, without credentials: signatures are all that is ever sent.
     pub(crate) client: Client,
     tls: Arc<ClientConfig>,
@@ -43,7 +45,7 @@ impl Server {
         Ok(Self {
             client: Client::new(endpoint.as_url(), Credentials::None, pool, limits),
             endpoint: endpoint.clone(),
-            trust: Trust::of(verified, authorities),
+            verified,
             tls,
             network,
         })
@@ -52,16 +54,17 @@ impl Server {
     /// Waits until not too many others probe the server.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Timeout`] and [`crate::ErrorKind::Cancelled`].
-    pub(crate) async fn turn(&self, cx: &OpContext) -> Result<Turn<'_>, Error> {
-        self.network.turn(self.endpoint.as_url(), cx).await
+    /// [`Error::Deadline`] and [`Error::Cancelled`].
+    pub(crate) async fn probe_permit(&self, cx: &OpContext) -> Result<OwnedSemaphorePermit, Error> {
+        let server = self.endpoint.as_url().origin().ascii_serialization();
+        self.network.probe_permit(server, cx).await
     }
 
     /// The way to where a URL leads.
     ///
     /// # Errors
     /// [`Failure::BadUrl`].
-    pub(crate) fn reach(&self, turn: &Turn<'_>, url: &Url) -> Result<Arc<Reach>, Failure> {
-        turn.reach(url, &self.trust, &self.tls, self.client.limits())
+    pub(crate) fn reach(&self, url: &Url) -> Result<Reach, Failure> {
+        Reach::new(url, &self.tls, self.client.limits(), &self.network)
     }
 }

@@ -1,6 +1,7 @@
 //! What answers tell of the place where a server looks for the bucket.
 
 use crate::http::failure::{Failure, TlsFailure};
+use crate::net::ConnectError;
 use crate::s3::service::Reply;
 use crate::s3::verdict::{Verdict, verdict};
 use crate::s3::xml::Answer;
@@ -33,8 +34,9 @@ pub(super) fn may_be_of_the_style(found: &Result<Reply, Failure>) -> bool {
 
 /// Whether a request failed by the name that the bucket made of the endpoint's.
 pub(crate) fn is_of_the_name(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::NameUnknown { .. } | Failure::Tls(TlsFailure::WrongName { .. })
-    )
+    match failure {
+        Failure::Connect(error) => matches!(**error, ConnectError::NameUnknown { .. }),
+        Failure::Tls(failure) => matches!(failure, TlsFailure::WrongName { .. }),
+        _ => false,
+    }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
-
-use crate::http::classify::day;
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 /// How many days before its end a certificate is worth a warning.
 pub(crate) const WARN_DAYS: i64 = 14;
@@ -56,4 +56,13 @@ impl Facts {
 
 fn seconds(now: UnixTime) -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Formats a day in UTC, `2026-11-22`.
+pub(crate) fn day(unix_seconds: u64) -> String {
+    i64::try_from(unix_seconds)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|at| at.format(format_description!("[year]-[month]-[day]")).ok())
+        .unwrap_or_else(|| "an unknown day".to_owned())
 }

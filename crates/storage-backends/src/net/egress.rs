@@ -1,11 +1,12 @@
-//! Where this service may connect to.
+//! Decides which addresses may be connected to.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use storage_domain::net::{Network, NetworkName, meanings};
 
-/// What nobody has storage on: where clouds hand out credentials, neighbours without a router, groups, no address.
+/// Networks that are denied unless an operator names them: no storage has such an address.
 const DENIED: &[NetworkName] = &[
     NetworkName::Metadata,
     NetworkName::LinkLocal,
@@ -46,7 +47,7 @@ impl Egress {
         )
     }
 
-    /// Whether an address may be connected to.
+    /// Returns whether an address may be connected to.
     pub fn allows(&self, addr: IpAddr) -> bool {
         meanings(addr).all(|addr| {
             let lines = self.0.iter().filter(|line| line.network.contains(addr));
@@ -55,74 +56,88 @@ impl Egress {
         })
     }
 
-    /// Those of a host's addresses that may be connected to; the others are left out.
+    /// Returns those of a host's addresses that may be connected to.
+    ///
+    /// `name` is what was looked up, and `zone` the interface of a link-local address.
     ///
     /// # Errors
-    /// [`Denied`], where there are some and none may be.
-    pub(crate) fn choose<T>(
+    /// [`Denied`] if none may be.
+    pub(crate) fn permit(
         &self,
-        host: &str,
-        addrs: Vec<T>,
-        ip: impl Fn(&T) -> IpAddr,
-    ) -> Result<Vec<T>, Denied> {
-        let first = addrs.first().map(&ip);
-        let chosen: Vec<T> = addrs.into_iter().filter(|addr| self.allows(ip(addr))).collect();
+        name: Option<&str>,
+        mut addrs: Vec<SocketAddr>,
+        zone: Option<&str>,
+    ) -> Result<Vec<Permitted>, Denied> {
+        let first = addrs.first().map(|addr| addr.ip().to_canonical());
+        addrs.retain(|addr| self.allows(addr.ip()));
         match first {
-            Some(addr) if chosen.is_empty() => Err(Denied::new(host, addr)),
-            _ => Ok(chosen),
+            Some(addr) if addrs.is_empty() => Err(Denied {
+                name: name.map(str::to_owned),
+                addr,
+            }),
+            _ => Ok(addrs
+                .into_iter()
+                .map(|addr| Permitted {
+                    addr,
+                    zone: zone.map(str::to_owned),
+                })
+                .collect()),
         }
-    }
-
-    /// The same for sockets; only what comes from here can be connected to.
-    ///
-    /// # Errors
-    /// [`Denied`].
-    pub(crate) fn permit(&self, host: &str, addrs: Vec<SocketAddr>) -> Result<Vec<Permitted>, Denied> {
-        let chosen = self.choose(host, addrs, SocketAddr::ip)?;
-        Ok(chosen.into_iter().map(Permitted).collect())
     }
 }
 
-/// What is safe where nothing else is said.
+/// Applies the built-in rules only.
 impl Default for Egress {
     fn default() -> Self {
         Self::new([], [])
     }
 }
 
-/// An address that was found to be one that may be connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Permitted(SocketAddr);
+/// An address, with a port, that may be connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Permitted {
+    addr: SocketAddr,
+    zone: Option<String>,
+}
 
 impl Permitted {
-    /// The address.
-    pub(crate) fn addr(self) -> SocketAddr {
-        self.0
+    /// Returns the address with its port, for a socket.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Returns the address without port and zone.
+    pub fn ip(&self) -> IpAddr {
+        self.addr.ip()
+    }
+
+    /// Returns the same address with another port.
+    #[must_use]
+    pub fn with_port(&self, port: u16) -> Self {
+        let mut other = self.clone();
+        other.addr.set_port(port);
+        other
     }
 }
 
-/// A host at which nothing may be connected to. It says nothing of what is there: nobody looked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{subject} this service may not connect to; allow it with allow_networks, if it is meant")]
-pub struct Denied {
-    subject: String,
-}
-
-impl Denied {
-    fn new(host: &str, addr: IpAddr) -> Self {
-        let addr = addr.to_canonical();
-        let bare = host.trim_matches(['[', ']']);
-        let literal = bare
-            .split('%')
-            .next()
-            .and_then(|host| host.parse::<IpAddr>().ok());
-        Self {
-            subject: match literal {
-                Some(literal) if literal.to_canonical() == addr => format!("{addr} is an address that"),
-                _ => format!("{host} resolves to {addr}, which"),
-            },
+/// Formats the address without its port, as the kernel's `addr=` option and showmount take it (RFC 4007, section 11).
+impl fmt::Display for Permitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.zone, self.addr) {
+            (Some(zone), addr) => write!(f, "{}%{zone}", addr.ip()),
+            (None, SocketAddr::V6(v6)) if v6.scope_id() != 0 => write!(f, "{}%{}", v6.ip(), v6.scope_id()),
+            (None, addr) => addr.ip().fmt(f),
         }
     }
+}
+
+/// A host of which no address may be connected to; nothing says what is there, since no connection was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The name that was looked up, if the host is not an address.
+    pub name: Option<String>,
+    /// The first of its addresses.
+    pub addr: IpAddr,
 }
 
 #[cfg(test)]
@@ -210,37 +225,15 @@ mod tests {
         assert_eq!(allows(allow, deny, addr), allowed);
     }
 
-    #[rstest]
-    #[case(
-        "nas.lab",
-        "169.254.169.254",
-        "nas.lab resolves to 169.254.169.254, which this service"
-    )]
-    #[case(
-        "169.254.169.254",
-        "169.254.169.254",
-        "169.254.169.254 is an address that this service"
-    )]
-    #[case("[fe80::1]", "fe80::1", "fe80::1 is an address that this service")]
-    #[case("fe80::1%eth0", "fe80::1", "fe80::1 is an address that this service")]
-    #[case(
-        "::ffff:a9fe:a9fe",
-        "::ffff:a9fe:a9fe",
-        "169.254.169.254 is an address that this service"
-    )]
-    fn sentences(#[case] host: &str, #[case] addr: &str, #[case] expected: &str) {
-        let addrs = vec![SocketAddr::new(addr.parse().unwrap(), 80)];
-        let denied = Egress::default().permit(host, addrs).unwrap_err().to_string();
-        assert!(denied.starts_with(expected), "{denied}");
-        assert!(denied.contains("allow_networks"), "{denied}");
-    }
-
     #[test]
     fn what_may_not_be_connected_to_is_left_out() {
         let addr = |text: &str| SocketAddr::new(text.parse().unwrap(), 80);
         let both = vec![addr("fe80::1"), addr("10.0.0.5")];
-        let permitted = Egress::default().permit("nas.lab", both).unwrap();
-        assert_eq!(permitted, [Permitted(addr("10.0.0.5"))]);
-        assert_eq!(Egress::default().permit("nas.lab", Vec::new()), Ok(Vec::new()));
+        let permitted = Egress::default().permit(Some("nas.lab"), both, None).unwrap();
+        let addrs: Vec<_> = permitted.iter().map(Permitted::addr).collect();
+        assert_eq!(addrs, [addr("10.0.0.5")]);
+        assert_eq!(Egress::default().permit(None, Vec::new(), None), Ok(Vec::new()));
+        let denied = Egress::default().permit(None, vec![addr("::ffff:a9fe:a9fe")], None);
+        assert_eq!(denied.unwrap_err().addr.to_string(), "169.254.169.254");
     }
 }

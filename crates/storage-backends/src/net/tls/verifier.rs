@@ -9,8 +9,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-use crate::http::tls::certificate::Facts;
-use crate::http::tls::roots;
+use crate::net::tls::certificate::Facts;
+use crate::net::tls::roots;
 
 /// What a failed handshake says where the host trusts nobody.
 pub(crate) const NO_ROOTS: &str = "no trusted authorities";
