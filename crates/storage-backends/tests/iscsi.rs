@@ -68,8 +68,11 @@ fn with_mutual(password: &str, theirs: &str) -> Value {
 
 fn short() -> Limits {
     Limits {
-        answer: Duration::from_millis(400),
-        logout: Duration::from_millis(400),
+        session: iscsi_initiator::Limits {
+            answer: Duration::from_millis(400),
+            logout: Duration::from_millis(400),
+            ..iscsi_initiator::Limits::default()
+        },
         ..Limits::default()
     }
 }

@@ -1,5 +1,7 @@
 //! The config of an iSCSI backend.
 
+mod portal;
+
 use std::str::FromStr;
 
 use serde::ser::SerializeMap;
@@ -9,6 +11,8 @@ use crate::invalid::Rule;
 use crate::net::{Host, Port};
 use crate::secret::Secret;
 use crate::text::text;
+
+pub use portal::Portal;
 
 /// The name of an iSCSI node, a target or an initiator: `iqn.`, `eui.` or `naa.` (RFC 3720, section 3.2.6.3; RFC 7143, section 4.2.7).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storage_backends::iscsi::text::Address;
 use storage_backends::iscsi::{self, Limits};
 use storage_backends::nfs::{ExportList, exports_of};
 use storage_backends::s3::{Bucket, buckets};
 use storage_backends::{Error, OpContext};
+use storage_domain::iscsi::Portal;
 use storage_domain::s3::S3Account;
 use storage_domain::{BackendId, Host, IscsiTarget};
 
@@ -56,7 +56,7 @@ impl App {
     /// [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
     pub async fn discover_iscsi(
         self: &Arc<Self>,
-        portal: Address,
+        portal: Portal,
         permit: Permit,
     ) -> Result<Vec<IscsiTarget>, AppError> {
         let settings = self.registry.settings();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use storage_backends::iscsi::text::Address;
+use storage_domain::iscsi::Portal;
 use storage_domain::{Actor, BackendId, BackendName, Host, Invalid, Rule};
 use storage_persistence::{AuditFilter, BackendFilter};
 use time::OffsetDateTime;
@@ -50,7 +50,7 @@ pub(crate) fn server(query: &str) -> Result<Host, ApiError> {
 }
 
 /// Reads which portal is to be asked.
-pub(crate) fn portal(query: &str) -> Result<Address, ApiError> {
+pub(crate) fn portal(query: &str) -> Result<Portal, ApiError> {
     let mut params = Params::new(query);
     let portal = params.required("portal");
     params.finish()?;

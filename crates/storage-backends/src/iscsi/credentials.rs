@@ -1,69 +1,73 @@
-//! What the config says about who we are, and what is missing in it.
+//! Credentials of a config, and what is missing in them.
 
-use storage_domain::IscsiConfig;
+use iscsi_initiator::{Chap, Mutual};
 use storage_domain::iscsi::{ChapCredentials, ChapName};
+use storage_domain::{IscsiConfig, Secret};
 
-use crate::iscsi::chap::{Chap, Credentials};
-use crate::iscsi::failure::Failure;
+/// Why the credentials of a config can't be used. Its text is a cause and a remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("chap_enabled is true, and {missing} is not set. Set {missing}, or switch chap_enabled off")]
+    NoCredentials { missing: &'static str },
+    #[error("{present} is set, and {missing} is not. Set both or none")]
+    Half {
+        present: &'static str,
+        missing: &'static str,
+    },
+    #[error(
+        "The target can authenticate itself only where chap_enabled is true. Set it, with chap_username and chap_password"
+    )]
+    MutualAlone,
+    #[error(
+        "chap_password and mutual_chap_password are the same, so that anybody can pass as the target (RFC 7143). Use two different ones"
+    )]
+    SameSecrets,
+}
 
-/// What the discovery session logs in with.
-pub(crate) fn of_discovery(config: &IscsiConfig) -> Result<Option<Chap<'_>>, Failure> {
+/// Returns the credentials of the discovery session.
+pub(crate) fn of_discovery(config: &IscsiConfig) -> Result<Option<Chap<'_>>, Unusable> {
     let ChapCredentials { username, password } = &config.discovery_chap;
     let (name, secret) = ("discovery_chap_username", "discovery_chap_password");
     match (username, password) {
         (None, None) => Ok(None),
         (Some(username), Some(password)) => Ok(Some(Chap {
-            own: Credentials {
-                name: username.as_str(),
-                secret: password,
-            },
-            target: None,
+            name: username.as_str(),
+            secret: password.expose(),
+            mutual: None,
         })),
-        (Some(_), None) => Err(Failure::HalfCredentials {
-            present: name,
-            missing: secret,
-        }),
-        (None, Some(_)) => Err(Failure::HalfCredentials {
-            present: secret,
-            missing: name,
-        }),
+        (Some(_), None) => Err(half(name, secret)),
+        (None, Some(_)) => Err(half(secret, name)),
     }
 }
 
-/// What a normal session logs in with.
-pub(crate) fn of_session(config: &IscsiConfig) -> Result<Option<Chap<'_>>, Failure> {
-    let mutual = &config.mutual_chap;
+/// Returns the credentials of a session with a target.
+pub(crate) fn of_session(config: &IscsiConfig) -> Result<Option<Chap<'_>>, Unusable> {
+    let ChapCredentials { username, password } = &config.mutual_chap;
     if !config.chap_enabled {
-        return match (&mutual.username, &mutual.password) {
+        return match (username, password) {
             (None, None) => Ok(None),
-            _ => Err(Failure::MutualAlone),
+            _ => Err(Unusable::MutualAlone),
         };
     }
-    let missing = |missing| Failure::NoCredentials { missing };
-    let name = config
-        .chap
-        .username
-        .as_ref()
-        .ok_or_else(|| missing("chap_username"))?;
-    let secret = config
-        .chap
-        .password
-        .as_ref()
-        .ok_or_else(|| missing("chap_password"))?;
-    let target = match (&mutual.username, &mutual.password) {
-        (_, Some(theirs)) if theirs == secret => return Err(Failure::SameSecrets),
-        (name, Some(theirs)) => Some((name.as_ref().map(ChapName::as_str), theirs)),
-        (Some(_), None) => {
-            let (present, missing) = ("mutual_chap_username", "mutual_chap_password");
-            return Err(Failure::HalfCredentials { present, missing });
-        }
-        (None, None) => None,
-    };
+    let missing = |missing| Unusable::NoCredentials { missing };
+    let name = config.chap.username.as_ref().ok_or(missing("chap_username"))?;
+    let secret = config.chap.password.as_ref().ok_or(missing("chap_password"))?;
+    if password.as_ref() == Some(secret) {
+        return Err(Unusable::SameSecrets);
+    }
+    if username.is_some() && password.is_none() {
+        return Err(half("mutual_chap_username", "mutual_chap_password"));
+    }
     Ok(Some(Chap {
-        own: Credentials {
-            name: name.as_str(),
-            secret,
-        },
-        target,
+        name: name.as_str(),
+        secret: secret.expose(),
+        mutual: password.as_ref().map(|password| Mutual {
+            name: username.as_ref().map(ChapName::as_str),
+            secret: Secret::expose(password),
+        }),
     }))
+}
+
+fn half(present: &'static str, missing: &'static str) -> Unusable {
+    Unusable::Half { present, missing }
 }

@@ -1,130 +1,133 @@
-//! Ways to a portal: looking it up, connecting, and going where a target has moved to.
+//! Connections to portals, and logins that follow a target to where it has moved.
 
+use std::net::SocketAddr;
+
+use iscsi_initiator::{Cause, Chap, Initiator, Refusal, Session};
 use storage_domain::IscsiTarget;
-use storage_domain::iscsi::InitiatorName;
+use storage_domain::iscsi::{InitiatorName, Portal};
+use tokio::net::TcpStream;
 
-use crate::iscsi::chap::{Challenges, Chap};
-use crate::iscsi::connection::Connection;
-use crate::iscsi::failure::Failure;
-use crate::iscsi::limits::{Limits, MAX_REDIRECTS};
-use crate::iscsi::login::Purpose;
-use crate::iscsi::session::Session;
-use crate::iscsi::text::{self, Address};
+use super::messages::{Failure, Login};
+use super::{Limits, MAX_REDIRECTS};
 use crate::net::{Network, Permitted, connect};
 
-/// What one probe logs in with, everywhere.
+/// The initiator of one probe.
 #[derive(Debug)]
-pub(crate) struct Initiator<'a> {
+pub(crate) struct Client<'a> {
     pub(crate) name: &'a InitiatorName,
-    pub(crate) limits: &'a Limits,
-    pub(crate) network: &'a Network,
-    pub(crate) challenges: Challenges,
+    limits: &'a Limits,
+    network: &'a Network,
+    initiator: Initiator,
 }
 
-/// A session, and where its target had moved to.
+/// A connection to a portal.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) at: SocketAddr,
+    stream: TcpStream,
+}
+
+/// Where a target has moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) to: Portal,
+    pub(crate) permanent: bool,
+}
+
+/// A session, its login, and where its target has moved.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) session: Session,
-    pub(crate) moved: Option<(Address, bool)>,
+    pub(crate) login: Login,
+    pub(crate) moved: Option<Moved>,
 }
 
-impl<'a> Initiator<'a> {
+impl<'a> Client<'a> {
     pub(crate) fn new(name: &'a InitiatorName, limits: &'a Limits, network: &'a Network) -> Self {
         Self {
             name,
             limits,
             network,
-            challenges: Challenges::default(),
+            initiator: Initiator::new(name.as_str(), limits.session.clone()),
         }
     }
 
-    /// The addresses of a portal that may be connected to.
-    pub(crate) async fn resolve(&self, portal: &Address) -> Result<Vec<Permitted>, Failure> {
-        let host = portal.host.addr();
-        let addresses = self.network.resolve(host, portal.port, self.limits.resolve).await;
-        addresses.map_err(Failure::from)
+    /// Returns the permitted addresses of a portal.
+    pub(crate) async fn resolve(&self, portal: &Portal) -> Result<Vec<Permitted>, Failure> {
+        let (host, port) = (portal.host.addr(), portal.port.get());
+        Ok(self.network.resolve(host, port, self.limits.resolve).await?)
     }
 
     pub(crate) async fn connect(&self, addresses: &[Permitted]) -> Result<Connection, Failure> {
-        let stream = connect(addresses, self.limits.connect).await;
-        stream.map(Connection::new).map_err(Failure::from)
+        let stream = connect(addresses, self.limits.connect).await?;
+        let at = stream.peer_addr().map_err(Failure::Lost)?;
+        Ok(Connection { at, stream })
     }
 
-    /// Logs in, to where the target has moved where it has (RFC 7143, section 11.13.5, status class 1).
-    pub(crate) async fn open(
-        &self,
-        connection: Connection,
-        target: Option<&str>,
-        chap: Option<Chap<'_>>,
-    ) -> Result<Opened, Failure> {
-        let purpose = Purpose {
-            initiator: self.name.as_str(),
-            target,
-            chap,
-            challenges: &self.challenges,
-            answer: self.limits.answer,
-        };
-        let mut moved = None;
-        let mut opened = Session::open(connection, &purpose, self.limits).await;
-        for _ in 0..MAX_REDIRECTS {
-            let Some((to, for_good)) = goes_on(&opened)? else {
-                break;
-            };
-            opened = match self.dial(&to).await {
-                Ok(connection) => Session::open(connection, &purpose, self.limits).await,
-                Err(failure) => Err(failure),
-            };
-            moved = Some((to, for_good));
-        }
-        match (opened, moved) {
-            (Ok(session), moved) => Ok(Opened { session, moved }),
-            (Err(Failure::Login(status)), Some((to, _))) if status.moved().is_some() => {
-                Err(Failure::TooManyMoves { to: to.to_string() })
-            }
-            (Err(failure), Some((to, _))) => Err(Failure::Moved {
-                to: to.to_string(),
-                why: failure.to_string(),
-            }),
-            (Err(failure), None) => Err(failure),
-        }
-    }
-
-    /// Looks a portal up and connects to it.
-    pub(crate) async fn dial(&self, portal: &Address) -> Result<Connection, Failure> {
+    /// Resolves and connects.
+    pub(crate) async fn dial(&self, portal: &Portal) -> Result<Connection, Failure> {
         self.connect(&self.resolve(portal).await?).await
     }
 
-    /// Asks a portal for its targets.
+    /// Lists the targets of a portal.
     pub(crate) async fn discover(
         &self,
         connection: Connection,
         chap: Option<Chap<'_>>,
     ) -> Result<Vec<IscsiTarget>, Failure> {
-        let Opened { mut session, .. } = self.open(connection, None, chap).await?;
-        let at = session.at().to_owned();
-        let told = session.send_targets().await;
-        session.close().await;
-        let found = text::targets(&told?).map_err(|error| Failure::Text { at, error })?;
-        let target = |found: text::Found| IscsiTarget {
+        let Opened {
+            mut session, login, ..
+        } = self.log_in(connection, None, chap).await?;
+        let found = session.send_targets().await;
+        session.log_out().await;
+        let found = found.map_err(|error| Failure::Exchange { login, error })?;
+        let target = |found: iscsi_initiator::Target| IscsiTarget {
             name: found.name,
             portals: found.addresses,
             luns: None,
         };
         Ok(found.into_iter().map(target).collect())
     }
-}
 
-/// Where to log in next, and whether the target has moved there for good.
-fn goes_on(opened: &Result<Session, Failure>) -> Result<Option<(Address, bool)>, Failure> {
-    let Err(Failure::Login(status)) = opened else {
-        return Ok(None);
-    };
-    let Some(moved) = status.moved() else {
-        return Ok(None);
-    };
-    let to = moved
-        .to
-        .and_then(|to| to.parse().ok())
-        .ok_or(Failure::MovedNowhere)?;
-    Ok(Some((to, moved.for_good)))
+    /// Opens a session, with a target or for a discovery.
+    ///
+    /// It logs in where the target has moved, if it has (RFC 7143, section 11.13.5, status class 1).
+    pub(crate) async fn log_in(
+        &self,
+        mut connection: Connection,
+        target: Option<&str>,
+        chap: Option<Chap<'_>>,
+    ) -> Result<Opened, Failure> {
+        let mut moved: Option<Moved> = None;
+        let mut redirects = 0;
+        loop {
+            let login = Login {
+                at: connection.at,
+                target: target.map(str::to_owned),
+                initiator: self.name.clone(),
+                with_chap: chap.is_some(),
+            };
+            let error = match self.initiator.log_in(connection.stream, target, chap).await {
+                Ok(session) => {
+                    return Ok(Opened {
+                        session,
+                        login,
+                        moved,
+                    });
+                }
+                Err(error) => error,
+            };
+            let Cause::Refused(Refusal::Moved { to, permanent }) = error.cause else {
+                return Err(Failure::Exchange { login, error }.after(moved));
+            };
+            let to: Portal = to.and_then(|to| to.parse().ok()).ok_or(Failure::MovedNowhere)?;
+            if redirects == MAX_REDIRECTS {
+                return Err(Failure::TooManyMoves { to });
+            }
+            redirects += 1;
+            let dialled = self.dial(&to).await;
+            moved = Some(Moved { to, permanent });
+            connection = dialled.map_err(|failure| failure.after(moved.clone()))?;
+        }
+    }
 }

@@ -1,138 +1,156 @@
 //! The checks of a portal and its targets.
 
-mod looking;
-mod words;
-
-use std::pin::pin;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
-use storage_domain::iscsi::{InitiatorName, Iqn};
-use storage_domain::{HostAddr, IscsiConfig, IscsiTarget};
+use storage_domain::iscsi::{Iqn, Portal};
+use storage_domain::{ByteCount, Capacity, HostAddr, IscsiConfig, IscsiTarget, ProbeReport};
 
+use super::messages::{Failure, Finding, LoggedIn, Names, Units};
+use super::portal::{Client, Connection, Opened};
+use super::units::{self, Target};
+use super::{IscsiBackend, credentials};
 use crate::checks::{Checks, Stopped};
-use crate::iscsi::connection::Connection;
-use crate::iscsi::credentials;
-use crate::iscsi::failure::Failure;
-use crate::iscsi::limits::{Limits, MAX_SESSIONS, PARALLEL};
-use crate::iscsi::portal::{Initiator, Opened};
-use crate::iscsi::text::Address;
-use crate::net::{Network, Permitted};
-use looking::Seen;
+use crate::context::OpContext;
+use crate::error::Error;
+use crate::net::Permitted;
 
 /// The names of the checks, in the order in which they run. Every report has all of them.
-pub(crate) const NAMES: [&str; 6] = ["resolve", "connect", "discover", "login", "luns", "capacity"];
-
+const NAMES: [&str; 6] = ["resolve", "connect", "discover", "login", "luns", "capacity"];
+/// How many targets of one portal a probe logs in to.
+const MAX_SESSIONS: usize = 64;
+/// How many targets a probe works on at once.
+pub(crate) const PARALLEL: usize = 8;
 /// How many other addresses of a target are tried.
 const MAX_OTHERS: usize = 2;
 
-/// One probe.
-#[derive(Debug)]
-pub(crate) struct Probe<'a> {
-    config: &'a IscsiConfig,
-    initiator: Initiator<'a>,
+/// Makes all checks.
+pub(crate) async fn probe(backend: &IscsiBackend, cx: &OpContext) -> Result<ProbeReport, Error> {
+    let started = Instant::now();
+    let mut checks = Checks::of(&NAMES);
+    let mut targets = Vec::new();
+    let probe = Probe {
+        config: &backend.config,
+        client: Client::new(&backend.initiator, &backend.limits, &backend.network),
+    };
+    let step = cx.step(backend.limits.probe);
+    let ended = step
+        .bound("the probe", probe.check_all(&mut checks, &mut targets))
+        .await;
+    let mut report = ProbeReport {
+        checks: checks.settle(ended, "target")?,
+        capacity: None,
+        summary: summary(&targets),
+        targets: Some(targets),
+        mount: None,
+        warnings: Vec::new(),
+        duration: started.elapsed(),
+    };
+    if report.passed() {
+        report.capacity = report.targets.as_deref().map(capacity);
+    }
+    Ok(report)
 }
 
-/// The targets to log in to, and whether discovery named them.
+struct Probe<'a> {
+    config: &'a IscsiConfig,
+    client: Client<'a>,
+}
+
+/// The targets to log in to.
 struct Wanted {
     targets: Vec<IscsiTarget>,
-    /// What discovery named, where it was allowed.
-    offered: Option<Vec<String>>,
+    /// The targets that the portal offers, if it was asked.
+    offered: Option<Names>,
 }
 
-impl<'a> Probe<'a> {
-    pub(crate) fn new(
-        config: &'a IscsiConfig,
-        name: &'a InitiatorName,
-        limits: &'a Limits,
-        network: &'a Network,
-    ) -> Self {
-        Self {
-            config,
-            initiator: Initiator::new(name, limits, network),
-        }
-    }
-
-    /// Makes all checks; what was seen goes into `found`.
-    pub(crate) async fn check_all(
-        &self,
-        checks: &mut Checks,
-        found: &mut Vec<IscsiTarget>,
-    ) -> Result<(), Stopped> {
+impl Probe<'_> {
+    /// Makes all checks; the targets that were seen go into `found`.
+    async fn check_all(&self, checks: &mut Checks, found: &mut Vec<IscsiTarget>) -> Result<(), Stopped> {
         let addresses = self.resolve(checks).await?;
-        let connection = self.initiator.connect(&addresses).await;
+        let connection = self.client.connect(&addresses).await;
         let connection = connection.map_err(|failure| checks.failed(&failure))?;
-        checks.passed(format!("Connected to {}", connection.at()));
+        checks.passed(Finding::Connected(connection.at).to_string());
         let wanted = self.discover(checks, connection).await?;
         found.clone_from(&wanted.targets);
-        let mut seen = self.log_in(checks, &addresses, wanted).await?;
-        let looked = looking::look(checks, &mut seen).await;
-        for one in &seen {
-            if let Some(target) = found.iter_mut().find(|target| target.name == one.target) {
-                target.luns = one.luns();
+        let mut targets = self.log_in(checks, &addresses, wanted).await?;
+        let inspected = inspect(checks, &mut targets).await;
+        for target in &targets {
+            if let Some(found) = found.iter_mut().find(|found| found.name == target.login.name()) {
+                found.luns = target.luns();
             }
         }
-        join_all(seen.into_iter().map(|one| one.session.close())).await;
-        looked
+        join_all(targets.into_iter().map(|target| target.session.log_out())).await;
+        inspected
     }
 
     async fn resolve(&self, checks: &mut Checks) -> Result<Vec<Permitted>, Stopped> {
-        let portal = Address {
+        let portal = Portal {
             host: self.config.target.clone(),
-            port: self.config.port.get(),
+            port: self.config.port,
         };
-        let addresses = self.initiator.resolve(&portal).await;
+        let addresses = self.client.resolve(&portal).await;
         let addresses = addresses.map_err(|failure| checks.failed(&failure))?;
-        let ips = addresses.iter().map(|address| address.addr().ip().to_string());
-        let list: Vec<String> = ips.collect();
-        let list = list.join(", ");
-        checks.passed(match portal.host.addr() {
-            HostAddr::Name(name) => format!("{name} is {list}"),
-            HostAddr::V4(_) | HostAddr::V6(..) => format!("{list} is an address already"),
-        });
+        let name = match portal.host.addr() {
+            HostAddr::Name(name) => Some(name.clone()),
+            HostAddr::V4(_) | HostAddr::V6(..) => None,
+        };
+        let ips = addresses.iter().map(ToString::to_string);
+        checks.passed(
+            Finding::Resolved {
+                name,
+                addresses: ips.collect(),
+            }
+            .to_string(),
+        );
         Ok(addresses)
     }
 
     async fn discover(&self, checks: &mut Checks, connection: Connection) -> Result<Wanted, Stopped> {
         let chap = credentials::of_discovery(self.config);
-        let chap = chap.map_err(|failure| checks.failed(&failure))?;
-        let discovered = self.initiator.discover(connection, chap).await;
-        let iqn = self.config.iqn.as_ref().map(Iqn::as_str);
-        match (discovered, iqn) {
-            (Ok(targets), None) if targets.is_empty() => {
-                Err(checks.failed(&words::nothing_offered(self.initiator.name)))
-            }
-            (Ok(targets), None) => {
-                checks.passed(words::offered(&targets));
-                let offered = words::names(&targets);
-                Ok(Wanted {
-                    targets,
-                    offered: Some(offered),
-                })
-            }
-            (Ok(targets), Some(iqn)) => {
-                let offered = words::names(&targets);
-                let here = targets
-                    .into_iter()
-                    .find(|target| target.name.eq_ignore_ascii_case(iqn));
-                checks.passed(words::chosen(iqn, here.is_some(), &offered));
-                let targets = vec![here.unwrap_or_else(|| unseen(iqn))];
-                Ok(Wanted {
-                    targets,
-                    offered: Some(offered),
-                })
-            }
+        let chap = chap.map_err(|unusable| checks.failed(&unusable))?;
+        let targets = match (self.client.discover(connection, chap).await, &self.config.iqn) {
+            (Ok(targets), _) => targets,
             // A portal may keep its list to itself; the target is known without it.
-            (Err(Failure::Login(status)), Some(iqn)) if status.is_refusal() => {
-                checks.skipped(words::not_discovered(iqn, &status.sentence()));
-                Ok(Wanted {
+            (Err(failure), Some(iqn)) if failure.is_not_admitted() => {
+                let finding = Finding::NotDiscovered {
+                    iqn: iqn.to_string(),
+                    failure,
+                };
+                checks.skipped(finding.to_string());
+                return Ok(Wanted {
                     targets: vec![unseen(iqn)],
                     offered: None,
-                })
+                });
             }
-            (Err(failure), _) => Err(checks.failed(&failure)),
-        }
+            (Err(failure), _) => return Err(checks.failed(&failure)),
+        };
+        let offered = Names::new(targets.iter().map(|target| &*target.name));
+        let Some(iqn) = &self.config.iqn else {
+            if targets.is_empty() {
+                return Err(checks.failed(&Finding::NothingOffered(self.client.name.clone())));
+            }
+            checks.passed(Finding::Offered(offered.clone()).to_string());
+            return Ok(Wanted {
+                targets,
+                offered: Some(offered),
+            });
+        };
+        let finding = Finding::Chosen {
+            iqn: iqn.to_string(),
+            offered: offered.clone(),
+        };
+        checks.passed(finding.to_string());
+        let here = targets
+            .into_iter()
+            .find(|target| target.name.eq_ignore_ascii_case(iqn.as_str()));
+        Ok(Wanted {
+            targets: vec![here.unwrap_or_else(|| unseen(iqn))],
+            offered: Some(offered),
+        })
     }
 
     async fn log_in(
@@ -140,50 +158,76 @@ impl<'a> Probe<'a> {
         checks: &mut Checks,
         addresses: &[Permitted],
         wanted: Wanted,
-    ) -> Result<Vec<Seen>, Stopped> {
+    ) -> Result<Vec<Target>, Stopped> {
         let all = wanted.targets.len();
-        let (mut opened, mut failures) = (Vec::new(), Vec::new());
-        let targets = wanted.targets.iter().take(MAX_SESSIONS);
-        let logins: Vec<_> = targets.map(|target| self.open(addresses, target)).collect();
-        let mut logins = pin!(stream::iter(logins).buffered(PARALLEL));
-        let mut targets = wanted.targets.iter();
-        while let (Some(login), Some(target)) = (logins.next().await, targets.next()) {
+        let logins = wanted
+            .targets
+            .iter()
+            .take(MAX_SESSIONS)
+            .map(|target| self.open(addresses, target));
+        let logins: Vec<_> = logins.collect();
+        let logins: Vec<_> = stream::iter(logins).buffered(PARALLEL).collect().await;
+        let (mut opened, mut failure) = (Vec::new(), None);
+        for login in logins {
             match login {
-                Ok(session) => opened.push((target.name.clone(), session)),
-                Err(failure) => failures.push(failure),
+                Ok(session) => opened.push(session),
+                Err(other) => failure = failure.or(Some(other)),
             }
         }
-        if opened.is_empty() {
-            let first = failures.first();
-            let name = self.initiator.name;
-            let sentence = words::not_in(first, self.config, name, wanted.offered.as_deref());
-            return Err(checks.failed(&sentence));
+        if let Some(failure) = failure.take_if(|_| opened.is_empty()) {
+            return Err(checks.failed(&self.not_in(failure, wanted.offered)));
         }
-        checks.passed(words::logged_in(&opened, all, &failures));
-        Ok(opened
-            .into_iter()
-            .map(|(target, opened)| Seen::new(target, opened.session))
-            .collect())
+        let finding = Finding::LoggedIn(LoggedIn {
+            count: opened.len(),
+            all,
+            only: opened
+                .first()
+                .filter(|_| all == 1)
+                .map(|one| (one.login.clone(), one.moved.clone())),
+            failure,
+            limit: MAX_SESSIONS,
+        });
+        checks.passed(finding.to_string());
+        Ok(opened.into_iter().map(Target::new).collect())
     }
 
-    /// Opens a session at the portal, or at another address of the target where the portal does not know it; LIO says
+    /// Returns the finding of a login that failed for every target, with the first failure.
+    fn not_in(&self, failure: Failure, offered: Option<Names>) -> Finding {
+        let (not_found, out_of_service) = (failure.is_not_found(), failure.is_out_of_service());
+        match (&self.config.iqn, offered) {
+            (Some(iqn), Some(offered)) if (not_found || out_of_service) && !offered.contain(iqn.as_str()) => {
+                Finding::NoTarget {
+                    iqn: iqn.to_string(),
+                    offered,
+                    initiator: self.client.name.clone(),
+                    out_of_service,
+                }
+            }
+            _ => Finding::Failure(failure),
+        }
+    }
+
+    /// Opens a session at the portal, or at another address of the target if the portal does not know it. LIO answers
     /// that such a target is out of service.
     async fn open(&self, addresses: &[Permitted], target: &IscsiTarget) -> Result<Opened, Failure> {
         let chap = credentials::of_session(self.config)?;
-        let connection = self.initiator.connect(addresses).await?;
-        let first = self.initiator.open(connection, Some(&target.name), chap).await;
-        let Err(failure) = first else { return first };
+        let connection = self.client.connect(addresses).await?;
+        let failure = match self.client.log_in(connection, Some(&target.name), chap).await {
+            Err(failure) if failure.is_not_found() || failure.is_out_of_service() => failure,
+            opened => return opened,
+        };
         let others = target
             .portals
             .iter()
-            .filter_map(|portal| portal.parse::<Address>().ok());
-        let others = others.filter(|other| words::is_elsewhere(other, addresses));
-        let is_not_here = failure.is_not_found() || failure.is_out_of_service();
-        for other in others.take(MAX_OTHERS).filter(|_| is_not_here) {
-            let Ok(connection) = self.initiator.dial(&other).await else {
+            .filter_map(|portal| portal.parse::<Portal>().ok());
+        for other in others
+            .filter(|other| is_elsewhere(other, addresses))
+            .take(MAX_OTHERS)
+        {
+            let Ok(connection) = self.client.dial(&other).await else {
                 continue;
             };
-            let opened = self.initiator.open(connection, Some(&target.name), chap).await;
+            let opened = self.client.log_in(connection, Some(&target.name), chap).await;
             if opened.is_ok() {
                 return opened;
             }
@@ -192,11 +236,63 @@ impl<'a> Probe<'a> {
     }
 }
 
-/// A target that discovery did not name.
-fn unseen(iqn: &str) -> IscsiTarget {
+/// Makes the checks `luns` and `capacity`.
+async fn inspect(checks: &mut Checks, targets: &mut [Target]) -> Result<(), Stopped> {
+    let listed = units::list(targets)
+        .await
+        .map_err(|finding| checks.failed(&finding))?;
+    checks.passed(listed.to_string());
+    let measured = units::measure(targets)
+        .await
+        .map_err(|finding| checks.failed(&finding))?;
+    checks.passed(measured.to_string());
+    Ok(())
+}
+
+/// Returns a target that the discovery did not name.
+fn unseen(iqn: &Iqn) -> IscsiTarget {
     IscsiTarget {
-        name: iqn.to_owned(),
+        name: iqn.to_string(),
         portals: Vec::new(),
         luns: None,
     }
+}
+
+/// Whether an address is not one of the portal, and can be connected to.
+fn is_elsewhere(other: &Portal, portal: &[Permitted]) -> bool {
+    let known = |ip: IpAddr| {
+        let address = SocketAddr::from((ip, other.port.get()));
+        portal.iter().any(|known| known.addr() == address)
+    };
+    other
+        .host
+        .literal()
+        .is_none_or(|ip| !ip.is_unspecified() && !known(ip))
+}
+
+/// Returns the capacity of block storage, which holds no files: all of it is available.
+fn capacity(targets: &[IscsiTarget]) -> Capacity {
+    let sizes = targets.iter().map(|target| target.capacity().get());
+    let total = ByteCount::saturating(sizes.fold(0, u64::saturating_add));
+    Capacity {
+        used: ByteCount::default(),
+        total,
+        available: total,
+    }
+}
+
+fn summary(targets: &[IscsiTarget]) -> String {
+    let seen = targets.iter().filter(|target| target.luns.is_some()).count();
+    let units = Units(
+        targets
+            .iter()
+            .filter_map(|target| target.luns.as_ref())
+            .flatten()
+            .count(),
+    );
+    let plural = if seen == 1 { "" } else { "s" };
+    format!(
+        "{seen} target{plural} with {units} can be used, {}",
+        capacity(targets).total
+    )
 }

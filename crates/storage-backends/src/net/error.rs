@@ -118,7 +118,7 @@ impl ConnectError {
             }
             Self::Refused { at } => write!(
                 f,
-                "{at} refused the connection, because nothing listens there. Start the server's service, or check the port in {field}"
+                "{at} refused the connection, because nothing listens there. Start the server's service, or check the port"
             ),
             Self::Timeout { at, limit } => {
                 for (i, at) in at.iter().enumerate() {

@@ -39,15 +39,15 @@ async fn both_sides_prove_themselves(#[case] base64: bool, #[case] fault: Option
 }
 
 #[rstest]
-#[case::without(ChapFault::None, "did not prove itself", 0)]
-#[case::no_proof(ChapFault::Omits("CHAP_R"), "did not prove itself", 1)]
+#[case::without(ChapFault::None, "did not authenticate itself", 0)]
+#[case::no_proof(ChapFault::Omits("CHAP_R"), "did not authenticate itself", 1)]
 #[case::wrong_proof(ChapFault::Says("CHAP_R", format!("0x{}", "00".repeat(16))), "another secret than mutual_chap_password", 1)]
 #[case::short_proof(ChapFault::Says("CHAP_R", "0x00".to_owned()), "another secret than mutual_chap_password", 1)]
 #[case::another_algorithm(ChapFault::Says("CHAP_A", "7".to_owned()), "another algorithm than MD5", 0)]
-#[case::no_challenge(ChapFault::Omits("CHAP_C"), "its challenge is missing", 0)]
-#[case::long_challenge(ChapFault::Says("CHAP_C", format!("0x{}", "5a".repeat(1025))), "is no binary value of 1 to 1024 bytes", 0)]
-#[case::no_identifier(ChapFault::Omits("CHAP_I"), "its identifier is missing", 0)]
-#[case::large_identifier(ChapFault::Says("CHAP_I", "256".to_owned()), "its identifier is no number up to 255", 0)]
+#[case::no_challenge(ChapFault::Omits("CHAP_C"), "the challenge is missing", 0)]
+#[case::long_challenge(ChapFault::Says("CHAP_C", format!("0x{}", "5a".repeat(1025))), "is not a binary value of 1 to 1024 bytes", 0)]
+#[case::no_identifier(ChapFault::Omits("CHAP_I"), "the identifier is missing", 0)]
+#[case::large_identifier(ChapFault::Says("CHAP_I", "256".to_owned()), "the identifier is not a number up to 255", 0)]
 #[tokio::test]
 async fn a_target_that_cheats_is_told(#[case] fault: ChapFault, #[case] says: &str, #[case] proofs: usize) {
     let fake = fake(false, Some(fault)).await;
@@ -72,7 +72,7 @@ async fn a_challenge_that_comes_back_is_not_answered() {
     assert!(
         detail
             .clone()
-            .any(|detail| detail.contains("sent our own challenge back to us")),
+            .any(|detail| detail.contains("sent the challenge of this initiator back")),
         "{report:#?}"
     );
     assert_eq!(fake.saw.lock().unwrap().proofs, [OTHER]);

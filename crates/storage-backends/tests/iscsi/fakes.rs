@@ -49,10 +49,10 @@ fn header(opcode: u8, length: [u8; 3]) -> Vec<u8> {
 #[case::web_server(Knobs { says: Some(b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nConnection: close\r\n\r\n".to_vec()), ..Knobs::default() }, "is not an iSCSI target")]
 #[case::ssh(Knobs { says: Some(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3 and so on, and so on\r\n".to_vec()), ..Knobs::default() }, "is not an iSCSI target")]
 #[case::too_long(Knobs { says: Some(header(0x23, [0xff, 0xff, 0xff])), ..Knobs::default() }, "is not an iSCSI target")]
-#[case::something_else(Knobs { says: Some(header(0x26, [0, 0, 0])), ..Knobs::default() }, "answers a login with something else")]
+#[case::something_else(Knobs { says: Some(header(0x26, [0, 0, 0])), ..Knobs::default() }, "the PDU does not answer the request")]
 #[case::rejects(Knobs { says: Some(header(0x3f, [0, 0, 0])), ..Knobs::default() }, "rejected the login")]
-#[case::bad_text(Knobs { says: Some([header(0x23, [0, 0, 4]), b"none".to_vec()].concat()), ..Knobs::default() }, "no key=value pair")]
-#[case::endless_login(Knobs { says: Some(header(0x23, [0, 0, 0])), ..Knobs::default() }, "its login has no end")]
+#[case::bad_text(Knobs { says: Some([header(0x23, [0, 0, 4]), b"none".to_vec()].concat()), ..Knobs::default() }, "not a key=value pair")]
+#[case::endless_login(Knobs { says: Some(header(0x23, [0, 0, 0])), ..Knobs::default() }, "its login does not end")]
 #[tokio::test]
 async fn is_told_apart(#[case] knobs: Knobs, #[case] says: &str) {
     let fake = Fake::start(knobs).await;
@@ -78,12 +78,12 @@ async fn more_than_was_asked_for_is_not_taken() {
     let report = fake.probe(json!({})).await;
     let (name, detail) = failure(&report);
     assert_eq!(name, "luns");
-    assert!(detail.contains("data that was not asked for"), "{detail}");
+    assert!(detail.contains("data that was not requested"), "{detail}");
     assert_eq!(fake.saw.lock().unwrap().logouts, 2);
 }
 
 #[rstest]
-#[case::forbidden(0x0202, "does not admit this initiator: allow iqn.")]
+#[case::forbidden(0x0202, "does not admit this initiator. Allow iqn.")]
 #[case::removed(0x0204, "was removed")]
 #[case::out_of_service(0x0301, "out of service")]
 #[case::moved_nowhere(0x0101, "an address that can't be read")]

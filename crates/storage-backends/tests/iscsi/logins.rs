@@ -58,10 +58,10 @@ async fn is_let_in(#[case] asks: Asks, #[case] config: Value) {
 #[case::wrong_password(
     Asks::Chap,
     with_chap(OTHER_CANARY),
-    "refused the name or the password: check chap_username"
+    "refused the name or the password. Check chap_username"
 )]
 #[case::wrong_name(Asks::Chap, json!({"iqn": IQN, "chap_enabled": true, "chap_username": "oops", "chap_password": CANARY}), "refused the name or the password")]
-#[case::no_credentials(Asks::Chap, json!({"iqn": IQN}), "wants a password: set chap_enabled")]
+#[case::no_credentials(Asks::Chap, json!({"iqn": IQN}), "wants a password. Set chap_enabled")]
 #[case::no_password(Asks::Chap, json!({"iqn": IQN, "chap_enabled": true, "chap_username": "ops"}), "chap_password is not set")]
 #[case::wrong_mutual_secret(
     Asks::Mutual,
@@ -70,7 +70,7 @@ async fn is_let_in(#[case] asks: Asks, #[case] config: Value) {
 )]
 #[case::wrong_mutual_name(Asks::Mutual, { let mut config = with_mutual(CANARY, OTHER_CANARY); config["mutual_chap_username"] = json!("san"); config }, "another name than mutual_chap_username")]
 #[case::mutual_with_a_target_that_does_not(Asks::Chap, with_mutual(CANARY, OTHER_CANARY), "")]
-#[case::the_same_secret_twice(Asks::Mutual, with_mutual(CANARY, CANARY), "use two different ones")]
+#[case::the_same_secret_twice(Asks::Mutual, with_mutual(CANARY, CANARY), "Use two different ones")]
 #[case::mutual_alone(Asks::Nothing, json!({"iqn": IQN, "mutual_chap_password": CANARY}), "only where chap_enabled is true")]
 #[case::unknown(Asks::Nothing, json!({"iqn": "iqn.2026-11.lab.test:none"}), "has no target iqn.2026-11.lab.test:none")]
 #[tokio::test]
@@ -122,11 +122,11 @@ async fn discovery_has_credentials_of_its_own() {
     assert!(right.passed(), "{right:#?}");
     let (name, detail) = failure(&wrong);
     assert_eq!(name, "discover");
-    assert!(detail.contains("check discovery_chap_username"), "{detail}");
+    assert!(detail.contains("Check discovery_chap_username"), "{detail}");
     let without = probe(&backend(tgt.port, json!({}), Limits::default())).await;
     let (name, detail) = failure(&without);
     assert_eq!(name, "discover");
-    assert!(detail.contains("set discovery_chap_username"), "{detail}");
+    assert!(detail.contains("Set discovery_chap_username"), "{detail}");
     // A target that is named is tried all the same.
     let named = probe(&backend(tgt.port, json!({"iqn": IQN}), Limits::default())).await;
     assert!(named.passed(), "{named:#?}");
@@ -140,7 +140,7 @@ async fn discovery_has_credentials_of_its_own() {
     let (name, detail) = failure(&half);
     assert_eq!(name, "discover");
     assert!(
-        detail.contains("discovery_chap_password is not: set both"),
+        detail.contains("discovery_chap_password is not. Set both"),
         "{detail}"
     );
     tgt.is_left().await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use storage_backends::Backend as _;
-use storage_backends::iscsi::{Limits, MAX_LUNS};
+use storage_backends::iscsi::Limits;
 use storage_domain::{ByteCount, Lun, LunKind};
 
 use crate::iscsi::fake::{Fake, Knobs};
@@ -178,17 +178,18 @@ async fn units_that_are_not_looked_at_are_told() {
         ..Knobs::default()
     })
     .await;
+    let max = Limits::default().session.luns;
     let report = probe(&backend(fake.port, json!({"iqn": IQN}), Limits::default())).await;
     assert!(report.passed(), "{report:#?}");
     let detail = &check(&report, "luns").detail;
-    let cut = format!("of 1100 logical units only {MAX_LUNS} are looked at");
+    let cut = format!("has 1100 logical units, of which a probe inspects {max}");
     assert!(
-        detail.contains(&format!("{MAX_LUNS} logical units found")) && detail.contains(&cut),
+        detail.contains(&format!("{max} logical units found")) && detail.contains(&cut),
         "{detail}"
     );
     let luns = report.targets.as_ref().unwrap()[0].luns.as_ref().unwrap();
-    assert_eq!(luns.last().unwrap().number, MAX_LUNS as u64 - 1);
-    assert_eq!(report.capacity.unwrap().total.get(), MAX_LUNS as u64 * 16 * 512);
+    assert_eq!(luns.last().unwrap().number, max as u64 - 1);
+    assert_eq!(report.capacity.unwrap().total.get(), max as u64 * 16 * 512);
 }
 
 #[tokio::test]
@@ -203,7 +204,7 @@ async fn one_unit_that_does_not_tell_what_it_is_hides_no_other() {
     assert!(report.passed(), "{report:#?}");
     let detail = &check(&report, "luns").detail;
     assert!(
-        detail.starts_with("2 logical units found") && detail.contains("LUN 1: "),
+        detail.starts_with("2 logical units found") && detail.contains("LUN 1 of "),
         "{detail}"
     );
     assert_eq!(report.capacity.unwrap().total.get(), 2 * 16 * 512);

@@ -10,7 +10,7 @@ use crate::iscsi::{check, failure};
 
 #[rstest]
 #[case::for_now(0x0101, "sends sessions for now")]
-#[case::for_good(0x0102, "has moved for good: set target to it")]
+#[case::for_good(0x0102, "has moved permanently. Set target to it")]
 #[tokio::test]
 async fn a_target_that_has_moved_is_followed(#[case] status: u16, #[case] says: &str) {
     let real = Fake::start(Knobs::default()).await;

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use iscsi_initiator::pdu::opcode;
 use rstest::rstest;
 use serde_json::{Value, json};
 use storage_backends::iscsi::Limits;
-use storage_backends::iscsi::pdu::opcode;
 
 use crate::iscsi::relay::Relay;
 use crate::iscsi::tgt::Tgt;

@@ -8,6 +8,7 @@ mod iscsi;
 mod merge;
 mod networks;
 mod nfs;
+mod portal;
 mod properties;
 mod s3;
 mod support;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use storage_backends::iscsi::chap;
-use storage_backends::iscsi::pdu::{Pdu, opcode};
-use storage_backends::iscsi::text;
-use storage_domain::Secret;
+use iscsi_initiator::chap;
+use iscsi_initiator::pdu::{Pdu, opcode};
+use iscsi_initiator::text;
 use tokio::sync::watch;
 
 use super::talk::{Request, Talk};
@@ -72,7 +71,7 @@ impl Chap {
 }
 
 fn proof(identifier: u8, secret: &str, challenge: &[u8]) -> [u8; 16] {
-    chap::response(identifier, &Secret::new(secret).unwrap(), challenge)
+    chap::response(identifier, secret, challenge)
 }
 
 impl Talk {

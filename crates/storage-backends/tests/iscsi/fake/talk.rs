@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
-use storage_backends::iscsi::pdu::{Digests, NO_TAG, Pdu, opcode};
-use storage_backends::iscsi::text;
+use iscsi_initiator::pdu::{Digests, NO_TAG, Pdu, opcode};
+use iscsi_initiator::text;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -115,9 +115,9 @@ def discovery_with_a_password(world):
         words = dict(discovery_chap_username="finder")
         _passes(world, [64 * MIB, 16 * MIB], OPEN, **words, discovery_chap_password=OWN)
         world.reset()
-        _fails(world, "discover", "check discovery_chap_username", **words, discovery_chap_password=WRONG)
+        _fails(world, "discover", "Check discovery_chap_username", **words, discovery_chap_password=WRONG)
         world.reset()
-        _fails(world, "discover", "set discovery_chap_username")
+        _fails(world, "discover", "Set discovery_chap_username")
     finally:
         lio.discovery_account()
 
@@ -127,16 +127,16 @@ def chap(world):
 
 
 def chap_wrong_password(world):
-    _fails(world, "login", CHAP, "refused the name or the password: check chap_username", iqn=CHAP, **_chap(WRONG))
+    _fails(world, "login", CHAP, "refused the name or the password. Check chap_username", iqn=CHAP, **_chap(WRONG))
 
 
 def chap_no_password(world):
-    _fails(world, "login", CHAP, "wants a password: set chap_enabled", iqn=CHAP)
+    _fails(world, "login", CHAP, "wants a password. Set chap_enabled", iqn=CHAP)
 
 
 def chap_where_none_is_set_up(world):
     """LIO chooses CHAP where it is offered, even for a target that wants none, and then knows no password."""
-    _fails(world, "login", "switch chap_enabled off where the target wants none", iqn=OPEN, **_chap())
+    _fails(world, "login", "switch chap_enabled off if the target wants none", iqn=OPEN, **_chap())
 
 
 def mutual(world):
@@ -157,11 +157,11 @@ def mutual_wrong_password(world):
 
 
 def mutual_of_a_target_that_does_not(world):
-    _fails(world, "login", "the target did not prove itself", iqn=CHAP, **_mutual())
+    _fails(world, "login", "the target did not authenticate itself", iqn=CHAP, **_mutual())
 
 
 def not_in_the_access_list(world):
-    _fails(world, "login", CLOSED, "does not admit this initiator", f"allow {INITIATOR}", iqn=CLOSED)
+    _fails(world, "login", CLOSED, "does not admit this initiator", f"Allow {INITIATOR}", iqn=CLOSED)
 
 
 def in_the_access_list(world):

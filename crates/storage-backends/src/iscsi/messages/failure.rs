@@ -1,0 +1,267 @@
+//! Failures on the way to a target and in its session, as a cause and a remedy each.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use iscsi_initiator::{Cause, ChapError, Error, Refusal};
+use storage_domain::iscsi::{InitiatorName, Portal};
+
+use crate::iscsi::MAX_REDIRECTS;
+use crate::iscsi::credentials::Unusable;
+use crate::iscsi::portal::Moved;
+use crate::net::ConnectError;
+
+/// Why a target can't be asked. Its text has no secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{}", .0.sentence("target"))]
+    Connect(#[from] ConnectError),
+    #[error("The connection is lost: {0}")]
+    Lost(std::io::Error),
+    #[error(transparent)]
+    Credentials(#[from] Unusable),
+    #[error("{}", .login.explain(.error))]
+    Exchange { login: Login, error: Error },
+    #[error("The target has moved to an address that can't be read. See the settings of the portal")]
+    MovedNowhere,
+    #[error(
+        "The target has moved more than {MAX_REDIRECTS} times in a row, last to {to}. Set target to where it is"
+    )]
+    TooManyMoves { to: Portal },
+    #[error("The target has moved to {to}, and that does not work: {failure}")]
+    Moved { to: Portal, failure: Box<Failure> },
+}
+
+impl Failure {
+    /// Adds where the target has moved, if it has.
+    pub(crate) fn after(self, moved: Option<Moved>) -> Self {
+        match moved {
+            Some(Moved { to, .. }) => Self::Moved {
+                to,
+                failure: Box::new(self),
+            },
+            None => self,
+        }
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Exchange {
+                error:
+                    Error {
+                        cause: Cause::Refused(refusal),
+                        ..
+                    },
+                ..
+            } => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether another address of the same target may know it.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.refusal() == Some(&Refusal::NotFound)
+    }
+
+    /// Whether the target is out of service, which LIO also answers for a target that it does not have.
+    pub(crate) fn is_out_of_service(&self) -> bool {
+        self.refusal() == Some(&Refusal::OutOfService)
+    }
+
+    /// Whether the portal refuses this initiator, so that other sessions may still be admitted.
+    pub(crate) fn is_not_admitted(&self) -> bool {
+        matches!(
+            self,
+            Self::Exchange {
+                error: Error {
+                    cause: Cause::ChapRequired
+                        | Cause::Refused(Refusal::Authentication | Refusal::Authorization),
+                    ..
+                },
+                ..
+            }
+        )
+    }
+}
+
+/// A login, for messages about it and about its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) at: SocketAddr,
+    /// The target; `None` is a discovery.
+    pub(crate) target: Option<String>,
+    pub(crate) initiator: InitiatorName,
+    pub(crate) with_chap: bool,
+}
+
+impl Login {
+    /// Returns the name of the target, and nothing for a discovery.
+    pub(crate) fn name(&self) -> &str {
+        self.target.as_deref().unwrap_or_default()
+    }
+
+    fn explain<'a>(&'a self, error: &'a Error) -> impl fmt::Display + 'a {
+        fmt::from_fn(move |f| self.write(f, error))
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, Error { exchange, cause }: &Error) -> fmt::Result {
+        const LOG: &str = "See the log of the target";
+        let at = self.at;
+        match cause {
+            Cause::Silent(limit) => write!(
+                f,
+                "{at} accepted the connection and sent no answer within {} s. Check port, and whether the target hangs",
+                limit.as_secs_f32()
+            ),
+            Cause::Timeout(limit) => write!(
+                f,
+                "{at} did not answer {exchange} within {} s. Check the load of the target",
+                limit.as_secs_f32()
+            ),
+            Cause::NotIscsi => write!(
+                f,
+                "The server at {at} is not an iSCSI target. Check target and port"
+            ),
+            Cause::Closed => write!(
+                f,
+                "{at} closed the connection instead of answering {exchange}. {LOG}"
+            ),
+            Cause::Ended => write!(f, "{at} ended the session. {LOG}"),
+            Cause::Pdu(error) => write!(f, "{at} sent an unreadable PDU: {error}. {LOG}"),
+            Cause::Text(error) => write!(f, "{at} sent an unreadable text: {error}. {LOG}"),
+            Cause::Violation(violation) => {
+                write!(f, "{at} broke the protocol in {exchange}: {violation}. {LOG}")
+            }
+            Cause::Rejected(reason) => write!(f, "{at} rejected {exchange} (reason {reason:#04x}). {LOG}"),
+            Cause::Refused(Refusal::Authentication) => self.write_authentication(f, self.with_chap),
+            Cause::ChapRequired => self.write_authentication(f, false),
+            Cause::Refused(refusal) => self.write_refusal(f, refusal),
+            Cause::ChapRejected => write!(
+                f,
+                "{self} does not support CHAP. Remove the credentials from the config"
+            ),
+            Cause::UnknownMethod => write!(
+                f,
+                "{self} wants another authentication than CHAP. Allow CHAP there"
+            ),
+            Cause::Chap(error) => self.write_chap(f, *error),
+            Cause::Random(error) => write!(
+                f,
+                "This host has no random numbers: {error}. Check its /dev/urandom"
+            ),
+            Cause::Status(_) | Cause::NoValue => {
+                write!(f, "{self} did not carry out {exchange}: {cause}. {LOG}")
+            }
+        }
+    }
+
+    fn write_refusal(&self, f: &mut fmt::Formatter<'_>, refusal: &Refusal) -> fmt::Result {
+        let (at, initiator) = (self.at, &self.initiator);
+        match refusal {
+            Refusal::Moved { .. } => write!(f, "{self} has moved. Set target to where it is"),
+            Refusal::Authentication => self.write_authentication(f, self.with_chap),
+            Refusal::Authorization => {
+                write!(
+                    f,
+                    "{self} does not admit this initiator. Allow {initiator} in its access list"
+                )
+            }
+            Refusal::NotFound => write!(f, "{at} does not know {}. Check iqn", self.name()),
+            Refusal::Removed => write!(
+                f,
+                "{self} was removed from {at}. Check iqn, or set the target up again"
+            ),
+            Refusal::Version => write!(f, "{self} has another version of iSCSI. Update the target"),
+            Refusal::TooManyConnections => {
+                write!(
+                    f,
+                    "{self} takes no more connections. End other sessions, or raise its limit"
+                )
+            }
+            Refusal::SessionType => {
+                write!(
+                    f,
+                    "{self} does not allow this type of session. See the settings of the portal"
+                )
+            }
+            Refusal::OutOfService => {
+                write!(f, "{self} is out of service. See its state at the storage system")
+            }
+            Refusal::OutOfResources => {
+                write!(
+                    f,
+                    "{self} has no resources for one more session. End other sessions, or test again later"
+                )
+            }
+            Refusal::Other(status @ 0x0300..0x0400) => {
+                write!(f, "{self} has failed (status {status:#06x}). See its log")
+            }
+            Refusal::Other(status) => {
+                write!(f, "{self} refused the login (status {status:#06x}). See its log")
+            }
+        }
+    }
+
+    fn write_authentication(&self, f: &mut fmt::Formatter<'_>, with_chap: bool) -> fmt::Result {
+        let remedy = match (&self.target, with_chap) {
+            (Some(_), true) => {
+                "refused the name or the password. Check chap_username and chap_password, or switch chap_enabled off \
+                 if the target wants none"
+            }
+            (Some(_), false) => "wants a password. Set chap_enabled, chap_username and chap_password",
+            (None, true) => {
+                "refused the name or the password. Check discovery_chap_username and discovery_chap_password"
+            }
+            (None, false) => "wants a password. Set discovery_chap_username and discovery_chap_password",
+        };
+        write!(f, "{self} {remedy}")
+    }
+
+    fn write_chap(&self, f: &mut fmt::Formatter<'_>, error: ChapError) -> fmt::Result {
+        const MUTUAL: &str = "Mutual authentication failed: the target";
+        match error {
+            ChapError::Algorithm => {
+                write!(
+                    f,
+                    "{self} wants CHAP with another algorithm than MD5. Allow MD5 there, the only one of the standard"
+                )
+            }
+            ChapError::Reflected => write!(
+                f,
+                "The target sent the challenge of this initiator back, as an impostor does. Check who answers at {}",
+                self.at
+            ),
+            ChapError::TargetUnproven => write!(
+                f,
+                "{MUTUAL} did not authenticate itself. Set its outgoing account, or clear mutual_chap_username and \
+                 mutual_chap_password"
+            ),
+            ChapError::TargetSecret => {
+                write!(
+                    f,
+                    "{MUTUAL} has another secret than mutual_chap_password. Set the same one there and here"
+                )
+            }
+            ChapError::TargetName => {
+                write!(
+                    f,
+                    "{MUTUAL} has another name than mutual_chap_username. Set the same one there and here"
+                )
+            }
+            ChapError::NoChallenge
+            | ChapError::Challenge
+            | ChapError::NoIdentifier
+            | ChapError::Identifier => write!(f, "The CHAP of the target is not valid: {error}. See its log"),
+        }
+    }
+}
+
+/// The subject of a message.
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Some(name) => write!(f, "The target {name}"),
+            None => write!(f, "The discovery at {}", self.at),
+        }
+    }
+}
