@@ -11,6 +11,7 @@ mod output;
 mod settings;
 mod shutdown;
 mod tls;
+mod web;
 mod wiring;
 
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ const LOAD: [&str; 4] = ["-t1", "-c8", "-d2s", "--timeout=5s"];
 pub(crate) struct Sample {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
+    pub(crate) max: f64,
 }
 
 /// A connection that is kept.
@@ -94,6 +95,7 @@ pub(crate) fn sample(address: SocketAddr, path: &str, span: Duration) -> Sample 
     Sample {
         p50: times[times.len() / 2],
         p99: times[times.len() * 99 / 100],
+        max: times[times.len() - 1],
     }
 }
 

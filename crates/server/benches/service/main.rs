@@ -7,6 +7,7 @@ mod bare;
 mod figures;
 mod host;
 mod load;
+mod strangers;
 
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ fn measure() -> i32 {
         20.0,
         "MB",
     );
+    drop(service);
+    strangers::measure(&mut table, home.path());
     table.finish()
 }
 

@@ -6,33 +6,23 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::{App as WebApp, HttpServer};
 use anyhow::Context;
 use clap::{ArgMatches, Command};
 use storage_api::{Access, App};
 use storage_persistence::Store;
 
 use crate::exit::{self, Failure};
-use crate::listeners::{self, Listener, Listeners};
+use crate::listeners::{self, Listeners};
 use crate::settings::directories::Claim;
 use crate::settings::layers::with_flags;
 use crate::settings::listen::Listen;
 use crate::settings::{self, Settings, directories};
 use crate::shutdown::Signals;
 use crate::tls::{self, Identity};
-use crate::{commands, descriptors, logging, notify, shutdown, wiring};
+use crate::{commands, descriptors, logging, notify, shutdown, web, wiring};
 
-/// How long a client may take to send a request's head.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection is kept for a further request.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a client may take to shake hands.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the stop waits for the audit trail to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a client may take to close.
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The arguments.
 pub(crate) fn command() -> Command {
@@ -87,7 +77,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     } = started;
     let _files = listeners.files;
     app.watch();
-    let server = server(
+    let server = web::server(
         settings,
         Arc::clone(&app),
         Arc::clone(&access),
@@ -136,38 +126,6 @@ async fn start(settings: &Settings) -> Result<Started, Failure> {
         access,
         app,
     })
-}
-
-fn server(
-    settings: &Settings,
-    app: Arc<App>,
-    access: Arc<Access>,
-    sockets: Vec<Listener>,
-    identity: Option<&Arc<Identity>>,
-    connections: usize,
-) -> anyhow::Result<Server> {
-    let configure = storage_api::configure_guarded(app, access);
-    let mut server = HttpServer::new(move || WebApp::new().configure(configure.clone()))
-        .workers(settings.http_workers)
-        .max_connections(connections.div_ceil(settings.http_workers))
-        .disable_signals()
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
-        .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1));
-    for socket in sockets {
-        let listening = match (socket, identity) {
-            (Listener::Tcp(listener), Some(identity)) => {
-                let config = identity.server_config().context("TLS can't be spoken")?;
-                server.listen_rustls_0_23(listener, config)
-            }
-            (Listener::Tcp(listener), None) => server.listen(listener),
-            (Listener::Unix(listener), _) => server.listen_uds(listener),
-        };
-        server = listening.context("starting the web server failed")?;
-    }
-    Ok(server.run())
 }
 
 /// Says that requests are answered, and where: a log line a place, with the place as a field of its own.

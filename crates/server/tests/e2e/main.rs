@@ -9,6 +9,7 @@ mod iscsi;
 mod jwt;
 mod kills;
 mod networks;
+mod pipelining;
 mod probe;
 mod readme;
 #[path = "../../../storage-backends/tests/support/relay.rs"]

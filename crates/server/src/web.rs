@@ -1,0 +1,174 @@
+//! The web server: connections that hold a bounded amount of memory, whatever their peers send.
+
+mod exchange;
+mod flow;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::{HttpService, Request, error::DispatchError};
+use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _};
+use actix_service::{apply_fn_factory, fn_service, map_config};
+use actix_tls::accept::TlsError;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_web::App as WebApp;
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, ServiceResponse};
+use actix_web::web::ServiceConfig;
+use anyhow::Context;
+use rustls::ServerConfig;
+use storage_api::{Access, App};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::listeners::Listener;
+use crate::settings::Settings;
+use crate::tls::Identity;
+use exchange::{AnswerBody, PIECE};
+use stream::FlowStream;
+
+/// How long a client may take to send a request's head.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept for a further request.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a client may take to shake hands.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may take to close.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Serves the API on `sockets`, with at most `connections` clients at once.
+///
+/// # Errors
+/// TLS cannot be set up, or a socket cannot be listened on.
+pub(crate) fn server(
+    settings: &Settings,
+    app: Arc<App>,
+    access: Arc<Access>,
+    sockets: Vec<Listener>,
+    identity: Option<&Arc<Identity>>,
+    connections: usize,
+) -> anyhow::Result<Server> {
+    let mut server = ServerBuilder::new()
+        .workers(settings.http_workers)
+        .max_concurrent_connections(connections.div_ceil(settings.http_workers))
+        .disable_signals()
+        .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1));
+    let stop = server.graceful_shutdown_signal();
+    let configure = storage_api::configure_guarded(app, access);
+    for socket in sockets {
+        let http = Http {
+            configure: configure.clone(),
+            stop: stop.clone(),
+        };
+        let listening = match (socket, identity) {
+            (Listener::Tcp(listener), Some(identity)) => {
+                let mut config = identity.server_config().context("TLS cannot be spoken")?;
+                config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                server.listen("https", listener, move || tls(config.clone(), http.clone()))
+            }
+            (Listener::Tcp(listener), None) => server.listen("http", listener, move || tcp(http.clone())),
+            (Listener::Unix(listener), _) => server.listen_uds("unix", listener, move || unix(http.clone())),
+        };
+        server = listening.context("starting the web server failed")?;
+    }
+    Ok(server.run())
+}
+
+/// HTTP over any stream.
+#[derive(Clone)]
+struct Http<F> {
+    configure: F,
+    stop: GracefulShutdownSignal,
+}
+
+impl<F: FnOnce(&mut ServiceConfig) + Clone + 'static> Http<F> {
+    /// Speaks HTTP/1.1 on connections with the addresses of their peers.
+    fn service<T: AsyncRead + AsyncWrite + Unpin + 'static>(
+        self,
+    ) -> impl ServiceFactory<
+        (FlowStream<T>, Option<SocketAddr>),
+        Config = (),
+        Response = (),
+        Error = DispatchError,
+        InitError = (),
+    > {
+        let app = WebApp::new().configure(self.configure).into_factory();
+        let app = app.map_err(|error| error.error_response());
+        let app = apply_fn_factory(app, |mut request: Request, app| {
+            let answering = exchange::begin(&mut request);
+            let answer = app.call(request);
+            async move {
+                let answer: ServiceResponse<BoxBody> = answer.await?;
+                let answer: actix_http::Response<BoxBody> = answer.into();
+                Ok(answer.map_body(|_, body| AnswerBody::new(body, answering)))
+            }
+        });
+        let stop = self.stop;
+        HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stop = stop.clone();
+                async move { stop.notified().await }
+            })
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(REQUEST_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .h1_write_buffer_size(PIECE)
+            .on_connect_ext(|io: &FlowStream<T>, data| {
+                data.insert(Rc::clone(io.flow()));
+            })
+            .h1(map_config(app, |()| AppConfig::default()))
+    }
+}
+
+fn tcp<F>(
+    http: Http<F>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    F: FnOnce(&mut ServiceConfig) + Clone + 'static,
+{
+    fn_service(|io: TcpStream| async move {
+        let peer = io.peer_addr().ok();
+        Ok((FlowStream::new(io), peer))
+    })
+    .and_then(http.service())
+}
+
+fn unix<F>(
+    http: Http<F>,
+) -> impl ServiceFactory<UnixStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    F: FnOnce(&mut ServiceConfig) + Clone + 'static,
+{
+    fn_service(|io: UnixStream| async move { Ok((FlowStream::new(io), None)) }).and_then(http.service())
+}
+
+fn tls<F>(
+    config: ServerConfig,
+    http: Http<F>,
+) -> impl ServiceFactory<
+    TcpStream,
+    Config = (),
+    Response = (),
+    Error = TlsError<io::Error, DispatchError>,
+    InitError = (),
+>
+where
+    F: FnOnce(&mut ServiceConfig) + Clone + 'static,
+{
+    let mut acceptor = Acceptor::new(config);
+    acceptor.set_handshake_timeout(HANDSHAKE_TIMEOUT);
+    acceptor
+        .map_err(TlsError::into_service_error)
+        .and_then(|mut io: TlsStream<TcpStream>| async move {
+            let (tcp, session) = io.get_mut();
+            let peer = tcp.peer_addr().ok();
+            session.set_buffer_limit(Some(PIECE));
+            Ok((FlowStream::new(io), peer))
+        })
+        .and_then(http.service().map_err(TlsError::Service))
+}

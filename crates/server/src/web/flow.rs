@@ -1,0 +1,79 @@
+//! Decides when a connection may read.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::Waker;
+
+/// What a connection may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Requests: none is being answered.
+    Requests,
+    /// The body that a handler waits for.
+    Body,
+    /// Nothing: a request is being answered.
+    Nothing,
+}
+
+/// State of one connection, shared by its stream, its request and its answer.
+pub(super) struct Flow {
+    reading: Cell<Reading>,
+    reader: Cell<Option<Waker>>,
+}
+
+impl Flow {
+    pub(super) fn new() -> Rc<Self> {
+        Rc::new(Self {
+            reading: Cell::new(Reading::Requests),
+            reader: Cell::new(None),
+        })
+    }
+
+    /// Begins an answer; reading resumes if the value is dropped.
+    pub(super) fn begin(self: &Rc<Self>) -> Answering {
+        self.reading.set(Reading::Nothing);
+        Answering(Rc::clone(self))
+    }
+
+    /// Reports that a handler waits for the rest of its request's body.
+    pub(super) fn wait_for_body(&self) {
+        if self.reading.get() != Reading::Body {
+            self.reading.set(Reading::Body);
+            self.wake();
+        }
+    }
+
+    /// Reports that a handler waits for its request's body no longer.
+    pub(super) fn stop_waiting(&self) {
+        if self.reading.get() == Reading::Body {
+            self.reading.set(Reading::Nothing);
+        }
+    }
+
+    /// Returns whether the stream may hand out bytes.
+    pub(super) fn may_read(&self) -> bool {
+        self.reading.get() != Reading::Nothing
+    }
+
+    /// Keeps the reader's waker until reading resumes.
+    pub(super) fn park(&self, reader: &Waker) {
+        self.reader.set(Some(reader.clone()));
+    }
+
+    /// Wakes the reader, if one is parked.
+    pub(super) fn wake(&self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+/// An answer that is being made or sent.
+pub(super) struct Answering(Rc<Flow>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.reading.set(Reading::Requests);
+        self.0.wake();
+    }
+}

@@ -1,0 +1,182 @@
+//! A connection that reads no further than it is answered.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::flow::Flow;
+
+/// The most bytes that are read ahead of the HTTP parser.
+const READ_AHEAD: usize = 4096;
+/// The most bytes that are written per poll of a task, for the other connections of its thread to be served too.
+const WRITE_SHARE: usize = 64 * 1024;
+
+/// A byte stream that hands out one piece per poll of its task, and none while an answer is made or sent.
+///
+/// A piece holds the end of one blank line at most. A request's head ends with one, so a piece completes one request
+/// at most, and its body comes along if it is short. That a body's lines look the same costs polls, and changes no byte.
+pub(super) struct FlowStream<S> {
+    io: S,
+    flow: Rc<Flow>,
+    /// What was read and not handed out; read even if nothing may be handed out, for the end and errors to be seen.
+    ahead: Vec<u8>,
+    /// Whether the peer sends no more.
+    ended: bool,
+    /// Whether a piece was handed out since the task last waited.
+    handed_out: bool,
+    /// How many bytes were written since the task was last polled.
+    written: usize,
+    /// Whether the peer does not take what is written.
+    congested: bool,
+    line: Line,
+}
+
+/// How far the bytes handed out are into a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// Before the first byte of a line.
+    Start,
+    /// After a CR at the start of a line.
+    StartCr,
+    /// After any other byte, or before the first line of a head.
+    Inside,
+}
+
+impl<S> FlowStream<S> {
+    pub(super) fn new(io: S) -> Self {
+        Self {
+            io,
+            flow: Flow::new(),
+            ahead: Vec::new(),
+            ended: false,
+            handed_out: false,
+            written: 0,
+            congested: false,
+            line: Line::Inside,
+        }
+    }
+
+    /// Returns the state that the connection's requests share.
+    pub(super) fn flow(&self) -> &Rc<Flow> {
+        &self.flow
+    }
+
+    /// Moves the next piece into `buffer`.
+    fn hand_out(&mut self, buffer: &mut ReadBuf<'_>) {
+        let most = buffer.remaining().min(self.ahead.len());
+        let mut blank_lines = 0;
+        let mut length = 0;
+        for byte in &self.ahead[..most] {
+            let (line, is_blank) = self.line.after(*byte);
+            blank_lines += u32::from(is_blank);
+            if blank_lines > 1 {
+                break;
+            }
+            self.line = line;
+            length += 1;
+        }
+        buffer.put_slice(&self.ahead[..length]);
+        self.ahead.drain(..length);
+        if self.ahead.is_empty() {
+            // An idle connection costs no buffer.
+            self.ahead = Vec::new();
+        }
+    }
+}
+
+impl Line {
+    /// Returns what follows `byte`, and whether it ends a blank line.
+    fn after(self, byte: u8) -> (Self, bool) {
+        match (byte, self) {
+            (b'\n', Self::Inside) => (Self::Start, false),
+            (b'\n', _) => (Self::Inside, true),
+            (b'\r', Self::Start) => (Self::StartCr, false),
+            _ => (Self::Inside, false),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> FlowStream<S> {
+    /// Reads ahead as far as the peer has sent and [`READ_AHEAD`] allows.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut space = [0; READ_AHEAD];
+        while !self.ended && self.ahead.len() < READ_AHEAD {
+            let mut buffer = ReadBuf::new(&mut space[self.ahead.len()..]);
+            match Pin::new(&mut self.io).poll_read(cx, &mut buffer) {
+                Poll::Ready(read) => read?,
+                Poll::Pending => break,
+            }
+            self.ended = buffer.filled().is_empty();
+            self.ahead.extend_from_slice(buffer.filled());
+        }
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for FlowStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let handed_out = std::mem::take(&mut self.handed_out);
+        self.written = 0;
+        self.read_ahead(cx)?;
+        if self.ahead.is_empty() {
+            return if self.ended {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            };
+        }
+        if self.congested || !self.flow.may_read() {
+            self.flow.park(cx.waker());
+            return Poll::Pending;
+        }
+        if handed_out {
+            // The reader would go on: let it answer first.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.hand_out(buffer);
+        self.handed_out = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for FlowStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = if self.written < WRITE_SHARE {
+            Pin::new(&mut self.io).poll_write(cx, bytes)
+        } else {
+            self.written = 0;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        };
+        match written {
+            Poll::Ready(Ok(count)) => self.written += count,
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.congested = true,
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        let was_congested = std::mem::replace(&mut self.congested, flushed.is_pending());
+        if was_congested && !self.congested {
+            self.flow.wake();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use std::future::poll_fn;
+use std::task::Waker;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+use super::*;
+
+const TWO: &[u8] = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\nHost: a\n\n";
+const FIRST: &[u8] = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Polls once, as a task does that nothing woke: the bytes, or nothing if there are none yet.
+fn poll_once(stream: &mut FlowStream<DuplexStream>) -> Option<Vec<u8>> {
+    let mut space = [0; 8192];
+    let mut buffer = ReadBuf::new(&mut space);
+    match Pin::new(stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer) {
+        Poll::Ready(read) => read.map(|()| Some(buffer.filled().to_vec())).unwrap(),
+        Poll::Pending => None,
+    }
+}
+
+fn connected(capacity: usize) -> (FlowStream<DuplexStream>, DuplexStream) {
+    let (ours, theirs) = duplex(capacity);
+    (FlowStream::new(ours), theirs)
+}
+
+#[tokio::test]
+async fn each_poll_of_the_task_reads_one_head() {
+    let (mut stream, mut peer) = connected(1024);
+    peer.write_all(TWO).await.unwrap();
+    let (first, second) = TWO.split_at(TWO.len() - 1);
+    assert_eq!(poll_once(&mut stream).unwrap(), first);
+    assert_eq!(poll_once(&mut stream), None, "the task answers first");
+    assert_eq!(poll_once(&mut stream).unwrap(), second);
+    assert_eq!(poll_once(&mut stream), None);
+}
+
+#[tokio::test]
+async fn nothing_is_read_while_an_answer_is_made() {
+    let (mut stream, mut peer) = connected(1024);
+    let flow = Rc::clone(stream.flow());
+    let answering = flow.begin();
+    peer.write_all(FIRST).await.unwrap();
+    assert_eq!(poll_once(&mut stream), None);
+    let mut bytes = [0; FIRST.len()];
+    let (read, ()) = tokio::join!(stream.read_exact(&mut bytes), async { drop(answering) });
+    read.expect("the end of the answer wakes the reader");
+    assert_eq!(bytes, FIRST);
+}
+
+#[tokio::test]
+async fn a_body_is_read_if_its_handler_waits_for_it() {
+    let (mut stream, mut peer) = connected(1024);
+    let flow = Rc::clone(stream.flow());
+    let _answering = flow.begin();
+    peer.write_all(b"the rest").await.unwrap();
+    assert_eq!(poll_once(&mut stream), None, "nobody waits for it");
+    flow.wait_for_body();
+    assert_eq!(poll_once(&mut stream).unwrap(), b"the rest");
+    flow.stop_waiting();
+    peer.write_all(b"and more").await.unwrap();
+    assert_eq!(poll_once(&mut stream), None, "nobody waits for more");
+}
+
+#[tokio::test]
+async fn nothing_is_read_while_the_peer_takes_nothing() {
+    let (mut stream, mut peer) = connected(64);
+    peer.write_all(FIRST).await.unwrap();
+    let full = poll_fn(|cx| {
+        while Pin::new(&mut stream).poll_write(cx, b"answer").is_ready() {}
+        Poll::Ready(())
+    });
+    full.await;
+    assert_eq!(poll_once(&mut stream), None);
+    let mut taken = [0; 64];
+    peer.read_exact(&mut taken).await.unwrap();
+    assert_eq!(poll_once(&mut stream), None, "the answer goes first");
+    stream.flush().await.unwrap();
+    assert_eq!(poll_once(&mut stream).unwrap(), FIRST);
+}
+
+#[tokio::test]
+async fn a_large_answer_leaves_room_for_other_connections() {
+    let (mut stream, _peer) = connected(4 * WRITE_SHARE);
+    let bytes = vec![0; WRITE_SHARE];
+    let mut write = || {
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(&mut stream).poll_write(&mut cx, &bytes)
+    };
+    assert!(write().is_ready());
+    assert!(write().is_pending(), "others are served first");
+    assert!(write().is_ready());
+}
+
+#[tokio::test]
+async fn the_end_is_seen_after_what_came_before_it() {
+    let (mut stream, mut peer) = connected(1024);
+    peer.write_all(TWO).await.unwrap();
+    peer.shutdown().await.unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    assert_eq!(bytes, TWO);
+}
+
+#[tokio::test]
+async fn no_byte_is_changed_by_the_cuts() {
+    let line = b"\n\r\n\n\r\r\n\n\n a\nb\r\n\r\n";
+    let sent = line.repeat(3000);
+    let (mut stream, mut peer) = connected(1000);
+    let mut read = Vec::new();
+    let sending = async {
+        peer.write_all(&sent).await.unwrap();
+        peer.shutdown().await.unwrap();
+    };
+    let (got, ()) = tokio::join!(stream.read_to_end(&mut read), sending);
+    got.unwrap();
+    assert_eq!(read, sent);
+}
