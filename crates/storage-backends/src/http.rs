@@ -11,32 +11,25 @@ use url::Url;
 use crate::backend::{Backend, Files};
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::net::{Network, tls};
+use crate::net::tls;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
+use crate::web::connection::Connection;
+use crate::web::redirect::shown;
+use crate::web::{self, Client, Connector, Origin};
 
 pub(crate) mod auth;
-pub(crate) mod body;
 pub(crate) mod checks;
-mod classify;
-pub(crate) mod client;
-pub(crate) mod dial;
-pub(crate) mod failure;
-mod limits;
 mod lister;
 pub mod listing;
-pub(crate) mod pool;
-pub(crate) mod reach;
-pub(crate) mod redirect;
 mod scan;
 
 /// The field of the config that names the server.
 const SETTING: &str = "base_url";
 
+pub use crate::web::{Limits, MAX_REDIRECTS};
 use auth::Credentials;
 use checks::{Checks, Stopped};
-use client::Client;
-pub use limits::{Limits, MAX_REDIRECTS};
 use lister::Lister;
 
 /// What is left of a probe's time when its last check has to be over.
@@ -49,9 +42,8 @@ const SPARE: Duration = Duration::from_millis(500);
 pub struct HttpBackend {
     directory: Url,
     verified: bool,
-    tls: Arc<rustls::ClientConfig>,
-    network: Network,
-    client: Client,
+    connector: Connector,
+    credentials: Credentials,
     templates: Arc<TemplatePatterns>,
 }
 
@@ -71,33 +63,37 @@ impl HttpBackend {
     pub fn with_limits(config: &HttpConfig, settings: &Settings, limits: Limits) -> Result<Self, Error> {
         let directory = config.base_url.directory();
         let tls = tls::client_config(config.tls_verify, config.ca_pem.as_ref())?;
-        let network = settings.network.clone();
-        let pool = pool::pool(&network, &tls, &limits, pool::First::default());
-        let client = Client::new(&directory, Credentials::of(config), pool, limits);
         Ok(Self {
+            credentials: Credentials::of(config),
+            connector: Connector::new(settings.network.clone(), tls, limits),
             directory,
             verified: config.tls_verify,
-            tls,
-            network,
-            client,
             templates: Arc::new(settings.templates.clone()),
         })
     }
 
     async fn check_all(&self, checks: &mut Checks, step: &OpContext) -> Result<(), Stopped> {
-        let reach = reach::Reach::new(&self.directory, &self.tls, self.client.limits(), &self.network);
-        let reach = reach.map_err(|failure| checks.failed(&failure))?;
-        checks::transport::check(checks, &reach, self.verified, SETTING).await?;
-        let client = self.client.over(reach.pool());
-        checks::status::check(checks, &client, &self.directory).await?;
+        let connection = self.connect(checks).await;
+        let connection = connection.map_err(|error| web::checks::failed(checks, &error, SETTING))?;
+        let client = Client::over(self.connector.clone(), self.authorization(), connection);
+        checks::status::check(checks, &client, &self.credentials, &self.directory).await?;
         if step.is_light() {
-            checks.skipped("Not checked, because nobody asked for a whole test");
+            checks.skipped("Not checked, because only a quick check was asked for");
         } else {
             // The probe's own end would be a failure, and this is advice.
             let limit = step.remaining().saturating_sub(SPARE).min(client.limits().boot);
             checks::boot::check(checks, &self.lister(&client), limit).await;
         }
         Ok(())
+    }
+
+    async fn connect(&self, checks: &mut Checks) -> Result<Connection, web::Error> {
+        let to = Origin::of(&self.directory)?;
+        web::checks::check(checks, &self.connector, &to, self.verified, SETTING).await
+    }
+
+    fn authorization(&self) -> Option<web::Authorization> {
+        self.credentials.authorization(self.directory.origin())
     }
 
     fn lister<'a>(&'a self, client: &'a Client) -> Lister<'a> {
@@ -113,10 +109,10 @@ impl Backend for HttpBackend {
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let server = self.directory.origin().ascii_serialization();
-        let _permit = self.network.probe_permit(server, cx).await?;
+        let _permit = self.connector.network().probe_permit(server, cx).await?;
         let started = Instant::now();
         let mut checks = Checks::of(&checks::NAMES);
-        let step = cx.step(self.client.limits().probe);
+        let step = cx.step(self.connector.limits.probe);
         let ended = step.bound("the probe", self.check_all(&mut checks, &step)).await;
         Ok(ProbeReport {
             checks: checks.settle(ended, "server")?,
@@ -124,7 +120,7 @@ impl Backend for HttpBackend {
             targets: None,
             mount: None,
             warnings: Vec::new(),
-            summary: format!("{} can be read", redirect::shown(&self.directory)),
+            summary: format!("{} can be read", shown(&self.directory)),
             duration: started.elapsed(),
         })
     }
@@ -139,8 +135,8 @@ impl Files for HttpBackend {
     /// Counts what the server lists: an index page, nginx's or Caddy's JSON, or WebDAV. Sizes count where they are told
     /// exactly; see [`Limits::size_requests`] for the others.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
-        tls::roots_for(&self.directory).await;
-        scan::run(&self.lister(&self.client), cx, &progress).await
+        let client = Client::new(self.connector.clone(), self.authorization());
+        scan::run(&self.lister(&client), cx, &progress).await
     }
 }
 
@@ -148,7 +144,7 @@ impl fmt::Debug for HttpBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpBackend")
             .field("directory", &self.directory.as_str())
-            .field("client", &self.client)
+            .field("credentials", &self.credentials)
             .finish_non_exhaustive()
     }
 }

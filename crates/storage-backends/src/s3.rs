@@ -11,14 +11,11 @@ use storage_domain::{BackendKind, BaseUrl, ProbeReport, S3Config, TemplatePatter
 use crate::backend::{Backend, Files};
 use crate::checks::{Checks, Stopped};
 use crate::context::OpContext;
-use crate::error::{Error, ErrorKind};
-use crate::http::Limits;
-use crate::http::failure::Failure;
-use crate::net::tls::roots_for;
+use crate::error::Error;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
+use crate::web::Limits;
 
-mod backoff;
 mod checks;
 mod discover;
 mod encoding;
@@ -105,9 +102,9 @@ impl S3Backend {
     }
 
     async fn check_all(&self, checks: &mut Checks) -> Result<(), Stopped> {
-        let (reach, style) = checks::transport(checks, &self.service).await?;
-        let sample = checks::listing(checks, self, (&reach, style)).await?;
-        checks::cdn(checks, self, &reach, sample.as_deref()).await
+        let (client, style) = checks::transport(checks, &self.service).await?;
+        let sample = checks::listing(checks, self, (&client, style)).await?;
+        checks::cdn(checks, self, &client, sample.as_deref()).await
     }
 }
 
@@ -118,7 +115,7 @@ impl Backend for S3Backend {
     }
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
-        let _permit = self.service.server().probe_permit(cx).await?;
+        let _permit = self.service.probe_permit(cx).await?;
         let started = Instant::now();
         let mut checks = Checks::of(&CHECKS);
         let step = cx.step(self.service.limits().probe);
@@ -144,16 +141,8 @@ impl Files for S3Backend {
     /// Counts the objects below the prefix. A key that ends in a slash and has no bytes is a marker of a directory and
     /// no file; a directory is whatever keys have before a slash.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
-        if let Ok(url) = self.service.url() {
-            roots_for(&url).await;
-        }
         scan::run(self, cx, &progress).await
     }
-}
-
-/// A failure on the way to a service.
-fn request_error(failure: &Failure) -> Error {
-    Error::new(ErrorKind::Server, "the request").with_source(failure.told(SETTING))
 }
 
 /// A time span in words: seconds, or minutes where it is long.

@@ -4,12 +4,13 @@ mod conformance;
 mod fakes;
 mod fixtures;
 mod networks;
+mod patience;
 mod real;
 mod servers;
 mod stages;
 mod tls;
 
-use asking::{check, cx, failure, free_port, scan};
+use asking::{check, cx, failure, free_port, scan, told};
 use serde_json::{Value, json};
 use storage_backends::Settings;
 use storage_backends::http::{HttpBackend, Limits};

@@ -9,6 +9,8 @@ use storage_domain::HttpConfig;
 use storage_domain::http::HttpAuthMethod;
 use zeroize::Zeroizing;
 
+use crate::web::Authorization;
+
 /// The `Authorization` header of a config, where it has one.
 #[derive(Clone)]
 pub(crate) enum Credentials {
@@ -43,10 +45,13 @@ impl Credentials {
         matches!(self, Self::Header(..))
     }
 
-    /// The header's value, where there is one.
-    pub(crate) fn header(&self) -> Option<&HeaderValue> {
+    /// Returns what is sent to the directory's origin, if there is something to send.
+    pub(crate) fn authorization(&self, origin: url::Origin) -> Option<Authorization> {
         match self {
-            Self::Header(_, value) => Some(value),
+            Self::Header(_, value) => Some(Authorization {
+                origin,
+                value: value.clone(),
+            }),
             Self::None | Self::Missing(_) => None,
         }
     }

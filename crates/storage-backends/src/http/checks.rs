@@ -2,7 +2,6 @@
 
 pub(crate) mod boot;
 pub(crate) mod status;
-pub(crate) mod transport;
 
 pub(crate) use crate::checks::{Checks, Stopped};
 

@@ -14,9 +14,9 @@ use storage_domain::ByteCount;
 
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::http::limits::Limits;
-use crate::http::lister::{Lister, NoPage, Page, Way};
+use crate::http::lister::{Lister, NoPage, Page, Style};
 use crate::scan::{ScanProgress, ScanReport};
+use crate::web::Limits;
 
 mod sizes;
 
@@ -34,12 +34,12 @@ pub(crate) async fn run(
     progress: &ScanProgress,
 ) -> Result<ScanReport, Error> {
     let started = Instant::now();
-    let (way, root) = cx
-        .bound("reading the directory's listing", lister.root())
+    let (style, root) = cx
+        .bound("reading the directory's listing", lister.root_patiently(cx))
         .await??;
     let mut walk = Walk::new(lister.client().limits(), progress);
     walk.take(root);
-    match cx.bound("the scan", walk.go(lister, way)).await {
+    match cx.bound("the scan", walk.go(lister, cx, style)).await {
         Err(error) if error.is_timeout() => {
             walk.cut("the scan's time was over before everything was seen".to_owned());
         }
@@ -96,14 +96,14 @@ impl<'a> Walk<'a> {
     }
 
     /// Fetches listings, several at once, until there is none left or a bound is reached.
-    async fn go(&mut self, lister: &Lister<'_>, way: Way) {
+    async fn go(&mut self, lister: &Lister<'_>, cx: &OpContext, style: Style) {
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < self.limits.parallel
                 && let Some(path) = self.next()
             {
                 under_way.push(async move {
-                    let page = lister.fetch(way, &path).await;
+                    let page = lister.fetch_patiently(cx, style, &path).await;
                     (path, page)
                 });
             }

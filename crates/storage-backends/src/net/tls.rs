@@ -47,10 +47,3 @@ fn verifier(
         Arc::new(Verifier::of_any(Arc::clone(provider)))
     }
 }
-
-/// Reads the system's authorities beforehand, where a URL needs them.
-pub(crate) async fn roots_for(url: &url::Url) {
-    if url.scheme() == "https" {
-        roots::preload().await;
-    }
-}

@@ -7,14 +7,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::checks::{Checks, Stopped};
-use crate::http::checks::transport;
-use crate::http::failure::Failure;
-use crate::http::reach::Reach;
 use crate::s3::place::Style;
 use crate::s3::service::{Reply, Service, is_of_the_name};
 use crate::s3::verdict::{Verdict, verdict};
 use crate::s3::xml::{Answer, Object};
-use crate::s3::{S3Backend, SETTING, span, words};
+use crate::s3::{CHECKS, S3Backend, SETTING, span, words};
+use crate::web::connection::Connection;
+use crate::web::{self, Client, Error, Origin};
 
 mod cdn;
 
@@ -25,46 +24,40 @@ const SMALL_SKEW: Duration = Duration::from_mins(1);
 /// The difference from which on AWS refuses requests.
 const REFUSED_SKEW: Duration = Duration::from_mins(15);
 
-/// The checks below HTTP. Gives the way to the server, over which the requests go, and where they name the bucket.
-pub(crate) async fn transport(checks: &mut Checks, service: &Service) -> Result<(Reach, Style), Stopped> {
-    let (reach, style) = way_to(service)
-        .await
-        .map_err(|failure| checks.failed(&failure.told(SETTING)))?;
-    transport::check(checks, &reach, service.server().verified, SETTING).await?;
-    Ok((reach, style))
+/// Makes the checks below HTTP. Returns the client for the requests, and where they name the bucket.
+pub(crate) async fn transport(checks: &mut Checks, service: &Service) -> Result<(Client, Style), Stopped> {
+    let mut style = service.way().style;
+    let mut connection = connect(checks, service, style).await;
+    if service.may_turn(style) && matches!(&connection, Err(error) if is_of_the_name(error)) {
+        style = Style::Path;
+        *checks = Checks::of(&CHECKS);
+        connection = connect(checks, service, style).await;
+    }
+    let connection = connection.map_err(|error| web::checks::failed(checks, &error, SETTING))?;
+    Ok((Client::over(service.connector().clone(), None, connection), style))
 }
 
-/// Whether the name made of bucket and endpoint is there decides where this probe names the bucket.
-async fn way_to(service: &Service) -> Result<(Reach, Style), Failure> {
-    let (server, style) = (service.server(), service.way().style);
-    let reach = server.reach(&service.url_in(style)?)?;
-    if service.may_turn(style)
-        && let Err(failure) = reach.secured().await
-        && is_of_the_name(failure)
-    {
-        let reach = server.reach(&service.url_in(Style::Path)?)?;
-        return Ok((reach, Style::Path));
-    }
-    Ok((reach, style))
+async fn connect(checks: &mut Checks, service: &Service, style: Style) -> Result<Connection, Error> {
+    let to = Origin::of(&service.url_in(style)?)?;
+    web::checks::check(checks, service.connector(), &to, service.is_verified(), SETTING).await
 }
 
 /// The checks `credentials`, `bucket`, `list` and `clock`: one object is listed. Gives the key of that object.
 pub(crate) async fn listing(
     checks: &mut Checks,
     backend: &S3Backend,
-    (reach, style): (&Reach, Style),
+    (client, style): (&Client, Style),
 ) -> Result<Option<String>, Stopped> {
     let service = &backend.service;
-    let client = service.server().client.over(reach.pool());
     let query = [
         ("encoding-type", "url"),
         ("list-type", "2"),
         ("max-keys", "1"),
         ("prefix", backend.prefix()),
     ];
-    let reply = match service.get_by(&client, style, &query).await {
+    let reply = match service.get_by(client, style, &query).await {
         Ok(reply) => reply,
-        Err(failure) => return Err(checks.failed(&failure.told(SETTING))),
+        Err(error) => return Err(web::checks::failed(checks, &error, SETTING)),
     };
     let verdict = verdict(&reply);
     judge(checks, backend, verdict, &reply)?;

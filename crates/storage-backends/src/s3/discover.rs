@@ -5,11 +5,10 @@ use storage_domain::s3::{BucketName, S3Account};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::net::Network;
-use crate::net::tls::roots_for;
 use crate::s3::service::Service;
 use crate::s3::verdict::verdict;
 use crate::s3::xml::Answer;
-use crate::s3::{limits, request_error, words};
+use crate::s3::{SETTING, limits, words};
 
 /// A bucket that could be registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +27,11 @@ pub struct Bucket {
 /// Dropping the future closes the connection that was in use.
 pub async fn buckets(account: &S3Account, network: &Network, cx: &OpContext) -> Result<Vec<Bucket>, Error> {
     let service = Service::of_account(account, limits(), network.clone())?;
-    let ask = async {
-        roots_for(account.endpoint.url().as_url()).await;
-        service.get(&[]).await
-    };
-    let reply = cx.bound("asking for the buckets", ask).await?;
-    let reply = reply.map_err(|failure| request_error(&failure))?;
+    let client = service.client();
+    let reply = cx
+        .bound("asking for the buckets", service.get(&client, &[]))
+        .await?;
+    let reply = reply.map_err(|error| error.into_backend_error(SETTING))?;
     if let Some(Answer::Buckets(names)) = &reply.answer
         && reply.status.is_success()
     {

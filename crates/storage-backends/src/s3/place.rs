@@ -5,8 +5,8 @@ use storage_domain::BaseUrl;
 use storage_domain::s3::{Addressing, BucketName};
 use url::{Host, Url};
 
-use crate::http::failure::Failure;
 use crate::s3::encoding;
+use crate::web::Error;
 
 /// Where a request names its bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Style {
 }
 
 /// The URL that a bucket, or with none the service, is reached at; it ends without a slash.
-pub(crate) fn url(endpoint: &BaseUrl, style: Style, bucket: Option<&BucketName>) -> Result<Url, Failure> {
+pub(crate) fn url(endpoint: &BaseUrl, style: Style, bucket: Option<&BucketName>) -> Result<Url, Error> {
     let mut url = endpoint.as_url().clone();
     let Some(bucket) = bucket else {
         return Ok(url);
@@ -53,19 +53,19 @@ pub(crate) fn url(endpoint: &BaseUrl, style: Style, bucket: Option<&BucketName>)
         }
         Style::Virtual => {
             let host = format!("{bucket}.{}", url.host_str().unwrap_or_default());
-            url.set_host(Some(&host)).map_err(|_| Failure::BadUrl(host))?;
+            url.set_host(Some(&host)).map_err(|_| Error::BadUrl(host))?;
         }
     }
     Ok(url)
 }
 
 /// A request's target below that URL.
-pub(crate) fn uri(url: &Url, query: &[(&str, &str)]) -> Result<Uri, Failure> {
+pub(crate) fn uri(url: &Url, query: &[(&str, &str)]) -> Result<Uri, Error> {
     let text = match encoding::query(query) {
         query if query.is_empty() => url.as_str().to_owned(),
         query => format!("{url}?{query}"),
     };
-    text.parse().map_err(|_| Failure::BadUrl(url.to_string()))
+    text.parse().map_err(|_| Error::BadUrl(url.to_string()))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod directories;
 mod pages;
 
 use directories::Directories;
-use pages::{Cursor, fetch};
+use pages::{Cursor, Pages};
 
 /// A top level of more prefixes than this is not listed prefix by prefix: each costs a request, and a page of the whole
 /// bucket may hold hundreds of them.
@@ -39,9 +39,10 @@ pub(crate) async fn run(
 ) -> Result<ScanReport, Error> {
     let started = Instant::now();
     let mut walk = Walk::new(backend, progress);
-    let first = cx.bound("listing the bucket", walk.begin(backend, cx)).await?;
+    let pages = Pages::new(backend, cx);
+    let first = cx.bound("listing the bucket", walk.begin(&pages)).await?;
     first?;
-    match cx.bound("the scan", walk.go_through(backend, cx)).await {
+    match cx.bound("the scan", walk.go_through(&pages, backend)).await {
         Err(error) if error.is_timeout() => {
             walk.cut("the scan's time was over before everything was seen".to_owned());
         }
@@ -87,10 +88,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Looks at the top level, and decides how to go on.
-    async fn begin(&mut self, backend: &S3Backend, cx: &OpContext) -> Result<(), Error> {
+    async fn begin(&mut self, pages: &Pages<'_>) -> Result<(), Error> {
         let top = Cursor::top(self.prefix);
         self.requests += 1;
-        let page = fetch(backend, cx, &top).await?;
+        let page = pages.fetch(&top).await?;
         if !self.splits(&page) {
             self.waiting.push_back(Cursor::of(self.prefix));
             return Ok(());
@@ -113,8 +114,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Counts everything, and all of it once more as one listing where the top level led astray.
-    async fn go_through(&mut self, backend: &S3Backend, cx: &OpContext) {
-        if self.go(backend, cx).await {
+    async fn go_through(&mut self, pages: &Pages<'_>, backend: &S3Backend) {
+        if self.go(pages).await {
             return;
         }
         tracing::debug!(
@@ -124,20 +125,20 @@ impl<'a> Walk<'a> {
         self.report = Self::nothing_seen();
         self.bytes = Some(0);
         self.waiting = VecDeque::from([Cursor::of(self.prefix)]);
-        self.go(backend, cx).await;
+        self.go(pages).await;
     }
 
     /// Fetches pages, several at once, until there is none left or a bound is reached; `false` where a prefix that the
     /// server announced has nothing below it. Its name was not understood then (servers differ in how they encode
     /// it), or it was emptied meanwhile.
-    async fn go(&mut self, backend: &S3Backend, cx: &OpContext) -> bool {
+    async fn go(&mut self, pages: &Pages<'_>) -> bool {
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < self.parallel
                 && let Some(cursor) = self.next()
             {
                 under_way.push(async move {
-                    let page = fetch(backend, cx, &cursor).await;
+                    let page = pages.fetch(&cursor).await;
                     (cursor, page)
                 });
             }
@@ -147,7 +148,7 @@ impl<'a> Walk<'a> {
             let as_announced = match page {
                 Ok(page) => self.take(cursor, &page),
                 Err(error) => {
-                    self.error(&cursor, &error.to_string());
+                    self.error(&cursor, &explained(&error));
                     true
                 }
             };
@@ -230,4 +231,9 @@ impl<'a> Walk<'a> {
         self.progress.set(self.report.files, self.report.directories);
         self.report
     }
+}
+
+/// Returns the sentence of an error, which is its cause.
+fn explained(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }

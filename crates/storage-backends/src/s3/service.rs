@@ -6,29 +6,24 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
-use storage_domain::S3Config;
+use storage_domain::http::CaBundle;
 use storage_domain::s3::{Addressing, BucketName, S3Account, Token};
-use tokio::sync::Semaphore;
+use storage_domain::{BaseUrl, S3Config};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use crate::error::Error;
-use crate::http::Limits;
-use crate::http::body;
-use crate::http::client::{AGENT, Client};
-use crate::http::failure::Failure;
-use crate::net::Network;
+use crate::context::OpContext;
+use crate::net::{Network, tls};
 use crate::s3::place::{self, Style};
 use crate::s3::sign::Key;
 use crate::s3::verdict::{Verdict, verdict};
+use crate::web::{Client, Connector, Error, Limits, body};
 
 mod reply;
-mod server;
 mod style;
 
 pub(crate) use reply::Reply;
-pub(crate) use server::Server;
 pub(crate) use style::is_of_the_name;
 use style::{is_of_the_style, may_be_of_the_style, shows_account};
 
@@ -50,7 +45,9 @@ pub(crate) struct Way {
 
 /// Talks to one service with one key, or with none.
 pub(crate) struct Service {
-    server: Server,
+    endpoint: BaseUrl,
+    verified: bool,
+    connector: Connector,
     bucket: Option<BucketName>,
     key: Option<Key>,
     fixed_region: bool,
@@ -64,11 +61,16 @@ impl Service {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`].
-    pub(crate) fn of_bucket(config: &S3Config, limits: Limits, network: Network) -> Result<Self, Error> {
+    pub(crate) fn of_bucket(
+        config: &S3Config,
+        limits: Limits,
+        network: Network,
+    ) -> Result<Self, crate::Error> {
         let (endpoint, ca_pem) = (config.endpoint.url(), config.ca_pem.as_ref());
-        let server = Server::new(endpoint, config.tls_verify, ca_pem, network, limits)?;
+        let connector = connector(config.tls_verify, ca_pem, network, limits)?;
         let secret = config.secret_access_key.as_ref();
         let key = secret.map(|secret| Key::new(&config.access_key_id, secret));
+        let server = (endpoint.clone(), config.tls_verify, connector);
         Ok(Self::new(server, key, config.region.as_ref()).with_bucket(&config.bucket, config.addressing))
     }
 
@@ -76,20 +78,31 @@ impl Service {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`].
-    pub(crate) fn of_account(account: &S3Account, limits: Limits, network: Network) -> Result<Self, Error> {
+    pub(crate) fn of_account(
+        account: &S3Account,
+        limits: Limits,
+        network: Network,
+    ) -> Result<Self, crate::Error> {
         let (endpoint, ca_pem) = (account.endpoint.url(), account.ca_pem.as_ref());
-        let server = Server::new(endpoint, account.tls_verify, ca_pem, network, limits)?;
+        let connector = connector(account.tls_verify, ca_pem, network, limits)?;
         let key = Key::new(&account.access_key_id, &account.secret_access_key);
+        let server = (endpoint.clone(), account.tls_verify, connector);
         Ok(Self::new(server, Some(key), account.region.as_ref()))
     }
 
-    fn new(server: Server, key: Option<Key>, region: Option<&Token>) -> Self {
+    fn new(
+        (endpoint, verified, connector): (BaseUrl, bool, Connector),
+        key: Option<Key>,
+        region: Option<&Token>,
+    ) -> Self {
         let way = Way {
             style: Style::Path,
             region: region.map_or(FIRST_REGION, Token::as_str).to_owned(),
         };
         Self {
-            server,
+            endpoint,
+            verified,
+            connector,
             bucket: None,
             key,
             fixed_region: region.is_some(),
@@ -100,7 +113,7 @@ impl Service {
     }
 
     fn with_bucket(mut self, bucket: &BucketName, addressing: Addressing) -> Self {
-        let style = Style::of(addressing, self.server.endpoint.as_url(), Some(bucket));
+        let style = Style::of(addressing, self.endpoint.as_url(), Some(bucket));
         self.learn(|way| way.style = style);
         self.addressing = addressing;
         self.bucket = Some(bucket.clone());
@@ -116,14 +129,9 @@ impl Service {
         change(&mut self.way.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Where the bucket, or the service, is reached as far as is known.
-    pub(crate) fn url(&self) -> Result<Url, Failure> {
-        self.url_in(self.way().style)
-    }
-
     /// Where the bucket is reached in a style.
-    pub(crate) fn url_in(&self, style: Style) -> Result<Url, Failure> {
-        place::url(&self.server.endpoint, style, self.bucket.as_ref())
+    pub(crate) fn url_in(&self, style: Style) -> Result<Url, Error> {
+        place::url(&self.endpoint, style, self.bucket.as_ref())
     }
 
     /// Whether a bucket that is not found by the host name may be looked for in the path.
@@ -131,24 +139,30 @@ impl Service {
         self.addressing == Addressing::Auto && style == Style::Virtual
     }
 
-    /// Asks for something of the bucket, or of the service where there is no bucket.
-    ///
-    /// # Errors
-    /// Any [`Failure`]; a refusal is none.
-    /// # Cancel safety
-    /// Dropping the future closes the connection that was in use.
-    pub(crate) async fn get(&self, query: &[(&str, &str)]) -> Result<Reply, Failure> {
-        self.get_by(&self.server.client, self.way().style, query).await
+    /// Makes a client for the requests of one operation. Signatures are all that is ever sent.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.connector.clone(), None)
     }
 
-    /// Does what [`Self::get`] does, by another client of the same server, and in this style first. Only an answer
-    /// decides on the style of later requests: a name server that fails for a moment decides nothing.
+    /// Asks for something of the bucket, or of the service if there is no bucket.
+    ///
+    /// # Errors
+    /// Any [`Error`]; a refusal is none.
+    /// # Cancel safety
+    /// Dropping the future closes the connection that was in use.
+    pub(crate) async fn get(&self, client: &Client, query: &[(&str, &str)]) -> Result<Reply, Error> {
+        self.get_by(client, self.way().style, query).await
+    }
+
+    /// As [`Self::get`], and in this style first.
+    ///
+    /// Only an answer decides on the style of later requests: a name server that fails for a moment decides nothing.
     pub(crate) async fn get_by(
         &self,
         client: &Client,
         style: Style,
         query: &[(&str, &str)],
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, Error> {
         let first = self.in_style(client, style, query).await;
         if !self.may_turn(style) || !may_be_of_the_style(&first) {
             self.keep_if_listed(style, &first);
@@ -167,7 +181,7 @@ impl Service {
     }
 
     /// Goes on in the style in which the bucket was listed.
-    fn keep_if_listed(&self, style: Style, found: &Result<Reply, Failure>) -> bool {
+    fn keep_if_listed(&self, style: Style, found: &Result<Reply, Error>) -> bool {
         let is_listed = matches!(found, Ok(reply) if verdict(reply) == Verdict::Listed);
         if is_listed && self.bucket.is_some() {
             self.learn(|way| way.style = style);
@@ -175,12 +189,7 @@ impl Service {
         is_listed
     }
 
-    async fn in_style(
-        &self,
-        client: &Client,
-        style: Style,
-        query: &[(&str, &str)],
-    ) -> Result<Reply, Failure> {
+    async fn in_style(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
         let mut last = self.once(client, style, query).await;
         for _ in 1..TRIES {
             if !matches!(&last, Ok(reply) if self.takes_region(reply)) {
@@ -202,7 +211,7 @@ impl Service {
         })
     }
 
-    async fn once(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Failure> {
+    async fn once(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
         let region = self.way().region;
         let url = self.url_in(style)?;
         let mut request = Request::new(Full::new(Bytes::new()));
@@ -211,10 +220,7 @@ impl Service {
         if let Some(key) = &self.key {
             key.sign(&region, SystemTime::now(), &mut request)?;
         }
-        let headers = request.headers_mut();
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let (parts, body) = client.exchange(request).await?.into_parts();
+        let (parts, body) = client.exchange(&url, request).await?.into_parts();
         let text = body::read(body, client.limits(), &self.large).await?;
         Ok(Reply {
             status: parts.status,
@@ -234,21 +240,48 @@ impl Service {
         self.fixed_region
     }
 
-    /// The client's bounds.
+    /// Returns the limits of every step.
     pub(crate) fn limits(&self) -> &Limits {
-        self.server.client.limits()
+        &self.connector.limits
     }
 
-    /// The server that it runs on.
-    pub(crate) fn server(&self) -> &Server {
-        &self.server
+    /// Returns what makes connections to the server.
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
     }
+
+    /// Returns whether the server's certificate is verified.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.verified
+    }
+
+    /// Waits until not too many others probe the server.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Timeout`] and [`crate::ErrorKind::Cancelled`].
+    pub(crate) async fn probe_permit(&self, cx: &OpContext) -> Result<OwnedSemaphorePermit, crate::Error> {
+        let server = self.endpoint.as_url().origin().ascii_serialization();
+        self.connector.network().probe_permit(server, cx).await
+    }
+}
+
+fn connector(
+    verified: bool,
+    authorities: Option<&CaBundle>,
+    network: Network,
+    limits: Limits,
+) -> Result<Connector, crate::Error> {
+    Ok(Connector::new(
+        network,
+        tls::client_config(verified, authorities)?,
+        limits,
+    ))
 }
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service")
-            .field("endpoint", &self.server.endpoint.to_string())
+            .field("endpoint", &self.endpoint.to_string())
             .field("bucket", &self.bucket)
             .field("signs", &self.signs())
             .field("way", &self.way())

@@ -15,7 +15,7 @@ use hyper::header::AUTHORIZATION;
 use storage_domain::Secret;
 use storage_domain::s3::Token;
 
-use crate::http::failure::Failure;
+use crate::web::Error;
 
 /// An access key and its secret; `Debug` does not show the secret.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Key {
         region: &str,
         at: SystemTime,
         request: &mut Request<Full<Bytes>>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         // S3's paths are signed as they are sent: neither encoded once more nor made shorter.
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Single;
@@ -54,7 +54,7 @@ impl Key {
         region: &str,
         at: SystemTime,
         request: &mut Request<Full<Bytes>>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let identity = self.0.clone().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
@@ -82,8 +82,8 @@ impl Key {
     }
 }
 
-fn unsigned(error: &dyn std::error::Error) -> Failure {
-    Failure::Other(format!("it could not be signed ({error})"))
+fn unsigned(error: &dyn std::error::Error) -> Error {
+    Error::Other(format!("it could not be signed ({error})"))
 }
 
 #[cfg(test)]

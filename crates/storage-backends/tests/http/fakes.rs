@@ -11,7 +11,7 @@ use storage_domain::Outcome;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::http::{CANARY, backend, check, cx, failure, probe, with_basic};
+use crate::http::{CANARY, backend, check, cx, failure, probe, told, with_basic};
 
 /// How a fake answers.
 #[derive(Debug, Clone)]
@@ -150,7 +150,7 @@ async fn does_not_hold_a_scan_up(#[case] knob: Knob, #[case] expected: &str) {
     let fake = Fake::start(knob).await;
     let started = Instant::now();
     let error = to(&fake.url()).scan(&cx(), Arc::default()).await.unwrap_err();
-    assert!(error.to_string().contains(expected), "{error}");
+    assert!(told(&error).contains(expected), "{}", told(&error));
     assert!(
         started.elapsed() < Duration::from_secs(3),
         "{:?}",
@@ -161,7 +161,7 @@ async fn does_not_hold_a_scan_up(#[case] knob: Knob, #[case] expected: &str) {
 #[rstest]
 #[case::files(
     Knob::HoldsFilesBack,
-    "a.iso: the server announces the file and sends none of it (the server stopped"
+    "a.iso: the server announces the file and sends none of it. The server stopped"
 )]
 #[case::the_listing(Knob::Stalls(PAGE.to_owned()), "Not checked, because no file was found to try. The server stopped")]
 #[tokio::test]

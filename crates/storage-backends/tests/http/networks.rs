@@ -12,7 +12,7 @@ use storage_backends::{Files as _, Settings};
 
 use crate::http::servers::{Tree, nginx};
 use crate::http::trap::{Trap, egress, network};
-use crate::http::{backend_in, check, cx, failure, plain, probe};
+use crate::http::{backend_in, check, cx, failure, plain, probe, told};
 
 fn guarded(url: &str, network: Network) -> HttpBackend {
     let settings = Settings {
@@ -38,7 +38,7 @@ async fn addresses(#[case] host: &str) {
         "127.0.0.2 is an address that this service may not connect to; allow it with allow_networks";
     assert!(detail.starts_with(expected), "{detail}");
     let scanned = backend.scan(&cx(), Arc::default()).await;
-    let told = format!("{scanned:?}");
+    let told = told(&scanned.unwrap_err());
     assert!(
         told.contains("127.0.0.2 is an address that this service may not connect to"),
         "{told}"

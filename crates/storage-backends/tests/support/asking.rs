@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storage_backends::{Backend, Files, OpContext, ScanReport};
+use storage_backends::{Backend, Error, Files, OpContext, ScanReport};
 use storage_domain::{Check, Outcome, ProbeReport};
 
 pub(crate) fn cx() -> OpContext {
@@ -38,6 +38,12 @@ pub(crate) fn failure(report: &ProbeReport) -> (&'static str, &str) {
 
 pub(crate) async fn scan(backend: &impl Files) -> ScanReport {
     backend.scan(&cx(), Arc::default()).await.unwrap()
+}
+
+/// An error and its cause.
+pub(crate) fn told(error: &Error) -> String {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    format!("{error}: {}", cause.unwrap_or_default())
 }
 
 pub(crate) fn free_port() -> u16 {

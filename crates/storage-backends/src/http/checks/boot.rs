@@ -5,12 +5,11 @@ use std::time::Duration;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
 use hyper::{Method, StatusCode};
 
-use crate::http::body;
+use crate::http::SETTING;
 use crate::http::checks::Checks;
-use crate::http::client::{Answer, Ask, Client};
-use crate::http::failure::Failure;
-use crate::http::lister::{Lister, Way};
-use crate::http::redirect::shown;
+use crate::http::lister::{Lister, NotCounted, Style};
+use crate::web::redirect::shown;
+use crate::web::{Answer, Ask, Client};
 
 /// How many directories are looked into for a file to try.
 const DIRECTORIES: usize = 4;
@@ -47,7 +46,7 @@ async fn advice(lister: &Lister<'_>) -> Result<String, String> {
             )
             .await
         }
-        Err(failure) => vec![failure.to_string()],
+        Err(error) => vec![error.sentence(SETTING).to_string()],
     };
     Ok(if troubles.is_empty() {
         format!("Boot clients can use it: {name} has a length, and HEAD and byte ranges work")
@@ -61,7 +60,7 @@ async fn advice(lister: &Lister<'_>) -> Result<String, String> {
 
 /// The path of a file, in the base or in one of the first directories below it.
 async fn sample(lister: &Lister<'_>) -> Result<Option<String>, String> {
-    let (way, root) = lister.root().await.map_err(|error| error.to_string())?;
+    let (style, root) = lister.root().await.map_err(|why| NotCounted(&why).to_string())?;
     if let Some(name) = root.contents.sample {
         return Ok(Some(name));
     }
@@ -74,15 +73,20 @@ async fn sample(lister: &Lister<'_>) -> Result<Option<String>, String> {
         .collect();
     for _ in 0..DIRECTORIES {
         let Some(path) = queue.pop() else { break };
-        if let Some(found) = sample_below(lister, way, &path, &mut queue).await {
+        if let Some(found) = sample_below(lister, style, &path, &mut queue).await {
             return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
-async fn sample_below(lister: &Lister<'_>, way: Way, path: &str, queue: &mut Vec<String>) -> Option<String> {
-    let page = lister.fetch(way, path).await.ok()?;
+async fn sample_below(
+    lister: &Lister<'_>,
+    style: Style,
+    path: &str,
+    queue: &mut Vec<String>,
+) -> Option<String> {
+    let page = lister.fetch(style, path).await.ok()?;
     queue.extend(
         page.contents
             .directories
@@ -97,22 +101,22 @@ async fn troubles(client: &Client, head: &Ask, get: &Ask) -> Vec<String> {
     let mut found = Vec::new();
     match client.send(head).await {
         Ok(answer) => of_head(&answer, &mut found),
-        Err(failure) => found.push(format!("HEAD is not answered ({})", lower(&failure))),
+        Err(error) => found.push(format!("HEAD is not answered. {}", error.sentence(SETTING))),
     }
     let first_byte = get.clone().with(RANGE, "bytes=0-0");
     match client.send(&first_byte).await {
         Ok(answer) => {
             of_range(&answer, &mut found);
             if answer.status.is_success()
-                && let Err(failure) = body::begins(answer.body, client.limits()).await
+                && let Err(error) = answer.body.begin(client.limits()).await
             {
                 found.push(format!(
-                    "the server announces the file and sends none of it ({})",
-                    lower(&failure)
+                    "the server announces the file and sends none of it. {}",
+                    error.sentence(SETTING)
                 ));
             }
         }
-        Err(failure) => found.push(format!("the file can't be read ({})", lower(&failure))),
+        Err(error) => found.push(format!("the file can't be read. {}", error.sentence(SETTING))),
     }
     found
 }
@@ -146,13 +150,4 @@ fn of_range(answer: &Answer, found: &mut Vec<String>) {
         ),
         status => found.push(format!("the file can't be read, the server answers {status}")),
     }
-}
-
-/// A failure's sentence in the middle of another one.
-fn lower(failure: &Failure) -> String {
-    let text = failure.to_string();
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

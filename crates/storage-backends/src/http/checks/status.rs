@@ -1,87 +1,140 @@
 //! The checks `auth` and `status`: one request, and what its answer means.
 
-use hyper::header::{RANGE, WWW_AUTHENTICATE};
-use hyper::{Method, StatusCode};
+use std::fmt;
+
+use hyper::Method;
+use hyper::StatusCode;
+use hyper::header::WWW_AUTHENTICATE;
 use url::Url;
 
+use crate::http::SETTING;
 use crate::http::auth::Credentials;
 use crate::http::checks::{Checks, Stopped};
-use crate::http::client::{Answer, Ask, Client};
-use crate::http::failure::Failure;
-use crate::http::redirect::shown;
+use crate::web::redirect::shown;
+use crate::web::{Answer, Ask, Client, Error};
 
-/// Asks for the directory and judges the answer.
-pub(crate) async fn check(checks: &mut Checks, client: &Client, directory: &Url) -> Result<(), Stopped> {
-    if let Credentials::Missing(why) = client.credentials() {
+/// Asks for the directory and reports what the answer means.
+pub(crate) async fn check(
+    checks: &mut Checks,
+    client: &Client,
+    credentials: &Credentials,
+    directory: &Url,
+) -> Result<(), Stopped> {
+    if let Credentials::Missing(why) = credentials {
         return Err(checks.failed(&format!("Nothing was sent: {why}")));
     }
-    let answer = match head_or_get(client, directory).await {
+    let answer = match ask(client, directory).await {
         Ok(answer) => answer,
-        Err(failure) => {
+        Err(error) => {
             checks.skipped("Not checked, because the request was not answered");
-            return Err(checks.failed(&failure));
+            return Err(checks.failed(&error.sentence(SETTING).to_string()));
         }
     };
-    if matches!(
-        answer.status,
-        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
-    ) {
-        return Err(checks.failed(&unauthorized(&answer, client.credentials())));
+    if let Some(refused) = Auth::refused(&answer, credentials) {
+        return Err(checks.failed(&refused));
     }
-    checks.passed(authorized(&answer, client.credentials()));
+    checks.passed(Auth::accepted(&answer, credentials).to_string());
+    let status = Status {
+        answer: &answer,
+        with_credentials: credentials.are_sent(),
+    };
     if answer.status.is_success() {
-        checks.passed(success(&answer));
+        checks.passed(status.to_string());
         Ok(())
     } else {
-        Err(checks.failed(&refusal(&answer, client.credentials())))
+        Err(checks.failed(&status))
     }
 }
 
-/// Asks by HEAD, and where that is refused for the first byte of the resource; no more of a body is read.
-async fn head_or_get(client: &Client, url: &Url) -> Result<Answer, Failure> {
-    match client.send(&Ask::new(Method::HEAD, url.clone())).await {
-        Ok(answer) if answer.status.is_success() || answer.status == StatusCode::UNAUTHORIZED => {
-            return Ok(answer);
-        }
-        // The GET decides: there are servers that answer HEAD with nearly every status there is, or hang up on it.
-        Ok(_) | Err(Failure::ClosedEarly | Failure::Reset | Failure::NotHttp) => {}
-        Err(failure) => return Err(failure),
-    }
-    let get = Ask::new(Method::GET, url.clone());
-    let answer = client.send(&get.clone().with(RANGE, "bytes=0-0")).await?;
+async fn ask(client: &Client, url: &Url) -> Result<Answer, Error> {
+    let enough = |head: &Answer| head.status.is_success() || head.status == StatusCode::UNAUTHORIZED;
+    let answer = client.look(url, enough).await?;
     if answer.status == StatusCode::RANGE_NOT_SATISFIABLE {
-        return client.send(&get).await;
+        return client.send(&Ask::new(Method::GET, url.clone())).await;
     }
     Ok(answer)
 }
 
-fn unauthorized(answer: &Answer, credentials: &Credentials) -> String {
-    if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        return "A proxy on the way asks for credentials (407), which is not supported".to_owned();
+/// What the check `auth` found.
+enum Auth {
+    NotAsked,
+    Accepted(&'static str),
+    /// Another server answered, and the credentials were not sent there.
+    SentToFirst {
+        what: &'static str,
+        there: String,
+    },
+    ByProxy,
+    NeedsToken,
+    NeedsPassword,
+    NotSupported(String),
+    Elsewhere {
+        there: String,
+        sent_to: String,
+    },
+    Refused(&'static str),
+}
+
+impl Auth {
+    fn refused(answer: &Answer, credentials: &Credentials) -> Option<Self> {
+        match answer.status {
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => return Some(Self::ByProxy),
+            StatusCode::UNAUTHORIZED => {}
+            _ => return None,
+        }
+        let scheme = offered_scheme(answer);
+        Some(match scheme.as_deref() {
+            Some("bearer") if !credentials.are_sent() => Self::NeedsToken,
+            None | Some("basic") if !credentials.are_sent() => Self::NeedsPassword,
+            _ if credentials.are_sent() && !answer.route.trusted => Self::Elsewhere {
+                there: answer.route.url().origin().ascii_serialization(),
+                sent_to: answer.route.start().origin().ascii_serialization(),
+            },
+            None | Some("basic" | "bearer") => Self::Refused(credentials.describe()),
+            Some(other) => Self::NotSupported(other.to_owned()),
+        })
     }
-    let scheme = offered_scheme(answer);
-    let there = answer.route.url().origin().ascii_serialization();
-    if !credentials.are_sent() {
-        return match scheme.as_deref() {
-            Some("bearer") => "The server asks for a token (401): set auth_method to bearer and put the token into password".to_owned(),
-            None | Some("basic") => "The server asks for a user name and a password (401): set auth_method to basic, username and password".to_owned(),
-            Some(other) => format!("The server asks for {other} authentication (401), which is not supported; basic and bearer are"),
-        };
+
+    fn accepted(answer: &Answer, credentials: &Credentials) -> Self {
+        if !credentials.are_sent() {
+            return Self::NotAsked;
+        }
+        let what = credentials.describe();
+        if answer.route.trusted {
+            return Self::Accepted(what);
+        }
+        let there = answer.route.url().origin().ascii_serialization();
+        Self::SentToFirst { what, there }
     }
-    if !answer.route.trusted {
-        let sent_to = answer.route.start().origin().ascii_serialization();
-        return format!(
-            "The server redirects to {there}, which asks for credentials (401); they are sent to {sent_to} only: set base_url to where the files are"
-        );
-    }
-    match scheme.as_deref() {
-        None | Some("basic" | "bearer") => format!(
-            "The server refuses {} (401): check username, password and auth_method",
-            credentials.describe()
-        ),
-        Some(other) => format!(
-            "The server asks for {other} authentication (401), which is not supported; basic and bearer are"
-        ),
+}
+
+impl fmt::Display for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked => f.write_str("No credentials are set, and the server asks for none"),
+            Self::Accepted(what) => write!(f, "The server did not refuse {what}"),
+            Self::SentToFirst { what, there } => {
+                write!(f, "The server redirects to {there}; {what} went to the first server only")
+            }
+            Self::ByProxy => f.write_str("A proxy on the way asks for credentials (407), which is not supported"),
+            Self::NeedsToken => f.write_str(
+                "The server asks for a token (401): set auth_method to bearer and put the token into password",
+            ),
+            Self::NeedsPassword => f.write_str(
+                "The server asks for a user name and a password (401): set auth_method to basic, username and password",
+            ),
+            Self::NotSupported(scheme) => write!(
+                f,
+                "The server asks for {scheme} authentication (401), which is not supported; basic and bearer are"
+            ),
+            Self::Elsewhere { there, sent_to } => write!(
+                f,
+                "The server redirects to {there}, which asks for credentials (401); they are sent to {sent_to} only: set base_url to where the files are"
+            ),
+            Self::Refused(what) => {
+                write!(f, "The server refuses {what} (401): check username, password and auth_method")
+            }
+        }
     }
 }
 
@@ -105,58 +158,53 @@ fn offered_scheme(answer: &Answer) -> Option<String> {
     known.or_else(first).cloned()
 }
 
-fn authorized(answer: &Answer, credentials: &Credentials) -> String {
-    if !credentials.are_sent() {
-        return "No credentials are set, and the server asks for none".to_owned();
-    }
-    if !answer.route.trusted {
-        let there = answer.route.url().origin().ascii_serialization();
-        return format!(
-            "The server redirects to {there}; {} went to the first server only",
-            credentials.describe()
-        );
-    }
-    format!("The server did not refuse {}", credentials.describe())
+/// What the check `status` found.
+struct Status<'a> {
+    answer: &'a Answer,
+    with_credentials: bool,
 }
 
-fn success(answer: &Answer) -> String {
-    let status = answer.status;
-    match answer.route.redirects() {
-        0 => format!("The server answers {status}"),
-        n => {
-            let plural = if n == 1 { "redirect" } else { "redirects" };
-            let down = if answer.route.downgraded {
-                ", from https down to http"
-            } else {
-                ""
-            };
-            let to = shown(answer.route.url());
-            format!("The server answers {status} after {n} {plural} to {to}{down}")
+impl fmt::Display for Status<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (status, route) = (self.answer.status, &self.answer.route);
+        write!(f, "The server answers {status}")?;
+        let to = shown(route.url());
+        match (route.redirects(), status.is_success()) {
+            (0, _) => {}
+            (_, false) => write!(f, " at {to}, where it redirects to")?,
+            (n, true) => {
+                let plural = if n == 1 { "redirect" } else { "redirects" };
+                write!(f, " after {n} {plural} to {to}")?;
+            }
         }
+        if !status.is_success() {
+            return write!(f, ": {}", self.advice());
+        }
+        if route.downgraded {
+            f.write_str(", from https down to http")?;
+        }
+        Ok(())
     }
 }
 
-fn refusal(answer: &Answer, credentials: &Credentials) -> String {
-    let at = match answer.route.redirects() {
-        0 => String::new(),
-        _ => format!(" at {}, where it redirects to", shown(answer.route.url())),
-    };
-    let status = answer.status;
-    let advice = match status.as_u16() {
-        400 if answer.route.url().scheme() == "http" => {
-            "it does not take the request; where this port expects https, begin base_url with https://"
+impl Status<'_> {
+    fn advice(&self) -> &'static str {
+        match self.answer.status.as_u16() {
+            400 if self.answer.route.url().scheme() == "http" => {
+                "it does not take the request; where this port expects https, begin base_url with https://"
+            }
+            403 if self.with_credentials => {
+                "these credentials may not read the directory, or its listing is switched off (nginx: autoindex on)"
+            }
+            403 => {
+                "the directory may not be read, its listing is switched off (nginx: autoindex on), or credentials are needed"
+            }
+            404 | 410 => "there is no such directory: check the path of base_url",
+            408 => "it did not get the request in time: try again later",
+            429 => "it asks for fewer requests: try again later",
+            500..=599 => "the fault is on the server's side: look into its log",
+            300..=399 => "that is no redirect that can be followed",
+            _ => "200 was expected",
         }
-        403 if credentials.are_sent() => {
-            "these credentials may not read the directory, or its listing is switched off (nginx: autoindex on)"
-        }
-        403 => {
-            "the directory may not be read, its listing is switched off (nginx: autoindex on), or credentials are needed"
-        }
-        404 | 410 => "there is no such directory: check the path of base_url",
-        429 => "it asks for fewer requests: try again later",
-        500..=599 => "the fault is on the server's side: look into its log",
-        300..=399 => "that is no redirect that can be followed",
-        _ => "200 was expected",
-    };
-    format!("The server answers {status}{at}: {advice}")
+    }
 }

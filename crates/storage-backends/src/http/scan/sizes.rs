@@ -2,12 +2,12 @@
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE};
 
-use crate::http::client::{Answer, Ask};
 use crate::http::lister::Lister;
 use crate::http::scan::Walk;
+use crate::web::Answer;
 
 /// What the listings told exactly, and for the files without an exact size what the server says of each. `None` where these are too
 /// many ([`Limits::size_requests`](crate::http::Limits::size_requests)), or where one of them does not tell: a sum
@@ -28,20 +28,12 @@ pub(super) async fn total(lister: &Lister<'_>, walk: &Walk<'_>) -> Option<u64> {
 
 async fn size(lister: &Lister<'_>, path: &str) -> Option<u64> {
     let url = lister.url(path).ok()?;
-    let head = lister
-        .client()
-        .send(&Ask::new(Method::HEAD, url.clone()))
-        .await
-        .ok()?;
-    if let Some(told) = length(&head).filter(|_| head.status.is_success()) {
-        return Some(told);
-    }
-    // Apache answers HEAD of an empty file without a length, and some servers refuse HEAD.
-    let get = Ask::new(Method::GET, url).with(RANGE, "bytes=0-0");
-    let first_byte = lister.client().send(&get).await.ok()?;
-    match first_byte.status {
-        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => whole_length(&first_byte),
-        StatusCode::OK => length(&first_byte),
+    // Apache answers HEAD of an empty file without a length.
+    let enough = |head: &Answer| head.status.is_success() && length(head).is_some();
+    let answer = lister.client().look(&url, enough).await.ok()?;
+    match answer.status {
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => complete_length(&answer),
+        StatusCode::OK => length(&answer),
         _ => None,
     }
 }
@@ -50,8 +42,8 @@ fn length(answer: &Answer) -> Option<u64> {
     answer.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The length behind the slash of `bytes 0-0/1234` (RFC 9110, section 14.4).
-fn whole_length(answer: &Answer) -> Option<u64> {
+/// Returns the length behind the slash of `bytes 0-0/1234` (RFC 9110, section 14.4).
+fn complete_length(answer: &Answer) -> Option<u64> {
     let range = answer.headers.get(CONTENT_RANGE)?.to_str().ok()?;
     range.rsplit_once('/')?.1.parse().ok()
 }

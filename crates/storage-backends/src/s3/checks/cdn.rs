@@ -1,17 +1,12 @@
 //! The check `cdn`: whether the content delivery network gives out what is in the bucket.
 
-use hyper::header::RANGE;
 use hyper::{Method, StatusCode};
 use url::Url;
 
 use crate::checks::{Checks, Stopped};
-use crate::http::auth::Credentials;
-use crate::http::client::{Ask, Client};
-use crate::http::failure::Failure;
-use crate::http::reach::Reach;
-use crate::http::redirect::shown;
-use crate::net::tls::roots_for;
 use crate::s3::{S3Backend, encoding};
+use crate::web::redirect::shown;
+use crate::web::{self, Ask, Client, Error};
 
 /// The field of the config that names the network.
 const SETTING: &str = "cdn_url";
@@ -20,7 +15,7 @@ const SETTING: &str = "cdn_url";
 pub(crate) async fn check(
     checks: &mut Checks,
     backend: &S3Backend,
-    reach: &Reach,
+    client: &Client,
     sample: Option<&str>,
 ) -> Result<(), Stopped> {
     let Some(cdn) = &backend.cdn else {
@@ -28,9 +23,7 @@ pub(crate) async fn check(
         return Ok(());
     };
     let directory = cdn.directory();
-    roots_for(&directory).await;
-    let limits = backend.service.limits().clone();
-    let client = Client::new(&directory, Credentials::None, reach.pool().clone(), limits);
+    let client = client.anonymous();
     let found = match sample {
         Some(key) => object(&client, &directory, key, backend.prefix()).await,
         None => root(&client, &directory).await,
@@ -41,12 +34,12 @@ pub(crate) async fn check(
             Ok(())
         }
         Ok(Err(detail)) => Err(checks.failed(&detail)),
-        Err(failure) => Err(checks.failed(&failure.told(SETTING))),
+        Err(error) => Err(web::checks::failed(checks, &error, SETTING)),
     }
 }
 
 /// What was found, for better or for worse.
-type Found = Result<Result<String, String>, Failure>;
+type Found = Result<Result<String, String>, Error>;
 
 /// The key is tried whole, and without the prefix: the network's origin may be below it.
 async fn object(client: &Client, directory: &Url, key: &str, prefix: &str) -> Found {
@@ -71,16 +64,12 @@ async fn object(client: &Client, directory: &Url, key: &str, prefix: &str) -> Fo
     })
 }
 
-async fn status_of(client: &Client, directory: &Url, key: &str) -> Result<StatusCode, Failure> {
+async fn status_of(client: &Client, directory: &Url, key: &str) -> Result<StatusCode, Error> {
     let url = format!("{directory}{}", encoding::path(key));
-    let url = Url::parse(&url).map_err(|_| Failure::BadUrl(url))?;
-    let head = client.send(&Ask::new(Method::HEAD, url.clone())).await?.status;
-    if head.is_success() {
-        return Ok(head);
-    }
+    let url = Url::parse(&url).map_err(|_| Error::BadUrl(url))?;
     // Not every network answers HEAD.
-    let first_byte = Ask::new(Method::GET, url).with(RANGE, "bytes=0-0");
-    Ok(client.send(&first_byte).await?.status)
+    let answer = client.look(&url, |head| head.status.is_success()).await?;
+    Ok(answer.status)
 }
 
 async fn root(client: &Client, directory: &Url) -> Found {

@@ -1,21 +1,15 @@
 //! One page after the other of one prefix.
 
-use std::time::Duration;
-
-use hyper::header::RETRY_AFTER;
-
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::http::failure::Failure;
-use crate::net::ConnectError;
 use crate::s3::scan::directories::Directories;
 use crate::s3::service::Reply;
 use crate::s3::verdict::{Verdict, verdict};
 use crate::s3::xml::{Answer, Page};
-use crate::s3::{S3Backend, backoff, request_error, words};
+use crate::s3::{S3Backend, SETTING, words};
+use crate::web::Client;
+use crate::web::retry::{self, Backoff, Pace};
 
-/// What a server is given to answer: with less time left, the last answer says more than another try would.
-const ANSWER: Duration = Duration::from_millis(500);
 /// How many pages in a row may have nothing in them.
 const EMPTY_PAGES: u32 = 100;
 
@@ -119,68 +113,71 @@ impl Cursor {
     }
 }
 
-/// Fetches the page that a cursor is at; what may pass by itself is tried again, while there is time.
-pub(crate) async fn fetch(backend: &S3Backend, cx: &OpContext, cursor: &Cursor) -> Result<Page, Error> {
-    let query = cursor.query();
-    let mut tried = 0;
-    loop {
-        let reply = backend.service.get(&query).await;
-        let (error, asked) = match reply {
-            Ok(reply) => match verdict(&reply) {
-                Verdict::Listed => {
-                    return match reply.answer {
-                        Some(Answer::Listing(page)) => Ok(page),
-                        _ => Ok(Page::default()),
-                    };
-                }
-                verdict => (refused(backend, verdict, &reply), retry_after(&reply)),
-            },
-            Err(failure) => (lost(&failure), None),
-        };
-        let (error, passes) = error;
-        let wait = backoff::wait(tried, asked);
-        tried += 1;
-        if !passes || tried >= backoff::TRIES || cx.remaining() <= wait + ANSWER {
-            return Err(error);
+/// Fetches pages of one bucket for one scan.
+#[derive(Debug)]
+pub(crate) struct Pages<'a> {
+    backend: &'a S3Backend,
+    cx: &'a OpContext,
+    client: Client,
+    pace: Pace,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(backend: &'a S3Backend, cx: &'a OpContext) -> Self {
+        Self {
+            client: backend.service.client(),
+            pace: Pace::new(backend.service.limits().parallel),
+            backend,
+            cx,
         }
-        tracing::debug!(wait_ms = wait.as_millis(), %error, "a page of a bucket is asked for again");
-        tokio::time::sleep(wait).await;
     }
-}
 
-/// The error of an answer that is no listing, and whether it may pass by itself.
-fn refused(backend: &S3Backend, verdict: Verdict, reply: &Reply) -> (Error, bool) {
-    let of = format!("the bucket {}", backend.bucket);
-    let reason = words::sentence(verdict, reply, &backend.service, &of);
-    match verdict {
-        Verdict::Throttled | Verdict::Fault => (
-            Error::new(ErrorKind::Server, "the request").with_source(reason),
-            true,
-        ),
-        _ => (
-            Error::new(ErrorKind::NotListable, "the listing").with_source(reason),
-            false,
-        ),
+    /// Returns the page that a cursor is at. What may pass by itself is tried again while there is time, and fewer
+    /// requests are sent at once if the server says so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotListable`] and [`ErrorKind::Server`].
+    pub(crate) async fn fetch(&self, cursor: &Cursor) -> Result<Page, Error> {
+        let query = cursor.query();
+        let mut backoff = Backoff::default();
+        loop {
+            let slot = self.pace.acquire().await;
+            let (error, asked, is_throttled) = match self.backend.service.get(&self.client, &query).await {
+                Ok(reply) => match verdict(&reply) {
+                    Verdict::Listed => {
+                        return match reply.answer {
+                            Some(Answer::Listing(page)) => Ok(page),
+                            _ => Ok(Page::default()),
+                        };
+                    }
+                    verdict => {
+                        let asked = retry::asked(&reply.headers);
+                        (
+                            self.refused(verdict, &reply),
+                            asked,
+                            verdict == Verdict::Throttled,
+                        )
+                    }
+                },
+                Err(error) => (error.into_backend_error(SETTING), None, false),
+            };
+            if !error.is_temporary() || !backoff.wait(self.cx, asked).await {
+                return Err(error);
+            }
+            if is_throttled {
+                slot.give_up();
+            }
+        }
     }
-}
 
-/// The error of a request that was not answered. A connection that broke may pass; what needs somebody to change
-/// something does not.
-fn lost(failure: &Failure) -> (Error, bool) {
-    let passes = match failure {
-        Failure::Connect(error) => matches!(**error, ConnectError::Timeout { .. }),
-        Failure::Reset
-        | Failure::ClosedEarly
-        | Failure::BodyStalled
-        | Failure::BodyBroken
-        | Failure::HeaderTimeout(_) => true,
-        _ => false,
-    };
-    (request_error(failure), passes)
-}
-
-/// How long the server asks to be left alone, where it says so in seconds.
-fn retry_after(reply: &Reply) -> Option<Duration> {
-    let value = reply.headers.get(RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+    /// Makes the error of an answer that is not a listing.
+    fn refused(&self, verdict: Verdict, reply: &Reply) -> Error {
+        let of = format!("the bucket {}", self.backend.bucket);
+        let reason = words::sentence(verdict, reply, &self.backend.service, &of);
+        let kind = match verdict {
+            Verdict::Throttled | Verdict::Fault => ErrorKind::Server,
+            _ => ErrorKind::NotListable,
+        };
+        Error::new(kind, "the listing").with_source(reason)
+    }
 }

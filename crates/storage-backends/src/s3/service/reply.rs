@@ -4,9 +4,8 @@ use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use storage_domain::s3::Token;
 
-use crate::http::body;
-use crate::http::failure::Failure;
 use crate::s3::xml::{self, Answer};
+use crate::web::{Error, body};
 
 /// The header in which AWS and others tell a bucket's region.
 const BUCKET_REGION: &str = "x-amz-bucket-region";
@@ -39,8 +38,8 @@ impl Reply {
 }
 
 /// The answer that a body holds, where it is one of S3.
-pub(super) async fn parse(text: body::Text<'_>) -> Result<Option<Answer>, Failure> {
-    if !text.whole {
+pub(super) async fn parse(text: body::Text<'_>) -> Result<Option<Answer>, Error> {
+    if !text.complete {
         return Ok(None);
     }
     if text.bytes.len() <= INLINE_BYTES {
@@ -49,5 +48,5 @@ pub(super) async fn parse(text: body::Text<'_>) -> Result<Option<Answer>, Failur
     let body::Text { bytes, permit, .. } = text;
     let parsed = tokio::task::spawn_blocking(move || xml::read(&bytes)).await;
     drop(permit);
-    parsed.map_err(|error| Failure::Other(error.to_string()))
+    parsed.map_err(|error| Error::Other(error.to_string()))
 }

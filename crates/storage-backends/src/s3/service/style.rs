@@ -1,28 +1,28 @@
 //! What answers tell of the place where a server looks for the bucket.
 
-use crate::http::failure::{Failure, TlsFailure};
 use crate::net::ConnectError;
 use crate::s3::service::Reply;
 use crate::s3::verdict::{Verdict, verdict};
 use crate::s3::xml::Answer;
+use crate::web::{Error, Tls};
 
 /// Whether an answer shows that the server does not look for buckets in its host name.
-pub(super) fn is_of_the_style(found: &Result<Reply, Failure>) -> bool {
+pub(super) fn is_of_the_style(found: &Result<Reply, Error>) -> bool {
     match found {
-        Err(failure) => is_of_the_name(failure),
+        Err(error) => is_of_the_name(error),
         Ok(_) => shows_account(found),
     }
 }
 
 /// Whether the server shows the account where it was asked for the bucket of its host name.
-pub(super) fn shows_account(found: &Result<Reply, Failure>) -> bool {
+pub(super) fn shows_account(found: &Result<Reply, Error>) -> bool {
     matches!(found, Ok(reply) if matches!(reply.answer, Some(Answer::Buckets(_))))
 }
 
 /// Whether the bucket may be found in the path: a server that does not know its own name takes all of it for a
 /// bucket's, one that does not look at it may not show the account to this key, and one in front of it may not know it
 /// for S3.
-pub(super) fn may_be_of_the_style(found: &Result<Reply, Failure>) -> bool {
+pub(super) fn may_be_of_the_style(found: &Result<Reply, Error>) -> bool {
     let lost = |reply: &Reply| {
         matches!(
             verdict(reply),
@@ -33,10 +33,9 @@ pub(super) fn may_be_of_the_style(found: &Result<Reply, Failure>) -> bool {
 }
 
 /// Whether a request failed by the name that the bucket made of the endpoint's.
-pub(crate) fn is_of_the_name(failure: &Failure) -> bool {
-    match failure {
-        Failure::Connect(error) => matches!(**error, ConnectError::NameUnknown { .. }),
-        Failure::Tls(failure) => matches!(failure, TlsFailure::WrongName { .. }),
-        _ => false,
-    }
+pub(crate) fn is_of_the_name(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Connect(ConnectError::NameUnknown { .. }) | Error::Tls(Tls::WrongName { .. })
+    )
 }

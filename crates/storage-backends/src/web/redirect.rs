@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use url::Url;
 
-use crate::http::failure::Failure;
-use crate::http::limits::MAX_REDIRECTS;
+use crate::web::error::{Error, Redirect};
+use crate::web::limits::MAX_REDIRECTS;
 
 /// The way of one request through its redirects.
 #[derive(Debug, Clone)]
@@ -48,26 +48,36 @@ impl Route {
         status: StatusCode,
         location: Option<&HeaderValue>,
         has_credentials: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
+        self.advance(status, location, has_credentials)
+            .map_err(Error::Redirect)
+    }
+
+    fn advance(
+        &mut self,
+        status: StatusCode,
+        location: Option<&HeaderValue>,
+        has_credentials: bool,
+    ) -> Result<(), Redirect> {
         let location = location.and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
         let target = location.and_then(|text| self.url().join(text).ok());
-        let mut target = target.ok_or(Failure::RedirectNowhere(status))?;
+        let mut target = target.ok_or(Redirect::Nowhere(status))?;
         if !matches!(target.scheme(), "http" | "https") {
-            return Err(Failure::RedirectScheme(target.scheme().to_owned()));
+            return Err(Redirect::Scheme(target.scheme().to_owned()));
         }
         target.set_fragment(None);
         // What a server writes there must not become credentials of this client.
         let _ = target.set_username("");
         let _ = target.set_password(None);
         if self.seen.contains(&target) {
-            return Err(Failure::RedirectLoop(shown(&target)));
+            return Err(Redirect::Loop(shown(&target)));
         }
         if self.redirects() >= MAX_REDIRECTS {
-            return Err(Failure::TooManyRedirects(shown(&target)));
+            return Err(Redirect::TooMany(shown(&target)));
         }
         if self.url().scheme() == "https" && target.scheme() == "http" {
             if has_credentials {
-                return Err(Failure::Downgrade(shown(&target)));
+                return Err(Redirect::Downgrade(shown(&target)));
             }
             self.downgraded = true;
         }
@@ -97,10 +107,10 @@ mod tests {
 
     use super::*;
 
-    fn follow(from: &str, to: &str, has_credentials: bool) -> Result<Route, Failure> {
+    fn follow(from: &str, to: &str, has_credentials: bool) -> Result<Route, Redirect> {
         let mut route = Route::new(Url::parse(from).unwrap(), true);
         let value = HeaderValue::from_str(to).unwrap();
-        route.follow(StatusCode::FOUND, Some(&value), has_credentials)?;
+        route.advance(StatusCode::FOUND, Some(&value), has_credentials)?;
         Ok(route)
     }
 
@@ -128,15 +138,15 @@ mod tests {
     #[test]
     fn refuses_what_is_unsafe_or_endless() {
         let downgrade = follow("https://a/", "http://a/", true).unwrap_err();
-        assert!(matches!(downgrade, Failure::Downgrade(_)));
+        assert!(matches!(downgrade, Redirect::Downgrade(_)));
         assert!(follow("https://a/", "http://a/", false).unwrap().downgraded);
         assert!(matches!(
             follow("http://a/", "file:///etc/passwd", false),
-            Err(Failure::RedirectScheme(scheme)) if scheme == "file"
+            Err(Redirect::Scheme(scheme)) if scheme == "file"
         ));
         assert!(matches!(
             follow("http://a/", "http://a/", false),
-            Err(Failure::RedirectLoop(_))
+            Err(Redirect::Loop(_))
         ));
     }
 
@@ -145,14 +155,11 @@ mod tests {
         let mut route = Route::new(Url::parse("http://a/0").unwrap(), true);
         let mut step = |n: usize| {
             let to = HeaderValue::from_str(&format!("/{n}")).unwrap();
-            route.follow(StatusCode::FOUND, Some(&to), false)
+            route.advance(StatusCode::FOUND, Some(&to), false)
         };
         for n in 1..=MAX_REDIRECTS {
             step(n).unwrap();
         }
-        assert!(matches!(
-            step(MAX_REDIRECTS + 1),
-            Err(Failure::TooManyRedirects(_))
-        ));
+        assert!(matches!(step(MAX_REDIRECTS + 1), Err(Redirect::TooMany(_))));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How many redirects one request follows.
 pub const MAX_REDIRECTS: usize = 5;
 
-/// The bounds that an [`HttpBackend`](super::HttpBackend) keeps. The defaults fit servers of one site.
+/// The bounds of HTTP and S3 backends. The defaults fit HTTP servers of one site.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// How long looking up the server's name may take.

@@ -1,0 +1,19 @@
+//! Speaks HTTP/1.1: connections, redirects, answers as streams, and retries.
+//!
+//! HTTP directories and S3 buckets are read through this client alone. An error names step and kind, and no sentence:
+//! [`Error::sentence`] takes the field of the config that names the server.
+
+pub(crate) mod body;
+pub(crate) mod checks;
+mod classify;
+pub(crate) mod client;
+pub(crate) mod connection;
+mod error;
+mod limits;
+pub(crate) mod redirect;
+pub(crate) mod retry;
+
+pub(crate) use client::{Answer, Ask, Authorization, Client};
+pub(crate) use connection::{Connector, Origin};
+pub(crate) use error::{Error, Tls};
+pub use limits::{Limits, MAX_REDIRECTS};

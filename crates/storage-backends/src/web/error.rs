@@ -1,0 +1,231 @@
+//! Why a request has no answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::net::ConnectError;
+use crate::web::limits::MAX_REDIRECTS;
+
+/// Why a request has no answer, without a sentence and without a secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("connecting failed")]
+    Connect(#[from] ConnectError),
+    #[error("the TLS handshake failed")]
+    Tls(Tls),
+    #[error("no answer within {0:?}")]
+    HeaderTimeout(Duration),
+    #[error("the connection was closed before an answer")]
+    ClosedEarly,
+    #[error("the connection was reset")]
+    Reset,
+    #[error("the answer is not HTTP")]
+    NotHttp,
+    #[error("the answer's header is too large")]
+    HeadTooLarge,
+    #[error("the answer stalled")]
+    BodyStalled,
+    #[error("the answer broke off")]
+    BodyBroken,
+    #[error("a redirect was not followed")]
+    Redirect(Redirect),
+    #[error("the URL can't be requested")]
+    BadUrl(String),
+    #[error("the request failed: {0}")]
+    Other(String),
+}
+
+/// Why a TLS connection was not made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Tls {
+    Timeout(Duration),
+    Plain,
+    UnknownIssuer,
+    /// The day on which the certificate ended, if it is known.
+    Expired(Option<String>),
+    NotYetValid,
+    WrongName {
+        host: Option<String>,
+        names: Vec<String>,
+    },
+    NoRoots,
+    Certificate(String),
+    TooOld,
+    ClientCertificate,
+    UnknownSite,
+    Handshake(String),
+}
+
+/// Why a redirect was not followed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    Loop(String),
+    TooMany(String),
+    Scheme(String),
+    Nowhere(StatusCode),
+    Downgrade(String),
+}
+
+impl Error {
+    /// Returns the step that failed, a noun phrase.
+    pub(crate) fn step(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "the connection",
+            Self::Tls(_) => "the TLS handshake",
+            Self::BodyStalled | Self::BodyBroken => "the answer",
+            Self::Redirect(_) => "the redirect",
+            _ => "the request",
+        }
+    }
+
+    /// Returns whether the same request may succeed soon without a change of config or server.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Connect(error) => matches!(
+                error,
+                ConnectError::Timeout { .. } | ConnectError::NameServerDown { .. }
+            ),
+            Self::Reset
+            | Self::ClosedEarly
+            | Self::BodyStalled
+            | Self::BodyBroken
+            | Self::HeaderTimeout(_)
+            | Self::Tls(Tls::Timeout(_)) => true,
+            Self::Tls(_)
+            | Self::NotHttp
+            | Self::HeadTooLarge
+            | Self::Redirect(_)
+            | Self::BadUrl(_)
+            | Self::Other(_) => false,
+        }
+    }
+
+    /// Returns whether the server closed the connection without an answer, as servers do with idle ones.
+    pub(crate) fn is_closed_unanswered(&self) -> bool {
+        matches!(self, Self::ClosedEarly | Self::Reset)
+    }
+
+    /// Makes the error of an operation; `field` is the field of the config that names the server.
+    pub(crate) fn into_backend_error(self, field: &'static str) -> crate::Error {
+        let temporary = self.is_temporary();
+        crate::Error::new(crate::ErrorKind::Server, self.step())
+            .with_temporary(temporary)
+            .with_source(self.sentence(field).to_string())
+    }
+
+    /// Formats the cause and a remedy; `field` is the field of the config that names the server.
+    pub(crate) fn sentence(&self, field: &'static str) -> impl fmt::Display + '_ {
+        fmt::from_fn(move |f| match self {
+            Self::Connect(error) => write!(f, "{}", error.sentence(field)),
+            Self::Tls(error) => error.write(f, field),
+            Self::Redirect(error) => error.write(f, field),
+            Self::HeaderTimeout(limit) => write!(
+                f,
+                "The server accepted the connection and sent no answer within {} s: it is overloaded or hangs",
+                limit.as_secs_f32()
+            ),
+            Self::ClosedEarly => {
+                f.write_str("The server closed the connection before it had answered: look into its log")
+            }
+            Self::Reset => f.write_str("The server reset the connection: look into its log"),
+            Self::NotHttp => write!(
+                f,
+                "What answers is not an HTTP server: check the port, and whether {field} has to begin with https://"
+            ),
+            Self::HeadTooLarge => f.write_str("The header of the server's answer is too large to be read"),
+            Self::BodyStalled => {
+                f.write_str("The server stopped in the middle of its answer: look into its log")
+            }
+            Self::BodyBroken => {
+                f.write_str("The server broke its answer off before its end: look into its log")
+            }
+            Self::BadUrl(url) => write!(f, "The URL {url} can't be requested: check {field}"),
+            Self::Other(cause) => write!(f, "The request failed: {cause}"),
+        })
+    }
+}
+
+impl Redirect {
+    fn write(&self, f: &mut fmt::Formatter<'_>, field: &str) -> fmt::Result {
+        match self {
+            Self::Loop(at) => write!(
+                f,
+                "The server's redirects go round in a circle at {at}: check {field}"
+            ),
+            Self::TooMany(last) => write!(
+                f,
+                "The server redirects more than {MAX_REDIRECTS} times; the last redirect names {last}: set {field} to where the files are"
+            ),
+            Self::Scheme(scheme) => write!(
+                f,
+                "The server redirects to a {scheme}: URL, which is neither http nor https: check {field}"
+            ),
+            Self::Nowhere(status) => write!(f, "The server answers {status} and does not say where to"),
+            Self::Downgrade(to) => write!(
+                f,
+                "The server redirects from https to {to}, which is not encrypted; that is not followed while credentials are set"
+            ),
+        }
+    }
+}
+
+impl Tls {
+    fn write(&self, f: &mut fmt::Formatter<'_>, field: &str) -> fmt::Result {
+        match self {
+            Self::Timeout(limit) => write!(f, "The TLS handshake took longer than {} s", limit.as_secs_f32()),
+            Self::Plain => write!(
+                f,
+                "The server does not speak TLS on this port: use http:// in {field}, or the port that speaks https"
+            ),
+            Self::UnknownIssuer => f.write_str(
+                "The server's certificate is signed by an authority that is not known here: put the authority's certificate into ca_pem",
+            ),
+            Self::Expired(Some(day)) => write!(f, "The server's certificate ended on {day}: renew it"),
+            Self::Expired(None) => f.write_str("The server's certificate has ended: renew it"),
+            Self::NotYetValid => f.write_str(
+                "The server's certificate is not valid yet: check the clock of this host and the certificate's dates",
+            ),
+            Self::WrongName { host, names } => {
+                let host = host.as_deref().unwrap_or("this host");
+                f.write_str("The server's certificate is for ")?;
+                match names.as_slice() {
+                    [] => f.write_str("no name at all (it lacks a subject alternative name)")?,
+                    names => write_names(f, names)?,
+                }
+                write!(
+                    f,
+                    " and not for {host}: use one of its names in {field}, or have a certificate made for {host}"
+                )
+            }
+            Self::NoRoots => f.write_str(
+                "This host has no list of trusted authorities: install its ca-certificates, or put the authority's certificate into ca_pem",
+            ),
+            Self::Certificate(cause) => write!(f, "The server's certificate is not accepted: {cause}"),
+            Self::TooOld => f.write_str(
+                "The server offers none of the TLS versions and ciphers that are safe today: make it offer TLS 1.2 or later",
+            ),
+            Self::ClientCertificate => {
+                f.write_str("The server asks for a client certificate, which is not supported")
+            }
+            Self::UnknownSite => {
+                write!(f, "The TLS handshake failed, because the server has no site of this name: check {field}")
+            }
+            Self::Handshake(cause) => write!(f, "The TLS handshake failed: {cause}"),
+        }
+    }
+}
+
+/// How many of a certificate's names a message has.
+const NAMES_SHOWN: usize = 5;
+
+fn write_names(f: &mut fmt::Formatter<'_>, names: &[String]) -> fmt::Result {
+    for (i, name) in names.iter().take(NAMES_SHOWN).enumerate() {
+        write!(f, "{}{name}", if i > 0 { ", " } else { "" })?;
+    }
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => Ok(()),
+        more => write!(f, ", {more} more"),
+    }
+}

@@ -1,0 +1,74 @@
+//! Servers that ask for fewer requests, and refusals that have nothing to do with listings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rstest::rstest;
+use storage_backends::{Files as _, OpContext};
+
+use crate::http::{plain, scan, told};
+use crate::s3::fake::{Asked, Fake, Told};
+
+fn page(body: &str) -> Told {
+    (
+        200,
+        vec![("content-type", "text/html".to_owned())],
+        format!("<title>Index of /</title>{body}"),
+    )
+}
+
+fn refusal(status: u16) -> Told {
+    (status, vec![("retry-after", "0".to_owned())], String::new())
+}
+
+/// The directory `d` has one file, and each listing is there at the second try only.
+#[rstest]
+#[tokio::test]
+async fn a_count_waits_and_goes_on(#[values(429, 503)] status: u16) {
+    let fake = Fake::start(move |asked: &Asked| match (asked.number, asked.path.as_str()) {
+        (0 | 2, _) => refusal(status),
+        (_, "/") => page("<a href=d/>d/</a>"),
+        (_, "/d/") => page("<a href=a.iso>a.iso</a> 2026-11-22 19:43 7"),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let counted = scan(&plain(&fake.url())).await;
+    assert_eq!(
+        (counted.files, counted.directories, counted.errors),
+        (1, 2, 0),
+        "{counted:?}"
+    );
+    assert_eq!(fake.asked().len(), 4);
+}
+
+#[rstest]
+#[case::unauthorized(401, "set auth_method")]
+#[case::timeout(408, "try again later")]
+#[case::throttled(429, "try again later")]
+#[case::unavailable(503, "try again later")]
+#[tokio::test]
+async fn a_refusal_has_advice_of_its_own(#[case] status: u16, #[case] says: &str) {
+    let fake = Fake::start(move |_: &Asked| refusal(status)).await;
+    let cx = OpContext::within(Duration::from_millis(900));
+    let error = plain(&fake.url()).scan(&cx, Arc::default()).await.unwrap_err();
+    let told = told(&error);
+    assert!(
+        told.contains(says) && !told.contains("switch the listing on"),
+        "{told}"
+    );
+    assert_eq!(error.is_temporary(), status != 401, "{told}");
+}
+
+/// One that is refused for good is counted as one that can't be read.
+#[tokio::test]
+async fn a_count_without_a_directory_is_no_size() {
+    let fake = Fake::start(|asked: &Asked| match asked.path.as_str() {
+        "/" => page("<a href=d/>d/</a><a href=a.iso>a.iso</a> 2026-11-22 19:43 7"),
+        _ => refusal(503),
+    })
+    .await;
+    let cx = OpContext::within(Duration::from_secs(2));
+    let counted = plain(&fake.url()).scan(&cx, Arc::default()).await.unwrap();
+    assert_eq!((counted.files, counted.bytes), (1, None), "{counted:?}");
+    assert!(counted.errors == 1 || counted.truncated.is_some(), "{counted:?}");
+}
