@@ -10,7 +10,7 @@ mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
 
-cached() { find "$cache" -mindepth 1 -maxdepth 1 -type d -name 'linux-image-*' | sort -V | tail -n 1; }
+cached() { find "$cache/" -mindepth 1 -maxdepth 1 -type d -name 'linux-image-*' | sort -V | tail -n 1; }
 
 if [ -z "$(cached)" ]; then
   # The cloud flavour: small, LZ4 (quick to unpack without KVM), and it has nfsd, NFS 3 to 4.2, veth, netem and virtiofs.

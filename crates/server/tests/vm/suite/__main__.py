@@ -1,6 +1,7 @@
-"""python3 -m suite GROUP [CASE...]: boots the hosts of one group and runs its cases, one line each.
+"""python3 -m suite GROUP[,GROUP...] [CASE...]: boots the hosts and runs the cases of the groups, one line each.
 
-The last line is `GROUP: N passed, N failed`; the status is 1 where anything failed.
+Each group ends with a line `GROUP: N passed, N failed`; the status is 1 if anything failed. With PUREBOOT_VM_SOAK=1 the
+cases that take long run too.
 """
 
 import importlib
@@ -8,6 +9,7 @@ import sys
 import time
 import traceback
 
+from .fault import SOAK
 from .world import World
 
 
@@ -40,14 +42,26 @@ def run(world, name, case):
     return False
 
 
-def main(group, *only):
+def _group(world, group, only):
     module = importlib.import_module(f"suite.cases.{group}")
-    cases = [case for case in module.CASES if not only or case.__name__ in only]
-    begin = time.monotonic()
-    world = World(v4_only=getattr(module, "V4_ONLY", False))
-    print(f"# {group}: hosts up after {time.monotonic() - begin:.1f}s", flush=True)
-    results = [run(world, f"{group}.{case.__name__}", case) for case in cases]
+    more = getattr(module, "SOAK", [])
+    cases = [*module.CASES, *(more if only or SOAK else [])]
+    world.begin()
+    getattr(module, "prepare", lambda _: None)(world)
+    results = [run(world, f"{group}.{case.__name__}", case) for case in cases if not only or case.__name__ in only]
     print(f"{group}: {results.count(True)} passed, {results.count(False)} failed", flush=True)
+    return results
+
+
+def main(groups, *only):
+    begin = time.monotonic()
+    world = World()
+    print(f"# {groups}: hosts up after {time.monotonic() - begin:.1f}s", flush=True)
+    results = []
+    for group in groups.split(","):
+        begin = time.monotonic()
+        results += _group(world, group, only)
+        print(f"# {group}: {time.monotonic() - begin:.0f}s", flush=True)
     return 0 if all(results) and results else 1
 
 

@@ -112,7 +112,8 @@ def found_out(episode, backend):
 def who_hangs(episode, hanging):
     """Where somebody must have hung, and none was seen, "two at most" would be worth nothing."""
     assert hanging.worst() > 0 or not episode.fault.hangs, "nobody was seen to hang"
-    return hanging.worst()
+    assert hanging.worst() <= 2, f"more than two processes of a backend hung: {hanging.most}"
+    return f"{hanging.worst()} of one backend; at most {hanging.helpers} helpers at once"
 
 
 def recovered(episode, tested, changed, deleted, fresh):

@@ -7,11 +7,13 @@ import time
 from . import checks, mounts
 from .hanging import Hanging
 from .netns import SERVER
-from .service import Line, Meanwhile, until
+from .service import HELD_UP_SECONDS, Line, Meanwhile, until
 from .world import IMAGES
 
 WATCH = "4s"
-SAMPLES, SAMPLE_SECONDS = 300, 240
+# Whether what takes long runs too: comparisons of answer times above all.
+SOAK = os.environ.get("PUREBOOT_VM_SOAK") == "1"
+SAMPLES, SAMPLE_SECONDS = 300 if SOAK else 10, 240
 # On an emulated processor that also starts workers, a request may wait this long for a turn, whatever the service does.
 FLOOR = 0.5
 ONLINE_SECONDS = 90
@@ -70,8 +72,8 @@ def p99(seconds):
 class Pulse(Meanwhile):
     """Calls that need no mount, one after the other, and which helpers hang meanwhile.
 
-    A twin of the service, which has the same backends and nothing to do with them, is asked the same in between: what
-    slows it is this machine, and no fault.
+    A twin of the service, which has the same backends and nothing to do with them, may be asked the same in between:
+    what slows it is this machine, and no fault.
     """
 
     CALLS = ("/api/v1/storage/backends", "/readyz")
@@ -92,20 +94,24 @@ class Pulse(Meanwhile):
 
     def pause(self):
         """A fault may last longer than the samples take: from then on they only show that all goes on."""
-        return self.PAUSE if len(self.seconds) < SAMPLES else SLOW_PAUSE
+        return self.PAUSE if SOAK and len(self.seconds) < SAMPLES else SLOW_PAUSE
 
     def enough(self):
         until(f"{SAMPLES} samples", lambda: self.error or len(self.seconds) >= SAMPLES, SAMPLE_SECONDS)
+
+    def went_on(self):
+        """No answer waited for a server that is gone."""
+        slowest = max(self.seconds)
+        assert slowest < HELD_UP_SECONDS, f"{slowest:.2f} s"
+        return f"{len(self.seconds)} calls, {slowest * 1000:.0f} ms at the most"
 
     def compared(self, before):
         """p99 within twice the idle one: that of just before, or the twin's at the same time, whichever is more."""
         during, twin = p99(self.seconds), p99(self.idle)
         assert during <= max(2 * before, 2 * twin, FLOOR), f"p99 {during:.3f} s, before {before:.3f} s, twin {twin:.3f} s"
-        assert self.hanging.worst() <= 2, f"more than two processes of a backend hung: {self.hanging.most}"
         return (
             f"{during * 1000:.0f} ms, {before * 1000:.0f} ms before, an idle twin's {twin * 1000:.0f} ms:"
-            f" {during / max(before, twin):.1f} times, {len(self.seconds)} calls; at most {self.hanging.helpers} helpers"
-            f" at once, {self.hanging.worst()} of one backend hung"
+            f" {during / max(before, twin):.1f} times, {len(self.seconds)} calls"
         )
 
 

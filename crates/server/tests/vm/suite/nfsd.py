@@ -51,15 +51,22 @@ class Server(netns.Host):
         # tmpfs has no stable device number: every export names its own id.
         self.ids = {path: number for number, path in enumerate(AREAS, 10)}
 
-    def start(self, v4_only=False):
+    def start(self):
         # Records of earlier clients would keep the grace period open; the kernel's helper keeps them in the first root.
         shutil.rmtree("/var/lib/nfs/nfsdcltrack", ignore_errors=True)
         os.makedirs("/var/lib/nfs/nfsdcltrack", exist_ok=True)
-        if not v4_only:
-            self.run("rpcbind", "-w")
+        self.run("rpcbind")
         self.run("exportfs", "-ra")
-        self.run("rpc.mountd", *(["-N", "2", "-N", "3"] if v4_only else []))
-        self.serve(*(["-N", "3"] if v4_only else []))
+        self.run("rpc.mountd")
+        self.serve()
+
+    def only_version_4(self):
+        """No rpcbind, and no mountd that answers, until the machine ends."""
+        self.halt()
+        self.run("pkill", "-TERM", "-x", "rpc.mountd")
+        self.stop_rpcbind()
+        self.run("rpc.mountd", "-N", "2", "-N", "3")
+        self.serve("-N", "3")
 
     def serve(self, *args):
         """Starts nfsd's threads, and ends the grace period at once."""
@@ -106,6 +113,13 @@ class Server(netns.Host):
         os.makedirs(os.path.dirname(full), exist_ok=True)
         with open(full, "wb") as file:
             file.write(data)
+
+    def clear(self):
+        """Deletes what the exports hold."""
+        for area in AREAS:
+            with os.scandir(self.path(area)) as entries:
+                for entry in entries:
+                    shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.remove(entry.path)
 
     def files(self, path):
         """What `find PATH -type f | wc -l` says on the server."""

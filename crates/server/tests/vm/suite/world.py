@@ -16,7 +16,7 @@ DEFAULT_EXPORTS = {IMAGES: "*", "/srv/exp/second": "*", "/srv/exp/with space": "
 
 
 class World:
-    def __init__(self, v4_only=False):
+    def __init__(self):
         subprocess.run(["modprobe", "-a", "nfsd", "nfs", "nfsv3", "nfsv4", "veth", "sch_netem"], check=True)
         with open("/etc/hosts", "a") as file:
             file.write(f"{netns.SERVER} nas.test\n")
@@ -27,8 +27,14 @@ class World:
         self.link = netns.Link()
         self.service, self._twin = Service(), None
         self.server.export(DEFAULT_EXPORTS, apply=False)
+        self.server.start()
+
+    def begin(self):
+        """What a group finds: a service that has just begun, and the files below, whatever other groups did."""
+        if self.service.running():
+            self.service.kill()
+        self.server.clear()
         self._fill()
-        self.server.start(v4_only)
 
     def _fill(self):
         """Trees with what a scan may trip over: links, pipes, odd names, names that only look like images."""

@@ -1,1 +1,1 @@
-"""One module a virtual machine."""
+"""One module a group."""

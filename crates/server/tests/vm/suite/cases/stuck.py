@@ -125,7 +125,8 @@ def a_stuck_worker_does_not_keep_the_service_from_stopping(world):
 
 CASES = [
     a_stuck_worker_is_told_and_never_doubled,
-    many_calls_wait_for_one_worker,
     force_deletes_a_backend_whose_worker_is_stuck,
     a_stuck_worker_does_not_keep_the_service_from_stopping,
 ]
+
+SOAK = [many_calls_wait_for_one_worker]

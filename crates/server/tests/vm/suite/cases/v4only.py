@@ -4,7 +4,10 @@ from .. import checks
 from ..netns import SERVER
 from ..world import IMAGES
 
-V4_ONLY = True
+
+
+def prepare(world):
+    world.server.only_version_4()
 
 
 def _mounts(world, version):
@@ -41,7 +44,7 @@ def v3_refused(world):
 
 def rpcbind_without_mountd(world):
     """The port mapper is there, and knows no mountd: as good as none."""
-    world.server.run("rpcbind", "-w")
+    world.server.run("rpcbind")
     _mounts(world, "4.1")
 
 
