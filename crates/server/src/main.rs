@@ -17,8 +17,8 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // A worker must be one before any thread or runtime exists.
-    storage_backends::worker::run_if_requested();
+    // A helper must be one before any thread or runtime exists.
+    storage_backends::helper::run_if_requested();
     // Only an earlier call could make this fail, and there is none; every TLS client of the process uses this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     cli::run()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use storage_backends::testkit::conformance::{Subject, run};
-use storage_backends::{Registry, Settings, worker};
+use storage_backends::{Registry, Settings, helper};
 use storage_domain::{BackendConfig, BackendId, BackendKind, Revision};
 
 /// How long one probe may take.
@@ -37,7 +37,7 @@ async fn suite(
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    worker::run_if_requested();
+    helper::run_if_requested();
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.as_slice() {
         [server, export, dead, mount_dir] => suite(server, export, dead, mount_dir),

@@ -10,15 +10,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use storage_backends::{OpContext, Registry, Settings, worker};
+use storage_backends::{OpContext, Registry, Settings, helper};
 use storage_domain::{BackendConfig, BackendId, BackendKind, Revision};
 
 /// How long one test may take, at most.
 const TEST_DEADLINE: Duration = Duration::from_secs(75);
 
 fn main() -> ExitCode {
-    // First of all: the same program is started again as the worker that makes every call on a mount.
-    worker::run_if_requested();
+    // First of all: the same program is started again as the helper that makes every call on a mount.
+    helper::run_if_requested();
 
     let mut args = std::env::args().skip(1);
     let (Some(server), Some(export)) = (args.next(), args.next()) else {

@@ -1,28 +1,27 @@
 //! Network-boot storage that can be probed, mounted and measured: NFS exports, HTTP directories, S3 buckets and
 //! iSCSI targets.
 //!
-//! A service embeds this crate in three steps: call [`worker::run_if_requested`] first in its `main` (or name a
-//! worker binary), build a [`registry::Registry`] with its [`registry::Settings`], and ask it for the [`Backend`]
+//! A service embeds this crate in three steps: call [`helper::run_if_requested`] first in its `main` (or name a
+//! helper binary), build a [`registry::Registry`] with its [`registry::Settings`], and ask it for the [`Backend`]
 //! of a config.
 
 pub mod backend;
 mod checks;
 pub mod context;
 pub mod error;
+pub mod helper;
 pub mod holders;
 pub mod http;
 pub mod iscsi;
-pub mod lane;
+pub mod mount;
 pub mod net;
 pub mod nfs;
-pub mod process;
 pub mod registry;
 pub mod s3;
 pub mod scan;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod web;
-pub mod worker;
 
 pub use backend::{Backend, Files, Luns, Mount, MountState, UnmountMode};
 pub use context::OpContext;

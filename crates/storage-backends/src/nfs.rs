@@ -4,14 +4,9 @@ mod discover;
 pub mod exports;
 mod live;
 mod mount;
-pub mod mountinfo;
-pub mod mountwatch;
-#[cfg(test)]
-mod namespace;
 mod patience;
 mod probe;
 pub mod scan;
-pub(crate) mod unmount;
 mod words;
 
 pub use discover::exports_of;
@@ -29,7 +24,10 @@ use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport, TemplatePa
 use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::lane::{Lane, THE_SCAN};
+use crate::helper::queue::Purpose;
+use crate::helper::{HelperQueue, ScanCall};
+use crate::mount::table;
+use crate::mount::unmount::unmount;
 use crate::net::Network;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
@@ -46,7 +44,7 @@ pub struct NfsBackend {
     config: NfsConfig,
     wanted: Wanted,
     at: Option<MountPoint>,
-    lane: Arc<Lane>,
+    queue: Arc<HelperQueue>,
     templates: TemplatePatterns,
     network: Network,
     mount_deadline: Duration,
@@ -59,12 +57,17 @@ pub struct NfsBackend {
 
 impl NfsBackend {
     /// A backend that mounts on `at`, where mounting is switched on.
-    pub fn new(config: NfsConfig, at: Option<MountPoint>, lane: Arc<Lane>, settings: &Settings) -> Self {
+    pub fn new(
+        config: NfsConfig,
+        at: Option<MountPoint>,
+        queue: Arc<HelperQueue>,
+        settings: &Settings,
+    ) -> Self {
         Self {
             wanted: Wanted::new(&config),
             config,
             at,
-            lane,
+            queue,
             templates: settings.templates.clone(),
             network: settings.network.clone(),
             mount_deadline: settings.mount_deadline,
@@ -82,10 +85,10 @@ impl Backend for NfsBackend {
     }
 
     /// Checks `resolve`, `exports`, `mount` and `capacity`, in this order; each of them is always there. Where the
-    /// worker hangs in the kernel, nothing is checked.
+    /// helper hangs in the kernel, nothing is checked.
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
-        if let Some(worker) = self.lane.probe.stuck() {
-            return Err(worker.error());
+        if let Some(helper) = self.queue.stuck(Purpose::Probe) {
+            return Err(helper.error());
         }
         let begun = Instant::now();
         let mut report = self.run_checks(cx).await?;
@@ -116,12 +119,16 @@ impl Mount for NfsBackend {
     /// of them hangs in the kernel, only a detaching unmount goes on.
     async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), Error> {
         let Some(at) = &self.at else { return Ok(()) };
-        let _quiet = self.lane.quiet(cx).await;
-        if let (UnmountMode::Plain, Some(worker)) = (mode, self.lane.stuck()) {
-            return Err(worker.error());
+        let _preempted = self.queue.preempt(cx).await;
+        let stuck = self
+            .queue
+            .stuck(Purpose::Probe)
+            .or_else(|| self.queue.stuck(Purpose::Scan));
+        if let (UnmountMode::Plain, Some(helper)) = (mode, stuck) {
+            return Err(helper.error());
         }
         self.had.store(false, Ordering::Relaxed);
-        unmount::unmount(cx, &self.lane.unmounter, at, mode).await
+        unmount(cx, &self.queue, at.as_path(), mode).await
     }
 }
 
@@ -133,16 +140,18 @@ impl Files for NfsBackend {
             return Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason));
         };
         let cx = cx.step(self.scan_deadline);
-        let session = self.lane.scan.enter(&cx).await?;
+        let lease = self.queue.enter(&cx, Purpose::Scan).await?;
         let before = self.counted_mount(at)?;
-        let report = self
-            .lane
-            .scan_in(&session, &cx, at.as_path(), &self.templates, false, &progress)
-            .await?;
+        let call = ScanCall {
+            root: at.as_path().to_owned(),
+            templates: self.templates.extensions().to_vec(),
+            bytes: false,
+        };
+        let report = lease.scan(&cx, call, &progress).await?;
         match self.counted_mount(at) {
             Ok(after) if after == before => Ok(report),
             // What was counted while the mount went is less than what there is, and shows no error.
-            _ => Err(Error::cancelled(THE_SCAN)),
+            _ => Err(Error::cancelled("the scan")),
         }
     }
 }
@@ -150,10 +159,10 @@ impl Files for NfsBackend {
 impl NfsBackend {
     /// What tells one mount from the next, as far as that can be told.
     fn counted_mount(&self, at: &MountPoint) -> Result<(u64, u32, String), Error> {
-        let removals = self.lane.removals();
+        let removals = self.queue.removals();
         match self.look(at, &[])? {
             live::Found::Right(entry) => Ok((removals, entry.id, entry.source)),
-            _ => Err(Error::new(ErrorKind::NotMounted, THE_SCAN)),
+            _ => Err(Error::new(ErrorKind::NotMounted, "the scan")),
         }
     }
 }
@@ -164,6 +173,6 @@ pub(crate) fn warnings(config: &NfsConfig) -> Vec<String> {
 }
 
 /// Whether a mount is the one that a config wants, by its name for the server.
-pub(crate) fn is_mount_of(config: &NfsConfig, entry: &mountinfo::MountEntry) -> bool {
+pub(crate) fn is_mount_of(config: &NfsConfig, entry: &table::MountEntry) -> bool {
     Wanted::new(config).matches(entry, &[])
 }

@@ -14,9 +14,9 @@ use storage_domain::{BackendConfig, BackendId, MountPoint, Revision};
 
 use crate::backend::Backend;
 use crate::error::Error;
+use crate::helper::{Queues, StuckHelper};
 use crate::http::HttpBackend;
 use crate::iscsi::IscsiBackend;
-use crate::lane::Lanes;
 use crate::nfs::NfsBackend;
 use crate::s3::S3Backend;
 
@@ -29,7 +29,7 @@ pub type Builder = dyn Fn(BackendId, &BackendConfig) -> Result<Arc<dyn Backend>,
 /// Makes live backends and keeps them by id and revision.
 pub struct Registry {
     settings: Settings,
-    lanes: Lanes,
+    queues: Queues,
     live: Mutex<HashMap<BackendId, Live>>,
     builder: Option<Box<Builder>>,
 }
@@ -38,7 +38,7 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry")
             .field("settings", &self.settings)
-            .field("lanes", &self.lanes)
+            .field("queues", &self.queues)
             .field("live", &self.live)
             .finish_non_exhaustive()
     }
@@ -52,7 +52,7 @@ impl Registry {
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         settings.check_own()?;
         Ok(Self {
-            lanes: Lanes::new(settings.worker.clone()),
+            queues: Queues::new(settings.helper.clone()),
             settings,
             live: Mutex::default(),
             builder: None,
@@ -127,7 +127,7 @@ impl Registry {
                 Arc::new(NfsBackend::new(
                     nfs.clone(),
                     at,
-                    self.lanes.of(id),
+                    self.queues.of(id),
                     &self.settings,
                 ))
             }
@@ -139,8 +139,8 @@ impl Registry {
 }
 
 impl Registry {
-    /// Workers that hang in the kernel now.
-    pub fn stuck(&self) -> Vec<crate::lane::StuckWorker> {
-        self.lanes.stuck()
+    /// Returns the helpers that hang in the kernel now.
+    pub fn stuck(&self) -> Vec<StuckHelper> {
+        self.queues.stuck()
     }
 }

@@ -4,9 +4,9 @@
 
 mod conformance;
 mod connections;
+mod helpers;
 mod http;
 mod iscsi;
-mod lanes;
 mod s3;
 mod scan;
 mod showmount;

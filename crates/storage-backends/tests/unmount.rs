@@ -1,4 +1,4 @@
-//! Unmounts by the real worker, which is this very program started again, in a mount namespace of its own. Needs root.
+//! Unmounts by the real helper, which is this very program started again, in a mount namespace of its own. Needs root.
 
 #![expect(
     clippy::disallowed_methods,
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, MsFlags};
 use serde_json::json;
-use storage_backends::worker::WorkerCommand;
+use storage_backends::helper::HelperCommand;
 use storage_backends::{Backend, Error, ErrorKind, OpContext, Registry, Settings, UnmountMode};
 use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision};
 
@@ -61,11 +61,11 @@ struct World {
 }
 
 impl World {
-    fn new(worker: WorkerCommand) -> Self {
+    fn new(helper: HelperCommand) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let dir = temporary.path().canonicalize().unwrap();
         let settings = Settings {
-            worker,
+            helper,
             ..Settings::new(Some(dir.clone()))
         };
         Self {
@@ -75,10 +75,10 @@ impl World {
         }
     }
 
-    /// With a worker that never answers where it is to unmount.
+    /// With a helper that never answers where it is to unmount.
     fn hanging() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/workers/hangs_in_umount");
-        Self::new(WorkerCommand::program(script))
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/helpers/hangs_in_umount");
+        Self::new(HelperCommand::program(script))
     }
 
     fn place(&self, name: impl AsRef<OsStr>) -> PathBuf {
@@ -105,8 +105,8 @@ fn mount(at: &Path, layers: usize) {
     }
 }
 
-/// How many workers this process has now, dead ones included that are not reaped.
-fn workers() -> usize {
+/// How many helpers this process has now, dead ones included that are not reaped.
+fn helpers() -> usize {
     let me = std::process::id().to_string();
     let parent = |stat: String| Some(stat.rsplit(") ").next()?.split(' ').nth(1)?.to_owned());
     fs::read_dir("/proc")
@@ -119,11 +119,11 @@ fn workers() -> usize {
 }
 
 async fn none_left() {
-    until("a worker is left", || workers() == 0).await;
+    until("a helper is left", || helpers() == 0).await;
 }
 
 async fn a_start_takes_every_foreign_mount_away() {
-    let world = World::new(WorkerCommand::this_program());
+    let world = World::new(HelperCommand::this_program());
     let mut places: Vec<_> = (0..MANY)
         .map(|_| world.place(BackendId::generate().to_string()))
         .collect();
@@ -150,7 +150,7 @@ async fn a_start_takes_every_foreign_mount_away() {
 }
 
 async fn a_stop_takes_every_mount_away() {
-    let world = World::new(WorkerCommand::this_program());
+    let world = World::new(HelperCommand::this_program());
     let places: Vec<_> = (0..3).map(|_| world.backend().1).collect();
     assert_eq!(world.registry.mounted().unwrap().len(), 3);
     let stayed = world
@@ -164,7 +164,7 @@ async fn a_stop_takes_every_mount_away() {
 }
 
 async fn a_mount_in_use_is_busy_until_it_is_detached() {
-    let world = World::new(WorkerCommand::this_program());
+    let world = World::new(HelperCommand::this_program());
     let (backend, place) = world.backend();
     let mount = backend.as_mount().unwrap();
     let in_use = File::create(place.join("open.iso")).unwrap();
@@ -185,7 +185,7 @@ async fn a_mount_in_use_is_busy_until_it_is_detached() {
     let in_use = File::create(place.join("open.iso")).unwrap();
     let mount = backend.as_mount().unwrap();
     let (done, ()) = tokio::join!(mount.unmount(&cx, UnmountMode::Plain), async {
-        until("no worker was started", || workers() > 0).await;
+        until("no helper was started", || helpers() > 0).await;
         drop(in_use);
     });
     done.unwrap();
@@ -201,7 +201,7 @@ async fn a_mount_that_leaves_the_table_is_not_waited_for() {
     let cx = OpContext::within(SOON);
     let mut left = None;
     let (done, ()) = tokio::join!(mount.unmount(&cx, UnmountMode::Plain), async {
-        until("no worker was started", || workers() > 0).await;
+        until("no helper was started", || helpers() > 0).await;
         nix::mount::umount2(&place, MntFlags::MNT_DETACH).unwrap();
         left = Some(Instant::now());
     });
@@ -209,7 +209,7 @@ async fn a_mount_that_leaves_the_table_is_not_waited_for() {
     let waited = left.unwrap().elapsed();
     assert!(
         waited < Duration::from_millis(900),
-        "it waited {waited:?} for the worker"
+        "it waited {waited:?} for the helper"
     );
     assert!(!place.exists(), "the mount point is left");
     none_left().await;

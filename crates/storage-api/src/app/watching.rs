@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storage_backends::OpContext;
-use storage_backends::nfs::mountwatch::MountWatch;
+use storage_backends::mount::table::MountWatch;
 use storage_domain::{BackendId, BackendStatus};
 use storage_persistence::StoreError;
 use tokio::time::Instant;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use storage_backends::nfs::mountinfo::parse;
+use storage_backends::mount::table::parse;
 
 fuzz_target!(|table: &[u8]| {
     for entry in parse(table) {

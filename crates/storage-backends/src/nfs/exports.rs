@@ -6,9 +6,9 @@ use std::time::Duration;
 use storage_domain::Host;
 
 use crate::context::OpContext;
+use crate::helper::program::{self, Finished, Program, ProgramError};
 use crate::net::{Permitted, connect};
 use crate::nfs::CONNECT_DEADLINE;
-use crate::process::{self, Finished, ProcessError, Program};
 
 mod list;
 mod parse;
@@ -63,13 +63,13 @@ pub async fn list(cx: &OpContext, server: &Host, addr: &Permitted) -> Result<Exp
     }
     let addr = addr.to_string();
     let args = ["--no-headers", "-e", "--", &addr].map(OsStr::new);
-    let finished = process::run(&cx, Program::Showmount, &args).await;
+    let finished = program::run(&cx, Program::Showmount, &args).await;
     match finished {
         Ok(Finished {
             status: 0, stdout, ..
         }) => Ok(parse(&stdout)),
         Ok(Finished { status, stderr, .. }) => Err(words::complaint(server, status, &stderr)),
-        Err(ProcessError::Cancelled { .. }) => Err(ExportsError::Cancelled),
+        Err(ProgramError::Cancelled { .. }) => Err(ExportsError::Cancelled),
         Err(error) => Err(words::broken(server, &error)),
     }
 }

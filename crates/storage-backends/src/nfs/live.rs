@@ -1,21 +1,24 @@
 //! Making sure that the right export is mounted, and that it answers.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use storage_domain::{Capacity, MountPoint};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::mount::Wanted;
-use super::{NfsBackend, mountinfo, unmount, words};
+use super::{NfsBackend, words};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::lane::{Session, Turn};
+use crate::helper::protocol::Call;
+use crate::helper::queue::{Lease, Purpose};
+use crate::mount::table::{self, MountEntry};
+use crate::mount::unmount::{clean_up, unmount};
 use crate::net::Permitted as ScopedAddr;
-use crate::nfs::mountinfo::MountEntry;
-use crate::worker::protocol::Call;
 
 /// How long a server may take to tell how full an export is: longer than the kernel asks with the default options.
 pub const STATFS_DEADLINE: Duration = Duration::from_secs(20);
@@ -69,7 +72,7 @@ pub(super) type Measured = Result<Capacity, String>;
 impl NfsBackend {
     /// What is mounted at the backend's place; `addrs` are the server's, as far as they are known.
     pub(super) fn look(&self, at: &MountPoint, addrs: &[ScopedAddr]) -> Result<Found, Error> {
-        let mut layers = mountinfo::layers(at.as_path())?;
+        let mut layers = table::layers(at.as_path())?;
         let Some(top) = layers.pop() else {
             return Ok(Found::Nothing);
         };
@@ -91,26 +94,26 @@ impl NfsBackend {
         at: &MountPoint,
         addrs: &[ScopedAddr],
     ) -> Result<(Mounted, Option<Measured>), Error> {
-        let session = self.lane.probe.enter(cx).await?;
-        let mounted = self.mounted(&session, cx, at, addrs).await?;
+        let lease = self.queue.enter(cx, Purpose::Probe).await?;
+        let mounted = self.mounted(&lease, cx, at, addrs).await?;
         let Mounted::Yes { how, .. } = mounted else {
             return Ok((mounted, None));
         };
-        let measured = self.measure(&session, cx, at).await?;
+        let measured = self.measure(&lease, cx, at).await?;
         if !(how == How::Already && measured.as_ref().is_err_and(|e| is_corrupt(&e.cause))) {
             return Ok((mounted, Some(measured.map_err(|e| e.sentence))));
         }
         tracing::info!(mount_point = %at, "a dead mount is made anew");
         self.had.store(false, Ordering::Relaxed);
-        self.remove(&session, cx, at, UnmountMode::Dead).await?;
-        let again = match self.mounted(&session, cx, at, addrs).await? {
+        self.remove(&lease, cx, at, UnmountMode::Dead).await?;
+        let again = match self.mounted(&lease, cx, at, addrs).await? {
             Mounted::Yes { entry, .. } => Mounted::Yes {
                 entry,
                 how: How::Dead,
             },
             no @ Mounted::No(_) => return Ok((no, None)),
         };
-        let measured = self.measure(&session, cx, at).await?;
+        let measured = self.measure(&lease, cx, at).await?;
         Ok((again, Some(measured.map_err(|e| e.sentence))))
     }
 
@@ -123,15 +126,15 @@ impl NfsBackend {
         let Found::Right(entry) = self.look(at, &[])? else {
             return Ok(None);
         };
-        let session = self.lane.probe.enter(cx).await?;
+        let lease = self.queue.enter(cx, Purpose::Probe).await?;
         self.had.store(true, Ordering::Relaxed);
-        let measured = self.measure(&session, cx, at).await?;
+        let measured = self.measure(&lease, cx, at).await?;
         Ok(measured.ok().map(|capacity| (entry, capacity)))
     }
 
     async fn mounted(
         &self,
-        session: &Session,
+        lease: &Lease,
         cx: &OpContext,
         at: &MountPoint,
         addrs: &[ScopedAddr],
@@ -143,7 +146,7 @@ impl NfsBackend {
                 return Ok(Mounted::Yes { entry, how });
             }
             Found::Wrong(_) => {
-                self.remove(session, cx, at, UnmountMode::Lazy).await?;
+                self.remove(lease, cx, at, UnmountMode::Lazy).await?;
                 false
             }
             Found::Nothing => self.had.swap(false, Ordering::Relaxed),
@@ -153,17 +156,17 @@ impl NfsBackend {
         };
         let call = Call::Mount(self.wanted.call(at, addr));
         let place = at.as_path().to_owned();
-        let unmounter = self.lane.unmounter.clone();
-        let cleanup = Box::new(move || unmount::clean_up(&unmounter, &place));
-        let Some(turn) = self.turn(session, cx).await? else {
+        let queue = Arc::clone(&self.queue);
+        let cleanup = Box::pin(async move { clean_up(&queue, &place).await });
+        let Some(permit) = self.permit(lease, cx).await? else {
             return Ok(Mounted::No(words::no_turn()));
         };
         let limit = self.mount_deadline.min(cx.remaining());
         let step = cx.step(limit);
-        match self.lane.mount_in(session, turn, &step, &call, cleanup).await {
+        match lease.mount(permit, &step, &call, cleanup).await {
             Ok(Ok(())) => {
                 let how = if lost { How::Lost } else { How::New };
-                self.verify(session, cx, at, how).await
+                self.verify(lease, cx, at, how).await
             }
             Ok(Err(failure)) => Ok(Mounted::No(words::mount_failed(&self.config, &failure))),
             Err(error) if error.is_timeout() => Ok(Mounted::No(words::mount_hung(&self.config, limit))),
@@ -173,11 +176,11 @@ impl NfsBackend {
 
     /// Waits until a mount may begin, and leaves it the time that it may take; `None` where other mounts go on for too
     /// long.
-    async fn turn(&self, session: &Session, cx: &OpContext) -> Result<Option<Turn<'_>>, Error> {
+    async fn permit(&self, lease: &Lease, cx: &OpContext) -> Result<Option<OwnedSemaphorePermit>, Error> {
         let left = cx.remaining();
         let patience = left.saturating_sub(self.mount_deadline).max(left / 2);
-        match self.lane.turn_to_mount(session, &cx.step(patience)).await {
-            Ok(turn) => Ok(Some(turn)),
+        match lease.mount_permit(&cx.step(patience)).await {
+            Ok(permit) => Ok(Some(permit)),
             Err(error) if error.is_timeout() => Ok(None),
             Err(other) => Err(other),
         }
@@ -186,19 +189,19 @@ impl NfsBackend {
     /// Sees in the table of mounts that the mount is there, as it was asked for, and once.
     async fn verify(
         &self,
-        session: &Session,
+        lease: &Lease,
         cx: &OpContext,
         at: &MountPoint,
         how: How,
     ) -> Result<Mounted, Error> {
-        let mut layers = mountinfo::layers(at.as_path())?;
+        let mut layers = table::layers(at.as_path())?;
         let top = layers.pop().filter(|_| layers.is_empty());
         if let Some(entry) = top.filter(|entry| Wanted::is_made_by(&self.wanted, entry)) {
             self.made.store(entry.id, Ordering::Relaxed);
             self.had.store(true, Ordering::Relaxed);
             return Ok(Mounted::Yes { entry, how });
         }
-        self.remove(session, cx, at, UnmountMode::Lazy).await?;
+        self.remove(lease, cx, at, UnmountMode::Lazy).await?;
         Ok(Mounted::No(words::mounted_otherwise(&self.config)))
     }
 
@@ -206,24 +209,24 @@ impl NfsBackend {
     /// goes would be taken for a directory's end.
     async fn remove(
         &self,
-        session: &Session,
+        lease: &Lease,
         cx: &OpContext,
         at: &MountPoint,
         mode: UnmountMode,
     ) -> Result<(), Error> {
-        let _quiet = self.lane.quiet_scan(session, cx).await?;
+        let _preempted = self.queue.preempt_scan(lease, cx).await?;
         let cx = cx.step(REMOVE_DEADLINE);
-        unmount::unmount(&cx, &self.lane.unmounter, at, mode).await
+        unmount(&cx, &self.queue, at.as_path(), mode).await
     }
 
     async fn measure(
         &self,
-        session: &Session,
+        lease: &Lease,
         cx: &OpContext,
         at: &MountPoint,
     ) -> Result<Result<Capacity, Unmeasured>, Error> {
         let step = cx.step(STATFS_DEADLINE);
-        match self.lane.statfs_in(session, &step, at.as_path()).await {
+        match lease.statfs(&step, at.as_path()).await {
             Ok(capacity) => Ok(Ok(capacity)),
             Err(error) if error.io_source().is_some() => {
                 let cause = error

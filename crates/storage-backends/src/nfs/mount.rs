@@ -7,9 +7,9 @@ use storage_domain::net::HostAddr;
 use storage_domain::nfs::{NfsAuthMethod, NfsVersion};
 use storage_domain::{Host, MountOptions, MountPoint, NfsConfig};
 
+use crate::helper::protocol::{Attempt, MountCall};
+use crate::mount::table::MountEntry;
 use crate::net::Permitted as ScopedAddr;
-use crate::nfs::mountinfo::MountEntry;
-use crate::worker::protocol::{Attempt, MountCall};
 pub(super) use way::MAX_TIMEO;
 
 /// How long the kernel waits for an answer before it asks again, in tenths of a second, where the options do not say.

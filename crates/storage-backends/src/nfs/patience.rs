@@ -5,8 +5,8 @@ use std::time::Duration;
 use storage_domain::{MountOptions, NfsConfig};
 
 use super::mount::{DEFAULT_RETRANS, DEFAULT_TIMEO, MAX_TIMEO};
-use super::mountinfo::MountEntry;
 use super::{STATFS_DEADLINE, words};
+use crate::mount::table::MountEntry;
 
 /// The options that say what becomes of a call whose server is gone.
 const FAILING: [&str; 3] = ["soft", "softerr", "hard"];
@@ -58,7 +58,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::nfs::mountinfo;
+    use crate::mount::table;
 
     fn config(options: &str) -> NfsConfig {
         let members = serde_json::json!({"server": "nas", "export_path": "/srv", "mount_options": options});
@@ -92,7 +92,7 @@ mod tests {
     #[case("ro,vers=4.2,hard,timeo=600,retrans=2", None)]
     fn the_options_in_force_tell_how_long(#[case] options: &str, #[case] seconds: Option<u64>) {
         let line = format!("36 25 0:32 / /m ro - nfs4 nas:/srv {options}\n");
-        let entry = mountinfo::parse(line.as_bytes()).pop().unwrap();
+        let entry = table::parse(line.as_bytes()).pop().unwrap();
         assert_eq!(in_force(&entry), seconds.map(Duration::from_secs));
     }
 }

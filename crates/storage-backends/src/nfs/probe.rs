@@ -7,10 +7,10 @@ use std::time::Instant;
 use storage_domain::{Capacity, Check, MountInForce, MountPoint, Outcome, ProbeReport};
 
 use super::live::{How, Measured, Mounted};
-use super::mountinfo::MountEntry;
 use super::{NfsBackend, RESOLVE_DEADLINE, patience, words};
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::mount::table::MountEntry;
 use crate::net::Permitted;
 use export::Export;
 

@@ -8,10 +8,10 @@ use storage_domain::{Capacity, ExportPath, Host, NfsConfig};
 
 use super::exports::{Export, ExportList};
 use super::live::How;
-use super::mountinfo::MountEntry;
-use crate::lane::MAX_MOUNTS_IN_FLIGHT;
+use crate::helper::MAX_MOUNTS_IN_FLIGHT;
+use crate::helper::protocol::{CallFailure, Step};
+use crate::mount::table::MountEntry;
 use crate::net::{ConnectError, Permitted};
-use crate::worker::protocol::{CallFailure, Step};
 
 pub(super) const NO_ADDRESS: &str = "Not checked, because the server has no address";
 pub(super) const UNREACHABLE: &str = "Not checked, because the server can't be reached";

@@ -11,10 +11,11 @@ use storage_domain::{Backend, BackendConfig, BackendId, MountPoint};
 use super::Registry;
 use crate::backend::UnmountMode;
 use crate::context::OpContext;
-use crate::error::Error;
-use crate::nfs::mountinfo::{self, MountEntry};
-use crate::nfs::{is_mount_of, unmount};
-use crate::worker::protocol::Call;
+use crate::error::{Error, ErrorKind};
+use crate::helper::protocol::Call;
+use crate::mount::table::{self, MountEntry};
+use crate::mount::unmount::{remove, unmount};
+use crate::nfs::is_mount_of;
 
 /// How long taking one mount away may take.
 const UNMOUNT_DEADLINE: Duration = Duration::from_secs(8);
@@ -62,10 +63,7 @@ impl Registry {
             }
         }
         let sweep = Call::Sweep { dir: dir.clone() };
-        self.lanes
-            .unmounter(BackendId::generate())
-            .remove(&cx, sweep)
-            .await;
+        remove(&cx, &self.queues.of(BackendId::generate()), &sweep).await;
         Ok(found)
     }
 
@@ -92,11 +90,11 @@ impl Registry {
         let Some(dir) = &self.settings.mount_dir else {
             return Ok(Vec::new());
         };
-        let quiet = self.mounted()?.into_iter().map(|id| async move {
-            let lane = self.lanes.of(id);
-            lane.quiet(cx).await
+        let preempted = self.mounted()?.into_iter().map(|id| async move {
+            let queue = self.queues.of(id);
+            queue.preempt(cx).await
         });
-        let _quiet = join_all(quiet).await;
+        let _preempted = join_all(preempted).await;
         let places = mounts_in(dir)?.into_iter().map(|(place, _)| place).collect();
         let done = self.unmount_places(cx, dir, places).await;
         Ok(done
@@ -113,10 +111,12 @@ impl Registry {
         let Some(dir) = &self.settings.mount_dir else {
             return Ok(());
         };
-        let lane = self.lanes.of(id);
-        let _quiet = lane.quiet(cx).await;
+        let queue = self.queues.of(id);
+        let _preempted = queue.preempt(cx).await;
         let at = MountPoint::new(dir, id);
-        unmount::unmount_place(cx, &lane.unmounter, at.as_path(), UnmountMode::Plain).await?;
+        unmount(cx, &queue, at.as_path(), UnmountMode::Plain)
+            .await
+            .map_err(|e| reason(&e))?;
         self.forget(id);
         Ok(())
     }
@@ -130,9 +130,8 @@ impl Registry {
     ) -> Vec<(PathBuf, Result<(), String>)> {
         let unmounts = places.into_iter().map(|place| async move {
             let id = MountPoint::owner(dir, &place).unwrap_or_else(BackendId::generate);
-            let by = self.lanes.unmounter(id);
-            let result = unmount::unmount_place(cx, &by, &place, UnmountMode::Lazy).await;
-            (place, result)
+            let result = unmount(cx, &self.queues.of(id), &place, UnmountMode::Lazy).await;
+            (place, result.map_err(|e| reason(&e)))
         });
         let mut done: Vec<_> = stream::iter(unmounts)
             .buffer_unordered(UNMOUNTS_AT_ONCE)
@@ -146,7 +145,7 @@ impl Registry {
 /// What is mounted directly in `dir`: each place with its layers.
 fn mounts_in(dir: &Path) -> Result<Vec<(PathBuf, Vec<MountEntry>)>, Error> {
     let mut places: HashMap<PathBuf, Vec<MountEntry>> = HashMap::new();
-    for entry in mountinfo::read()? {
+    for entry in table::read()? {
         if entry.at.parent() == Some(dir) {
             places.entry(entry.at.clone()).or_default().push(entry);
         }
@@ -163,5 +162,14 @@ fn owner(dir: &Path, place: &Path, entry: &MountEntry, known: &[Backend]) -> Opt
     match &backend.config {
         BackendConfig::Nfs(config) if is_mount_of(config, entry) => Some(id),
         _ => None,
+    }
+}
+
+/// Returns why an unmount failed, in words.
+fn reason(error: &Error) -> String {
+    match (error.kind(), error.io_source()) {
+        (ErrorKind::Busy(_), _) => "it is in use".to_owned(),
+        (_, Some(source)) => source.to_string(),
+        _ => error.to_string(),
     }
 }

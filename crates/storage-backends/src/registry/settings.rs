@@ -6,17 +6,17 @@ use std::time::Duration;
 use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
 
+use crate::helper::HelperCommand;
 use crate::net::Network;
 use crate::nfs;
-use crate::worker::WorkerCommand;
 
 /// What backends need to know of their host.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The private directory in which backends are mounted; `None` switches mounting off.
     pub mount_dir: Option<PathBuf>,
-    /// How the worker process is started.
-    pub worker: WorkerCommand,
+    /// Start of the helper process.
+    pub helper: HelperCommand,
     /// Which files are boot or install images.
     pub templates: TemplatePatterns,
     /// How long a mount may take.
@@ -37,11 +37,11 @@ impl Settings {
     /// Below this a mount deadline would end before the kernel's own time limits.
     pub const MIN_MOUNT_DEADLINE: Duration = Duration::from_secs(20);
 
-    /// Settings with the defaults, mounting in `mount_dir`, with this program as its own worker.
+    /// Settings with the defaults, mounting in `mount_dir`, with this program as its own helper.
     pub fn new(mount_dir: Option<PathBuf>) -> Self {
         Self {
             mount_dir,
-            worker: WorkerCommand::this_program(),
+            helper: HelperCommand::this_program(),
             templates: TemplatePatterns::default(),
             mount_deadline: Self::DEFAULT_MOUNT_DEADLINE,
             scan_deadline: Self::DEFAULT_SCAN_DEADLINE,
@@ -55,7 +55,7 @@ impl Settings {
 /// that have names of their own for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The kernel would still be waiting for a server when the worker is killed.
+    /// The kernel would still be waiting for a server when the helper is killed.
     #[error("mount_deadline {}", self.rule())]
     MountDeadline {
         /// The least.
@@ -102,7 +102,7 @@ impl Settings {
         Self::check_test_deadline(test_deadline, self.mount_deadline)
     }
 
-    /// Checks that the kernel gives a mount up before its worker is killed.
+    /// Checks that the kernel gives a mount up before its helper is killed.
     ///
     /// # Errors
     /// [`SettingsError::MountDeadline`].

@@ -108,6 +108,6 @@ def workers():
         with contextlib.suppress(OSError):
             if entry.isdigit():
                 with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    if file.read().startswith(b"storage-worker\0"):
+                    if file.read().startswith(b"storage-helper\0"):
                         found.append(int(entry))
     return found

@@ -3,8 +3,8 @@
 use storage_domain::Host;
 
 use super::ExportsError;
+use crate::helper::program::ProgramError;
 use crate::net::ConnectError;
-use crate::process::ProcessError;
 
 /// How much of a complaint that nobody knows is shown, in characters.
 const MAX_QUOTED: usize = 200;
@@ -41,15 +41,15 @@ pub(super) fn late(server: &Host) -> ExportsError {
 }
 
 /// showmount gave no answer.
-pub(super) fn broken(server: &Host, error: &ProcessError) -> ExportsError {
+pub(super) fn broken(server: &Host, error: &ProgramError) -> ExportsError {
     match error {
-        ProcessError::NotInstalled { .. } => not_available(format!("The exports can't be listed: {error}")),
-        ProcessError::Deadline { .. } => late(server),
-        ProcessError::TooMuchOutput { .. } | ProcessError::Signal { .. } => failed(format!(
+        ProgramError::NotInstalled { .. } => not_available(format!("The exports can't be listed: {error}")),
+        ProgramError::Deadline { .. } => late(server),
+        ProgramError::TooMuchOutput { .. } | ProgramError::Signal { .. } => failed(format!(
             "{server} sent an export list that can't be read ({error})"
         )),
-        ProcessError::Start { source, .. } => failed(format!("{error}: {source}")),
-        ProcessError::Cancelled { .. } => ExportsError::Cancelled,
+        ProgramError::Start { source, .. } => failed(format!("{error}: {source}")),
+        ProgramError::Cancelled { .. } => ExportsError::Cancelled,
     }
 }
 

@@ -11,11 +11,11 @@ use storage_domain::{BackendConfig, BackendId, BackendKind};
 
 use super::*;
 use crate::backend::Files;
-use crate::lane::{Lane, Lanes, MAX_MOUNTS_IN_FLIGHT};
-use crate::nfs::namespace::inside;
+use crate::helper::HelperCommand;
+use crate::helper::{HelperQueue, MAX_MOUNTS_IN_FLIGHT, Queues};
+use crate::mount::namespace::inside;
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
-use crate::worker::WorkerCommand;
 
 #[path = "../../../tests/support/until.rs"]
 mod waiting;
@@ -27,9 +27,9 @@ const SERVER: &str = "10.0.0.5";
 /// when the mount goes, and takes that for the end of the directory. A file `other` makes somebody mount anew during a
 /// scan.
 const WORKER: &str = r#"
-say() { n=${#1}; printf "\\000\\000\\$(printf %03o $((n / 256)))\\$(printf %03o $((n % 256)))%s" "$1"; }
+say() { echo "$1"; }
 counted() { say '{"scanned":{"files":'$1',"directories":1,"templates":0,"bytes":null,"errors":0,"first_error":null,"truncated":null,"duration":{"secs":0,"nanos":0}}}'; }
-call=$(dd bs=65536 count=1 2> /dev/null | tr -d '\000')
+read -r call
 case $call in
 *'{"scan":'*)
     if [ -e dead ]; then
@@ -62,7 +62,7 @@ exec cat > /dev/null
 /// A backend whose worker is the script.
 struct World {
     backend: NfsBackend,
-    lane: Arc<Lane>,
+    queue: Arc<HelperQueue>,
     at: MountPoint,
     dir: PathBuf,
     cx: OpContext,
@@ -78,7 +78,7 @@ impl World {
         fs::write(&table, "").unwrap();
         nix::mount::mount(
             Some(&table),
-            mountinfo::TABLE,
+            table::TABLE,
             None::<&str>,
             MsFlags::MS_BIND,
             None::<&str>,
@@ -101,11 +101,11 @@ impl World {
             mount_deadline,
             ..Settings::new(None)
         };
-        let lane = Lanes::new(WorkerCommand::program(script)).of(id);
-        let backend = NfsBackend::new(config, Some(at.clone()), Arc::clone(&lane), &settings);
+        let queue = Queues::new(HelperCommand::program(script)).of(id);
+        let backend = NfsBackend::new(config, Some(at.clone()), Arc::clone(&queue), &settings);
         Self {
             backend,
-            lane,
+            queue,
             at,
             dir,
             cx: OpContext::within(SOON),
@@ -242,10 +242,10 @@ async fn a_mount_that_waits_for_others_is_not_its_servers_fault() {
     }
     let mount_deadline = Duration::from_secs(2);
     let world = World::new(mount_deadline);
-    let scan = world.lane.scan.enter(&world.cx).await.unwrap();
-    let mut turns = Vec::new();
+    let scan = world.queue.enter(&world.cx, Purpose::Scan).await.unwrap();
+    let mut permits = Vec::new();
     for _ in 0..MAX_MOUNTS_IN_FLIGHT {
-        turns.push(world.lane.turn_to_mount(&scan, &world.cx).await.unwrap());
+        permits.push(scan.mount_permit(&world.cx).await.unwrap());
     }
     let short = OpContext::within(Duration::from_millis(300));
     let told = why(world.mount(&short).await);
@@ -255,18 +255,18 @@ async fn a_mount_that_waits_for_others_is_not_its_servers_fault() {
     );
 
     // Whoever is to unmount does not wait for it.
-    let (mounted, quiet) = tokio::join!(world.mount(&world.cx), async {
-        until("no mount waits", || !world.lane.probe.is_idle()).await;
+    let (mounted, preempted) = tokio::join!(world.mount(&world.cx), async {
+        until("no mount waits", || !world.queue.is_idle(Purpose::Probe)).await;
         drop(scan);
-        world.lane.quiet(&world.cx).await
+        world.queue.preempt(&world.cx).await
     });
     assert!(is_cancelled(&mounted.map(|_| ())));
-    drop(quiet);
+    drop(preempted);
 
     // The time of a mount begins when its turn comes.
     let (mounted, ()) = tokio::join!(world.mount(&world.cx), async {
         tokio::time::sleep(mount_deadline + Duration::from_millis(300)).await;
-        drop(turns);
+        drop(permits);
     });
     assert_eq!(how(mounted), How::New);
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use storage_domain::{BackendConfig, BackendId, BackendKind};
 
 use super::*;
+use crate::mount::table;
 use crate::net::Egress;
-use crate::nfs::mountinfo;
 
 const TABLE: &[u8] = include_bytes!("../../../tests/fixtures/mountinfo/nfs.txt");
 
@@ -107,7 +107,7 @@ fn generic_options_become_flags() {
 }
 
 fn entry(place: &str) -> MountEntry {
-    let mut entries = mountinfo::parse(TABLE);
+    let mut entries = table::parse(TABLE);
     entries.retain(|e| e.at == std::path::Path::new(place));
     entries.pop().unwrap()
 }
@@ -177,7 +177,7 @@ fn shown(version: &str, replaced: &str, by: &str) -> MountEntry {
     let options = options.replacen(replaced, by, 1);
     let line =
         format!("101 27 0:52 / /m ro,nosuid,nodev,noexec,relatime - nfs4 10.9.0.1:/srv/exp {options}\n");
-    mountinfo::parse(line.as_bytes()).pop().unwrap()
+    table::parse(line.as_bytes()).pop().unwrap()
 }
 
 #[rstest]

@@ -4,7 +4,7 @@
 use storage_domain::MountOptions;
 use storage_domain::nfs::NfsVersion;
 
-use crate::nfs::mountinfo::MountEntry;
+use crate::mount::table::MountEntry;
 
 /// The port that the kernel does not show for version 4.
 const NFS_PORT: u64 = 2049;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::frame::{Names, Place, Task};
 use super::tally::Tally;
-use crate::worker::protocol::{self, Reply};
+use crate::helper::protocol::{self, Reply};
 
 fn names(all: &[CString]) -> Names {
     let mut names = Names::default();

@@ -1,0 +1,92 @@
+//! Makes the calls that touch a mount: here alone, and in a helper process alone.
+
+mod holders;
+mod mount;
+mod mount_point;
+
+use std::io;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
+use storage_domain::{ByteCount, Capacity, TemplatePatterns};
+
+use super::EXIT_PROTOCOL;
+use super::protocol::{self, Call, CallFailure, Reply, ScanCall, Step, UnmountCall, UnmountWay};
+use crate::nfs::scan::{WalkOptions, walk};
+
+/// Shortest time between two reports of a scan's progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Makes one call and writes its answer; exits if the service no longer listens.
+pub(super) fn run(call: Call) {
+    let reply = match call {
+        Call::Mount(call) => mount::mount(&call),
+        Call::Unmount(call) => unmount(&call),
+        Call::Remove { place } => mount_point::remove(place.as_ref()),
+        Call::Sweep { dir } => mount_point::sweep(&dir),
+        Call::Holders(call) => holders::holders(&call),
+        Call::Statfs { path } => statfs(&path),
+        Call::Scan(call) => scan(&call),
+    };
+    answer(&reply.unwrap_or_else(Reply::Failed));
+}
+
+fn answer(reply: &Reply) {
+    if protocol::write(&mut io::stdout().lock(), reply).is_err() {
+        std::process::exit(EXIT_PROTOCOL);
+    }
+}
+
+fn failure(step: Step, error: &io::Error) -> CallFailure {
+    CallFailure {
+        step,
+        errno: error.raw_os_error().unwrap_or(Errno::EIO as i32),
+        version: None,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "umount2(2) is called here")]
+fn unmount(call: &UnmountCall) -> Result<Reply, CallFailure> {
+    let mut flags = MntFlags::UMOUNT_NOFOLLOW;
+    flags.set(MntFlags::MNT_FORCE, call.way == UnmountWay::Force);
+    flags.set(MntFlags::MNT_DETACH, call.way == UnmountWay::Detach);
+    umount2(call.place.as_os_str(), flags).map_err(|e| failure(Step::Unmount, &e.into()))?;
+    Ok(Reply::Unmounted)
+}
+
+#[expect(clippy::disallowed_methods, reason = "statvfs(3) is called here")]
+fn statfs(path: &Path) -> Result<Reply, CallFailure> {
+    let full = nix::sys::statvfs::statvfs(path).map_err(|e| failure(Step::Statfs, &e.into()))?;
+    let size = full.fragment_size();
+    let used = full.blocks().saturating_sub(full.blocks_free());
+    Ok(Reply::Capacity(Capacity {
+        used: ByteCount::of_blocks(used, size),
+        total: ByteCount::of_blocks(full.blocks(), size),
+        available: ByteCount::of_blocks(full.blocks_available(), size),
+    }))
+}
+
+fn scan(call: &ScanCall) -> Result<Reply, CallFailure> {
+    let templates = TemplatePatterns::new(&call.templates)
+        .map_err(|_| failure(Step::Scan, &io::ErrorKind::InvalidInput.into()))?;
+    let options = WalkOptions {
+        templates,
+        bytes: call.bytes,
+        threads: WalkOptions::DEFAULT_THREADS,
+    };
+    let reported = Mutex::new(Instant::now());
+    let report = |files, directories| {
+        let Ok(mut last) = reported.try_lock() else { return };
+        if last.elapsed() >= PROGRESS_INTERVAL {
+            *last = Instant::now();
+            answer(&Reply::Progress { files, directories });
+        }
+    };
+    walk(&call.root, &options, &report, &AtomicBool::new(false))
+        .map(Reply::Scanned)
+        .map_err(|e| failure(Step::Scan, &e))
+}

@@ -1,0 +1,123 @@
+//! Making a mount point and mounting on it.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::mount::MsFlags;
+
+use super::{failure, mount_point};
+use crate::helper::protocol::{Attempt, CallFailure, MountCall, Reply, Step};
+
+/// The flags of every mount: nothing on it can raise anyone's rights on this host.
+const ALWAYS: MsFlags = MsFlags::MS_NOSUID
+    .union(MsFlags::MS_NODEV)
+    .union(MsFlags::MS_NOEXEC);
+
+pub(super) fn mount(call: &MountCall) -> Result<Reply, CallFailure> {
+    make_mount_point(&call.target).map_err(|e| failure(Step::MountPoint, &e))?;
+    let mounted = negotiate(&call.attempts, |attempt| mount_once(call, attempt));
+    if mounted.is_err() {
+        // Not there any more, or not empty after all: either way it is not this call's to mend.
+        let _ = mount_point::remove_dir(&call.target);
+    }
+    mounted.map(|()| Reply::Mounted)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one door to mount(2)")]
+fn mount_once(call: &MountCall, attempt: &Attempt) -> Result<(), Errno> {
+    let flags = MsFlags::from_bits_truncate(call.flags) | ALWAYS;
+    nix::mount::mount(
+        Some(call.source.as_str()),
+        &call.target,
+        Some("nfs"),
+        flags,
+        Some(attempt.data.as_str()),
+    )
+}
+
+/// Makes the mount point anew: an empty directory that nobody may use while nothing is mounted on it, not even root
+/// where the file system below knows immutable directories. Removing what is there succeeds only for an empty
+/// directory that is neither a link nor a mount point.
+fn make_mount_point(target: &Path) -> io::Result<()> {
+    let parent = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    if let Err(e) = DirBuilder::new().recursive(true).mode(0o700).create(parent)
+        && e.kind() != io::ErrorKind::AlreadyExists
+    {
+        return Err(e);
+    }
+    let meta = fs::symlink_metadata(parent)?;
+    let private = meta.is_dir() && meta.uid() == nix::unistd::geteuid().as_raw() && meta.mode() & 0o022 == 0;
+    if !private {
+        return Err(Errno::EPERM.into());
+    }
+    match mount_point::remove_dir(target) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    DirBuilder::new().mode(0o700).create(target)?;
+    mount_point::close(target)
+}
+
+/// Tries one version after the other. A server that exports nothing under this path in NFSv4's name space may still do
+/// so in version 3 (RFC 7530, section 7), and one that refuses the port of version 4 may serve version 3 on another,
+/// which version 3 asks it for; so that the other versions 4 are skipped then.
+///
+/// The failure that is told is the first that is about more than the version, and rather another than a port that is
+/// closed.
+fn negotiate(
+    attempts: &[Attempt],
+    mut try_mount: impl FnMut(&Attempt) -> Result<(), Errno>,
+) -> Result<(), CallFailure> {
+    let mut told: Option<CallFailure> = None;
+    let mut skip_v4 = false;
+    for attempt in attempts {
+        let is_v4 = attempt.version.starts_with('4');
+        if skip_v4 && is_v4 {
+            continue;
+        }
+        let Err(errno) = try_mount(attempt) else {
+            return Ok(());
+        };
+        let failure = CallFailure {
+            step: Step::Mount,
+            errno: errno as i32,
+            version: Some(attempt.version.clone()),
+        };
+        told = match told {
+            Some(told) if weight(&told) >= weight(&failure) => Some(told),
+            _ => Some(failure),
+        };
+        let only_v3 = matches!(
+            errno,
+            Errno::ENOENT | Errno::EPERM | Errno::EACCES | Errno::ECONNREFUSED
+        );
+        skip_v4 |= is_v4 && only_v3;
+        if !(is_version_only(errno) || is_v4 && only_v3) {
+            break;
+        }
+    }
+    Err(told.unwrap_or(CallFailure {
+        step: Step::Mount,
+        errno: Errno::EINVAL as i32,
+        version: None,
+    }))
+}
+
+fn is_version_only(errno: Errno) -> bool {
+    matches!(errno, Errno::EPROTONOSUPPORT | Errno::EINVAL | Errno::EOPNOTSUPP)
+}
+
+/// How much a failure tells of why nothing was mounted.
+fn weight(failure: &CallFailure) -> u8 {
+    match Errno::from_raw(failure.errno) {
+        errno if is_version_only(errno) => 0,
+        Errno::ECONNREFUSED => 1,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests;

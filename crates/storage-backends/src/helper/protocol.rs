@@ -1,0 +1,277 @@
+//! Messages between the service and a helper: one line of JSON each.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, Read, Write};
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use storage_domain::Capacity;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+
+use crate::holders::Holders;
+use crate::scan::ScanReport;
+
+/// Limit of a message in bytes: a page of mount options for each version of NFS, and paths.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// A call that a helper makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Call {
+    /// Make the mount point and mount.
+    Mount(MountCall),
+    /// Unmount the topmost mount of a place.
+    Unmount(UnmountCall),
+    /// Remove a mount point on which nothing is mounted.
+    Remove { place: OsString },
+    /// Remove every such mount point of a mount directory.
+    Sweep { dir: PathBuf },
+    /// Find the processes that keep a mount in use.
+    Holders(HoldersCall),
+    /// Read the capacity of a file system.
+    Statfs { path: PathBuf },
+    /// Count the files below a directory.
+    Scan(ScanCall),
+}
+
+/// Arguments of mount(2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MountCall {
+    /// Source, such as `host:/path`.
+    pub(crate) source: String,
+    /// Mount point, which is made; it may exist if it is empty.
+    pub(crate) target: PathBuf,
+    /// Flags besides those that are always set.
+    pub(crate) flags: u64,
+    /// Options to try, in this order, until the server speaks the version.
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+/// One set of mount options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    /// Version of NFS, such as `4.1`.
+    pub(crate) version: String,
+    /// Options, version and address included.
+    pub(crate) data: String,
+}
+
+/// Arguments of umount2(2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnmountCall {
+    /// Mount point, whose name need not be UTF-8: another program may have made it.
+    pub(crate) place: OsString,
+    /// Treatment of a mount that is in use.
+    pub(crate) way: UnmountWay,
+}
+
+/// Search for the processes that keep a mount in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HoldersCall {
+    /// Mount point.
+    pub(crate) place: OsString,
+    /// Mount id.
+    pub(crate) mount: u32,
+}
+
+/// Treatment of a mount that is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UnmountWay {
+    /// Refuse.
+    Plain,
+    /// End the calls that wait for the server (`MNT_FORCE`).
+    Force,
+    /// Detach the mount (`MNT_DETACH`).
+    Detach,
+}
+
+/// Count of the files below a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanCall {
+    /// Directory.
+    pub root: PathBuf,
+    /// Extensions of images.
+    pub templates: Vec<String>,
+    /// Whether the sizes of files are added up.
+    pub bytes: bool,
+}
+
+/// An answer of a helper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reply {
+    /// Count so far; more answers follow.
+    Progress { files: u64, directories: u64 },
+    /// The mount is made.
+    Mounted,
+    /// The mount is gone.
+    Unmounted,
+    /// The empty mount points are gone.
+    Removed,
+    /// Processes that keep the mount in use.
+    Holders(Holders),
+    /// Capacity of the file system.
+    Capacity(Capacity),
+    /// Count of files.
+    Scanned(ScanReport),
+    /// The call failed.
+    Failed(CallFailure),
+}
+
+/// Names the call that failed, and the error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CallFailure {
+    /// Name of the call.
+    pub(crate) step: Step,
+    /// Error number (errno(3)).
+    pub(crate) errno: i32,
+    /// Version of NFS that was tried, if it was a mount.
+    pub(crate) version: Option<String>,
+}
+
+/// Calls that may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Step {
+    /// Making the mount point.
+    MountPoint,
+    /// mount(2).
+    Mount,
+    /// umount2(2).
+    Unmount,
+    /// Removing a mount point.
+    Remove,
+    /// Search for the processes that keep a mount in use.
+    Holders,
+    /// statvfs(3).
+    Statfs,
+    /// Reading the root of a scan.
+    Scan,
+}
+
+impl Step {
+    /// Returns the call's name for messages.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::MountPoint => "making the mount point",
+            Self::Mount => "mount",
+            Self::Unmount => "umount",
+            Self::Remove => "removing the mount point",
+            Self::Holders => "looking for processes",
+            Self::Statfs => "statfs",
+            Self::Scan => "reading the directory",
+        }
+    }
+}
+
+fn invalid(reason: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+/// Encodes a message as a line.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] if it is longer than [`MAX_MESSAGE_BYTES`].
+pub(crate) fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    if line.len() > MAX_MESSAGE_BYTES {
+        return Err(invalid("the message is too long"));
+    }
+    Ok(line)
+}
+
+fn decode<T: DeserializeOwned>(line: &[u8]) -> io::Result<T> {
+    if line.len() > MAX_MESSAGE_BYTES {
+        return Err(invalid("the message is too long"));
+    }
+    if line.last() != Some(&b'\n') {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    serde_json::from_slice(line).map_err(|_| invalid("the message is malformed"))
+}
+
+/// Reads a message in the helper; `None` at the end of the input.
+pub(crate) fn read<T: DeserializeOwned>(input: &mut impl BufRead) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    let mut input = input.take(MAX_MESSAGE_BYTES as u64 + 1);
+    if input.read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    decode(&line).map(Some)
+}
+
+/// Writes a message in the helper.
+pub(crate) fn write<T: Serialize>(output: &mut impl Write, message: &T) -> io::Result<()> {
+    output.write_all(&encode(message)?)?;
+    output.flush()
+}
+
+/// Reads a message in the service; the end of the input is an error.
+pub(super) async fn receive<T: DeserializeOwned>(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<T> {
+    let mut line = Vec::new();
+    let mut input = input.take(MAX_MESSAGE_BYTES as u64 + 1);
+    input.read_until(b'\n', &mut line).await?;
+    decode(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_as_it_went() {
+        let call = Call::Mount(MountCall {
+            source: "nas.lab:/srv/with space".to_owned(),
+            target: "/run/mounts/x".into(),
+            flags: 1,
+            attempts: vec![Attempt {
+                version: "4.1".to_owned(),
+                data: "vers=4.1,addr=10.0.0.5".to_owned(),
+            }],
+        });
+        let mut pipe = Vec::new();
+        write(&mut pipe, &call).unwrap();
+        write(&mut pipe, &call).unwrap();
+        let mut pipe = pipe.as_slice();
+        assert_eq!(read::<Call>(&mut pipe).unwrap(), Some(call.clone()));
+        assert_eq!(read::<Call>(&mut pipe).unwrap(), Some(call));
+        assert_eq!(read::<Call>(&mut pipe).unwrap(), None);
+    }
+
+    #[test]
+    fn a_place_need_not_be_utf_8() {
+        let call = Call::Unmount(UnmountCall {
+            place: OsString::from_vec(b"/run/mounts/\xff".to_vec()),
+            way: UnmountWay::Detach,
+        });
+        let mut pipe = Vec::new();
+        write(&mut pipe, &call).unwrap();
+        assert_eq!(read::<Call>(&mut pipe.as_slice()).unwrap(), Some(call));
+    }
+
+    #[test]
+    fn garbage_is_an_error() {
+        for line in ["{\"nonsense\":1}\n", "\u{fe}\n", "{", "\n"] {
+            assert!(read::<Call>(&mut line.as_bytes()).is_err(), "{line:?}");
+        }
+        let endless = vec![b'x'; 2 * MAX_MESSAGE_BYTES];
+        let mut rest = endless.as_slice();
+        assert!(read::<Call>(&mut rest).is_err());
+        assert_eq!(
+            rest.len(),
+            MAX_MESSAGE_BYTES - 1,
+            "more is read than a message may have"
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_not_sent() {
+        let path = "x".repeat(MAX_MESSAGE_BYTES).into();
+        assert!(write(&mut Vec::new(), &Call::Statfs { path }).is_err());
+    }
+}

@@ -1,0 +1,324 @@
+//! Queues the calls of each backend: one helper for probes and mounts, one for scans, and unmounts beside them.
+
+mod lease;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use storage_domain::{BackendId, Capacity};
+use time::OffsetDateTime;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::HelperCommand;
+use super::process::KILL_GRACE;
+use super::protocol::{Call, Reply, ScanCall};
+use crate::context::OpContext;
+use crate::error::{Error, ErrorKind};
+use crate::scan::{ScanProgress, ScanReport};
+pub(crate) use lease::Lease;
+
+/// Limit of mounts in flight, over all backends.
+pub const MAX_MOUNTS_IN_FLIGHT: usize = 8;
+/// Limit of a backend's helpers that hang in the kernel, above which no unmount is started.
+const MAX_STUCK: usize = 2;
+/// Time that the helper of an unmount gets if nobody waits for it: the kernel ends the session with the server.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Name of the step that waits for a queue.
+const WAITING: &str = "waiting for the backend's helper";
+
+/// Identifies a helper that hangs in the kernel and could not be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StuckHelper {
+    /// Backend that it works for.
+    pub backend: BackendId,
+    /// Process id.
+    pub pid: u32,
+    /// Time of the attempt to kill it.
+    pub since: OffsetDateTime,
+}
+
+impl StuckHelper {
+    /// Returns the error of a call that needs the helper gone.
+    pub(crate) fn error(self) -> Error {
+        let (pid, since) = (self.pid, self.since);
+        Error::new(ErrorKind::Stuck { pid, since }, "the call")
+    }
+}
+
+/// Says what a helper is for. Probes (with mounts) and scans have one helper at a time each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Probe,
+    Scan,
+    Unmount,
+}
+
+/// Holds the queues of all backends.
+#[derive(Debug)]
+pub struct Queues {
+    command: HelperCommand,
+    mounts: Arc<Semaphore>,
+    known: Mutex<HashMap<BackendId, Arc<HelperQueue>>>,
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self::new(HelperCommand::this_program())
+    }
+}
+
+impl Queues {
+    /// Makes an empty set of queues, whose helpers are started by `command`.
+    pub fn new(command: HelperCommand) -> Self {
+        Self {
+            command,
+            mounts: Arc::new(Semaphore::new(MAX_MOUNTS_IN_FLIGHT)),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Returns the queue of a backend, which outlives changes of its config.
+    pub fn of(&self, id: BackendId) -> Arc<HelperQueue> {
+        let mut queues = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // A helper that is not gone has a lease, which has its queue.
+        queues.retain(|known, queue| *known == id || Arc::strong_count(queue) > 1);
+        let queue = queues.entry(id).or_insert_with(|| {
+            Arc::new(HelperQueue {
+                backend: id,
+                command: self.command.clone(),
+                mounts: Arc::clone(&self.mounts),
+                probe: Line::default(),
+                scan: Line::default(),
+                stuck: watch::Sender::default(),
+                removals: AtomicU64::new(0),
+            })
+        });
+        Arc::clone(queue)
+    }
+
+    /// Returns the helpers that hang in the kernel now.
+    pub fn stuck(&self) -> Vec<StuckHelper> {
+        let queues = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let stuck = queues.values().flat_map(|queue| queue.stuck.borrow().clone());
+        stuck.map(|(_, helper)| helper).collect()
+    }
+}
+
+/// Queues the calls of one backend.
+///
+/// A helper is started for each call and is gone after it. While one hangs in the kernel even after SIGKILL, further
+/// calls for the same purpose fail at once with [`ErrorKind::Stuck`].
+#[derive(Debug)]
+pub struct HelperQueue {
+    backend: BackendId,
+    command: HelperCommand,
+    mounts: Arc<Semaphore>,
+    probe: Line,
+    scan: Line,
+    stuck: watch::Sender<Vec<(Purpose, StuckHelper)>>,
+    /// Number of times that the backend's mount was taken away by this process, or was about to be.
+    removals: AtomicU64,
+}
+
+/// Lets one lease at a time through.
+#[derive(Debug, Default)]
+struct Line {
+    lock: Arc<tokio::sync::Mutex<()>>,
+    /// Ends the lease that is held and those that are waited for; replaced at each preemption.
+    preempted: Mutex<CancellationToken>,
+}
+
+/// Keeps a backend's queues free of calls while its mount goes.
+pub(crate) struct Preempted {
+    _leases: [Option<Lease>; 2],
+}
+
+impl HelperQueue {
+    /// Reads the capacity of the file system at `path` with statvfs(3), in bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Kernel`] with the kernel's error, and whatever keeps the helper from answering in time.
+    /// # Cancel safety
+    /// Dropping the future kills the helper.
+    pub async fn statfs(self: &Arc<Self>, cx: &OpContext, path: &Path) -> Result<Capacity, Error> {
+        self.enter(cx, Purpose::Probe).await?.statfs(cx, path).await
+    }
+
+    /// Counts the files below a directory and reports to `progress` meanwhile.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Kernel`] if the directory itself cannot be read, and whatever keeps the helper from answering.
+    /// # Cancel safety
+    /// Dropping the future kills the helper.
+    pub async fn scan(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        call: ScanCall,
+        progress: &ScanProgress,
+    ) -> Result<ScanReport, Error> {
+        self.enter(cx, Purpose::Scan)
+            .await?
+            .scan(cx, call, progress)
+            .await
+    }
+
+    /// Makes a call beside the queues, which works while a helper there hangs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stuck`] if [`MAX_STUCK`] helpers of the backend hang.
+    /// # Cancel safety
+    /// If the future is dropped, the helper has [`FAREWELL`] to exit.
+    pub(crate) async fn call_beside(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        step: &'static str,
+        call: &Call,
+    ) -> Result<Reply, Error> {
+        if let Some((_, helper)) = self.stuck.borrow().get(MAX_STUCK - 1) {
+            return Err(helper.error());
+        }
+        let lease = Lease::unqueued(self);
+        lease.call(cx, step, call, FAREWELL, None, |_, _| ()).await
+    }
+
+    /// Waits for a lease.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stuck`] at once if a helper of this purpose hangs in the kernel, or as soon as that is known.
+    /// [`ErrorKind::Cancelled`] if it is preempted.
+    pub(crate) async fn enter(self: &Arc<Self>, cx: &OpContext, purpose: Purpose) -> Result<Lease, Error> {
+        let token = self.line(purpose).token().clone();
+        let preempted = token.clone();
+        self.wait(cx, purpose, token, preempted.cancelled()).await
+    }
+
+    /// Cancels the lease that is held and those that were asked for before, and waits for their end.
+    async fn preempt_one(self: &Arc<Self>, cx: &OpContext, purpose: Purpose) -> Result<Lease, Error> {
+        let next = CancellationToken::new();
+        std::mem::replace(&mut *self.line(purpose).token(), next).cancel();
+        let never = CancellationToken::new();
+        self.wait(cx, purpose, never, std::future::pending()).await
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        purpose: Purpose,
+        token: CancellationToken,
+        preempted: impl Future<Output = ()>,
+    ) -> Result<Lease, Error> {
+        let mut stuck = self.stuck.subscribe();
+        let wait = async {
+            tokio::select! {
+                biased;
+                _ = stuck.wait_for(|all| all.iter().any(|(of, _)| *of == purpose)) => {
+                    Err(self.stuck(purpose).map_or_else(|| Error::cancelled(WAITING), StuckHelper::error))
+                }
+                () = preempted => Err(Error::cancelled(WAITING)),
+                guard = Arc::clone(&self.line(purpose).lock).lock_owned() => Ok(guard),
+            }
+        };
+        let guard = cx.bound(WAITING, wait).await??;
+        Ok(Lease::new(self, purpose, token, guard))
+    }
+
+    fn line(&self, purpose: Purpose) -> &Line {
+        match purpose {
+            Purpose::Scan => &self.scan,
+            Purpose::Probe | Purpose::Unmount => &self.probe,
+        }
+    }
+
+    /// Ends all queued calls and keeps the queues free for as long as the result is held.
+    ///
+    /// A helper that hangs in the kernel is not waited for: it does not keep a mount from being detached.
+    pub(crate) async fn preempt(self: &Arc<Self>, cx: &OpContext) -> Preempted {
+        self.removals.fetch_add(1, Ordering::Relaxed);
+        let cx = cx.step(KILL_GRACE * 2);
+        let (probe, scan) = tokio::join!(
+            self.preempt_one(&cx, Purpose::Probe),
+            self.preempt_one(&cx, Purpose::Scan)
+        );
+        Preempted {
+            _leases: [probe.ok(), scan.ok()],
+        }
+    }
+
+    /// Does the same for scans alone; `lease` is the caller's for probes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`], by `cx` or because the caller is preempted.
+    pub(crate) async fn preempt_scan(
+        self: &Arc<Self>,
+        lease: &Lease,
+        cx: &OpContext,
+    ) -> Result<Preempted, Error> {
+        self.removals.fetch_add(1, Ordering::Relaxed);
+        let cx = cx.step(KILL_GRACE * 2);
+        let scan = lease
+            .bound("the scan", self.preempt_one(&cx, Purpose::Scan))
+            .await;
+        match scan {
+            Err(error) if error.is_cancelled() => Err(error),
+            scan => Ok(Preempted {
+                _leases: [None, scan.ok()],
+            }),
+        }
+    }
+
+    /// Returns how often the backend's mount was taken away, or was about to be.
+    ///
+    /// What was read across a change of this number is worth nothing. The kernel shows it neither by the answers of
+    /// calls that a forced unmount ended, nor by mount ids, which it uses again at once.
+    pub(crate) fn removals(&self) -> u64 {
+        self.removals.load(Ordering::Relaxed)
+    }
+
+    /// Returns the helper of this purpose that hangs in the kernel now.
+    pub(crate) fn stuck(&self, purpose: Purpose) -> Option<StuckHelper> {
+        let stuck = self.stuck.borrow();
+        stuck
+            .iter()
+            .find(|(of, _)| *of == purpose)
+            .map(|(_, helper)| *helper)
+    }
+
+    /// Reports whether nobody holds a lease of this purpose.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self, purpose: Purpose) -> bool {
+        self.line(purpose).lock.try_lock().is_ok()
+    }
+
+    /// Returns the backend's id.
+    pub(crate) fn backend(&self) -> BackendId {
+        self.backend
+    }
+
+    fn set_stuck(&self, purpose: Purpose, pid: u32) {
+        let helper = StuckHelper {
+            backend: self.backend,
+            pid,
+            since: OffsetDateTime::now_utc(),
+        };
+        self.stuck.send_modify(|all| all.push((purpose, helper)));
+    }
+
+    fn unset_stuck(&self, pid: u32) {
+        self.stuck
+            .send_modify(|all| all.retain(|(_, helper)| helper.pid != pid));
+    }
+}
+
+impl Line {
+    fn token(&self) -> std::sync::MutexGuard<'_, CancellationToken> {
+        self.preempted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;
