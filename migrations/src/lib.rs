@@ -7,6 +7,7 @@ mod m0001_create_backends;
 mod m0002_create_access_tokens;
 mod m0003_create_audit_records;
 mod m0004_seal_secrets;
+mod m0005_identify_findings;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_create_access_tokens::Migration),
             Box::new(m0003_create_audit_records::Migration),
             Box::new(m0004_seal_secrets::Migration),
+            Box::new(m0005_identify_findings::Migration),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use storage_domain::{BackendKind, HttpConfig, ProbeReport, TemplatePatterns};
@@ -110,19 +110,11 @@ impl Backend for HttpBackend {
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let server = self.directory.origin().ascii_serialization();
         let _permit = self.connector.network().probe_permit(server, cx).await?;
-        let started = Instant::now();
-        let mut checks = Checks::of(&checks::NAMES);
+        let mut checks = Checks::new(&checks::NAMES);
         let step = cx.step(self.connector.limits.probe);
         let ended = step.bound("the probe", self.check_all(&mut checks, &step)).await;
-        Ok(ProbeReport {
-            checks: checks.settle(ended, "server")?,
-            capacity: None,
-            targets: None,
-            mount: None,
-            warnings: Vec::new(),
-            summary: format!("{} can be read", shown(&self.directory)),
-            duration: started.elapsed(),
-        })
+        checks.settle(ended, "server")?;
+        Ok(checks.report(format!("{} can be read", shown(&self.directory))))
     }
 
     fn as_files(&self) -> Option<&dyn Files> {

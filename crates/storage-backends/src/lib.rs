@@ -6,7 +6,6 @@
 //! of a config.
 
 pub mod backend;
-mod checks;
 pub mod context;
 pub mod error;
 pub mod helper;
@@ -16,6 +15,7 @@ pub mod iscsi;
 pub mod mount;
 pub mod net;
 pub mod nfs;
+mod probe;
 pub mod registry;
 pub mod s3;
 pub mod scan;

@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use storage_domain::s3::KeyPrefix;
 use storage_domain::{BackendKind, BaseUrl, ProbeReport, S3Config, TemplatePatterns};
 
 use crate::backend::{Backend, Files};
-use crate::checks::{Checks, Stopped};
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::probe::{Checks, Stopped};
 use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
 use crate::web::Limits;
@@ -116,19 +116,11 @@ impl Backend for S3Backend {
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let _permit = self.service.probe_permit(cx).await?;
-        let started = Instant::now();
-        let mut checks = Checks::of(&CHECKS);
+        let mut checks = Checks::new(&CHECKS);
         let step = cx.step(self.service.limits().probe);
         let ended = step.bound("the probe", self.check_all(&mut checks)).await;
-        Ok(ProbeReport {
-            checks: checks.settle(ended, "server")?,
-            capacity: None,
-            targets: None,
-            mount: None,
-            warnings: Vec::new(),
-            summary: format!("The bucket {} can be listed", self.bucket),
-            duration: started.elapsed(),
-        })
+        checks.settle(ended, "server")?;
+        Ok(checks.report(format!("The bucket {} can be listed", self.bucket)))
     }
 
     fn as_files(&self) -> Option<&dyn Files> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::capacity::Stats;
 use crate::config::BackendConfig;
 use crate::invalid::Rule;
+use crate::probe::FindingId;
 use crate::text::text;
 use crate::words::words;
 
@@ -134,8 +135,10 @@ impl Revision {
 pub struct LastTest {
     /// When it ended, in UTC, to the millisecond.
     pub at: OffsetDateTime,
-    /// Its message, as the client was told.
+    /// Its message, as shown to the client.
     pub message: String,
+    /// Identity of what it found; `None` if it is not known.
+    pub finding: Option<FindingId>,
 }
 
 /// A registered backend.

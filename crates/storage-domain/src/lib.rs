@@ -34,7 +34,7 @@ pub use luns::{IscsiTarget, Lun, LunKind};
 pub use net::{BaseUrl, Host, HostAddr, Port};
 pub use nfs::{MountOptions, NfsConfig};
 pub use path::{ExportPath, MountPoint};
-pub use probe::{Check, MountInForce, Outcome, ProbeReport};
+pub use probe::{Check, FindingId, MountInForce, Outcome, ProbeReport};
 pub use s3::S3Config;
 pub use secret::Secret;
 pub use template::TemplatePatterns;

@@ -47,6 +47,26 @@ pub struct MountInForce {
     pub gives_up_after: Option<Duration>,
 }
 
+/// Identifies what a probe found. Two reports with the same id say the same, figures such as sizes aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FindingId(pub i64);
+
+impl FindingId {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+    /// Returns the id of a check and its finding, written without figures.
+    ///
+    /// FNV-1a with 64 bits: the same on every architecture and in every release, because replicas share what is stored.
+    pub fn of(check: &str, finding: &str) -> Self {
+        let bytes = check.bytes().chain([0]).chain(finding.bytes());
+        let hash = bytes.fold(Self::OFFSET, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(Self::PRIME)
+        });
+        Self(hash.cast_signed())
+    }
+}
+
 /// The checks of one probe, in the order in which they ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeReport {
@@ -62,6 +82,8 @@ pub struct ProbeReport {
     pub warnings: Vec<String>,
     /// One sentence that sums up a probe in which nothing failed.
     pub summary: String,
+    /// Identity of the first failure, or of the summary if nothing failed.
+    pub finding: FindingId,
     /// How long the whole probe took.
     pub duration: Duration,
 }

@@ -3,7 +3,7 @@
 mod config;
 
 use sea_orm::{FromQueryResult, QueryResult};
-use storage_domain::{Backend, BackendId, BackendKind, ByteCount, LastTest, Revision, Stats};
+use storage_domain::{Backend, BackendId, BackendKind, ByteCount, FindingId, LastTest, Revision, Stats};
 use time::OffsetDateTime;
 
 use self::config::config;
@@ -26,6 +26,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) template_count: Option<i64>,
     pub(crate) tested_at: Option<i64>,
     pub(crate) test_message: Option<&'a str>,
+    pub(crate) test_finding: Option<i64>,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
 }
@@ -111,6 +112,7 @@ fn checked(id: BackendId, row: &Columns<'_>, secrets: Secrets<'_>) -> Result<Bac
         (Some(at), Some(message)) => Some(LastTest {
             at: time("tested_at", at)?,
             message: message.to_owned(),
+            finding: row.test_finding.map(FindingId),
         }),
         _ => None,
     };
@@ -144,6 +146,7 @@ impl Model {
             template_count: self.template_count,
             tested_at: self.tested_at,
             test_message: self.test_message.as_deref(),
+            test_finding: self.test_finding,
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -193,6 +196,7 @@ pub(crate) fn write(backend: &Backend, config: SealedConfig) -> Model {
         template_count: backend.stats.template_count.map(count),
         tested_at,
         test_message,
+        test_finding: backend.last_test.as_ref().and_then(|test| Some(test.finding?.0)),
         created_at: to_millis(backend.created_at),
         updated_at: to_millis(backend.updated_at),
         secret_key: config.key,

@@ -43,6 +43,8 @@ pub struct Model {
     pub updated_at: i64,
     /// The key of the secrets; `None` where there are none, or where they are not sealed yet.
     pub secret_key: Option<String>,
+    /// Identity of what the last test found; `None` if a program that did not know it stored the test.
+    pub test_finding: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

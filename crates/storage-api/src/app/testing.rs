@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use storage_backends::{Backend as LiveBackend, Error, ErrorKind, OpContext};
 use storage_domain::{
-    Backend, BackendId, BackendStatus, Check, IscsiTarget, MountInForce, ProbeReport, Revision,
+    Backend, BackendId, BackendStatus, Check, FindingId, IscsiTarget, MountInForce, ProbeReport, Revision,
 };
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
@@ -33,6 +33,8 @@ pub struct TestOutcome {
     pub success: bool,
     /// What failed and what to do, or what was found.
     pub message: String,
+    /// Identity of what was found, figures such as sizes aside.
+    pub finding: FindingId,
     /// The steps, in the order in which they ran.
     pub checks: Vec<Check>,
     /// How the backend is mounted, where it is.

@@ -76,7 +76,8 @@ impl App {
         {
             return News::Doubted;
         }
-        if was_online != outcome.success || !says_the_same(backend, &outcome.message, &found.stats) {
+        let stored = backend.last_test.as_ref().and_then(|test| test.finding);
+        if was_online != outcome.success || stored != Some(outcome.finding) {
             News::Told
         } else if self.figures_are_old(backend, &found.stats) {
             News::Figures
@@ -97,59 +98,5 @@ impl App {
     /// the others only now and then.
     pub(super) fn counts_files(&self, backend: &Backend, unattended: bool) -> bool {
         !unattended || backend.status == BackendStatus::Error || self.rounds.scan_is_due(backend.id)
-    }
-}
-
-/// Whether a message is the stored one but for the sizes in it.
-fn says_the_same(backend: &Backend, message: &str, found: &Stats) -> bool {
-    let Some(said) = backend.last_test.as_ref().map(|test| &test.message) else {
-        return false;
-    };
-    said == message
-        || match (backend.stats.fullness(), found.fullness()) {
-            (Some(was), Some(is)) => said.replace(&was, &is) == message,
-            _ => false,
-        }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::json;
-    use storage_domain::{BackendConfig, BackendKind, ByteCount, LastTest, Revision};
-
-    use super::*;
-
-    fn stats(used: u64) -> Stats {
-        Stats {
-            used: Some(ByteCount::saturating(used)),
-            total: Some(ByteCount::saturating(4 << 30)),
-            ..Stats::default()
-        }
-    }
-
-    #[rstest]
-    #[case::other_sizes("/srv is mounted, 2.0 GiB of 4.0 GiB used; it was made anew", true)]
-    #[case::the_same("/srv is mounted, 1.0 GiB of 4.0 GiB used; it was made anew", true)]
-    #[case::sizes_that_are_not_those("/srv is mounted, 3.0 GiB of 4.0 GiB used; it was made anew", false)]
-    #[case::other_words("/srv is mounted, 2.0 GiB of 4.0 GiB used", false)]
-    fn sizes_alone_are_nothing_to_tell(#[case] message: &str, #[case] same: bool) {
-        let members = json!({"server": "nas", "export_path": "/srv"});
-        let backend = Backend {
-            id: BackendId::generate(),
-            name: "nas".parse().unwrap(),
-            config: BackendConfig::parse(BackendKind::Nfs, members.as_object().unwrap()).unwrap(),
-            revision: Revision::FIRST,
-            version: 1,
-            status: BackendStatus::Online,
-            stats: stats(1 << 30),
-            last_test: Some(LastTest {
-                at: OffsetDateTime::UNIX_EPOCH,
-                message: "/srv is mounted, 1.0 GiB of 4.0 GiB used; it was made anew".to_owned(),
-            }),
-            created_at: OffsetDateTime::UNIX_EPOCH,
-            updated_at: OffsetDateTime::UNIX_EPOCH,
-        };
-        assert_eq!(says_the_same(&backend, message, &stats(2 << 30)), same);
     }
 }

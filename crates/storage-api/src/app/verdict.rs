@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storage_backends::{Backend as LiveBackend, Error, ErrorKind};
-use storage_domain::{BackendStatus, Check, LastTest, Outcome, ProbeReport, Revision, Stats};
+use storage_domain::{BackendStatus, Check, FindingId, LastTest, Outcome, ProbeReport, Revision, Stats};
 use storage_persistence::Measurement;
 use time::OffsetDateTime;
 
@@ -45,6 +45,7 @@ pub(super) fn judge(
         last_test: Some(LastTest {
             at: now(),
             message: outcome.message.clone(),
+            finding: Some(outcome.finding),
         }),
         stats,
     };
@@ -56,6 +57,7 @@ fn reported(revision: Revision, report: ProbeReport) -> TestOutcome {
         revision,
         success: report.passed(),
         message: report.message().to_owned(),
+        finding: report.finding,
         checks: report.checks,
         mount: report.mount,
         warnings: report.warnings,
@@ -83,6 +85,7 @@ fn not_probed(revision: Revision, error: &Error) -> TestOutcome {
         revision,
         success: false,
         message,
+        finding: identify(error),
         checks: vec![check],
         mount: None,
         warnings: Vec::new(),
@@ -90,6 +93,11 @@ fn not_probed(revision: Revision, error: &Error) -> TestOutcome {
         stuck_since,
         duration: Duration::ZERO,
     }
+}
+
+/// Returns the identity of a probe that could not run: its step and its kind of failure.
+fn identify(error: &Error) -> FindingId {
+    FindingId::of("probe", &error.to_string())
 }
 
 /// Now, in UTC, to the millisecond.

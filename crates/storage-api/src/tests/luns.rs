@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::json;
 use storage_backends::{Backend, Error, ErrorKind, Luns, OpContext};
 use storage_domain::{
-    BackendKind, ByteCount, Capacity, Check, IscsiTarget, Lun, LunKind, Outcome, ProbeReport,
+    BackendKind, ByteCount, Capacity, Check, FindingId, IscsiTarget, Lun, LunKind, Outcome, ProbeReport,
 };
 use tokio::net::TcpSocket;
 
@@ -65,6 +65,7 @@ impl Backend for Portal {
             mount: None,
             warnings: Vec::new(),
             summary: "1 target can be used".to_owned(),
+            finding: FindingId(1),
             duration: Duration::ZERO,
         })
     }

@@ -3,7 +3,7 @@
 pub(crate) mod boot;
 pub(crate) mod status;
 
-pub(crate) use crate::checks::{Checks, Stopped};
+pub(crate) use crate::probe::{Checks, Stopped};
 
 /// The names of the checks, in the order in which they run. Every report has all of them.
 pub(crate) const NAMES: [&str; 6] = ["resolve", "connect", "tls", "auth", "status", "boot"];

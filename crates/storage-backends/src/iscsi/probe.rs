@@ -1,7 +1,6 @@
 //! The checks of a portal and its targets.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -13,10 +12,10 @@ use super::messages::{Failure, Finding, LoggedIn, Names, Units};
 use super::portal::{Client, Connection, Opened};
 use super::units::{self, Target};
 use super::{IscsiBackend, credentials};
-use crate::checks::{Checks, Stopped};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::net::Permitted;
+use crate::probe::{Checks, Stopped};
 
 /// The names of the checks, in the order in which they run. Every report has all of them.
 const NAMES: [&str; 6] = ["resolve", "connect", "discover", "login", "luns", "capacity"];
@@ -29,8 +28,7 @@ const MAX_OTHERS: usize = 2;
 
 /// Makes all checks.
 pub(crate) async fn probe(backend: &IscsiBackend, cx: &OpContext) -> Result<ProbeReport, Error> {
-    let started = Instant::now();
-    let mut checks = Checks::of(&NAMES);
+    let mut checks = Checks::new(&NAMES);
     let mut targets = Vec::new();
     let probe = Probe {
         config: &backend.config,
@@ -40,14 +38,11 @@ pub(crate) async fn probe(backend: &IscsiBackend, cx: &OpContext) -> Result<Prob
     let ended = step
         .bound("the probe", probe.check_all(&mut checks, &mut targets))
         .await;
+    checks.settle(ended, "target")?;
+    let summary = summary(&targets);
     let mut report = ProbeReport {
-        checks: checks.settle(ended, "target")?,
-        capacity: None,
-        summary: summary(&targets),
         targets: Some(targets),
-        mount: None,
-        warnings: Vec::new(),
-        duration: started.elapsed(),
+        ..checks.report(summary)
     };
     if report.passed() {
         report.capacity = report.targets.as_deref().map(capacity);

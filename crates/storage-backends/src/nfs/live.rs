@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use storage_domain::{Capacity, MountPoint};
@@ -13,7 +13,7 @@ use super::mount::Wanted;
 use super::{NfsBackend, words};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::helper::protocol::Call;
 use crate::helper::queue::{Lease, Purpose};
 use crate::mount::table::{self, MountEntry};
@@ -69,6 +69,24 @@ pub(super) enum How {
 /// How the step `capacity` ended.
 pub(super) type Measured = Result<Capacity, String>;
 
+/// How the steps `mount` and `capacity` ended; the second is made only if the first succeeds.
+pub(super) struct Tried {
+    pub(super) mounted: Mounted,
+    /// The time until it was mounted.
+    pub(super) took: Duration,
+    pub(super) measured: Option<Measured>,
+}
+
+impl Tried {
+    fn new(mounted: Mounted, took: Duration, measured: Option<Measured>) -> Self {
+        Self {
+            mounted,
+            took,
+            measured,
+        }
+    }
+}
+
 impl NfsBackend {
     /// What is mounted at the backend's place; `addrs` are the server's, as far as they are known.
     pub(super) fn look(&self, at: &MountPoint, addrs: &[ScopedAddr]) -> Result<Found, Error> {
@@ -86,22 +104,25 @@ impl NfsBackend {
         )
     }
 
-    /// Mounts the export where it is not mounted, and asks how full it is. A mount that turns out to be dead is taken
-    /// away and made anew, once.
+    /// Mounts the export if it is not mounted, and asks how full it is. A mount that turns out to be dead is replaced,
+    /// once.
     pub(super) async fn mount_and_measure(
         &self,
         cx: &OpContext,
         at: &MountPoint,
         addrs: &[ScopedAddr],
-    ) -> Result<(Mounted, Option<Measured>), Error> {
+    ) -> Result<Tried, Error> {
+        let started = Instant::now();
         let lease = self.queue.enter(cx, Purpose::Probe).await?;
         let mounted = self.mounted(&lease, cx, at, addrs).await?;
         let Mounted::Yes { how, .. } = mounted else {
-            return Ok((mounted, None));
+            return Ok(Tried::new(mounted, started.elapsed(), None));
         };
+        let took = started.elapsed();
         let measured = self.measure(&lease, cx, at).await?;
         if !(how == How::Already && measured.as_ref().is_err_and(|e| is_corrupt(&e.cause))) {
-            return Ok((mounted, Some(measured.map_err(|e| e.sentence))));
+            let measured = measured.map_err(|e| e.sentence);
+            return Ok(Tried::new(mounted, took, Some(measured)));
         }
         tracing::info!(mount_point = %at, "a dead mount is made anew");
         self.had.store(false, Ordering::Relaxed);
@@ -111,10 +132,12 @@ impl NfsBackend {
                 entry,
                 how: How::Dead,
             },
-            no @ Mounted::No(_) => return Ok((no, None)),
+            no @ Mounted::No(_) => return Ok(Tried::new(no, started.elapsed(), None)),
         };
+        let took = started.elapsed();
         let measured = self.measure(&lease, cx, at).await?;
-        Ok((again, Some(measured.map_err(|e| e.sentence))))
+        let measured = measured.map_err(|e| e.sentence);
+        Ok(Tried::new(again, took, Some(measured)))
     }
 
     /// Asks only whether the mount is still there and answers; `None` where it is not so, or that is not known.
@@ -228,7 +251,7 @@ impl NfsBackend {
         let step = cx.step(STATFS_DEADLINE);
         match lease.statfs(&step, at.as_path()).await {
             Ok(capacity) => Ok(Ok(capacity)),
-            Err(error) if error.io_source().is_some() => {
+            Err(error) if *error.kind() == ErrorKind::Kernel => {
                 let cause = error
                     .into_io_source()
                     .unwrap_or_else(|_| io::ErrorKind::Other.into());

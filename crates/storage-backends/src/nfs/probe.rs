@@ -2,116 +2,87 @@
 
 mod export;
 
-use std::time::Instant;
+use std::time::Duration;
 
-use storage_domain::{Capacity, Check, MountInForce, MountPoint, Outcome, ProbeReport};
+use storage_domain::{MountInForce, MountPoint, Outcome, ProbeReport};
 
-use super::live::{How, Measured, Mounted};
+use super::live::{How, Mounted, Tried};
+use super::words::{NotMountable, Summary};
 use super::{NfsBackend, RESOLVE_DEADLINE, patience, words};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::mount::table::MountEntry;
 use crate::net::Permitted;
+use crate::probe::{Checks, Figure};
 use export::Export;
 
 /// The capability that mount(2) asks for (capabilities(7)), as a bit of the sets in `/proc/self/status`.
 const CAP_SYS_ADMIN: u32 = 21;
 
-/// The checks so far.
-#[derive(Default)]
-struct Checks(Vec<Check>);
-
-impl Checks {
-    fn add(&mut self, name: &'static str, outcome: Outcome, detail: impl Into<String>, begun: Instant) {
-        self.0.push(Check {
-            name,
-            outcome,
-            detail: detail.into(),
-            duration: begun.elapsed(),
-        });
-    }
-
-    fn skip(&mut self, names: &[&'static str], reason: &str) {
-        for name in names {
-            self.add(name, Outcome::Skipped, reason, Instant::now());
-        }
-    }
-
-    fn report(self, capacity: Option<Capacity>, summary: String) -> ProbeReport {
-        ProbeReport {
-            checks: self.0,
-            capacity,
-            targets: None,
-            mount: None,
-            warnings: Vec::new(),
-            summary,
-            duration: std::time::Duration::ZERO,
-        }
-    }
-}
+/// The names of the checks, in order. Every report has all of them.
+const NAMES: [&str; 4] = ["resolve", "exports", "mount", "capacity"];
 
 impl NfsBackend {
+    /// Makes the checks of a probe.
     pub(super) async fn run_checks(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
-        let mut checks = Checks::default();
         if let (true, Ok(at)) = (cx.is_light(), self.place())
             && let Some(report) = self.look_lightly(cx, at).await?
         {
             return Ok(report);
         }
+        let mut checks = Checks::new(&NAMES);
         let Some(mut addrs) = self.check_resolve(cx, &mut checks).await? else {
-            checks.skip(&["exports", "mount", "capacity"], words::NO_ADDRESS);
-            return Ok(checks.report(None, String::new()));
+            checks.skip_rest(words::NO_ADDRESS);
+            return Ok(checks.report(""));
         };
-        let begun = Instant::now();
         let (chosen, export) = self.look_for_export(cx, &addrs).await?;
         addrs.swap(0, chosen);
         match (self.place(), export) {
             (_, Export::Unreachable(why)) => {
-                checks.add("exports", Outcome::Failed, why, begun);
-                checks.skip(&["mount", "capacity"], words::UNREACHABLE);
+                checks.failed(&why);
+                checks.skip_rest(words::UNREACHABLE);
             }
-            (Err(_), Export::NotListed(why)) => {
-                checks.add("exports", Outcome::Failed, why, begun);
-                checks.skip(&["mount", "capacity"], words::NOT_LISTED);
-            }
-            (Ok(_), Export::NotListed(why)) if !self.speaks_v4() => {
-                checks.add("exports", Outcome::Failed, why, begun);
-                checks.skip(&["mount", "capacity"], words::NOT_LISTED);
+            (place, Export::NotListed(why)) if place.is_err() || !self.speaks_v4() => {
+                checks.failed(&why);
+                checks.skip_rest(words::NOT_LISTED);
             }
             (Err(reason), Export::Unknown(why)) => {
-                checks.add("exports", Outcome::Failed, words::unproved(&why, &reason), begun);
-                checks.skip(&["mount", "capacity"], &reason);
+                checks.failed(&words::unproved(&why, reason));
+                checks.skip_rest(reason);
             }
             (Err(reason), Export::Listed(detail)) => {
-                checks.add("exports", Outcome::Passed, detail, begun);
-                checks.skip(&["mount", "capacity"], &reason);
-                let summary = words::exported_only(&self.config, &reason);
-                return Ok(checks.report(None, summary));
+                checks.passed(detail);
+                checks.skip_rest(reason);
+                return Ok(checks.report(words::exported_only(&self.config, reason)));
             }
+            // An export that is not listed was handled above if there is no place.
+            (Err(reason), Export::NotListed(_)) => checks.skip_rest(reason),
             (Ok(at), export) => {
-                let begun = (begun, Instant::now());
-                let (mounted, measured) = self.mount_and_measure(cx, at, &addrs).await?;
-                return Ok(self.after_mount(checks, begun, export, mounted, measured));
+                let exports = checks.lap();
+                let tried = self.mount_and_measure(cx, at, &addrs).await?;
+                return Ok(self.after_mount(checks, exports, export, tried));
             }
         }
-        Ok(checks.report(None, String::new()))
+        Ok(checks.report(""))
     }
 
-    /// Where the mount is there and answers, the server is not asked for more.
+    /// Checks only that the mount is there and answers; `None` if it does not.
     async fn look_lightly(&self, cx: &OpContext, at: &MountPoint) -> Result<Option<ProbeReport>, Error> {
-        let begun = Instant::now();
+        let mut checks = Checks::new(&NAMES);
         let Some((entry, capacity)) = self.still_answers(cx, at).await? else {
             return Ok(None);
         };
-        let mut checks = Checks::default();
-        checks.skip(&["resolve", "exports"], words::STILL_MOUNTED);
-        let told = words::mounted(&entry, How::Already);
-        checks.add("mount", Outcome::Passed, told, begun);
-        checks.add("capacity", Outcome::Passed, capacity.to_string(), begun);
-        let summary = words::summary(&self.config, &entry, Some(&capacity), How::Already);
+        let took = checks.lap();
+        for _ in ["resolve", "exports"] {
+            checks.skipped(words::STILL_MOUNTED);
+        }
+        checks.end_timed(took, Outcome::Passed, &words::mounted(&entry, How::Already));
+        checks.passed(Figure(&capacity));
+        let summary = Summary::new(&self.config, &entry, Some(capacity), How::Already);
         Ok(Some(ProbeReport {
             mount: Some(in_force(entry)),
-            ..checks.report(Some(capacity), summary)
+            capacity: Some(capacity),
+            ..checks.report(summary)
         }))
     }
 
@@ -120,80 +91,74 @@ impl NfsBackend {
         cx: &OpContext,
         checks: &mut Checks,
     ) -> Result<Option<Vec<Permitted>>, Error> {
-        let begun = Instant::now();
         let look_up = self
             .network
             .resolve(self.config.server.addr(), 0, RESOLVE_DEADLINE);
         match cx.bound("the name look-up", look_up).await? {
             Ok(addrs) => {
-                let detail = words::resolved(&self.config.server, &addrs);
-                checks.add("resolve", Outcome::Passed, detail, begun);
+                checks.passed(words::resolved(&self.config.server, &addrs));
                 Ok(Some(addrs))
             }
             Err(error) => {
-                let sentence = error.sentence("server").to_string();
-                checks.add("resolve", Outcome::Failed, sentence, begun);
+                checks.failed(&error.sentence("server").to_string());
                 Ok(None)
             }
         }
     }
 
-    /// Where the export is to be mounted, or why it can't be.
-    fn place(&self) -> Result<&MountPoint, String> {
-        let at = self.at.as_ref().ok_or_else(|| words::MOUNTING_OFF.to_owned())?;
+    /// Returns the mount point, or why nothing can be mounted.
+    fn place(&self) -> Result<&MountPoint, NotMountable> {
+        let at = self.at.as_ref().ok_or(NotMountable::SwitchedOff)?;
         if may_mount() {
             Ok(at)
         } else {
-            Err(words::NO_CAPABILITY.to_owned())
+            Err(NotMountable::NoCapability)
         }
     }
 
     fn after_mount(
         &self,
         mut checks: Checks,
-        (begun, mount_begun): (Instant, Instant),
+        exports: Duration,
         export: Export,
-        mounted: Mounted,
-        measured: Option<Measured>,
+        tried: Tried,
     ) -> ProbeReport {
-        let is_mounted = matches!(mounted, Mounted::Yes { .. });
-        let before = mount_begun.duration_since(begun);
+        let is_mounted = matches!(tried.mounted, Mounted::Yes { .. });
         let (outcome, detail) = match export {
             Export::Listed(detail) => (Outcome::Passed, detail),
             Export::NotListed(_) if is_mounted => (Outcome::Passed, words::unlisted_but_there(&self.config)),
             Export::NotListed(why) | Export::Unreachable(why) => (Outcome::Failed, why),
             Export::Unknown(why) => (Outcome::Skipped, why),
         };
-        checks.add("exports", outcome, detail, begun);
-        if let Some(check) = checks.0.last_mut() {
-            check.duration = before;
-        }
-        let (entry, how) = match mounted {
+        checks.end_timed(exports, outcome, &detail);
+        let measuring = checks.lap().saturating_sub(tried.took);
+        let (entry, how) = match tried.mounted {
             Mounted::Yes { entry, how } => {
-                checks.add("mount", Outcome::Passed, words::mounted(&entry, how), mount_begun);
+                checks.end_timed(tried.took, Outcome::Passed, &words::mounted(&entry, how));
                 (entry, how)
             }
             Mounted::No(why) => {
-                checks.add("mount", Outcome::Failed, why, mount_begun);
-                checks.skip(&["capacity"], words::NOT_MOUNTED);
-                return checks.report(None, String::new());
+                checks.end_timed(tried.took, Outcome::Failed, &why);
+                checks.skip_rest(words::NOT_MOUNTED);
+                return checks.report("");
             }
         };
-        let capacity = match measured {
+        let capacity = match tried.measured {
             Some(Ok(capacity)) => {
-                checks.add("capacity", Outcome::Passed, capacity.to_string(), mount_begun);
+                checks.end_timed(measuring, Outcome::Passed, &Figure(capacity));
                 Some(capacity)
             }
             Some(Err(why)) => {
-                checks.add("capacity", Outcome::Failed, why, mount_begun);
+                checks.end_timed(measuring, Outcome::Failed, &why);
                 None
             }
             None => None,
         };
-        let summary = words::summary(&self.config, &entry, capacity.as_ref(), how);
+        let summary = Summary::new(&self.config, &entry, capacity, how);
         ProbeReport {
             mount: Some(in_force(entry)),
-            ..checks.report(capacity, summary)
+            capacity,
+            ..checks.report(summary)
         }
     }
 }

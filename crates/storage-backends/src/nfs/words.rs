@@ -1,5 +1,6 @@
 //! What a probe says: one plain sentence a finding, and what to do about it.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -18,9 +19,6 @@ pub(super) const UNREACHABLE: &str = "Not checked, because the server can't be r
 pub(super) const NOT_LISTED: &str = "Not checked, because the server does not export the directory";
 pub(super) const NOT_MOUNTED: &str = "Not checked, because the export is not mounted";
 pub(super) const STILL_MOUNTED: &str = "Not checked, because the export is still mounted and answers";
-pub(super) const MOUNTING_OFF: &str = "Not checked, because mounting is switched off in this service";
-pub(super) const NO_CAPABILITY: &str =
-    "Not checked, because this service may not mount (it lacks the capability CAP_SYS_ADMIN)";
 pub(super) const TRUNCATED: &str = "The server lists more exports than are read; the mount decides";
 /// How many exports a message names.
 const NEAREST: usize = 3;
@@ -82,14 +80,36 @@ pub(super) fn unlisted_but_there(config: &NfsConfig) -> String {
     format!("The server's export list does not have {path}, yet it serves it over NFSv4")
 }
 
-pub(super) fn unproved(why: &str, reason: &str) -> String {
-    let reason = reason.trim_start_matches("Not checked, because ");
+/// Says why an export cannot be mounted by this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotMountable {
+    SwitchedOff,
+    NoCapability,
+}
+
+impl NotMountable {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::SwitchedOff => "mounting is switched off in this service",
+            Self::NoCapability => "this service may not mount (it lacks the capability CAP_SYS_ADMIN)",
+        }
+    }
+}
+
+impl fmt::Display for NotMountable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Not checked, because {}", self.reason())
+    }
+}
+
+pub(super) fn unproved(why: &str, reason: NotMountable) -> String {
+    let reason = reason.reason();
     format!("Whether the export is there can't be told. {why}; and it can't be mounted, because {reason}")
 }
 
-pub(super) fn exported_only(config: &NfsConfig, reason: &str) -> String {
+pub(super) fn exported_only(config: &NfsConfig, reason: NotMountable) -> String {
     let (server, path) = (&config.server, &config.export_path);
-    let reason = reason.trim_start_matches("Not checked, because ");
+    let reason = reason.reason();
     format!("{server} exports {path}; it is not mounted, because {reason}")
 }
 
@@ -116,16 +136,37 @@ fn way(entry: &MountEntry) -> (&str, &'static str) {
     (entry.option("vers").unwrap_or("of an unknown version"), access)
 }
 
-pub(super) fn summary(config: &NfsConfig, entry: &MountEntry, full: Option<&Capacity>, how: How) -> String {
-    let (version, access) = way(entry);
-    let (server, path) = (&config.server, &config.export_path);
-    let used = full.map_or_else(String::new, |full| format!(", {full}"));
-    let why = match how {
-        How::Already | How::New => "",
-        How::Lost => "; somebody had taken the mount away, and it was made again",
-        How::Dead => "; the mount before was dead, and it was made anew",
-    };
-    format!("{path} of {server} is mounted over NFS {version}, {access}{used}{why}")
+/// Says how an export is mounted, and how full it is.
+pub(super) struct Summary {
+    mounted: String,
+    capacity: Option<Capacity>,
+    replaced: &'static str,
+}
+
+impl Summary {
+    pub(super) fn new(config: &NfsConfig, entry: &MountEntry, capacity: Option<Capacity>, how: How) -> Self {
+        let (version, access) = way(entry);
+        let (server, path) = (&config.server, &config.export_path);
+        Self {
+            mounted: format!("{path} of {server} is mounted over NFS {version}, {access}"),
+            capacity,
+            replaced: match how {
+                How::Already | How::New => "",
+                How::Lost => "; somebody had taken the mount away, and it was made again",
+                How::Dead => "; the mount before was dead, and it was made anew",
+            },
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.mounted)?;
+        if let Some(capacity) = self.capacity.filter(|_| !f.alternate()) {
+            write!(f, ", {capacity}")?;
+        }
+        f.write_str(self.replaced)
+    }
 }
 
 pub(super) fn mounted_otherwise(config: &NfsConfig) -> String {

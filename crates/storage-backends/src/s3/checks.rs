@@ -6,7 +6,7 @@ use hyper::header::DATE;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use crate::checks::{Checks, Stopped};
+use crate::probe::{Checks, Stopped};
 use crate::s3::place::Style;
 use crate::s3::service::{Reply, Service, is_of_the_name};
 use crate::s3::verdict::{Verdict, verdict};
@@ -30,7 +30,7 @@ pub(crate) async fn transport(checks: &mut Checks, service: &Service) -> Result<
     let mut connection = connect(checks, service, style).await;
     if service.may_turn(style) && matches!(&connection, Err(error) if is_of_the_name(error)) {
         style = Style::Path;
-        *checks = Checks::of(&CHECKS);
+        *checks = Checks::new(&CHECKS);
         connection = connect(checks, service, style).await;
     }
     let connection = connection.map_err(|error| web::checks::failed(checks, &error, SETTING))?;

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use storage_domain::{BackendKind, ByteCount, Capacity, Check, MountInForce, Outcome, ProbeReport};
+use storage_domain::{BackendKind, ByteCount, Capacity, MountInForce, Outcome, ProbeReport};
 
 use crate::backend::{Backend, Files, Mount, MountState};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::holders::Holders;
+use crate::probe::Checks;
 use crate::scan::ScanReport;
 use facets::{FakeFiles, FakeMount};
 
@@ -212,19 +213,13 @@ impl FakeBackend {
         } else {
             (Outcome::Failed, "The storage does not answer; is it switched on?")
         };
+        let mut checks = Checks::new(&["fake"]);
+        checks.end_timed(self.delay, outcome, detail);
         ProbeReport {
-            checks: vec![Check {
-                name: "fake",
-                outcome,
-                detail: detail.to_owned(),
-                duration: self.delay,
-            }],
             capacity: passes.then(|| self.fullness()),
-            targets: None,
             mount: self.in_force.clone().filter(|_| passes),
-            warnings: Vec::new(),
-            summary: "The fake storage works".to_owned(),
             duration: self.delay,
+            ..checks.report("The fake storage works")
         }
     }
 }

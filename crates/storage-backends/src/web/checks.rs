@@ -4,8 +4,8 @@ use std::fmt;
 
 use storage_domain::HostAddr;
 
-use crate::checks::{Checks, Stopped};
 use crate::net::Permitted;
+use crate::probe::{Checks, Stopped};
 use crate::web::connection::{Connection, Connector, Origin, Session};
 use crate::web::error::Error;
 

@@ -123,6 +123,7 @@ fn columns<'a>(row: &'a Row<'_>) -> Result<Columns<'a>, Error> {
         template_count: count(Column::TemplateCount)?,
         tested_at: count(Column::TestedAt)?,
         test_message: value(row, Column::TestMessage)?.as_str_or_null()?,
+        test_finding: count(Column::TestFinding)?,
         created_at: number(Column::CreatedAt)?,
         updated_at: number(Column::UpdatedAt)?,
     })

@@ -220,6 +220,7 @@ async fn what_was_not_measured_stays(#[values(Sqlite, Postgres)] kind: TestDatab
         last_test: Some(LastTest {
             at: OffsetDateTime::UNIX_EPOCH,
             message: "No answer.".to_owned(),
+            finding: None,
         }),
         stats: Stats {
             used: Some(ByteCount::saturating(1)),

@@ -202,7 +202,7 @@ async fn a_thousand_backends_are_one_list(#[values(Sqlite, Postgres)] kind: Test
     let sql = format!(
         "INSERT INTO backends SELECT {id}, 'b' || n.i, 'b' || n.i, kind, config, status, revision, version, \
          created_at + n.i, updated_at, used_bytes, total_bytes, file_count, template_count, tested_at, test_message, \
-         secret_key \
+         secret_key, test_finding \
          FROM backends b, {numbers}"
     );
     assert_eq!(database.execute(&sql).await, 999);

@@ -56,6 +56,7 @@ pub(crate) fn measured() -> Measurement {
         last_test: Some(LastTest {
             at: OffsetDateTime::from_unix_timestamp_nanos(1_795_000_000_123_456_789).unwrap(),
             message: "Everything works.".to_owned(),
+            finding: Some(storage_domain::FindingId(i64::MIN)),
         }),
         stats: Stats {
             used: Some(ByteCount::MAX),

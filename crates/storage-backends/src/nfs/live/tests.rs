@@ -140,7 +140,11 @@ impl World {
             .permit(None, vec![addr], None)
             .unwrap()
             .remove(0);
-        let (mounted, _) = self.backend.mount_and_measure(cx, &self.at, &[addr]).await?;
+        let mounted = self
+            .backend
+            .mount_and_measure(cx, &self.at, &[addr])
+            .await?
+            .mounted;
         Ok(mounted)
     }
 }

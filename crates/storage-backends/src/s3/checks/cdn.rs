@@ -3,7 +3,7 @@
 use hyper::{Method, StatusCode};
 use url::Url;
 
-use crate::checks::{Checks, Stopped};
+use crate::probe::{Checks, Stopped};
 use crate::s3::{S3Backend, encoding};
 use crate::web::redirect::shown;
 use crate::web::{self, Ask, Client, Error};
