@@ -9,7 +9,7 @@ mod logins;
 mod luns;
 mod moves;
 mod networks;
-mod turns;
+mod round_trips;
 
 use std::time::Duration;
 

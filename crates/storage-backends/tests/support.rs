@@ -4,7 +4,6 @@ pub(crate) mod alone;
 pub(crate) mod asking;
 pub(crate) mod closed;
 pub(crate) mod fuse;
-#[expect(dead_code, reason = "the service's tests use the rest of it")]
 pub(crate) mod relay;
 pub(crate) mod site;
 pub(crate) mod tgt;

@@ -51,6 +51,8 @@ pub(crate) struct Knobs {
     pub(crate) units: Option<u16>,
     /// Does not tell what this logical unit is.
     pub(crate) mute: Option<u16>,
+    /// Leaves the request of this number without an answer, counted from 1 over all connections.
+    pub(crate) holds: Option<usize>,
 }
 
 /// Which digest is wrong.
@@ -61,8 +63,13 @@ pub(crate) enum Fault {
 }
 
 /// What a fake saw.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Saw {
+    /// Connections that are open.
+    pub(crate) open: usize,
+    pub(crate) requests: usize,
+    /// Whether a request is left without an answer.
+    pub(crate) held: bool,
     pub(crate) pongs: usize,
     pub(crate) logouts: usize,
     pub(crate) logins: usize,
@@ -83,7 +90,15 @@ impl Fake {
         let seen = Arc::clone(&saw);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(talk::Talk::new(stream, knobs.clone(), Arc::clone(&seen)).serve());
+                seen.lock().unwrap().open += 1;
+                let (talk, seen) = (
+                    talk::Talk::new(stream, knobs.clone(), Arc::clone(&seen)),
+                    Arc::clone(&seen),
+                );
+                tokio::spawn(async move {
+                    talk.serve().await;
+                    seen.lock().unwrap().open -= 1;
+                });
             }
         });
         Self { port, saw }

@@ -1,7 +1,5 @@
 //! Targets that misbehave, or do what tgt can't: each is told from the others, and none holds a probe up.
 
-use std::time::{Duration, Instant};
-
 use rstest::rstest;
 use serde_json::json;
 
@@ -56,16 +54,10 @@ fn header(opcode: u8, length: [u8; 3]) -> Vec<u8> {
 #[tokio::test]
 async fn is_told_apart(#[case] knobs: Knobs, #[case] says: &str) {
     let fake = Fake::start(knobs).await;
-    let started = Instant::now();
     let report = fake.probe(json!({"iqn": IQN})).await;
     let (name, detail) = failure(&report);
     assert_eq!(name, "discover");
     assert!(detail.contains(says), "{detail}");
-    assert!(
-        started.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        started.elapsed()
-    );
 }
 
 #[tokio::test]

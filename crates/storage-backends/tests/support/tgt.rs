@@ -2,12 +2,13 @@
 //! does not look whether a session was left behind has failed.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 /// How long the daemon may take for anything.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -17,6 +18,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct Tgt {
     child: Child,
     pub(crate) port: u16,
+    /// Keeps the port from other tests; the daemon shares it by SO_REUSEADDR.
+    _taken: TcpSocket,
     dir: TempDir,
     targets: Vec<u32>,
     /// Whether it was seen without a session.
@@ -32,14 +35,6 @@ impl Drop for Tgt {
             "the test did not look whether a session was left behind"
         );
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 pub(crate) fn program(name: &str) -> Command {
@@ -60,7 +55,11 @@ pub(crate) fn program(name: &str) -> Command {
 impl Tgt {
     /// Starts the daemon without a target, and waits until it can be told what to do.
     pub(crate) fn start() -> Self {
-        let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
+        let taken = TcpSocket::new_v4().unwrap();
+        taken.set_reuseaddr(true).unwrap();
+        taken.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let dir = tempfile::tempdir().unwrap();
         let log = fs::File::create(dir.path().join("log")).unwrap();
         let child = program("tgtd")
             .args(["-f", "-C", "1", "--iscsi"])
@@ -73,6 +72,7 @@ impl Tgt {
         let tgt = Self {
             child,
             port,
+            _taken: taken,
             dir,
             targets: Vec::new(),
             left: AtomicBool::new(false),

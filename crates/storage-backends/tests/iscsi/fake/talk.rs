@@ -90,6 +90,9 @@ impl Talk {
     pub(super) async fn serve(mut self) -> Option<()> {
         loop {
             let request = self.read().await?;
+            if self.is_held() {
+                continue;
+            }
             if self.knobs.hangs_up {
                 return None;
             }
@@ -117,6 +120,15 @@ impl Talk {
                 _ => return None,
             }
         }
+    }
+
+    /// Counts a request; whether it is left without an answer.
+    fn is_held(&self) -> bool {
+        let mut saw = self.saw.lock().unwrap();
+        saw.requests += 1;
+        let is_held = self.knobs.holds == Some(saw.requests);
+        saw.held |= is_held;
+        is_held
     }
 
     async fn login(&mut self, request: &Request) -> Option<()> {
