@@ -183,6 +183,16 @@ impl Error {
         Some(nix::errno::Errno::from_raw(number).desc())
     }
 
+    /// Returns the text of the innermost cause.
+    pub(crate) fn reason(&self) -> String {
+        let mut reason: &dyn StdError = self;
+        while let Some(source) = reason.source() {
+            reason = source;
+        }
+        self.errno_text()
+            .map_or_else(|| reason.to_string(), str::to_owned)
+    }
+
     /// Returns the error of the system call that failed, if that is the cause.
     pub fn io_source(&self) -> Option<&io::Error> {
         self.source.as_ref()?.downcast_ref()

@@ -21,6 +21,7 @@ pub mod s3;
 pub mod scan;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod tree;
 mod web;
 
 pub use backend::{Backend, Files, Luns, Mount, MountState, UnmountMode};

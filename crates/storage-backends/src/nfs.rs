@@ -6,7 +6,6 @@ mod live;
 mod mount;
 mod patience;
 mod probe;
-pub mod scan;
 mod words;
 
 pub use discover::exports_of;

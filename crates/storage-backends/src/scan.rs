@@ -4,7 +4,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use storage_domain::ByteCount;
+use storage_domain::{ByteCount, TemplatePatterns};
+
+mod counter;
+mod local;
+
+pub use counter::count;
+pub use local::{count_directory, count_directory_blocking};
+
+/// Says what is counted, and within which bounds.
+#[derive(Debug, Clone)]
+pub struct ScanOptions<'a> {
+    /// Which files are boot or install images.
+    pub templates: &'a TemplatePatterns,
+    /// Whether the files' sizes are added up.
+    pub bytes: bool,
+    /// Listings under way at once.
+    pub parallel: usize,
+    /// Listings in total.
+    pub listings: usize,
+    /// Levels of directories below the root that are entered.
+    pub depth: usize,
+    /// Files that are asked for their sizes, one by one, if the listing has none.
+    pub size_requests: usize,
+}
 
 /// What a scan has counted so far. Shared between the scan and whoever watches it.
 #[derive(Debug, Default)]
@@ -50,4 +73,15 @@ pub struct ScanReport {
     pub truncated: Option<String>,
     /// How long the scan took.
     pub duration: Duration,
+}
+
+impl ScanReport {
+    /// Drops the sum of bytes if something was not seen: a sum with gaps would look like a size.
+    #[must_use]
+    pub fn without_partial_bytes(mut self) -> Self {
+        self.bytes = self
+            .bytes
+            .filter(|_| self.errors == 0 && self.truncated.is_none());
+        self
+    }
 }

@@ -1,22 +1,24 @@
-//! Walks of real trees, and of trees that exist only as answers of a file system in this process.
+//! Counts of real trees, and of trees that exist only as answers of a file system in this process.
 
 mod local;
 mod mounted;
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use storage_backends::ScanReport;
-use storage_backends::nfs::scan::{WalkOptions, walk};
+use storage_backends::scan::{ScanOptions, count_directory_blocking};
+use storage_domain::TemplatePatterns;
 
 use crate::support::fuse;
 
-fn count(root: &Path, options: &WalkOptions) -> ScanReport {
-    walk(root, options, &|_, _| {}, &AtomicBool::new(false)).unwrap()
+fn count(root: &Path, bytes: bool) -> ScanReport {
+    let templates = TemplatePatterns::default();
+    let options = ScanOptions::of_directory(&templates, bytes);
+    count_directory_blocking(root, &options, |_, _| {}).unwrap()
 }
 
 fn counted(root: &Path) -> ScanReport {
-    let report = count(root, &WalkOptions::default());
+    let report = count(root, false);
     assert_eq!(report.errors, 0, "{:?}", report.first_error);
     report
 }

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -11,9 +9,8 @@ use clap::builder::PathBufValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value};
-use storage_backends::ScanReport;
-use storage_backends::nfs::scan::{WalkOptions, walk};
-use tokio::task::JoinHandle;
+use storage_backends::scan::{ScanOptions, count_directory};
+use storage_backends::{ScanProgress, ScanReport};
 
 use crate::exit::{self, Failure};
 use crate::settings::layers::with_some_flags;
@@ -24,8 +21,6 @@ use crate::{commands, output};
 const MAX_THREADS: i64 = 256;
 /// How often the progress is drawn.
 const TICK: Duration = Duration::from_millis(100);
-/// How long a cancelled scan may take to end before it is left behind.
-const CANCEL_GRACE: Duration = Duration::from_secs(2);
 
 /// The arguments.
 pub(crate) fn command() -> Command {
@@ -42,7 +37,7 @@ pub(crate) fn command() -> Command {
         .value_parser(value_parser!(u32).range(1..=MAX_THREADS))
         .help(format!(
             "Directories to read at once [default: {}]",
-            WalkOptions::DEFAULT_THREADS
+            ScanOptions::DEFAULT_THREADS
         ));
     let command = Command::new("scan")
         .about("Counts the files and images below a directory; what can't be read is counted as an error")
@@ -59,18 +54,14 @@ pub(crate) fn command() -> Command {
 /// Counts; exit code 0 where the directory itself could be read.
 pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let settings = settings::load_without_file(flags).map_err(|m| Failure::Usage(m.to_string()))?;
-    let mut options = WalkOptions {
-        templates: settings.templates,
-        bytes: flags.get_flag("bytes"),
-        ..WalkOptions::default()
-    };
+    let mut options = ScanOptions::of_directory(&settings.templates, flags.get_flag("bytes"));
     if let Some(threads) = flags.get_one::<u32>("threads") {
-        options.threads = usize::try_from(*threads).unwrap_or(options.threads);
+        options.parallel = usize::try_from(*threads).unwrap_or(options.parallel);
     }
     let Some(path) = flags.get_one::<PathBuf>("path") else {
         return Err(Failure::Usage("the directory is missing".to_owned()));
     };
-    let report = commands::block_on(scan(path.clone(), options))??;
+    let report = commands::block_on(scan(path, &options))??;
     let text = if flags.get_flag("json") {
         json(&report)
     } else {
@@ -82,55 +73,31 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
             report.errors
         ));
     }
+    if let Some(bound) = &report.truncated {
+        output::tell(&format!("pureboot-storage: the count is not complete: {bound}"));
+    }
     output::result(&text).context("writing failed")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the walking threads and the drawing one share.
-#[derive(Default)]
-struct Shared {
-    files: AtomicU64,
-    directories: AtomicU64,
-    cancel: AtomicBool,
-}
-
-async fn scan(path: PathBuf, options: WalkOptions) -> Result<ScanReport, Failure> {
-    let shared = Arc::new(Shared::default());
-    let walking: JoinHandle<std::io::Result<ScanReport>> = tokio::task::spawn_blocking({
-        let (shared, path) = (Arc::clone(&shared), path.clone());
-        move || {
-            let progress = |files, directories| {
-                shared.files.store(files, Ordering::Relaxed);
-                shared.directories.store(directories, Ordering::Relaxed);
-            };
-            walk(&path, &options, &progress, &shared.cancel)
-        }
-    });
-    let result = watched(walking, &shared).await?;
-    result.map_err(|e| Failure::NotRun(anyhow!(e).context(format!("{} can't be scanned", path.display()))))
-}
-
-/// Draws the progress until the walk ends or Ctrl-C is pressed.
-async fn watched(
-    mut walking: JoinHandle<std::io::Result<ScanReport>>,
-    shared: &Shared,
-) -> Result<std::io::Result<ScanReport>, Failure> {
-    let bar = bar();
+/// Counts, and draws the progress, until the count ends or Ctrl-C is pressed.
+async fn scan(path: &Path, options: &ScanOptions<'_>) -> Result<ScanReport, Failure> {
+    let (bar, progress) = (bar(), ScanProgress::default());
+    let mut report = std::pin::pin!(count_directory(path, options, &progress));
     let mut ticks = tokio::time::interval(TICK);
     let result = loop {
         tokio::select! {
-            result = &mut walking => break result,
-            _ = ticks.tick() => draw(&bar, shared),
-            _ = tokio::signal::ctrl_c() => {
-                shared.cancel.store(true, Ordering::Relaxed);
-                let _ = tokio::time::timeout(CANCEL_GRACE, &mut walking).await;
-                bar.finish_and_clear();
-                return Err(Failure::Interrupted);
+            result = &mut report => {
+                break result.map_err(|e| {
+                    Failure::NotRun(anyhow!(e).context(format!("{} can't be scanned", path.display())))
+                });
             }
+            _ = ticks.tick() => draw(&bar, &progress),
+            _ = tokio::signal::ctrl_c() => break Err(Failure::Interrupted),
         }
     };
     bar.finish_and_clear();
-    result.map_err(|e| Failure::NotRun(anyhow!(e).context("the scan broke off")))
+    result
 }
 
 /// A bar without an end, drawn on a terminal only.
@@ -142,9 +109,8 @@ fn bar() -> ProgressBar {
     bar
 }
 
-fn draw(bar: &ProgressBar, shared: &Shared) {
-    let files = shared.files.load(Ordering::Relaxed);
-    let directories = shared.directories.load(Ordering::Relaxed);
+fn draw(bar: &ProgressBar, progress: &ScanProgress) {
+    let (files, directories) = (progress.files(), progress.directories());
     bar.set_message(format!("{files} files in {directories} directories"));
     bar.tick();
 }

@@ -15,10 +15,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use storage_backends::nfs::scan::{WalkOptions, walk};
+use storage_backends::ScanReport;
+use storage_backends::scan::{ScanOptions, count_directory_blocking};
+use storage_domain::TemplatePatterns;
 
 #[path = "../../tests/support/fuse.rs"]
 mod fuse;
@@ -178,7 +179,7 @@ fn find(root: &Path) -> io::Result<()> {
 }
 
 fn in_process(root: &Path, files: u64) -> io::Result<()> {
-    let report = walk(root, &WalkOptions::default(), &|_, _| {}, &AtomicBool::new(false))?;
+    let report = count(root)?;
     assert_eq!(
         (report.files, report.errors),
         (files, 0),
@@ -226,7 +227,7 @@ fn memory(root: &Path, what: &str, outer: u64, inner: u64, files: u64) -> io::Re
 }
 
 fn walk_alone(root: &Path) -> ExitCode {
-    let Ok(report) = walk(root, &WalkOptions::default(), &|_, _| {}, &AtomicBool::new(false)) else {
+    let Ok(report) = count(root) else {
         return ExitCode::FAILURE;
     };
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -242,6 +243,11 @@ fn walk_alone(root: &Path) -> ExitCode {
         peak.trim_end_matches(" kB")
     );
     ExitCode::SUCCESS
+}
+
+fn count(root: &Path) -> io::Result<ScanReport> {
+    let templates = TemplatePatterns::default();
+    count_directory_blocking(root, &ScanOptions::of_directory(&templates, false), |_, _| {})
 }
 
 fn command(program: impl Into<PathBuf>) -> Command {

@@ -6,20 +6,18 @@ mod mount_point;
 
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
+use nix::sys::resource::{Resource, setrlimit};
 use storage_domain::{ByteCount, Capacity, TemplatePatterns};
 
 use super::EXIT_PROTOCOL;
 use super::protocol::{self, Call, CallFailure, Reply, ScanCall, Step, UnmountCall, UnmountWay};
-use crate::nfs::scan::{WalkOptions, walk};
+use crate::scan::{ScanOptions, count_directory_blocking};
 
-/// Shortest time between two reports of a scan's progress.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// Memory that this process may write to while it counts, in bytes: a hostile tree must not take the host's.
+const MAX_SCAN_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Makes one call and writes its answer; exits if the service no longer listens.
 pub(super) fn run(call: Call) {
@@ -71,22 +69,13 @@ fn statfs(path: &Path) -> Result<Reply, CallFailure> {
 }
 
 fn scan(call: &ScanCall) -> Result<Reply, CallFailure> {
-    let templates = TemplatePatterns::new(&call.templates)
-        .map_err(|_| failure(Step::Scan, &io::ErrorKind::InvalidInput.into()))?;
-    let options = WalkOptions {
-        templates,
-        bytes: call.bytes,
-        threads: WalkOptions::DEFAULT_THREADS,
-    };
-    let reported = Mutex::new(Instant::now());
-    let report = |files, directories| {
-        let Ok(mut last) = reported.try_lock() else { return };
-        if last.elapsed() >= PROGRESS_INTERVAL {
-            *last = Instant::now();
-            answer(&Reply::Progress { files, directories });
-        }
-    };
-    walk(&call.root, &options, &report, &AtomicBool::new(false))
+    let failed = |error: io::Error| failure(Step::Scan, &error);
+    let templates =
+        TemplatePatterns::new(&call.templates).map_err(|_| failed(io::ErrorKind::InvalidInput.into()))?;
+    setrlimit(Resource::RLIMIT_DATA, MAX_SCAN_BYTES, MAX_SCAN_BYTES).map_err(|e| failed(e.into()))?;
+    let progress = |files, directories| answer(&Reply::Progress { files, directories });
+    let options = ScanOptions::of_directory(&templates, call.bytes);
+    count_directory_blocking(&call.root, &options, progress)
         .map(Reply::Scanned)
-        .map_err(|e| failure(Step::Scan, &e))
+        .map_err(failed)
 }

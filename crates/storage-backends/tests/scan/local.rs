@@ -8,12 +8,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
+use rstest::rstest;
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
-use storage_backends::nfs::scan::{WalkOptions, walk};
-use storage_domain::ByteCount;
+use storage_backends::scan::{ScanOptions, count_directory_blocking};
+use storage_domain::{ByteCount, TemplatePatterns};
 
 use crate::scan::{count, counted};
 
@@ -58,14 +58,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn counts_as_walkdir_does(children in any_directory(), threads in 1..6_usize) {
+    fn counts_as_walkdir_does(children in any_directory()) {
         let dir = tempfile::tempdir().unwrap();
         make(dir.path(), &children);
-        let options = WalkOptions { bytes: true, threads, ..WalkOptions::default() };
-        let report = count(dir.path(), &options);
+        let report = count(dir.path(), true);
         let entries: Vec<_> = walkdir::WalkDir::new(dir.path()).into_iter().map(Result::unwrap).collect();
         let files: Vec<_> = entries.iter().filter(|e| e.file_type().is_file()).collect();
-        let templates = files.iter().filter(|e| options.templates.matches(e.file_name().as_bytes()));
+        let patterns = TemplatePatterns::default();
+        let templates = files.iter().filter(|e| patterns.matches(e.file_name().as_bytes()));
         prop_assert_eq!(report.files, files.len() as u64);
         prop_assert_eq!(report.directories, entries.iter().filter(|e| e.file_type().is_dir()).count() as u64);
         prop_assert_eq!(report.templates, templates.count() as u64);
@@ -121,7 +121,6 @@ fn only_regular_files_are_files() {
     assert_eq!(counted(dir.path()).files, 0);
 }
 
-/// More directories wait than are held open at once.
 #[test]
 fn a_deep_tree_with_branches_is_walked_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
@@ -133,53 +132,61 @@ fn a_deep_tree_with_branches_is_walked_to_its_end() {
         }
         path.push("b");
     }
-    for threads in [1, 4] {
-        let options = WalkOptions {
-            threads,
-            ..WalkOptions::default()
-        };
-        let report = count(dir.path(), &options);
-        assert_eq!((report.files, report.directories, report.errors), (2100, 2101, 0));
-    }
+    let report = counted(dir.path());
+    assert_eq!((report.files, report.directories), (2100, 2101));
     // Deeper than the standard library's recursive removal likes.
     let _removed = fs::remove_dir_all(dir.path());
 }
 
-#[test]
-fn a_tree_without_an_end_is_left_at_a_depth() {
-    const LEVELS: usize = 1100;
+/// The second tree's paths are too long for one call before its levels are too many.
+#[rstest]
+#[case::levels("d", 1100, 1024, "more than 1024 levels deep")]
+#[case::path(
+    "a-directory-of-a-tree-that-does-not-end",
+    120,
+    102,
+    "a path of more than 4095 bytes"
+)]
+fn a_tree_without_an_end_is_left_at_a_bound(
+    #[case] name: &str,
+    #[case] levels: usize,
+    #[case] entered: u64,
+    #[case] bound: &str,
+) {
     let dir = tempfile::tempdir().unwrap();
-    let open = |at: &OwnedFd, name: &str| openat(at, name, OFlags::DIRECTORY, Mode::empty()).unwrap();
+    let open = |at: &OwnedFd| openat(at, name, OFlags::DIRECTORY, Mode::empty()).unwrap();
     let top: OwnedFd = File::open(dir.path()).unwrap().into();
     let mut at = top.try_clone().unwrap();
-    for _ in 0..LEVELS {
-        mkdirat(&at, "d", Mode::RWXU).unwrap();
-        at = open(&at, "d");
+    for _ in 0..levels {
+        mkdirat(&at, name, Mode::RWXU).unwrap();
+        at = open(&at);
         openat(&at, "f", OFlags::CREATE, Mode::RWXU).unwrap();
     }
     let report = counted(dir.path());
-    assert_eq!((report.files, report.directories), (1024, 1026));
-    let told = report.truncated.unwrap();
-    assert!(told.contains("more than 1024 levels deep"), "{told}");
+    assert_eq!((report.files, report.directories), (entered, entered + 2));
+    let truncated = report.truncated.unwrap();
+    assert!(truncated.contains(bound), "{truncated}");
     // Deeper than the standard library's recursive removal likes.
-    for level in 0..LEVELS {
-        let at = open(&top, "d");
+    for level in 0..levels {
+        let at = open(&top);
         unlinkat(&at, "f", AtFlags::empty()).unwrap();
-        if level + 1 < LEVELS {
-            renameat(&at, "d", &top, "below").unwrap();
+        if level + 1 < levels {
+            renameat(&at, name, &top, "below").unwrap();
         }
-        unlinkat(&top, "d", AtFlags::REMOVEDIR).unwrap();
-        let _last = renameat(&top, "below", &top, "d");
+        unlinkat(&top, name, AtFlags::REMOVEDIR).unwrap();
+        let _last = renameat(&top, "below", &top, name);
     }
 }
 
 #[test]
-fn a_root_that_is_no_directory_is_an_error() {
+fn a_root_that_is_not_a_directory_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     File::create(&file).unwrap();
     let kind = |path: &Path| {
-        let result = walk(path, &WalkOptions::default(), &|_, _| {}, &AtomicBool::new(false));
+        let templates = TemplatePatterns::default();
+        let options = ScanOptions::of_directory(&templates, false);
+        let result = count_directory_blocking(path, &options, |_, _| {});
         result.unwrap_err().kind()
     };
     assert_eq!(kind(&file), io::ErrorKind::NotADirectory);

@@ -1,13 +1,14 @@
 //! Trees that exist only as answers of a file system in this process: slow, broken, wide.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use storage_backends::nfs::scan::{WalkOptions, walk};
+use storage_backends::scan::{self, ScanOptions, count_directory_blocking};
+use storage_backends::tree::LocalTree;
+use storage_backends::{OpContext, ScanProgress};
+use storage_domain::TemplatePatterns;
+use tokio_util::sync::CancellationToken;
 
 use crate::scan::fuse::{Mounted, Tree};
 use crate::scan::{count, counted};
@@ -44,7 +45,7 @@ fn file_systems_mounted_below_the_root_are_not_entered() {
 }
 
 #[test]
-fn what_cannot_be_read_is_counted_and_told() {
+fn what_cannot_be_read_is_counted_and_named() {
     let dir = tempfile::tempdir().unwrap();
     let tree = Tree {
         broken_every: 10,
@@ -53,15 +54,15 @@ fn what_cannot_be_read_is_counted_and_told() {
     let Some(_mounted) = mounted(tree, dir.path()) else {
         return;
     };
-    let report = count(dir.path(), &WalkOptions::default());
+    let report = count(dir.path(), false);
     assert_eq!(report.errors, 36);
     assert_eq!(report.files, tree.total_files() - 36 * tree.files);
     assert_eq!(report.directories, tree.total_directories());
-    let told = report.first_error.unwrap();
-    assert!(told.starts_with("Reading d00000"), "{told}");
+    let first_error = report.first_error.unwrap();
+    assert!(first_error.starts_with("d00000"), "{first_error}");
     assert!(
-        told.ends_with(" failed: Input/output error (os error 5)"),
-        "{told}"
+        first_error.ends_with(" cannot be read: I/O error"),
+        "{first_error}"
     );
 }
 
@@ -96,8 +97,8 @@ fn a_directory_wider_than_what_may_wait_is_read_in_parts() {
     assert_eq!(counted(dir.path()).directories, 40_001);
 }
 
-#[test]
-fn cancelling_ends_a_walk_of_slow_storage_soon() {
+#[tokio::test]
+async fn cancelling_ends_a_count_of_slow_storage_soon() {
     let dir = tempfile::tempdir().unwrap();
     let tree = Tree {
         outer: 1000,
@@ -109,40 +110,42 @@ fn cancelling_ends_a_walk_of_slow_storage_soon() {
     let Some(_mounted) = mounted(tree, dir.path()) else {
         return;
     };
-    let (cancel, cancelled_at) = (AtomicBool::new(false), Mutex::new(None));
-    let stop = |files: u64, _: u64| {
-        if files > 0 && !cancel.swap(true, Ordering::Relaxed) {
-            *cancelled_at.lock().unwrap() = Some(Instant::now());
+    let tree = LocalTree::open(dir.path(), false).unwrap();
+    let templates = TemplatePatterns::default();
+    let options = ScanOptions::of_directory(&templates, false);
+    let (cancel, progress) = (CancellationToken::new(), ScanProgress::default());
+    let cx = OpContext::within(Duration::from_mins(5)).with_cancel(cancel.clone());
+    let stop = async {
+        while progress.files() == 0 {
+            tokio::task::yield_now().await;
         }
+        cancel.cancel();
+        Instant::now()
     };
-    let error = walk(dir.path(), &WalkOptions::default(), &stop, &cancel).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
-    assert!(cancelled_at.lock().unwrap().unwrap().elapsed() < Duration::from_secs(1));
+    let (ended, cancelled_at) = tokio::join!(scan::count(&tree, &options, &cx, &progress), stop);
+    assert!(ended.unwrap_err().is_cancelled());
+    assert!(cancelled_at.elapsed() < Duration::from_secs(1));
 }
 
 #[test]
-fn progress_grows_and_ends_at_the_report() {
+fn progress_grows_up_to_the_report() {
     let dir = tempfile::tempdir().unwrap();
     let tree = Tree {
-        delay: Duration::from_millis(2),
+        outer: 60,
+        delay: Duration::from_millis(10),
         ..TREE
     };
     let Some(_mounted) = mounted(tree, dir.path()) else {
         return;
     };
-    let (calls, last) = (AtomicU64::new(0), AtomicU64::new(0));
-    let progress = |files, _| {
-        calls.fetch_add(1, Ordering::Relaxed);
-        last.store(files, Ordering::Relaxed);
-    };
-    let options = WalkOptions {
-        threads: 2,
-        ..WalkOptions::default()
-    };
-    let report = walk(dir.path(), &options, &progress, &AtomicBool::new(false)).unwrap();
-    assert!(calls.into_inner() > 2);
-    assert_eq!(
-        (report.files, last.into_inner()),
-        (tree.total_files(), tree.total_files())
+    let mut seen = Vec::new();
+    let templates = TemplatePatterns::default();
+    let options = ScanOptions::of_directory(&templates, false);
+    let report = count_directory_blocking(dir.path(), &options, |files, _| seen.push(files)).unwrap();
+    assert_eq!(report.files, tree.total_files());
+    assert!(seen.len() > 2 && seen.is_sorted(), "{seen:?}");
+    assert!(
+        seen.last().is_some_and(|last| (1..=report.files).contains(last)),
+        "{seen:?}"
     );
 }
