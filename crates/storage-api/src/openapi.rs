@@ -5,7 +5,6 @@ mod audit;
 mod configs;
 mod discover;
 mod examples;
-mod fields;
 mod luns;
 mod paths;
 mod schemas;

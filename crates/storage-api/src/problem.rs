@@ -164,7 +164,7 @@ impl Problem {
 
     /// A problem of an input; the detail tells its first mistakes, and `errors` has all of them.
     pub(crate) fn of_input(code: Code, errors: Vec<Invalid>) -> Self {
-        let first = errors.iter().take(MAX_TOLD).map(|e| e.detail.as_str());
+        let first = errors.iter().take(MAX_TOLD).map(ToString::to_string);
         let mut detail = first.collect::<Vec<_>>().join("; ");
         if let more @ 1.. = errors.len().saturating_sub(MAX_TOLD) {
             let _ = write!(detail, "; and {more} more, see errors");
@@ -194,7 +194,7 @@ impl Problem {
         let errors = self
             .errors
             .iter()
-            .map(|e| json!({"pointer": e.pointer, "detail": e.detail}));
+            .map(|e| json!({"pointer": e.pointer(), "detail": e.to_string()}));
         let body = Body {
             kind: self.code.type_uri(),
             title: self.code.title(),

@@ -1,4 +1,4 @@
-//! Who may do what: roles, access tokens, and who is behind a request.
+//! Access: roles, access tokens, the client of a request, and the audit log.
 
 mod actor;
 mod audit;
@@ -10,14 +10,14 @@ pub use audit::{AuditId, AuditRecord};
 pub use lifetime::Lifetime;
 pub use token::{AccessToken, Token, TokenHash, TokenId, TokenName, TokenProblem, TokenState};
 
-use crate::words::words;
+use crate::string_enum::string_enum;
 
-words! {
-    /// What a client may do; each role may do what those before it may.
-    Role, "must be one of viewer, operator, admin" {
+string_enum! {
+    /// What a client may do; a role includes those before it.
+    Role {
         /// Reads.
         Viewer = "viewer",
-        /// Reads, tests, and asks storage for what it has.
+        /// Reads, tests, and discovers.
         Operator = "operator",
         /// Everything.
         Admin = "admin",
@@ -25,7 +25,7 @@ words! {
 }
 
 impl Role {
-    /// Whether this role may do what needs `needed`.
+    /// Returns whether this role includes `needed`.
     pub fn may(self, needed: Self) -> bool {
         self.rank() >= needed.rank()
     }

@@ -1,4 +1,4 @@
-//! A registered backend: identity, name, kind, status and what the last test found.
+//! A registered backend: its identity, name, config, status and last test.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,13 +8,13 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::capacity::Stats;
-use crate::config::BackendConfig;
 use crate::invalid::Rule;
+use crate::kinds::{BackendConfig, BackendKind};
 use crate::probe::FindingId;
+use crate::string_enum::string_enum;
 use crate::text::text;
-use crate::words::words;
 
-/// A backend's id: a UUID, written in lower case with hyphens.
+/// A backend's id: a UUID in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BackendId(Uuid);
@@ -25,7 +25,7 @@ impl BackendId {
         Self(Uuid::now_v7())
     }
 
-    /// The UUID.
+    /// Returns the UUID.
     pub fn as_uuid(self) -> Uuid {
         self.0
     }
@@ -40,7 +40,7 @@ impl From<Uuid> for BackendId {
 impl FromStr for BackendId {
     type Err = Rule;
 
-    /// Reads the one form that ids are written in, so that a backend has one address and one directory.
+    /// Reads the canonical form only, so that a backend has one address and one directory.
     fn from_str(text: &str) -> Result<Self, Rule> {
         Uuid::try_parse(text)
             .map(Self)
@@ -56,11 +56,11 @@ impl fmt::Display for BackendId {
     }
 }
 
-/// A backend's name: 1 to [`BackendName::MAX_CHARS`] characters, not blank, no control characters. Compared exactly.
+/// A backend's name: 1 to [`BackendName::MAX_CHARS`] characters, not blank, without control characters; compared exactly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendName(String);
 
-text!(BackendName, "The name.");
+text!(BackendName, "Returns the name.");
 
 impl BackendName {
     /// The longest name, in Unicode scalar values.
@@ -89,23 +89,9 @@ impl FromStr for BackendName {
     }
 }
 
-words! {
-    /// The kind of storage that a backend is.
-    BackendKind, "must be one of nfs, http, s3, iscsi" {
-        /// An NFS export (RFC 1813, RFC 7530, RFC 8881).
-        Nfs = "nfs",
-        /// A web server's directory (RFC 9110).
-        Http = "http",
-        /// An S3 bucket.
-        S3 = "s3",
-        /// An iSCSI target (RFC 7143).
-        Iscsi = "iscsi",
-    }
-}
-
-words! {
-    /// What the last test of the present config said.
-    BackendStatus, "must be one of offline, online, error" {
+string_enum! {
+    /// The result of the last test of the current config.
+    BackendStatus {
         /// Not tested since the backend was created, or since its config changed.
         Offline = "offline",
         /// The last test passed.
@@ -115,7 +101,7 @@ words! {
     }
 }
 
-/// Counts the configs that a backend has had. A test's result belongs to the revision that it tested.
+/// The number of a backend's config. A test's result belongs to the revision that it tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Revision(pub i64);
 
@@ -123,14 +109,14 @@ impl Revision {
     /// The revision of a new backend.
     pub const FIRST: Self = Self(1);
 
-    /// The revision after a change of the config.
+    /// Returns the revision after a change of the config.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
 
-/// The last test of the present config.
+/// The last test of the current config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastTest {
     /// When it ended, in UTC, to the millisecond.
@@ -148,17 +134,17 @@ pub struct Backend {
     pub id: BackendId,
     /// Its unique name.
     pub name: BackendName,
-    /// Its settings; their type is the backend's kind.
+    /// Its config, whose type is the backend's kind.
     pub config: BackendConfig,
-    /// Which config this is.
+    /// The revision of the config.
     pub revision: Revision,
-    /// Counts every change of the row, test results included: the source of the `ETag`.
+    /// The number of changes of the row, test results included: the source of the `ETag`.
     pub version: i64,
-    /// What the last test said.
+    /// The result of the last test.
     pub status: BackendStatus,
-    /// What was measured last.
+    /// The last measured sizes and counts.
     pub stats: Stats,
-    /// The last test of this config, where there was one.
+    /// The last test of this config, if there was one.
     pub last_test: Option<LastTest>,
     /// When it was created, in UTC, to the millisecond.
     pub created_at: OffsetDateTime,
@@ -167,7 +153,7 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// The kind of storage.
+    /// Returns the kind of storage.
     pub fn kind(&self) -> BackendKind {
         self.config.kind()
     }

@@ -1,4 +1,4 @@
-//! Sizes and counts, as a storage server reports them.
+//! Sizes and counts that a storage server reports.
 
 use std::fmt;
 
@@ -13,28 +13,28 @@ impl ByteCount {
     /// The largest count.
     pub const MAX: Self = Self(i64::MAX.unsigned_abs());
 
-    /// Makes a count; one that is larger than [`ByteCount::MAX`] becomes it.
+    /// Makes a count of at most [`ByteCount::MAX`].
     pub fn saturating(bytes: u64) -> Self {
         Self(bytes.min(Self::MAX.0))
     }
 
-    /// The count of `blocks` blocks of `size` bytes each, at most [`ByteCount::MAX`].
+    /// Returns the bytes of `blocks` blocks of `size` bytes each, at most [`ByteCount::MAX`].
     pub fn of_blocks(blocks: u64, size: u64) -> Self {
         Self::saturating(blocks.saturating_mul(size))
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     pub fn get(self) -> u64 {
         self.0
     }
 
-    /// The number of bytes, as databases hold it.
+    /// Returns the number of bytes as databases store it.
     pub fn to_i64(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
 }
 
-/// Keeps the bound where a count is read from another process.
+/// Keeps the limit if a count is read from another process.
 impl From<u64> for ByteCount {
     fn from(bytes: u64) -> Self {
         Self::saturating(bytes)
@@ -58,14 +58,14 @@ impl fmt::Display for ByteCount {
     }
 }
 
-/// How full a file system is, after `statvfs(3)`.
+/// The capacity of a file system, from `statvfs(3)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capacity {
     /// `(f_blocks - f_bfree) * f_frsize`.
     pub used: ByteCount,
     /// `f_blocks * f_frsize`.
     pub total: ByteCount,
-    /// `f_bavail * f_frsize`: what an ordinary user may still write.
+    /// `f_bavail * f_frsize`: what an unprivileged user may still write.
     pub available: ByteCount,
 }
 
@@ -80,12 +80,12 @@ fn write_fullness(f: &mut impl fmt::Write, used: ByteCount, total: ByteCount) ->
     write!(f, "{used} of {total} used")
 }
 
-/// What is known of a backend's content. `None` is "not measured", which is not zero.
+/// The sizes and counts of a backend's content. `None` is "not measured", which is not zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Bytes in use.
     pub used: Option<ByteCount>,
-    /// Bytes in all, where the kind of storage has a bound.
+    /// Bytes in total, if the kind of storage has a limit.
     pub total: Option<ByteCount>,
     /// Regular files.
     pub file_count: Option<u64>,
@@ -94,15 +94,14 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// How full it is in the words of [`Capacity`], where both sizes are known.
+    /// Returns the text of [`Capacity`], if both sizes are known.
     pub fn fullness(&self) -> Option<String> {
-        let mut told = String::new();
-        write_fullness(&mut told, self.used?, self.total?).ok()?;
-        Some(told)
+        let mut text = String::new();
+        write_fullness(&mut text, self.used?, self.total?).ok()?;
+        Some(text)
     }
 
-    /// Whether the sizes differ from these by what somebody who plans with them would want to know: at all in the
-    /// total, or by a hundredth of it in what is used.
+    /// Returns whether the sizes differ enough to be reported: the total at all, or the used size by a hundredth of it.
     pub fn is_off(&self, stored: &Self) -> bool {
         let (Some(used), Some(total)) = (self.used, self.total) else {
             return false;
@@ -113,10 +112,10 @@ impl Stats {
         used.get().abs_diff(was.get()) >= (total.get() / Self::STEPS).max(1)
     }
 
-    /// How many steps of what is used there are from empty to full.
+    /// The number of steps of the used size from empty to full.
     const STEPS: u64 = 100;
 
-    /// Whether the sizes are others than these, by however little.
+    /// Returns whether the sizes differ at all.
     pub fn has_other_sizes(&self, stored: &Self) -> bool {
         let differs = |now: Option<ByteCount>, was| now.is_some() && now != was;
         differs(self.used, stored.used) || differs(self.total, stored.total)

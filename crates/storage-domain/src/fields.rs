@@ -1,183 +1,150 @@
-//! Reads the members of a config object and collects every mistake.
+//! The fields of a config as data.
+//!
+//! A config declares each of its fields once, with `config!`: name, type, default and help. From that come the struct,
+//! its parser and its members, and with [`Field`] the JSON schema, the flags of the command line and the table in the docs.
 
-use std::fmt::Display;
-use std::str::FromStr;
+mod declare;
+mod reader;
+mod types;
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+pub(crate) use self::declare::config;
+pub(crate) use self::reader::{Reader, parse};
+pub(crate) use self::types::{FieldType, Slot, TextField, View};
+
 use serde_json::{Map, Value};
 
-use crate::invalid::{Invalid, InvalidInput, Rule};
-use crate::secret::Secret;
-
-/// The members of one JSON object, read by name; what is not read by the end is unknown.
-pub(crate) struct Fields<'a> {
-    parent: &'static str,
-    members: &'a Map<String, Value>,
-    read: Vec<&'static str>,
-    problems: Vec<Invalid>,
+/// One field of a config.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name in JSON.
+    pub name: &'static str,
+    /// The values that it may have.
+    pub shape: Shape,
+    /// What an absent field means; for a field that is not [nullable](Self::nullable), null and an empty text too.
+    pub default: Option<Constant>,
+    /// Whether null is a value of its own: none.
+    pub nullable: bool,
+    /// What it is, in one sentence without a full stop.
+    pub help: &'static str,
 }
 
-impl<'a> Fields<'a> {
-    /// Reads `members`, which stand at the JSON Pointer `parent`.
-    pub(crate) fn new(parent: &'static str, members: &'a Map<String, Value>) -> Self {
+impl Field {
+    /// Describes a field of type `S`.
+    pub(crate) const fn new<S: Slot>(
+        name: &'static str,
+        default: Option<Constant>,
+        help: &'static str,
+    ) -> Self {
         Self {
-            parent,
-            members,
-            read: Vec::new(),
-            problems: Vec::new(),
+            name,
+            shape: S::SHAPE,
+            default,
+            nullable: S::NULLABLE,
+            help,
         }
     }
 
-    /// Notes that a field breaks a rule.
-    pub(crate) fn broken(&mut self, field: &str, rule: &Rule) {
-        self.problems.push(Invalid::at(self.parent, field, rule));
+    /// Returns whether a config without it is refused.
+    pub const fn is_required(&self) -> bool {
+        !self.nullable && self.default.is_none()
     }
 
-    /// Keeps a field's value, or notes its mistake.
-    pub(crate) fn keep<T>(&mut self, field: &str, value: Result<T, Rule>) -> Option<T> {
-        value.map_err(|rule| self.broken(field, &rule)).ok()
-    }
-
-    /// The raw member; null is the same as absent.
-    fn raw(&mut self, field: &'static str) -> Option<&'a Value> {
-        self.read.push(field);
-        self.members.get(field).filter(|v| !v.is_null())
-    }
-
-    /// Whether the member is there, null included.
-    pub(crate) fn has(&self, field: &str) -> bool {
-        self.members.contains_key(field)
-    }
-
-    /// Whether the member is absent, null or an empty text.
-    pub(crate) fn is_blank(&self, field: &str) -> bool {
-        match self.members.get(field) {
-            None | Some(Value::Null) => true,
-            Some(value) => value.as_str() == Some(""),
-        }
-    }
-
-    /// A text; null, absent and empty are all `None`.
-    pub(crate) fn text(&mut self, field: &'static str) -> Option<&'a str> {
-        match self.raw(field)? {
-            Value::String(text) => Some(text.as_str()).filter(|t| !t.is_empty()),
-            _ => self.keep(field, Err(Rule::new("must be a string"))),
-        }
-    }
-
-    /// An optional field of a type that parses itself.
-    pub(crate) fn optional<T: FromStr<Err = Rule>>(&mut self, field: &'static str) -> Option<T> {
-        let text = self.text(field)?;
-        self.keep(field, text.parse())
-    }
-
-    /// A field that must be there.
-    pub(crate) fn required<T: FromStr<Err = Rule>>(&mut self, field: &'static str) -> Option<T> {
-        let before = self.problems.len();
-        let value = self.optional(field);
-        if value.is_none() && self.problems.len() == before {
-            self.broken(field, &Rule::new("is required"));
-        }
-        value
-    }
-
-    /// A secret; null, absent and empty are all `None`.
-    pub(crate) fn secret(&mut self, field: &'static str) -> Option<Secret> {
-        let text = self.text(field)?;
-        self.keep(field, Secret::new(text))
-    }
-
-    /// A flag with a default.
-    pub(crate) fn flag(&mut self, field: &'static str, default: bool) -> bool {
-        match self.raw(field) {
-            None => default,
-            Some(Value::Bool(flag)) => *flag,
-            Some(_) => self
-                .keep(field, Err(Rule::new("must be true or false")))
-                .unwrap_or(default),
-        }
-    }
-
-    /// A whole number; null and absent are both `None`.
-    pub(crate) fn integer(&mut self, field: &'static str) -> Option<i64> {
-        match self.raw(field)?.as_i64() {
-            Some(number) => Some(number),
-            None => self.keep(field, Err(Rule::new("must be a whole number"))),
-        }
-    }
-
-    /// Ends the reading: what was not read is unknown.
-    ///
-    /// # Errors
-    /// Every mistake that was found.
-    pub(crate) fn finish(mut self, kind: &str) -> Result<(), InvalidInput> {
-        for key in self.members.keys().filter(|k| !self.read.contains(&k.as_str())) {
-            let known = self.read.join(", ");
-            let rule = Rule::new(format!(
-                "is not a field of an {kind} config; the fields are {known}"
-            ));
-            self.problems.push(Invalid::at(self.parent, key, &rule));
-        }
-        InvalidInput::check(self.problems)
+    /// Returns whether its value is never shown.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self.shape, Shape::Secret { .. })
     }
 }
 
-/// Writes the members of an object one by one, into whatever a serializer makes of them. They are written in the order of
-/// their names, which is that of a [`Map`], so that both ways give one text.
-pub(crate) struct Members<M: SerializeMap> {
-    map: Result<M, M::Error>,
-    secrets: bool,
+/// The values that a field may have. Lengths are in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One line of text.
+    Text {
+        /// Its placeholder on the command line, such as `HOST`.
+        placeholder: &'static str,
+        /// The shortest text.
+        min: usize,
+        /// The longest text.
+        max: usize,
+    },
+    /// Text of many lines, which the command line takes from a file.
+    Document {
+        /// The longest text.
+        max: usize,
+    },
+    /// Text that is never shown.
+    Secret {
+        /// The longest secret.
+        max: usize,
+    },
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
+    /// A whole number.
+    Number {
+        /// The smallest number.
+        min: i64,
+        /// The largest number.
+        max: i64,
+    },
+    /// True or false.
+    Flag,
 }
 
-impl<M: SerializeMap> Members<M> {
-    /// Begins an object; `secrets` tells whether secrets go into it.
-    pub(crate) fn new(map: M, secrets: bool) -> Self {
-        Self {
-            map: Ok(map),
-            secrets,
+impl Shape {
+    /// Describes a line of 1 to `max` bytes.
+    pub(crate) const fn text(placeholder: &'static str, max: usize) -> Self {
+        Self::Text {
+            placeholder,
+            min: 1,
+            max,
         }
-    }
-
-    /// Adds a member.
-    pub(crate) fn put(mut self, field: &str, value: impl Serialize) -> Self {
-        if let Ok(map) = &mut self.map
-            && let Err(error) = map.serialize_entry(field, &value)
-        {
-            self.map = Err(error);
-        }
-        self
-    }
-
-    /// Adds a member that is a text.
-    pub(crate) fn put_text(self, field: &str, value: &impl Display) -> Self {
-        self.put(field, Text(value))
-    }
-
-    /// Adds a member that is a text, and null where there is none.
-    pub(crate) fn put_optional(self, field: &str, value: Option<&impl Display>) -> Self {
-        self.put(field, value.map(Text))
-    }
-
-    /// Adds a secret, where there is one and secrets are wanted.
-    pub(crate) fn put_secret(self, field: &str, secret: Option<&Secret>) -> Self {
-        match secret.filter(|_| self.secrets) {
-            Some(secret) => self.put(field, secret.expose()),
-            None => self,
-        }
-    }
-
-    /// What the serializer made of the object.
-    pub(crate) fn finish(self) -> Result<M::Ok, M::Error> {
-        self.map?.end()
     }
 }
 
-/// A value that is written as its text.
-struct Text<'a, T>(&'a T);
+/// The value of a default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Constant {
+    /// A text.
+    Text(&'static str),
+    /// A number.
+    Number(i64),
+    /// A flag.
+    Flag(bool),
+}
 
-impl<T: Display> Serialize for Text<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self.0)
+impl From<Constant> for Value {
+    fn from(constant: Constant) -> Self {
+        match constant {
+            Constant::Text(text) => text.into(),
+            Constant::Number(number) => number.into(),
+            Constant::Flag(flag) => flag.into(),
+        }
     }
+}
+
+/// A type whose fields are declared with `config!`.
+pub(crate) trait Declared: Sized {
+    /// Its fields, in the order of their declaration.
+    const FIELDS: &'static [Field];
+
+    /// Reads every field and collects the mistakes; `None` if there are any.
+    fn read(reader: &mut Reader<'_>) -> Option<Self>;
+
+    /// Returns the values of all fields.
+    fn values(&self) -> Vec<(&'static str, View<'_>)>;
+}
+
+/// The fields of a config, each as far as it is valid.
+pub(crate) trait Draft {
+    /// Adds the mistakes that concern several fields; none by default.
+    fn check(&self, _: &mut Reader<'_>) {}
+}
+
+/// Collects values into an object; secrets only if `secrets` says so.
+pub(crate) fn members(values: Vec<(&'static str, View<'_>)>, secrets: bool) -> Map<String, Value> {
+    values
+        .into_iter()
+        .filter(|(_, view)| view.is_member(secrets))
+        .map(|(name, view)| (name.to_owned(), view.to_value()))
+        .collect()
 }

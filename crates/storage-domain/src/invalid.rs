@@ -1,4 +1,4 @@
-//! Mistakes of an input, collected over the whole of it.
+//! The mistakes of an input.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,10 +14,10 @@ impl Rule {
         Self(predicate.into())
     }
 
-    /// The rule of every text that has a longest length, in bytes.
+    /// Refuses a text that is longer than `max` bytes.
     ///
     /// # Errors
-    /// The rule itself, where `text` is longer than `max`.
+    /// The rule, with the limit.
     pub fn at_most_bytes(text: &str, max: usize) -> Result<(), Self> {
         if text.len() > max {
             return Err(Self::new(format!("must be at most {max} bytes long")));
@@ -26,42 +26,64 @@ impl Rule {
     }
 }
 
-/// One mistake: where it is and what to do.
+/// One mistake: a member of the request's body, and the rule that it breaks.
+///
+/// `Display` writes one plain sentence without a secret: "server must not begin with a hyphen".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
-    /// A JSON Pointer (RFC 6901) from the root of the request body; "" is the body itself.
-    pub pointer: String,
-    /// One plain sentence, without a secret.
-    pub detail: String,
+    parent: &'static str,
+    field: String,
+    rule: Rule,
 }
 
 impl Invalid {
-    /// Makes a mistake of the member `field` below `parent` (a JSON Pointer).
-    pub fn at(parent: &str, field: &str, rule: &Rule) -> Self {
+    /// Makes a mistake of the member `field` below `parent` (a JSON Pointer; "" is the body itself).
+    pub fn at(parent: &'static str, field: &str, rule: &Rule) -> Self {
         Self {
-            pointer: format!("{parent}/{}", escape(field)),
-            detail: format!("{} {rule}", excerpt(field)),
+            parent,
+            field: field.to_owned(),
+            rule: rule.clone(),
         }
     }
-}
 
-/// Escapes a reference token as RFC 6901, section 3, says.
-fn escape(token: &str) -> Cow<'_, str> {
-    if token.contains(['~', '/']) {
-        Cow::Owned(token.replace('~', "~0").replace('/', "~1"))
-    } else {
-        Cow::Borrowed(token)
+    /// Returns the name of the member.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// Returns the rule that it breaks.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// Returns its JSON Pointer (RFC 6901) from the root of the request's body.
+    pub fn pointer(&self) -> String {
+        let mut pointer = format!("{}/", self.parent);
+        for c in self.field.chars() {
+            match c {
+                '~' => pointer.push_str("~0"),
+                '/' => pointer.push_str("~1"),
+                c => pointer.push(c),
+            }
+        }
+        pointer
     }
 }
 
-/// The longest part of an unknown word that a message repeats, in characters.
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", excerpt(&self.field), self.rule)
+    }
+}
+
+/// The longest part of an unknown name that a message repeats, in characters.
 const MAX_EXCERPT_CHARS: usize = 40;
 
-/// The beginning of a foreign word, fit for a sentence.
-pub(crate) fn excerpt(word: &str) -> String {
-    let plain = word.chars().filter(|c| !c.is_control());
+/// Returns the beginning of a name that a client chose, without control characters.
+pub(crate) fn excerpt(name: &str) -> String {
+    let plain = name.chars().filter(|c| !c.is_control());
     let mut shown: String = plain.take(MAX_EXCERPT_CHARS).collect();
-    if word.chars().count() > MAX_EXCERPT_CHARS {
+    if name.chars().count() > MAX_EXCERPT_CHARS {
         shown.push('…');
     }
     shown
@@ -72,10 +94,10 @@ pub(crate) fn excerpt(word: &str) -> String {
 pub struct InvalidInput(Vec<Invalid>);
 
 impl InvalidInput {
-    /// `Ok` where there is no mistake.
+    /// Returns `Ok` if there is no mistake.
     ///
     /// # Errors
-    /// All of `problems`, where there are any.
+    /// All of `problems`, if there are any.
     pub fn check(problems: Vec<Invalid>) -> Result<(), Self> {
         if problems.is_empty() {
             Ok(())
@@ -84,12 +106,12 @@ impl InvalidInput {
         }
     }
 
-    /// The mistakes, in the order in which they were found.
+    /// Returns the mistakes, in the order in which they were found.
     pub fn problems(&self) -> &[Invalid] {
         &self.0
     }
 
-    /// Gives the mistakes away, to be collected with others.
+    /// Returns the mistakes, to be collected with others.
     pub fn into_problems(self) -> Vec<Invalid> {
         self.0
     }
@@ -101,13 +123,14 @@ impl From<Invalid> for InvalidInput {
     }
 }
 
+/// Writes the mistakes as one line: "server is required; port must be a number from 1 to 65535".
 impl fmt::Display for InvalidInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, problem) in self.0.iter().enumerate() {
             if i > 0 {
                 f.write_str("; ")?;
             }
-            f.write_str(&problem.detail)?;
+            problem.fmt(f)?;
         }
         Ok(())
     }

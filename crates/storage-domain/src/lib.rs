@@ -1,40 +1,39 @@
 //! The types of PureBoot Storage and their validation.
 //!
-//! Text that an operator typed is parsed once, at the edge, into types that can't hold a bad value; every mistake of
-//! an input is collected with its JSON Pointer (RFC 6901), so that one answer names them all. This crate does no I/O
-//! and knows no async runtime, web framework or database.
+//! An operator's text is parsed once, at the edge, into types that can't hold a bad value. Every mistake of an input is
+//! collected with its JSON Pointer (RFC 6901), so that one answer names them all. This crate does no I/O and knows no
+//! async runtime, web framework or database.
 
 pub mod access;
 pub mod backend;
 pub mod capacity;
-pub mod config;
-mod fields;
-pub mod http;
+pub mod fields;
 pub mod invalid;
-pub mod iscsi;
+pub mod kinds;
 pub mod luns;
+pub mod mount_point;
 pub mod net;
-pub mod nfs;
 pub mod path;
 pub mod probe;
-pub mod s3;
 pub mod secret;
+mod string_enum;
 pub mod template;
 mod text;
-mod words;
 
 pub use access::{Actor, Role};
-pub use backend::{Backend, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Revision};
+pub use backend::{Backend, BackendId, BackendName, BackendStatus, LastTest, Revision};
 pub use capacity::{ByteCount, Capacity, Stats};
-pub use config::{BackendConfig, ShownConfig};
-pub use http::HttpConfig;
+pub use fields::{Constant, Field, Shape};
 pub use invalid::{Invalid, InvalidInput, Rule};
-pub use iscsi::IscsiConfig;
+pub use kinds::http::{self, HttpConfig};
+pub use kinds::iscsi::{self, IscsiConfig};
+pub use kinds::nfs::{self, MountOptions, NfsConfig};
+pub use kinds::s3::{self, S3Config};
+pub use kinds::{BackendConfig, BackendKind, KindFacts, ShownConfig};
 pub use luns::{IscsiTarget, Lun, LunKind};
+pub use mount_point::MountPoint;
 pub use net::{BaseUrl, Host, HostAddr, Port};
-pub use nfs::{MountOptions, NfsConfig};
-pub use path::{ExportPath, MountPoint};
+pub use path::ExportPath;
 pub use probe::{Check, FindingId, MountInForce, Outcome, ProbeReport};
-pub use s3::S3Config;
 pub use secret::Secret;
 pub use template::TemplatePatterns;

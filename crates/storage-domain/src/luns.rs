@@ -1,22 +1,22 @@
-//! What a block storage portal offers: targets and their logical units.
+//! Targets of a block storage portal, and their logical units.
 
 use serde::Serialize;
 
 use crate::capacity::ByteCount;
 
-/// A target, as its portal's discovery names it, with what a session saw in it.
+/// A target from its portal's discovery, with the logical units that a session found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IscsiTarget {
     /// The target's name.
     pub name: String,
-    /// Where the target can be reached, as the portal told it: `10.0.0.5:3260,1`.
+    /// The target's addresses in the portal's form: `10.0.0.5:3260,1`.
     pub portals: Vec<String>,
-    /// Its logical units that hold blocks; `None` where no session could be opened.
+    /// Its logical units that hold blocks; `None` if no session could be opened.
     pub luns: Option<Vec<Lun>>,
 }
 
 impl IscsiTarget {
-    /// What the logical units whose capacity is known hold together.
+    /// Returns the total capacity of the logical units whose capacity is known.
     pub fn capacity(&self) -> ByteCount {
         let luns = self.luns.iter().flatten();
         let sizes = luns.filter_map(|lun| lun.size.map(ByteCount::get));
@@ -24,7 +24,7 @@ impl IscsiTarget {
     }
 }
 
-/// What kind of blocks a logical unit holds (SPC-4, section 6.4.2, the peripheral device type).
+/// The kind of a logical unit (SPC-4, section 6.4.2, the peripheral device type).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LunKind {
@@ -39,18 +39,18 @@ pub enum LunKind {
 pub struct Lun {
     /// Its number.
     pub number: u64,
-    /// What it is.
+    /// Its kind.
     pub kind: LunKind,
-    /// How much it holds, where it says so.
+    /// Its capacity, if it reports one.
     pub size: Option<ByteCount>,
-    /// How many bytes a block has, where it says so.
+    /// The size of its blocks in bytes, if it reports one.
     pub block_size: Option<u32>,
-    /// Who made it.
+    /// Its vendor.
     pub vendor: String,
-    /// What its maker calls it.
+    /// Its product name.
     pub product: String,
-    /// Its serial number, where it has one.
+    /// Its serial number, if it has one.
     pub serial: Option<String>,
-    /// Whether it takes commands that read blocks now.
+    /// Whether it accepts commands that read blocks.
     pub ready: bool,
 }

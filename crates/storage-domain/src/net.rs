@@ -8,6 +8,9 @@ pub use self::host::{Host, HostAddr};
 pub use self::network::{Network, NetworkName, meanings};
 pub use self::url::BaseUrl;
 
+use serde_json::Value;
+
+use crate::fields::{FieldType, Shape, View};
 use crate::invalid::Rule;
 
 /// A TCP port, 1 to 65535.
@@ -20,10 +23,10 @@ impl Port {
     /// The largest port.
     pub const MAX: u16 = u16::MAX;
 
-    /// Takes a port.
+    /// Makes a port from a number.
     ///
     /// # Errors
-    /// It is not from 1 to 65535.
+    /// The number is not from 1 to 65535.
     pub fn new(port: i64) -> Result<Self, Rule> {
         u16::try_from(port)
             .ok()
@@ -32,8 +35,26 @@ impl Port {
             .ok_or_else(|| Rule::new(format!("must be a number from {} to {}", Self::MIN, Self::MAX)))
     }
 
-    /// The port's number.
+    /// Returns the port's number.
     pub fn get(self) -> u16 {
         self.0
+    }
+}
+
+impl FieldType for Port {
+    const SHAPE: Shape = Shape::Number {
+        min: Self::MIN as i64,
+        max: Self::MAX as i64,
+    };
+
+    fn from_json(value: &Value) -> Result<Option<Self>, Rule> {
+        match value.as_i64() {
+            Some(number) => Self::new(number).map(Some),
+            None => Err(Rule::new("must be a whole number")),
+        }
+    }
+
+    fn view(&self) -> View<'_> {
+        View::Number(self.0.into())
     }
 }

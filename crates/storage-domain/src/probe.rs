@@ -1,4 +1,4 @@
-//! What a probe of a backend found out.
+//! The result of a probe.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::capacity::Capacity;
 use crate::luns::IscsiTarget;
 
-/// How one check ended.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// What was checked works.
+    /// It works.
     Passed,
-    /// It does not; the check's detail says what to do.
+    /// It does not work; the check's detail says what to do.
     Failed,
     /// It was not checked; the check's detail says why.
     Skipped,
@@ -24,7 +24,7 @@ pub enum Outcome {
 pub struct Check {
     /// The step's stable name, such as `resolve`.
     pub name: &'static str,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
     /// One plain sentence that a person can act on, without a secret.
     pub detail: String,
@@ -32,10 +32,10 @@ pub struct Check {
     pub duration: Duration,
 }
 
-/// How a backend is mounted, as the kernel has it.
+/// A backend's mount, from the kernel's mount table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountInForce {
-    /// What is mounted, such as `10.0.0.5:/srv/images`.
+    /// The source, such as `10.0.0.5:/srv/images`.
     pub source: String,
     /// The version of the protocol, such as `4.1`.
     pub version: Option<String>,
@@ -43,7 +43,7 @@ pub struct MountInForce {
     pub read_write: bool,
     /// The options in force, those of the mount and those of its file system.
     pub options: Vec<String>,
-    /// How long the kernel waits for the server before a call fails; `None` where it waits for ever.
+    /// How long the kernel waits for the server before a call fails; `None` if it has no limit.
     pub gives_up_after: Option<Duration>,
 }
 
@@ -72,34 +72,34 @@ impl FindingId {
 pub struct ProbeReport {
     /// The steps.
     pub checks: Vec<Check>,
-    /// How full the storage is, where the probe could read it.
+    /// The storage's capacity, if the probe could read it.
     pub capacity: Option<Capacity>,
-    /// The targets that the probe found, where the storage has such.
+    /// The targets that the probe found, if the storage has targets.
     pub targets: Option<Vec<IscsiTarget>>,
-    /// How the backend is mounted, where it is.
+    /// The backend's mount, if it is mounted.
     pub mount: Option<MountInForce>,
-    /// What is allowed, and worth a word: one plain sentence each.
+    /// Warnings about what the config allows, one sentence each.
     pub warnings: Vec<String>,
-    /// One sentence that sums up a probe in which nothing failed.
+    /// One sentence that sums up a probe without a failure.
     pub summary: String,
     /// Identity of the first failure, or of the summary if nothing failed.
     pub finding: FindingId,
-    /// How long the whole probe took.
+    /// How long the probe took.
     pub duration: Duration,
 }
 
 impl ProbeReport {
-    /// Whether no check failed.
+    /// Returns whether no check failed.
     pub fn passed(&self) -> bool {
         self.first_failure().is_none()
     }
 
-    /// The first check that failed.
+    /// Returns the first check that failed.
     pub fn first_failure(&self) -> Option<&Check> {
         self.checks.iter().find(|c| c.outcome == Outcome::Failed)
     }
 
-    /// What failed first and what to do, or the summary where nothing failed.
+    /// Returns the detail of the first failure, or the summary if nothing failed.
     pub fn message(&self) -> &str {
         self.first_failure()
             .map_or(self.summary.as_str(), |c| c.detail.as_str())

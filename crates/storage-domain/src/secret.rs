@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::invalid::Rule;
 
-/// A password, token or key. It has no `Display` and no `Serialize`, its `Debug` says nothing, and its memory is
+/// A password, token or key. It has no `Display` and no `Serialize`, its `Debug` shows nothing, and its memory is
 /// wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
@@ -15,11 +15,11 @@ impl Secret {
     /// The longest secret that is accepted, in bytes.
     pub const MAX_BYTES: usize = 4096;
 
-    /// Takes a secret.
+    /// Makes a secret.
     ///
     /// # Errors
     /// The rule that it breaks: it is empty, too long, or has control characters, which neither HTTP (RFC 7617,
-    /// section 2) nor CHAP carry.
+    /// section 2) nor CHAP allows.
     pub fn new(text: impl Into<String>) -> Result<Self, Rule> {
         let text = Zeroizing::new(text.into());
         if text.is_empty() {
@@ -28,13 +28,13 @@ impl Secret {
         Rule::at_most_bytes(&text, Self::MAX_BYTES)?;
         if text.chars().any(char::is_control) {
             return Err(Rule::new(
-                "must not contain control characters such as a line break; was it pasted whole?",
+                "must not contain control characters such as a line break",
             ));
         }
         Ok(Self(text))
     }
 
-    /// The secret itself, for the one place that sends or stores it.
+    /// Returns the secret itself, for the one place that sends or stores it.
     pub fn expose(&self) -> &str {
         &self.0
     }

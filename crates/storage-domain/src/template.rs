@@ -1,27 +1,27 @@
-//! Which files are boot or install images.
+//! The names of boot and install images.
 
 use crate::invalid::Rule;
 
-/// Tells a boot or install image by its file name's ending, in any case, compressed forms included.
+/// The file name extensions of boot and install images, in any case, compressed forms included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplatePatterns {
     extensions: Vec<String>,
 }
 
 impl TemplatePatterns {
-    /// The endings that count where nothing else is configured.
+    /// The default extensions.
     pub const DEFAULT_EXTENSIONS: [&str; 9] = [
         "iso", "img", "qcow2", "raw", "wim", "vhd", "vhdx", "vmdk", "squashfs",
     ];
-    /// The endings of compressed files that may follow one of the patterns.
+    /// The extensions of compressed files, which may follow another one.
     pub const COMPRESSIONS: [&str; 7] = ["gz", "xz", "zst", "bz2", "lz4", "lzma", "zip"];
-    /// How long an ending may be, in bytes.
+    /// The longest extension, in bytes.
     pub const MAX_EXTENSION_BYTES: usize = 32;
 
-    /// Takes the endings to look for, without their dots.
+    /// Makes patterns from extensions without their dots.
     ///
     /// # Errors
-    /// The rule that an ending breaks.
+    /// The rule that an extension breaks.
     pub fn new<S: AsRef<str>>(extensions: &[S]) -> Result<Self, Rule> {
         let mut checked = Vec::with_capacity(extensions.len());
         for extension in extensions {
@@ -30,13 +30,13 @@ impl TemplatePatterns {
             let inner_dots = !extension.starts_with('.') && !extension.ends_with('.');
             if extension.is_empty() || extension.len() > Self::MAX_EXTENSION_BYTES || !inner_dots {
                 return Err(Rule::new(format!(
-                    "must hold endings of 1 to {} characters without a leading dot, such as iso",
+                    "must hold extensions of 1 to {} characters without a leading dot, such as iso",
                     Self::MAX_EXTENSION_BYTES
                 )));
             }
             if !extension.bytes().all(allowed) {
                 return Err(Rule::new(
-                    "must hold endings of letters, digits, dots, hyphens and underscores only",
+                    "must hold extensions of letters, digits, dots, hyphens and underscores only",
                 ));
             }
             checked.push(extension.to_ascii_lowercase());
@@ -44,7 +44,7 @@ impl TemplatePatterns {
         Ok(Self { extensions: checked })
     }
 
-    /// Whether a file of this name (the last segment of its path) is a boot or install image.
+    /// Returns whether a file name (the last segment of a path) is that of a boot or install image.
     pub fn matches(&self, file_name: &[u8]) -> bool {
         let plain = Self::COMPRESSIONS
             .iter()
@@ -55,7 +55,7 @@ impl TemplatePatterns {
             .any(|e| strip_extension(plain, e).is_some())
     }
 
-    /// The endings that are looked for, in lower case.
+    /// Returns the extensions, in lower case.
     pub fn extensions(&self) -> &[String] {
         &self.extensions
     }
@@ -69,7 +69,7 @@ impl Default for TemplatePatterns {
     }
 }
 
-/// The name without `.extension`, where it has that ending and something before it.
+/// Returns the name without `.extension`, if it ends in that and has something before it.
 fn strip_extension<'a>(name: &'a [u8], extension: &str) -> Option<&'a [u8]> {
     let stem = name.len().checked_sub(extension.len() + 1).filter(|&n| n > 0)?;
     let (head, tail) = name.split_at(stem);

@@ -1,6 +1,6 @@
-//! Newtypes over a checked text.
+//! Newtypes over text that was checked.
 
-/// Gives a tuple struct over a text the text itself, and shows it as that.
+/// Implements `as_str` and `Display` for a newtype over text.
 macro_rules! text {
     ($name:ident, $doc:literal) => {
         impl $name {

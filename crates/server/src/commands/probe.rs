@@ -1,7 +1,6 @@
 //! `probe`: tests a config without a database.
 
 mod fields;
-mod kinds;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +29,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// The arguments.
 pub(crate) fn command() -> Command {
-    let kinds = kinds::KINDS.iter().map(|(kind, about, fields)| {
+    let kinds = BackendKind::ALL.iter().map(|kind| {
         let mut settings = vec![
             keys::STATE_DIR,
             keys::MOUNTING,
@@ -43,8 +42,8 @@ pub(crate) fn command() -> Command {
             settings.push(keys::ISCSI_INITIATOR_NAME);
         }
         let command = Command::new(kind.as_str())
-            .about(*about)
-            .args(fields::args(fields));
+            .about(format!("Tests {}", kind.facts().noun))
+            .args(fields::args(*kind));
         with_some_flags(command.arg(json()), &settings).after_help(exit::HELP)
     });
     Command::new("probe")
@@ -64,11 +63,11 @@ fn json() -> Arg {
 
 /// Probes; exit code 0 where it passed, 1 where it did not.
 pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
-    let (kind, fields, flags) = fields::chosen(flags)?;
+    let (kind, flags) = fields::chosen(flags)?;
     let settings = settings::load_without_file(flags).map_err(|m| Failure::Usage(m.to_string()))?;
-    let members = fields::members(fields, flags).map_err(Failure::Usage)?;
+    let members = fields::members(kind, flags).map_err(Failure::Usage)?;
     let config =
-        BackendConfig::parse(kind, &members).map_err(|e| Failure::Usage(fields::explain(fields, &e)))?;
+        BackendConfig::parse(kind, &members).map_err(|e| Failure::Usage(fields::explain(kind, &e)))?;
     let report = commands::block_on(probe(settings, config))??;
     let text = if flags.get_flag("json") {
         show::json(&report)
@@ -136,7 +135,7 @@ impl Place {
     /// Makes it for a kind that is mounted, and makes `settings` mount there. Where it can't be made, the probe goes
     /// on without mounting.
     fn make(settings: &mut Settings, kind: BackendKind) -> Self {
-        let wanted = settings.mount_dir.take().filter(|_| kind == BackendKind::Nfs);
+        let wanted = settings.mount_dir.take().filter(|_| kind.facts().is_mounted);
         let made = wanted.map(|_| make_private(&settings.state_dir));
         let made = made.transpose().unwrap_or_else(|error| {
             output::tell(&format!("pureboot-storage: the export is not mounted: {error:#}"));

@@ -115,9 +115,9 @@ fn every_wrong_field_is_named_by_its_flag() {
     ]);
     assert_eq!(done.code, Some(2), "{}", done.err);
     for flag in [
-        "--server: server ",
-        "--export-path: export_path ",
-        "--auth-method: auth_method ",
+        "\n  --server must ",
+        "\n  --export-path must ",
+        "\n  --auth-method must ",
     ] {
         assert!(done.err.contains(flag), "{flag}: {}", done.err);
     }

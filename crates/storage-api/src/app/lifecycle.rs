@@ -87,8 +87,15 @@ impl App {
     }
 
     async fn unmount_all(&self) {
+        let kinds = BackendKind::ALL.iter();
+        for kind in kinds.filter(|kind| kind.facts().is_mounted) {
+            self.unmount_all_of(*kind).await;
+        }
+    }
+
+    async fn unmount_all_of(&self, kind: BackendKind) {
         let filter = BackendFilter {
-            kind: Some(BackendKind::Nfs),
+            kind: Some(kind),
             ..BackendFilter::default()
         };
         match self.store.list(&filter).await {

@@ -1,26 +1,7 @@
-//! The configs of all kinds, field by field; from one table come what is sent, what is changed and what is shown.
+//! The schemas of configs, from the domain's fields.
 
 use serde_json::{Map, Value, json};
-use storage_domain::{BackendConfig, BackendKind};
-
-use super::fields::fields;
-
-/// A field of a config.
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) schema: Value,
-    pub(super) presence: Presence,
-}
-
-/// Whether a field has to be there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
-    Required,
-    /// Absent means the default; never shown as null.
-    Defaulted,
-    /// May be null.
-    Optional,
-}
+use storage_domain::{BackendKind, Field, Shape};
 
 /// What a config's schema is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,54 +11,27 @@ pub(super) enum Use {
     Show,
 }
 
-impl Field {
-    fn is_secret(&self) -> bool {
-        BackendConfig::SECRET_FIELDS.contains(&self.name)
-    }
-
-    fn schema_for(&self, purpose: Use) -> Value {
-        let mut schema = self.schema.clone();
-        let nullable = self.presence == Presence::Optional || purpose != Use::Show;
-        let required = self.presence == Presence::Required;
-        if nullable && !required {
-            // What is cleared is sent as null, or as an empty text.
-            let kind = schema["type"].take();
-            schema["type"] = json!([kind, "null"]);
-            if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-                words.push(Value::Null);
-                if purpose != Use::Show {
-                    words.push(json!(""));
-                }
-            }
-            if purpose != Use::Show {
-                schema.as_object_mut().and_then(|s| s.remove("minLength"));
-            }
-        }
-        if self.is_secret() {
-            schema["writeOnly"] = json!(true);
-        }
-        if purpose == Use::Update {
-            schema.as_object_mut().and_then(|s| s.remove("default"));
-        }
-        schema
-    }
+/// Returns the schema of a kind's config.
+pub(super) fn schema(kind: BackendKind, purpose: Use) -> Value {
+    schema_of(kind.fields(), purpose)
 }
 
-/// The schema of a kind's config.
-pub(super) fn schema(kind: BackendKind, purpose: Use) -> Value {
-    let fields = fields(kind);
-    let shown = fields.iter().filter(|f| purpose != Use::Show || !f.is_secret());
-    let properties: Map<String, Value> = shown
+/// Returns the schema of an object with these fields.
+pub(super) fn schema_of(fields: &[Field], purpose: Use) -> Value {
+    let members = fields
+        .iter()
+        .filter(|field| purpose != Use::Show || !field.is_secret());
+    let properties: Map<String, Value> = members
         .clone()
-        .map(|f| (f.name.to_owned(), f.schema_for(purpose)))
+        .map(|field| (field.name.to_owned(), property(field, purpose)))
         .collect();
-    let required: Vec<&str> = shown
-        .filter(|f| match purpose {
-            Use::Create => f.presence == Presence::Required,
+    let required: Vec<&str> = members
+        .filter(|field| match purpose {
+            Use::Create => field.is_required(),
             Use::Update => false,
             Use::Show => true,
         })
-        .map(|f| f.name)
+        .map(|field| field.name)
         .collect();
     let mut schema = json!({ "type": "object", "properties": properties });
     if !required.is_empty() {
@@ -89,32 +43,77 @@ pub(super) fn schema(kind: BackendKind, purpose: Use) -> Value {
     schema
 }
 
+fn property(field: &Field, purpose: Use) -> Value {
+    let mut schema = shape(field.shape);
+    schema["description"] = description(field).into();
+    if let Some(default) = field.default.filter(|_| purpose != Use::Update) {
+        schema["default"] = default.into();
+    }
+    if field.is_secret() {
+        schema["writeOnly"] = true.into();
+    }
+    let is_sent = purpose != Use::Show;
+    if field.nullable || (is_sent && !field.is_required()) {
+        allow_none(&mut schema, is_sent);
+    }
+    schema
+}
+
+fn description(field: &Field) -> String {
+    let sentence = match (field.is_secret(), field.is_required()) {
+        (true, false) => ". Never shown; absent or empty keeps what is stored.",
+        (true, true) => ". Never shown.",
+        (false, _) => ".",
+    };
+    format!("{}{sentence}", field.help)
+}
+
+fn shape(shape: Shape) -> Value {
+    match shape {
+        Shape::Text { min, max, .. } => json!({ "type": "string", "minLength": min, "maxLength": max }),
+        Shape::Document { max } | Shape::Secret { max } => {
+            json!({ "type": "string", "minLength": 1, "maxLength": max })
+        }
+        Shape::OneOf(texts) => json!({ "type": "string", "enum": texts }),
+        Shape::Number { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Shape::Flag => json!({ "type": "boolean" }),
+    }
+}
+
+/// Allows null; a field that is sent is cleared by an empty text too.
+fn allow_none(schema: &mut Value, is_sent: bool) {
+    let kind = schema["type"].take();
+    schema["type"] = json!([kind, "null"]);
+    if let Some(texts) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        texts.push(Value::Null);
+        if is_sent {
+            texts.push(json!(""));
+        }
+    }
+    if let Some(schema) = schema.as_object_mut().filter(|_| is_sent) {
+        schema.remove("minLength");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use rstest::rstest;
-    use serde_json::{Map, Value, json};
+    use serde_json::Value;
     use storage_domain::{BackendConfig, BackendKind};
 
     use super::{Use, schema};
 
-    fn minimal(kind: BackendKind) -> Map<String, Value> {
-        let config = match kind {
-            BackendKind::Nfs => json!({"server": "nas", "export_path": "/srv"}),
-            BackendKind::Http => json!({"base_url": "http://nas/"}),
-            BackendKind::S3 => json!({"endpoint": "nas", "bucket": "abc", "access_key_id": "k"}),
-            BackendKind::Iscsi => json!({"target": "nas"}),
-        };
-        config.as_object().cloned().unwrap()
+    /// The document's fields are those that the domain reads and shows, and its defaults are the domain's.
+    #[test]
+    fn the_schemas_are_what_the_domain_does() {
+        for kind in BackendKind::ALL {
+            schemas_fit(*kind);
+        }
     }
 
-    /// The document's fields are those that the domain reads and shows, and its defaults are the domain's.
-    #[rstest]
-    fn the_table_is_the_domains(
-        #[values(BackendKind::Nfs, BackendKind::Http, BackendKind::S3, BackendKind::Iscsi)] kind: BackendKind,
-    ) {
-        let shown = BackendConfig::parse(kind, &minimal(kind)).unwrap().shown();
+    fn schemas_fit(kind: BackendKind) {
+        let shown = BackendConfig::parse(kind, &kind.example()).unwrap().shown();
         let keys = |v: &Value| v.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         let documented = schema(kind, Use::Show);
         assert_eq!(keys(&documented["properties"]), shown.keys().cloned().collect());
@@ -122,17 +121,15 @@ mod tests {
         let create = schema(kind, Use::Create);
         for (field, value) in &shown {
             let default = create["properties"][field].get("default").unwrap_or(&Value::Null);
-            if !minimal(kind).contains_key(field) {
+            if !kind.example().contains_key(field) {
                 assert_eq!(default, value, "{field}");
             }
         }
-        let mut with_unknown = minimal(kind);
+        let mut with_unknown = kind.example();
         with_unknown.insert("no such field".to_owned(), Value::Null);
         let refusal = BackendConfig::parse(kind, &with_unknown).unwrap_err();
-        let (_, listed) = refusal.problems()[0]
-            .detail
-            .split_once("the fields are ")
-            .unwrap();
+        let refusal = refusal.to_string();
+        let (_, listed) = refusal.split_once("the fields are ").unwrap();
         let known: BTreeSet<String> = listed.split(", ").map(str::to_owned).collect();
         assert_eq!(keys(&create["properties"]), known);
     }

@@ -1,10 +1,11 @@
 //! The paths that tell what could be registered.
 
-use serde_json::{Map, Value, json};
-use storage_domain::{BackendKind, Host, Role};
+use serde_json::{Value, json};
+use storage_domain::s3::S3Account;
+use storage_domain::{Host, Role};
 
 use super::answers::{answer, operation, query};
-use super::configs::{Use, schema};
+use super::configs::{Use, schema_of};
 use super::examples;
 use super::paths::BODY;
 use super::schemas::list_of;
@@ -12,17 +13,6 @@ use crate::problem::Code;
 
 /// What every discovery may answer.
 const DISCOVERY: [Code; 2] = [Code::DiscoveryFailed, Code::ShuttingDown];
-/// The fields of an S3 config that are about the account and not about one bucket; the first three are required.
-const ACCOUNT: [&str; 6] = [
-    "endpoint",
-    "access_key_id",
-    "secret_access_key",
-    "region",
-    "ca_pem",
-    "tls_verify",
-];
-const ACCOUNT_REQUIRED: usize = 3;
-
 pub(super) fn s3() -> Value {
     let bucket =
         json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });
@@ -68,15 +58,7 @@ pub(super) fn nfs() -> Value {
 
 /// The body of the discovery of buckets.
 pub(super) fn account() -> Value {
-    let mut config = schema(BackendKind::S3, Use::Create);
-    let properties = config["properties"].as_object_mut().map(std::mem::take);
-    let kept = properties.unwrap_or_default().into_iter();
-    let kept: Map<String, Value> = kept
-        .filter(|(name, _)| ACCOUNT.contains(&name.as_str()))
-        .collect();
-    config["properties"] = Value::Object(kept);
-    config["properties"]["secret_access_key"]["type"] = json!("string");
-    config["required"] = json!(ACCOUNT[..ACCOUNT_REQUIRED]);
-    config["examples"] = examples::account();
-    config
+    let mut account = schema_of(S3Account::fields(), Use::Create);
+    account["examples"] = examples::account();
+    account
 }

@@ -5,15 +5,7 @@ use storage_domain::BackendKind;
 
 /// Backends of a kind to be registered.
 pub(super) fn create(kind: BackendKind) -> Value {
-    let config = match kind {
-        BackendKind::Nfs => json!({ "server": "10.0.0.5", "export_path": "/srv/images" }),
-        BackendKind::Http => json!({ "base_url": "https://images.example/boot" }),
-        BackendKind::S3 => json!({
-            "endpoint": "https://s3.example", "bucket": "images", "access_key_id": "AKEXAMPLE",
-        }),
-        BackendKind::Iscsi => json!({ "target": "10.0.0.6", "iqn": "iqn.2026-11.example:images" }),
-    };
-    json!([{ "name": format!("{kind}-primary"), "type": kind.as_str(), "config": config }])
+    json!([{ "name": format!("{kind}-primary"), "type": kind.as_str(), "config": kind.example() }])
 }
 
 /// Changes of a backend.

@@ -13,7 +13,7 @@ use super::{discover, examples, luns};
 pub(super) fn all() -> Map<String, Value> {
     let mut all = Map::new();
     for kind in BackendKind::ALL {
-        let name = title(*kind);
+        let name = kind.facts().title;
         all.insert(format!("{name}BackendCreate"), create(*kind));
         all.insert(format!("{name}Backend"), shown(*kind));
     }
@@ -95,23 +95,14 @@ pub(super) fn list_of(item: &Value) -> Value {
     })
 }
 
-fn title(kind: BackendKind) -> &'static str {
-    match kind {
-        BackendKind::Nfs => "Nfs",
-        BackendKind::Http => "Http",
-        BackendKind::S3 => "S3",
-        BackendKind::Iscsi => "Iscsi",
-    }
-}
-
 fn alternatives(suffix: &str) -> Value {
     let refs = BackendKind::ALL
         .iter()
-        .map(|kind| reference(&format!("{}{suffix}", title(*kind))));
+        .map(|kind| reference(&format!("{}{suffix}", kind.facts().title)));
     let mapping: Map<String, Value> = BackendKind::ALL
         .iter()
         .map(|kind| {
-            let target = format!("#/components/schemas/{}{suffix}", title(*kind));
+            let target = format!("#/components/schemas/{}{suffix}", kind.facts().title);
             (kind.to_string(), Value::String(target))
         })
         .collect();

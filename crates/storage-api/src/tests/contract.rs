@@ -86,16 +86,8 @@ async fn what_the_web_ui_sends_back_changes_nothing() {
         let path = api.create(kind.as_str(), *kind).await;
         let before = api.call("GET", &path, None).await;
         let mut config = before.data()["config"].clone();
-        for secret in ["password", "secret_access_key", "chap_password"] {
-            let fits = matches!(
-                (kind, secret),
-                (BackendKind::Http, "password")
-                    | (BackendKind::S3, "secret_access_key")
-                    | (BackendKind::Iscsi, "chap_password")
-            );
-            if fits {
-                config[secret] = json!("");
-            }
+        for secret in kind.secret_fields() {
+            config[secret] = json!("");
         }
         let body = json!({"name": kind.as_str(), "type": kind, "config": config});
         for body in [

@@ -1,7 +1,7 @@
 //! Credentials of a config, and what is missing in them.
 
 use iscsi_initiator::{Chap, Mutual};
-use storage_domain::iscsi::{ChapCredentials, ChapName};
+use storage_domain::iscsi::ChapName;
 use storage_domain::{IscsiConfig, Secret};
 
 /// Why the credentials of a config can't be used. Its text is a cause and a remedy.
@@ -26,9 +26,8 @@ pub(crate) enum Unusable {
 
 /// Returns the credentials of the discovery session.
 pub(crate) fn of_discovery(config: &IscsiConfig) -> Result<Option<Chap<'_>>, Unusable> {
-    let ChapCredentials { username, password } = &config.discovery_chap;
     let (name, secret) = ("discovery_chap_username", "discovery_chap_password");
-    match (username, password) {
+    match (&config.discovery_chap_username, &config.discovery_chap_password) {
         (None, None) => Ok(None),
         (Some(username), Some(password)) => Ok(Some(Chap {
             name: username.as_str(),
@@ -42,7 +41,7 @@ pub(crate) fn of_discovery(config: &IscsiConfig) -> Result<Option<Chap<'_>>, Unu
 
 /// Returns the credentials of a session with a target.
 pub(crate) fn of_session(config: &IscsiConfig) -> Result<Option<Chap<'_>>, Unusable> {
-    let ChapCredentials { username, password } = &config.mutual_chap;
+    let (username, password) = (&config.mutual_chap_username, &config.mutual_chap_password);
     if !config.chap_enabled {
         return match (username, password) {
             (None, None) => Ok(None),
@@ -50,8 +49,8 @@ pub(crate) fn of_session(config: &IscsiConfig) -> Result<Option<Chap<'_>>, Unusa
         };
     }
     let missing = |missing| Unusable::NoCredentials { missing };
-    let name = config.chap.username.as_ref().ok_or(missing("chap_username"))?;
-    let secret = config.chap.password.as_ref().ok_or(missing("chap_password"))?;
+    let name = config.chap_username.as_ref().ok_or(missing("chap_username"))?;
+    let secret = config.chap_password.as_ref().ok_or(missing("chap_password"))?;
     if password.as_ref() == Some(secret) {
         return Err(Unusable::SameSecrets);
     }

@@ -49,10 +49,16 @@ impl Egress {
 
     /// Returns whether an address may be connected to.
     pub fn allows(&self, addr: IpAddr) -> bool {
-        meanings(addr).all(|addr| {
-            let lines = self.0.iter().filter(|line| line.network.contains(addr));
+        self.refused(addr).next().is_none()
+    }
+
+    /// Returns the denied ones of an address's [`meanings`]: what an operator has to allow.
+    fn refused(&self, addr: IpAddr) -> impl Iterator<Item = IpAddr> {
+        let named = self.0.iter().filter(|line| line.operators && !line.denied);
+        meanings(addr, named.map(|line| line.network)).filter(|addr| {
+            let lines = self.0.iter().filter(|line| line.network.contains(*addr));
             let decisive = lines.max_by_key(|line| (line.network.prefix(), line.operators, line.denied));
-            decisive.is_none_or(|line| !line.denied)
+            decisive.is_some_and(|line| line.denied)
         })
     }
 
@@ -74,6 +80,7 @@ impl Egress {
             Some(addr) if addrs.is_empty() => Err(Denied {
                 name: name.map(str::to_owned),
                 addr,
+                refused: self.refused(addr).collect(),
             }),
             _ => Ok(addrs
                 .into_iter()
@@ -138,6 +145,8 @@ pub struct Denied {
     pub name: Option<String>,
     /// The first of its addresses.
     pub addr: IpAddr,
+    /// What has to be allowed for it: the address, an IPv4 address inside it, or both.
+    pub refused: Vec<IpAddr>,
 }
 
 #[cfg(test)]
@@ -195,6 +204,7 @@ mod tests {
     #[case::public("192.0.2.1", true)]
     #[case::public_v6("2001:db8::1", true)]
     #[case::nat64_public("64:ff9b::192.0.2.1", true)]
+    #[case::nat64_local_private("64:ff9b:1::10.0.0.5", true)]
     fn by_default(#[case] addr: &str, #[case] allowed: bool) {
         assert_eq!(allows("", "", addr), allowed);
     }
@@ -214,6 +224,13 @@ mod tests {
     #[case::not_beside_loopback_v6("loopback", "any", "2001:db8::1", false)]
     #[case::not_through_a_translator("loopback,64:ff9b::/96", "any", "64:ff9b::192.0.2.1", false)]
     #[case::through_a_translator("192.0.2.1,64:ff9b::/96", "any", "64:ff9b::192.0.2.1", true)]
+    #[case::local_translator("64:ff9b:1::/48", "", "64:ff9b:1::10.0.0.5", true)]
+    #[case::local_translator_of_a_site("64:ff9b:1:a9fe::/96", "", "64:ff9b:1:a9fe::10.0.0.5", true)]
+    #[case::local_translator_of_48("64:ff9b:1::/48", "", "64:ff9b:1:a00:0:500::", true)]
+    #[case::local_translator_alone("64:ff9b:1:fffe::/96,10.0.0.0/8", "any", "64:ff9b:1:fffe::10.0.0.5", true)]
+    #[case::not_all_behind_it("64:ff9b:1:fffe::/96,10.0.0.0/8", "any", "64:ff9b:1:fffe::192.0.2.1", false)]
+    #[case::not_metadata_behind_it("64:ff9b:1::/96", "", "64:ff9b:1::169.254.169.254", false)]
+    #[case::not_metadata_behind_any("64:ff9b:1::/48", "", "64:ff9b:1:a9fe:a9:fe00::", false)]
     #[case::no_loopback("", "loopback", "::ffff:127.0.0.1", false)]
     #[case::mapped_as_written("", "::ffff:10.0.0.0/104", "10.1.2.3", false)]
     fn as_an_operator_says(
@@ -223,6 +240,21 @@ mod tests {
         #[case] allowed: bool,
     ) {
         assert_eq!(allows(allow, deny, addr), allowed);
+    }
+
+    /// Following the advice opens the address.
+    #[rstest]
+    #[case("", "169.254.169.254")]
+    #[case("", "64:ff9b::169.254.169.254")]
+    #[case("", "64:ff9b:1:a9fe::10.0.0.5")]
+    #[case("any", "64:ff9b:1:fffe::10.0.0.5")]
+    fn the_advice_works(#[case] deny: &str, #[case] addr: &str) {
+        let addrs = vec![SocketAddr::new(addr.parse().unwrap(), 80)];
+        let egress = Egress::new([], networks(deny));
+        let denied = egress.permit(None, addrs.clone(), None).unwrap_err();
+        let allow = denied.refused.into_iter().map(Network::one);
+        let egress = Egress::new(allow, networks(deny));
+        assert!(egress.permit(None, addrs, None).is_ok());
     }
 
     #[test]

@@ -109,12 +109,20 @@ impl ConnectError {
                 f,
                 "{addr} is a link-local address. Name its interface in {field}, such as {addr}%eth0"
             ),
-            Self::Denied(Denied { name, addr }) => {
+            Self::Denied(Denied { name, addr, refused }) => {
                 match name {
                     Some(name) => write!(f, "{name} resolves to {addr}, which")?,
                     None => write!(f, "{addr} is an address that")?,
                 }
-                f.write_str(" this service may not connect to; allow it with allow_networks, if it is meant")
+                f.write_str(" this service may not connect to; allow ")?;
+                for (i, allow) in refused.iter().enumerate() {
+                    f.write_str(if i > 0 { " and " } else { "" })?;
+                    match allow {
+                        allow if allow == addr => f.write_str("it")?,
+                        inside => write!(f, "{inside}")?,
+                    }
+                }
+                f.write_str(" with allow_networks, if it is meant")
             }
             Self::Refused { at } => write!(
                 f,
@@ -157,6 +165,7 @@ mod tests {
         let error = ConnectError::Denied(Denied {
             name: name.map(str::to_owned),
             addr: "169.254.169.254".parse().unwrap(),
+            refused: vec!["169.254.169.254".parse().unwrap()],
         });
         let sentence = error.sentence("base_url").to_string();
         assert!(sentence.starts_with(expected), "{sentence}");

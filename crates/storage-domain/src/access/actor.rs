@@ -1,24 +1,24 @@
-//! Who is behind a request.
+//! The client of a request.
 
 use std::fmt;
 
 use super::{Role, TokenId};
 
-/// How a client showed who it is.
+/// How a client proved its identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum How {
     /// By an access token of this service.
     Token(TokenId),
     /// By a JSON Web Token (RFC 7519) of another issuer.
     Jwt,
-    /// Not at all: the service asks nobody.
+    /// Not at all: the service requires no token.
     Open,
     /// On the command line, as a user of the machine.
     Cli,
 }
 
 impl How {
-    /// The stable word for it.
+    /// Returns its stable string.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Token(_) => "token",
@@ -29,24 +29,24 @@ impl How {
     }
 }
 
-/// Who is behind a request, and what they may do.
+/// The client of a request, and its role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// A token's name, the subject of a JSON Web Token, or [`Actor::LOCAL`].
     pub name: String,
-    /// What they may do.
+    /// What it may do.
     pub role: Role,
-    /// How they showed it.
+    /// How it proved its identity.
     pub how: How,
 }
 
 impl Actor {
-    /// The name of whoever is not asked for one.
+    /// The name of a client that needs no token.
     pub const LOCAL: &'static str = "local";
     /// The longest name, in characters; a longer subject of a JSON Web Token is refused.
     pub const MAX_NAME_CHARS: usize = 255;
 
-    /// Whoever reaches a service that asks nobody: they may do everything.
+    /// Returns the client of a service that requires no token: it may do everything.
     pub fn open() -> Self {
         Self {
             name: Self::LOCAL.to_owned(),

@@ -1,4 +1,4 @@
-//! What the audit trail tells.
+//! The records of the audit log.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -10,43 +10,43 @@ use super::{Actor, How, Role};
 use crate::Backend;
 use crate::invalid::Rule;
 
-/// One thing that somebody did, or tried to. It holds no secret: of a change only the names of the fields.
+/// One action of a client, done or refused. It holds no secret: of a change only the names of the fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// Sorts by time.
+    /// Its id, which sorts by time.
     pub id: AuditId,
     /// When it ended, in UTC, to the millisecond.
     pub at: OffsetDateTime,
-    /// A token's name, the subject of a JSON Web Token, `local`, or a user of the machine; `None` where nobody knows.
+    /// A token's name, the subject of a JSON Web Token, `local`, or a user of the machine; `None` if unknown.
     pub actor: Option<String>,
-    /// How they showed who they are: the word of a [`How`].
+    /// How the client proved its identity: the string of a [`How`].
     pub how: Option<String>,
-    /// What they may do.
+    /// The client's role.
     pub role: Option<Role>,
-    /// Where they came from; `None` is a Unix socket or the command line.
+    /// The client's address; `None` for a Unix socket and the command line.
     pub address: Option<String>,
-    /// What they did, such as `backend.update`.
+    /// The action, such as `backend.update`.
     pub action: String,
-    /// By which method of HTTP.
+    /// The request's method.
     pub method: Option<String>,
-    /// To which backend.
+    /// The id of the backend.
     pub backend_id: Option<String>,
-    /// Its name at that time.
+    /// The backend's name at that time.
     pub backend_name: Option<String>,
-    /// Which fields a change changed, such as `config.server`.
+    /// The fields that were changed, such as `config.server`.
     pub fields: Vec<String>,
-    /// The status of the answer; `None` where the client hung up before there was one.
+    /// The status of the answer; `None` if the client disconnected before it.
     pub status: Option<u16>,
-    /// The code of the problem that was answered.
+    /// The code of the problem in the answer.
     pub error: Option<String>,
-    /// The id of the request.
+    /// The request's id.
     pub request_id: Option<String>,
-    /// What else there is to tell, such as the name of a token that was made.
+    /// Further information, such as the name of a new token.
     pub detail: Option<String>,
 }
 
 impl AuditRecord {
-    /// A record of this moment.
+    /// Makes a record of an action that ends now.
     pub fn new(action: impl Into<String>) -> Self {
         Self {
             id: AuditId::generate(),
@@ -67,7 +67,7 @@ impl AuditRecord {
         }
     }
 
-    /// The same, done by this one.
+    /// Sets the client.
     #[must_use]
     pub fn by(mut self, actor: &Actor) -> Self {
         self.actor = Some(actor.name.clone());
@@ -79,20 +79,20 @@ impl AuditRecord {
         self
     }
 
-    /// Tells which backend it is about.
+    /// Sets the backend.
     pub fn tell_backend(&mut self, backend: &Backend) {
         self.backend_id = Some(backend.id.to_string());
         self.backend_name = Some(backend.name.to_string());
     }
 
-    /// Tells which backend was changed, and which of its fields, by their names only.
+    /// Sets the backend and the names of its fields that were changed.
     pub fn tell_change(&mut self, before: &Backend, after: &Backend) {
         self.tell_backend(after);
         self.fields = changed(before, after);
     }
 }
 
-/// The names of the fields that differ.
+/// Returns the names of the fields that differ.
 fn changed(before: &Backend, after: &Backend) -> Vec<String> {
     let (old, new) = (before.config.stored(), after.config.stored());
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
@@ -104,17 +104,17 @@ fn changed(before: &Backend, after: &Backend) -> Vec<String> {
     name.into_iter().chain(fields).collect()
 }
 
-/// The id of a record: a UUID of version 7, which begins with the time.
+/// A record's id: a UUID of version 7, which begins with the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AuditId(Uuid);
 
 impl AuditId {
-    /// A new one, behind all that were made before.
+    /// Makes a new id, which sorts after all earlier ones.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The id before that of every record of this time or a later one.
+    /// Returns the id that sorts before every record of this time or later.
     pub fn at(time: OffsetDateTime) -> Self {
         let millis = time.unix_timestamp_nanos() / 1_000_000;
         let millis = u128::try_from(millis).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! How long a token is of use.
+//! The lifetime of a token.
 
 use std::str::FromStr;
 
@@ -6,22 +6,22 @@ use time::{Duration, OffsetDateTime};
 
 use crate::invalid::Rule;
 
-/// How long a token is of use: whole minutes (`30m`), hours (`12h`) or days (`90d`), or `never` ending.
+/// A token's lifetime: minutes (`30m`), hours (`12h`) or days (`90d`), or `never` for no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime(Option<Duration>);
 
 impl Lifetime {
-    /// The longest that ends at all.
+    /// The longest lifetime with an end, in days.
     pub const MAX_DAYS: i64 = 3650;
-    /// Where nothing else is said, in the form that it is written in.
+    /// The default, as text.
     pub const DEFAULT: &'static str = "90d";
 
-    /// How long; `None` is for ever.
+    /// Returns the duration; `None` has no end.
     pub fn duration(self) -> Option<Duration> {
         self.0
     }
 
-    /// When a token that is made now is of no use any more; `None` is never.
+    /// Returns when a token that is made now expires; `None` is never.
     pub fn end(self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         self.0.map(|duration| now.saturating_add(duration))
     }

@@ -1,4 +1,4 @@
-//! Access tokens: what the client holds, and what is stored of it.
+//! Access tokens: the client's text, and the stored record.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,14 +12,15 @@ use super::Role;
 use crate::invalid::Rule;
 use crate::text::text;
 
-/// Begins every token, so that people and scanners of leaked secrets know one when they see it.
+/// The beginning of every token, by which people and secret scanners recognize it.
 const PREFIX: &str = "pbs";
 const ID_BYTES: usize = 6;
 const SECRET_BYTES: usize = 32;
 
-/// A token as the client holds it: `pbs_<id>_<secret>`, in lower-case hexadecimal digits. The id finds the row; of the
-/// secret, 256 random bits, only a hash is stored. It has no `Display`, its `Debug` shows the id only, and its memory is
-/// wiped when it is dropped.
+/// A token as the client has it: `pbs_<id>_<secret>`, in lower-case hexadecimal digits.
+///
+/// The id finds the row; of the secret, 256 random bits, only a hash is stored. It has no `Display`, its `Debug` shows
+/// the id only, and its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     id: TokenId,
@@ -47,7 +48,7 @@ impl Token {
         })
     }
 
-    /// Reads a token; `None` where it is none. It never says why: the text may be a secret with a slip of the pen.
+    /// Reads a token; `None` if it is malformed. It never says why: the text may be a secret with a typo.
     pub fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX)?.strip_prefix('_')?.split_once('_')?;
         Some(Self {
@@ -56,23 +57,23 @@ impl Token {
         })
     }
 
-    /// Whether a text was meant as a token of this service.
+    /// Returns whether a text begins like a token of this service.
     pub fn is_meant(text: &str) -> bool {
         text.strip_prefix(PREFIX)
             .is_some_and(|rest| rest.starts_with('_'))
     }
 
-    /// What finds its row.
+    /// Returns the id, which finds its row.
     pub fn id(&self) -> &TokenId {
         &self.id
     }
 
-    /// What is stored of its secret.
+    /// Returns the hash of its secret, which is stored.
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(*self.secret).into())
     }
 
-    /// The token itself, for the one place that shows it to whoever made it.
+    /// Returns the token itself, for the one place that shows it to its maker.
     pub fn expose(&self) -> Zeroizing<String> {
         let secret = Zeroizing::new(hex(&*self.secret));
         Zeroizing::new([PREFIX, self.id.as_str(), &secret].join("_"))
@@ -85,11 +86,11 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The part of a token that is no secret: 12 lower-case hexadecimal digits.
+/// The part of a token that is not secret: 12 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId(String);
 
-text!(TokenId, "The id.");
+text!(TokenId, "Returns the id.");
 
 impl FromStr for TokenId {
     type Err = Rule;
@@ -102,22 +103,22 @@ impl FromStr for TokenId {
     }
 }
 
-/// The SHA-256 of a token's secret. A secret of 256 random bits needs no slower hash: there is nothing to guess from.
+/// The SHA-256 hash of a token's secret. A secret of 256 random bits can't be guessed, so it needs no slower hash.
 #[derive(Clone, Copy)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    /// Whether both are the same, found out in a time that does not depend on where they differ.
+    /// Compares two hashes in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 
-    /// As it is stored.
+    /// Returns its stored form.
     pub fn stored(&self) -> String {
         hex(&self.0)
     }
 
-    /// Reads what was stored.
+    /// Reads the stored form.
     pub fn from_stored(text: &str) -> Option<Self> {
         unhex(text).map(Self)
     }
@@ -129,12 +130,13 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// A token's name: 1 to [`TokenName::MAX_CHARS`] characters, not blank, no control characters; not itself the form of
-/// an id, so that either may name a token.
+/// A token's name: 1 to [`TokenName::MAX_CHARS`] characters, not blank, without control characters.
+///
+/// It does not look like an id, so that either may name a token.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenName(String);
 
-text!(TokenName, "The name.");
+text!(TokenName, "Returns the name.");
 
 impl TokenName {
     /// The longest name, in Unicode scalar values.
@@ -164,19 +166,19 @@ impl FromStr for TokenName {
     }
 }
 
-/// Whether a token is of use.
+/// Whether a token is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenState {
-    /// It is.
+    /// It is valid.
     Valid,
-    /// Its time is over.
+    /// Its lifetime is over.
     Expired,
     /// It was revoked.
     Revoked,
 }
 
 impl TokenState {
-    /// The word for it.
+    /// Returns its stable string.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "valid",
@@ -186,20 +188,20 @@ impl TokenState {
     }
 }
 
-/// What is stored of a token. Times are in UTC, to the millisecond.
+/// A stored token. Times are in UTC, to the millisecond.
 #[derive(Debug, Clone)]
 pub struct AccessToken {
-    /// What finds it.
+    /// Its id.
     pub id: TokenId,
     /// Its name; unique among those that are not revoked.
     pub name: TokenName,
-    /// What its holder may do.
+    /// The role of its holder.
     pub role: Role,
-    /// Of its secret.
+    /// The hash of its secret.
     pub hash: TokenHash,
     /// When it was made.
     pub created_at: OffsetDateTime,
-    /// From when on it is of no use; `None` is never.
+    /// When it expires; `None` is never.
     pub expires_at: Option<OffsetDateTime>,
     /// When it was revoked.
     pub revoked_at: Option<OffsetDateTime>,
@@ -208,7 +210,7 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// Whether it is of use at this time.
+    /// Returns whether it is valid at this time.
     pub fn state(&self, now: OffsetDateTime) -> TokenState {
         if self.revoked_at.is_some() {
             TokenState::Revoked

@@ -4,16 +4,17 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::fields::{Shape, TextField};
 use crate::invalid::Rule;
 
-/// A host: a name (RFC 1123, section 2.1), an IPv4 address, or an IPv6 address with an optional zone (RFC 4007).
+/// A host: a name (RFC 1123, section 2.1, and underscores), an IPv4 address, or an IPv6 address with an optional zone (RFC 4007).
 #[derive(Debug, Clone)]
 pub struct Host {
     text: String,
     addr: HostAddr,
 }
 
-/// What a host is, in one canonical form.
+/// The canonical form of a host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HostAddr {
     /// A name in lower case, without a trailing dot.
@@ -28,17 +29,17 @@ impl Host {
     /// The longest host, in characters.
     pub const MAX_CHARS: usize = 255;
 
-    /// The host as it was typed.
+    /// Returns the host as it was entered.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What the host is.
+    /// Returns its canonical form.
     pub fn addr(&self) -> &HostAddr {
         &self.addr
     }
 
-    /// The address, where the host is a literal without a zone.
+    /// Returns the address, if the host is a literal without a zone.
     pub fn literal(&self) -> Option<IpAddr> {
         match &self.addr {
             HostAddr::V4(a) => Some(IpAddr::V4(*a)),
@@ -47,7 +48,7 @@ impl Host {
         }
     }
 
-    /// The host without brackets, as name look-ups and programs take it: `fe80::1%eth0`.
+    /// Returns the host without brackets, as resolvers and programs take it: `fe80::1%eth0`.
     pub fn bare(&self) -> String {
         match &self.addr {
             HostAddr::Name(name) => name.clone(),
@@ -58,7 +59,7 @@ impl Host {
     }
 }
 
-/// Two hosts are equal where they are the same host, however they were typed.
+/// Two hosts are equal if their canonical forms are.
 impl PartialEq for Host {
     fn eq(&self, other: &Self) -> bool {
         self.addr == other.addr
@@ -117,6 +118,10 @@ impl fmt::Display for Host {
     }
 }
 
+impl TextField for Host {
+    const SHAPE: Shape = Shape::text("HOST", Self::MAX_CHARS);
+}
+
 fn parse_v6(text: &str) -> Option<HostAddr> {
     let (addr, zone) = text.split_once('%').map_or((text, None), |(a, z)| (a, Some(z)));
     let zone_ok = |z: &str| {
@@ -130,13 +135,17 @@ fn parse_v6(text: &str) -> Option<HostAddr> {
     Some(HostAddr::V6(addr.parse().ok()?, zone.map(str::to_owned)))
 }
 
-/// A name of labels of 1 to 63 letters, digits and inner hyphens. A name whose last label is a number is none: name
-/// look-ups would read `127.1` and `0x7f000001` as addresses.
+/// Parses a name of labels of 1 to 63 letters, digits, underscores and inner hyphens.
+///
+/// Underscores, which RFC 1123 does not have, are in names of containers and of Windows. A name whose last label is a
+/// number is refused: resolvers read `127.1` and `0x7f000001` as addresses.
 fn parse_name(text: &str) -> Option<HostAddr> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let label_ok = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
             && !label.starts_with('-')
             && !label.ends_with('-')
     };

@@ -14,7 +14,7 @@ use crate::invalid::Rule;
 
 /// The addresses that share the first bits of one (RFC 4632, RFC 4291): `10.0.0.0/8`, `fd00::/8`.
 ///
-/// IPv6 forms of IPv4 addresses (`::ffff:10.0.0.0/104`) are the IPv4 networks that they mean.
+/// IPv4-mapped networks (`::ffff:10.0.0.0/104`) become IPv4 networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
     addr: IpAddr,
@@ -26,13 +26,13 @@ impl Network {
     pub const MAX_V4: u8 = 32;
     /// The longest prefix of IPv6.
     pub const MAX_V6: u8 = 128;
-    /// How many bits an IPv6 form has before its IPv4 address (RFC 4291, section 2.5.5.2).
+    /// The number of bits before the IPv4 address in a mapped one (RFC 4291, section 2.5.5.2).
     const MAPPED: u8 = 96;
 
-    /// The network of all addresses whose first `prefix` bits are those of `addr`.
+    /// Makes the network of all addresses whose first `prefix` bits are those of `addr`.
     ///
     /// # Errors
-    /// The prefix is too long, or `addr` has bits behind it.
+    /// The prefix is too long, or `addr` has bits after it.
     pub fn new(addr: IpAddr, prefix: u8) -> Result<Self, Rule> {
         let longest = longest(addr);
         if prefix > longest {
@@ -47,7 +47,7 @@ impl Network {
         Ok(Self { addr, prefix }.plain())
     }
 
-    /// The network of one address.
+    /// Makes the network of one address.
     pub const fn one(addr: IpAddr) -> Self {
         let prefix = match addr {
             IpAddr::V4(_) => Self::MAX_V4,
@@ -56,7 +56,7 @@ impl Network {
         Self { addr, prefix }
     }
 
-    /// A network of IPv4 that is known to be one.
+    /// Makes an IPv4 network from constants.
     const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Self {
         Self {
             addr: IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
@@ -64,7 +64,7 @@ impl Network {
         }
     }
 
-    /// A network of IPv6 that is known to be one.
+    /// Makes an IPv6 network from constants.
     const fn v6(bits: u128, prefix: u8) -> Self {
         Self {
             addr: IpAddr::V6(Ipv6Addr::from_bits(bits)),
@@ -72,17 +72,17 @@ impl Network {
         }
     }
 
-    /// Its first address.
+    /// Returns its first address.
     pub fn addr(self) -> IpAddr {
         self.addr
     }
 
-    /// How many bits its addresses share: the more, the smaller it is.
+    /// Returns the number of bits that its addresses share.
     pub fn prefix(self) -> u8 {
         self.prefix
     }
 
-    /// Whether an address lies in it; an IPv6 form of an IPv4 address is that one.
+    /// Returns whether an address is in it; an IPv4-mapped address counts as IPv4.
     pub fn contains(self, addr: IpAddr) -> bool {
         let addr = addr.to_canonical();
         longest(addr) == longest(self.addr) && first(addr, self.prefix) == self.addr
@@ -100,7 +100,7 @@ fn longest(addr: IpAddr) -> u8 {
     Network::one(addr).prefix
 }
 
-/// The address with every bit behind the first `prefix` cleared.
+/// Returns the address with every bit after the first `prefix` cleared.
 fn first(addr: IpAddr, prefix: u8) -> IpAddr {
     let behind = u32::from(longest(addr).saturating_sub(prefix));
     match addr {
@@ -128,7 +128,7 @@ impl FromStr for Network {
         let Some(prefix) = prefix else {
             return Ok(Self::one(addr).plain());
         };
-        // `parse` takes a sign.
+        // `parse` accepts a sign.
         if prefix.is_empty() || !prefix.bytes().all(|b| b.is_ascii_digit()) {
             return Err(bad());
         }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::host::Host;
+use crate::fields::{Shape, TextField};
 use crate::invalid::Rule;
 
 /// An `http://` or `https://` URL with a host, without user info, query, fragment and trailing slashes.
@@ -15,7 +17,7 @@ impl BaseUrl {
     /// The longest URL, in bytes.
     pub const MAX_BYTES: usize = 2048;
 
-    /// The URL as a directory: its path ends in a slash, so that relative references stay below it.
+    /// Returns the URL with a path that ends in a slash, so that relative references stay below it.
     pub fn directory(&self) -> Url {
         let mut url = self.0.clone();
         if !url.path().ends_with('/') {
@@ -24,12 +26,12 @@ impl BaseUrl {
         url
     }
 
-    /// The URL itself.
+    /// Returns the URL itself.
     pub fn as_url(&self) -> &Url {
         &self.0
     }
 
-    /// Scheme, host and port (RFC 6454), to compare where a secret would go.
+    /// Returns scheme, host and port (RFC 6454), to compare where a secret would go.
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
     }
@@ -42,7 +44,7 @@ impl FromStr for BaseUrl {
         if text.len() > Self::MAX_BYTES {
             return Err(too_long());
         }
-        // The URL standard strips blanks and line breaks in silence; what an operator typed must not change unseen.
+        // The URL standard drops blanks and line breaks silently; an operator's text must not change unnoticed.
         if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(Rule::new("must not contain blanks or control characters"));
         }
@@ -61,7 +63,7 @@ impl FromStr for BaseUrl {
                 "must not contain user info; use username and password instead",
             ));
         }
-        if url.host_str().is_none_or(|host| !is_plain_host(host)) {
+        if url.host_str().is_none_or(|host| host.parse::<Host>().is_err()) {
             return Err(Rule::new(
                 "must name a host by a name, an IPv4 address or an IPv6 address, such as http://nas.lab or http://[fd00::5]",
             ));
@@ -76,12 +78,16 @@ impl FromStr for BaseUrl {
         }
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
-        // What is not ASCII grows when it is encoded; the encoded form is what is stored and read back.
+        // Text that is not ASCII grows when it is encoded; the encoded form is stored and read back.
         if url.as_str().len() > Self::MAX_BYTES {
             return Err(too_long());
         }
         Ok(Self(url))
     }
+}
+
+impl TextField for BaseUrl {
+    const SHAPE: Shape = Shape::text("URL", Self::MAX_BYTES);
 }
 
 fn too_long() -> Rule {
@@ -91,22 +97,7 @@ fn too_long() -> Rule {
     ))
 }
 
-/// Whether a host, as the URL standard writes it, can be one. It lets more names pass than a resolver answers for
-/// (`*`, `-h`, `a..b`); underscores stay allowed, for names of containers have them.
-fn is_plain_host(host: &str) -> bool {
-    let label_ok = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let name = host.strip_suffix('.').unwrap_or(host);
-    host.starts_with('[') || (host.len() <= 255 && name.split('.').all(label_ok))
-}
-
-/// Whether the authority of a URL has an `@`, even with nothing before it.
+/// Returns whether the authority of a URL has an `@`, even with nothing before it.
 fn has_user_info(text: &str) -> bool {
     let authority = text.split("//").nth(1).unwrap_or_default();
     authority

@@ -23,6 +23,7 @@ fn defaults_are_filled_in() {
 
 #[rstest]
 #[case("target", "[fd00::5]".into())]
+#[case("target", "my_nas".into())]
 #[case("port", json!(1))]
 #[case("port", json!(65535))]
 #[case("port", Value::Null)]

@@ -3,6 +3,7 @@
 
 mod access;
 mod backend;
+mod fields;
 mod http;
 mod iscsi;
 mod merge;

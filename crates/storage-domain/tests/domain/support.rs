@@ -1,7 +1,7 @@
 //! What the tests share.
 
 use serde_json::{Map, Value};
-use storage_domain::{BackendConfig, BackendKind, InvalidInput};
+use storage_domain::{BackendConfig, BackendKind, Invalid, InvalidInput};
 
 pub(crate) fn object(value: &Value) -> Map<String, Value> {
     value.as_object().expect("the test gives an object").clone()
@@ -21,6 +21,6 @@ pub(crate) fn with(base: &Value, field: &str, value: Value) -> Value {
 /// Where the mistakes are.
 pub(crate) fn pointers<T: std::fmt::Debug>(result: Result<T, InvalidInput>) -> Vec<String> {
     let problems = result.expect_err("the input is wrong").into_problems();
-    assert!(problems.iter().all(|p| !p.detail.is_empty()));
-    problems.into_iter().map(|p| p.pointer).collect()
+    assert!(problems.iter().all(|p| !p.rule().to_string().is_empty()));
+    problems.iter().map(Invalid::pointer).collect()
 }

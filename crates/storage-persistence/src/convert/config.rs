@@ -1,7 +1,7 @@
 //! A config and its column: secrets are sealed on their way into the row, and opened or left out on their way back.
 
 use serde_json::{Map, Value};
-use storage_domain::{Backend, BackendConfig, BackendKind};
+use storage_domain::{Backend, BackendConfig, BackendKind, Invalid};
 use zeroize::Zeroize;
 
 use super::{Columns, Unreadable};
@@ -25,7 +25,7 @@ pub(super) fn config(
 ) -> Result<BackendConfig, Unreadable> {
     let mut members: Map<String, Value> =
         serde_json::from_str(row.config).map_err(|_| "its config is no JSON object".to_owned())?;
-    for field in BackendConfig::SECRET_FIELDS {
+    for field in kind.secret_fields() {
         let Some(sealed) = members.get(field).and_then(Sealed::parse) else {
             continue;
         };
@@ -38,7 +38,7 @@ pub(super) fn config(
         }
     }
     let parsed = BackendConfig::parse(kind, &members).map_err(|invalid| {
-        let wrong: Vec<_> = invalid.problems().iter().map(|p| p.pointer.as_str()).collect();
+        let wrong: Vec<_> = invalid.problems().iter().map(Invalid::pointer).collect();
         format!("its config is no valid {kind} config: see {}", wrong.join(", "))
     });
     wipe(&mut members);
@@ -65,7 +65,7 @@ fn open(sealed: &Sealed<'_>, ring: Option<&KeyRing>, id: &str, field: &str) -> R
 
 /// Wipes what was opened, where it stood on its way into the config.
 fn wipe(members: &mut Map<String, Value>) {
-    for field in BackendConfig::SECRET_FIELDS {
+    for field in BackendConfig::secret_fields() {
         if let Some(Value::String(secret)) = members.get_mut(field) {
             secret.zeroize();
         }

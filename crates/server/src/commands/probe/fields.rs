@@ -1,106 +1,100 @@
-//! Flags that mirror the fields of each kind's config. A secret is never an argument, which every user can read.
+//! Flags for the fields of each kind's config. A secret is never an argument, which every user can read.
 
 use std::fs::File;
 use std::io::{self, Read};
 
 use clap::{Arg, ArgAction, ArgMatches};
 use serde_json::{Map, Value};
-use storage_domain::{BackendKind, InvalidInput};
+use storage_domain::{BackendKind, Constant, Field, InvalidInput, Shape};
 
-use super::kinds::KINDS;
 use crate::exit::Failure;
 
-/// How a field's value is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Given {
-    /// As the flag's value.
-    Text,
-    /// As the flag's value, a whole number.
-    Number,
-    /// By the flag alone, which is named and sets what is told here.
-    Switch(&'static str, bool),
-    /// In a file.
-    File,
-    /// In a file or on standard input.
-    Secret,
-}
-
-/// One field of a config.
-#[derive(Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) given: Given,
-    pub(super) value: &'static str,
-    pub(super) help: &'static str,
-}
-
-/// The longest secret or certificate file that is read, in bytes. The config has closer limits of its own.
+/// The longest file with a secret or certificates that is read, in bytes. The config has closer limits of its own.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
 
-impl Field {
-    fn flag(&self) -> String {
-        let dashed = self.name.replace('_', "-");
-        match self.given {
-            Given::Text | Given::Number => dashed,
-            Given::Switch(flag, _) => flag.to_owned(),
-            Given::File | Given::Secret => format!("{dashed}-file"),
-        }
-    }
-
-    fn stdin_flag(&self) -> String {
-        format!("{}-stdin", self.name.replace('_', "-"))
+/// Returns the flag that sets a field.
+fn flag(field: &Field) -> String {
+    let dashed = field.name.replace('_', "-");
+    match field.shape {
+        Shape::Text { .. } | Shape::OneOf(_) | Shape::Number { .. } => dashed,
+        Shape::Flag if sets(field) => dashed,
+        Shape::Flag => format!("no-{dashed}"),
+        Shape::Document { .. } | Shape::Secret { .. } => format!("{dashed}-file"),
     }
 }
 
-/// The flags of a kind.
-pub(super) fn args(fields: &'static [Field]) -> Vec<Arg> {
-    fields.iter().flat_map(field_args).collect()
+/// Returns what the flag of a switch sets: the opposite of its default.
+fn sets(field: &Field) -> bool {
+    field.default != Some(Constant::Flag(true))
+}
+
+fn stdin_flag(field: &Field) -> String {
+    format!("{}-stdin", field.name.replace('_', "-"))
+}
+
+/// Returns the flags of a kind.
+pub(super) fn args(kind: BackendKind) -> Vec<Arg> {
+    kind.fields().iter().flat_map(field_args).collect()
 }
 
 fn field_args(field: &'static Field) -> Vec<Arg> {
-    let arg = Arg::new(field.name).long(field.flag());
-    match field.given {
-        Given::Text | Given::Number => vec![arg.value_name(field.value).help(field.help)],
-        Given::Switch(..) => vec![arg.action(ArgAction::SetTrue).help(field.help)],
-        Given::File => vec![
-            arg.value_name(field.value)
-                .help(format!("{}, in this file", field.help)),
-        ],
-        Given::Secret => {
-            let stdin = Arg::new(field.stdin_flag())
-                .long(field.stdin_flag())
+    let arg = Arg::new(field.name).long(flag(field));
+    match field.shape {
+        Shape::Text { placeholder, .. } => vec![arg.value_name(placeholder).help(help(field))],
+        Shape::OneOf(texts) => vec![arg.value_name(texts.join("|")).help(help(field))],
+        Shape::Number { .. } => vec![arg.value_name("NUMBER").help(help(field))],
+        Shape::Flag => {
+            let help = format!("{} [sets {}]", field.help, sets(field));
+            vec![arg.action(ArgAction::SetTrue).help(help)]
+        }
+        Shape::Document { .. } => vec![file_arg(field, arg)],
+        Shape::Secret { .. } => {
+            let stdin = Arg::new(stdin_flag(field))
+                .long(stdin_flag(field))
                 .action(ArgAction::SetTrue)
                 .conflicts_with(field.name)
                 .help(format!("{}, on standard input", field.help));
-            vec![
-                arg.value_name(field.value)
-                    .help(format!("{}, in this file", field.help)),
-                stdin,
-            ]
+            vec![file_arg(field, arg), stdin]
         }
     }
 }
 
-/// The kind that was asked for, its fields and its flags.
-pub(super) fn chosen(flags: &ArgMatches) -> Result<(BackendKind, &'static [Field], &ArgMatches), Failure> {
-    let (name, flags) = flags.subcommand().unwrap_or(("", flags));
-    let kind = KINDS.iter().find(|(kind, ..)| kind.as_str() == name);
-    // clap refuses every other name.
-    let (kind, _, fields) = kind.ok_or_else(|| Failure::Usage("no such kind of storage".to_owned()))?;
-    Ok((*kind, fields, flags))
+fn file_arg(field: &Field, arg: Arg) -> Arg {
+    let help = format!("{}, in this file", field.help);
+    arg.value_name("FILE").help(help)
 }
 
-/// The config that the flags tell, not yet validated.
+fn help(field: &Field) -> String {
+    let default = match field.default {
+        None => return field.help.to_owned(),
+        Some(Constant::Text(text)) => text.to_owned(),
+        Some(Constant::Number(number)) => number.to_string(),
+        Some(Constant::Flag(flag)) => flag.to_string(),
+    };
+    format!("{} [default: {default}]", field.help)
+}
+
+/// Returns the kind that was chosen, and its flags.
+pub(super) fn chosen(flags: &ArgMatches) -> Result<(BackendKind, &ArgMatches), Failure> {
+    let (name, flags) = flags.subcommand().unwrap_or(("", flags));
+    // clap refuses every other name.
+    let kind = name
+        .parse()
+        .map_err(|rule| Failure::Usage(format!("the kind of storage {rule}")))?;
+    Ok((kind, flags))
+}
+
+/// Returns the config that the flags set, not yet validated.
 ///
 /// # Errors
 /// Files that can't be read, by their flags.
-pub(super) fn members(fields: &[Field], flags: &ArgMatches) -> Result<Map<String, Value>, String> {
-    let from_stdin = |f: &&Field| f.given == Given::Secret && flags.get_flag(&f.stdin_flag());
-    if fields.iter().filter(from_stdin).count() > 1 {
-        return Err("only one secret can be read from standard input; put the others in files".to_owned());
+pub(super) fn members(kind: BackendKind, flags: &ArgMatches) -> Result<Map<String, Value>, String> {
+    let from_stdin = |field: &&Field| field.is_secret() && flags.get_flag(&stdin_flag(field));
+    if kind.fields().iter().filter(from_stdin).count() > 1 {
+        return Err("only one secret can be read from standard input; put the others into files".to_owned());
     }
     let mut members = Map::new();
-    for field in fields {
+    for field in kind.fields() {
         if let Some(value) = value(field, flags)? {
             members.insert(field.name.to_owned(), value);
         }
@@ -109,34 +103,34 @@ pub(super) fn members(fields: &[Field], flags: &ArgMatches) -> Result<Map<String
 }
 
 fn value(field: &Field, flags: &ArgMatches) -> Result<Option<Value>, String> {
-    if let Given::Switch(_, sets) = field.given {
-        return Ok(flags.get_flag(field.name).then_some(Value::Bool(sets)));
+    if field.shape == Shape::Flag {
+        return Ok(flags.get_flag(field.name).then(|| sets(field).into()));
     }
-    if field.given == Given::Secret && flags.get_flag(&field.stdin_flag()) {
+    if field.is_secret() && flags.get_flag(&stdin_flag(field)) {
         let read = read_text(io::stdin().lock());
         return read
             .map(Some)
-            .map_err(|why| format!("--{}: {why}", field.stdin_flag()));
+            .map_err(|why| format!("--{}: {why}", stdin_flag(field)));
     }
     let Some(text) = flags.get_one::<String>(field.name) else {
         return Ok(None);
     };
-    match field.given {
-        // What is no number stays a text, which the config's own rule refuses.
-        Given::Number => Ok(Some(
-            text.parse::<i64>()
-                .map_or_else(|_| text.as_str().into(), Value::from),
-        )),
-        Given::File | Given::Secret => {
+    match field.shape {
+        // What is not a number stays a text, which the config's own rule refuses.
+        Shape::Number { .. } => {
+            let number = text.parse::<i64>().map(Value::from);
+            Ok(Some(number.unwrap_or_else(|_| text.as_str().into())))
+        }
+        Shape::Document { .. } | Shape::Secret { .. } => {
             let read = File::open(text).map_err(|e| e.to_string()).and_then(read_text);
             read.map(Some)
-                .map_err(|why| format!("--{}: {text}: {why}", field.flag()))
+                .map_err(|why| format!("--{}: {text}: {why}", flag(field)))
         }
-        Given::Text | Given::Switch(..) => Ok(Some(text.as_str().into())),
+        Shape::Text { .. } | Shape::OneOf(_) | Shape::Flag => Ok(Some(text.as_str().into())),
     }
 }
 
-/// Reads a file's text without the line break at its end, which editors and `echo` put there.
+/// Reads a file's text without the line break at its end, which editors and `echo` add.
 fn read_text(from: impl Read) -> Result<Value, String> {
     let mut text = String::new();
     let read = from.take(MAX_FILE_BYTES).read_to_string(&mut text);
@@ -145,18 +139,12 @@ fn read_text(from: impl Read) -> Result<Value, String> {
     Ok(text.strip_suffix('\r').unwrap_or(text).into())
 }
 
-/// Every mistake of a config, by the flags that set its fields.
-pub(super) fn explain(fields: &[Field], mistakes: &InvalidInput) -> String {
-    let flag = |pointer: &str| {
-        let name = pointer.rsplit('/').next().unwrap_or_default();
-        fields
-            .iter()
-            .find(|f| f.name == name)
-            .map_or(String::new(), |f| format!("--{}: ", f.flag()))
-    };
-    let lines = mistakes
-        .problems()
-        .iter()
-        .map(|p| format!("\n  {}{}", flag(&p.pointer), p.detail));
+/// Lists the mistakes of a config by the flags of its fields.
+pub(super) fn explain(kind: BackendKind, mistakes: &InvalidInput) -> String {
+    let flags = |name: &str| kind.fields().iter().find(|field| field.name == name).map(flag);
+    let lines = mistakes.problems().iter().map(|p| match flags(p.field()) {
+        Some(flag) => format!("\n  --{flag} {}", p.rule()),
+        None => format!("\n  {p}"),
+    });
     format!("this config can't be used:{}", lines.collect::<String>())
 }

@@ -1,30 +1,30 @@
-//! Networks that have names.
+//! Named networks.
 
 use super::Network;
-use crate::words::words;
+use crate::string_enum::string_enum;
 
-words! {
-    /// A name for networks, in place of the networks themselves.
-    NetworkName, "must be any, loopback, private, link-local, metadata, multicast or unspecified" {
+string_enum! {
+    /// A name for a set of networks.
+    NetworkName {
         /// Every address.
         Any = "any",
         /// This host.
         Loopback = "loopback",
-        /// What sites number as they like (RFC 1918, RFC 4193).
+        /// Private addresses (RFC 1918, RFC 4193).
         Private = "private",
-        /// The neighbours on one link (RFC 3927, RFC 4291).
+        /// The hosts on one link (RFC 3927, RFC 4291).
         LinkLocal = "link-local",
-        /// Where clouds tell a machine its credentials.
+        /// The metadata services of clouds, which hand out credentials.
         Metadata = "metadata",
-        /// Groups, and everybody on a link (RFC 5771, RFC 4291, RFC 919).
+        /// Multicast, and broadcast on a link (RFC 5771, RFC 4291, RFC 919).
         Multicast = "multicast",
-        /// No address at all, which the kernel takes for this host (RFC 1122, RFC 4291).
+        /// The unspecified address, which the kernel takes for this host (RFC 1122, RFC 4291).
         Unspecified = "unspecified",
     }
 }
 
 impl NetworkName {
-    /// The networks that it means.
+    /// Returns the networks of the name.
     pub fn networks(self) -> &'static [Network] {
         match self {
             Self::Any => const { &[Network::v4(0, 0, 0, 0, 0), Network::v6(0, 0)] },

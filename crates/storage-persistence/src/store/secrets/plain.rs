@@ -83,9 +83,11 @@ impl Store {
 
 /// The next rows that may have plain secrets: id and config.
 async fn unsealed(db: &impl ConnectionTrait, after: &str) -> Result<Vec<(String, String)>, DbErr> {
+    let kinds = BackendKind::ALL.iter();
+    let with_secrets = kinds.filter(|kind| kind.secret_fields().next().is_some());
     let which = Column::SecretKey
         .is_null()
-        .and(Column::Kind.ne(BackendKind::Nfs.as_str()));
+        .and(Column::Kind.is_in(with_secrets.map(|kind| kind.as_str())));
     rows::after(db, which, after).await
 }
 
@@ -100,10 +102,7 @@ fn members(text: &str) -> Option<Map<String, Value>> {
 /// The fields that hold a secret as it is.
 fn plain_fields(members: &Map<String, Value>) -> Vec<&'static str> {
     let is_plain = |field: &&'static str| members.get(*field).and_then(Value::as_str).is_some();
-    BackendConfig::SECRET_FIELDS
-        .into_iter()
-        .filter(is_plain)
-        .collect()
+    BackendConfig::secret_fields().filter(is_plain).collect()
 }
 
 /// The config with its secrets sealed; `None` where it has none, or is none.

@@ -72,7 +72,7 @@ pub(super) async fn batch(
 
 fn resealed(key: &SecretKey, ring: &KeyRing, id: &str, text: &str) -> Option<String> {
     let mut members: Map<String, Value> = serde_json::from_str(text).ok()?;
-    for field in BackendConfig::SECRET_FIELDS {
+    for field in BackendConfig::secret_fields() {
         let Some(value) = members.get(field) else { continue };
         let secret = Sealed::parse(value)?.open(ring, id, field).ok()?;
         members.insert(field.to_owned(), sealing::seal(key, id, field, &secret).ok()?);

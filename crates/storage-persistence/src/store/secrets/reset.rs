@@ -141,7 +141,7 @@ fn without_secrets(text: &str) -> (String, Vec<String>) {
         return (text.to_owned(), Vec::new());
     };
     let mut fields = Vec::new();
-    for field in BackendConfig::SECRET_FIELDS {
+    for field in BackendConfig::secret_fields() {
         if members.remove(field).is_some() {
             fields.push(format!("config.{field}"));
         }

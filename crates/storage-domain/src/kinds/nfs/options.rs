@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use self::tables::{GENERIC, REFUSED, TOOL_OPTIONS, UDP, check_value};
+use crate::fields::{Shape, TextField};
 use crate::invalid::Rule;
 
 /// A version of the NFS protocol.
@@ -22,7 +23,7 @@ pub enum NfsVersion {
 }
 
 impl NfsVersion {
-    /// The value of the option `vers`.
+    /// Returns the value of the option `vers`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::V3 => "3",
@@ -39,7 +40,7 @@ impl fmt::Display for NfsVersion {
     }
 }
 
-/// A list of mount options that are known, harmless and meant for the kernel. The default is none.
+/// A list of known and harmless mount options for the kernel; empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MountOptions(Vec<MountOption>);
 
@@ -53,22 +54,22 @@ impl MountOptions {
     /// The longest list, in bytes: mount(2) takes one page of options, and the service adds its own.
     pub const MAX_BYTES: usize = 2048;
 
-    /// Whether nothing is left for the kernel.
+    /// Returns whether there is no option.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the option is there, with a value or without one.
+    /// Returns whether the option is set, with a value or without one.
     pub fn has(&self, key: &str) -> bool {
         self.0.iter().any(|o| o.key == key)
     }
 
-    /// The value of the last option of this name, as the kernel sees it.
+    /// Returns the value of the last option of this name, which the kernel uses.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.0.iter().rev().find(|o| o.key == key)?.value.as_deref()
     }
 
-    /// The last of several options that exclude each other.
+    /// Returns the last of several options that exclude each other.
     pub fn last_of(&self, keys: &[&str]) -> Option<&str> {
         self.0
             .iter()
@@ -77,12 +78,12 @@ impl MountOptions {
             .find(|k| keys.contains(k))
     }
 
-    /// Whether the mount may be written to: the last of `ro` and `rw`; read-only where neither is there.
+    /// Returns whether the mount may be written to: the last of `ro` and `rw`, read-only by default.
     pub fn read_write(&self) -> bool {
         self.last_of(&["ro", "rw"]) == Some("rw")
     }
 
-    /// The versions to try, the newest first; one where the options name it.
+    /// Returns the versions to try, the newest first; one if the options name it.
     pub fn versions(&self) -> Vec<NfsVersion> {
         use NfsVersion::{V3, V4_0, V4_1, V4_2};
         let said = self
@@ -105,7 +106,7 @@ impl MountOptions {
         }
     }
 
-    /// The options that are NFS's own, for mount(2)'s data, less the version (see [`MountOptions::versions`]).
+    /// Returns NFS's own options, for mount(2)'s data, without the version (see [`MountOptions::versions`]).
     pub fn nfs_options(&self) -> impl Iterator<Item = String> + '_ {
         let version = |k: &str| {
             matches!(
@@ -119,12 +120,20 @@ impl MountOptions {
             .map(ToString::to_string)
     }
 
-    /// The generic options, which become flags of mount(2).
+    /// Returns the generic options, which become flags of mount(2).
     pub fn generic_options(&self) -> impl Iterator<Item = &str> {
         self.0
             .iter()
             .map(|o| o.key.as_str())
             .filter(|k| GENERIC.contains(k))
+    }
+}
+
+impl TextField for MountOptions {
+    const SHAPE: Shape = Shape::text("LIST", Self::MAX_BYTES);
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -145,7 +154,7 @@ impl FromStr for MountOptions {
 }
 
 impl MountOption {
-    /// Parses one option; `None` where only mount(8) understands it.
+    /// Parses one option; `None` if only mount(8) understands it.
     fn parse(text: &str) -> Result<Option<Self>, Rule> {
         let (key, value) = text.split_once('=').map_or((text, None), |(k, v)| (k, Some(v)));
         if TOOL_OPTIONS.contains(&key) || key.starts_with("x-") || key.starts_with("X-") {

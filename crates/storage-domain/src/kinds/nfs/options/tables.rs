@@ -1,14 +1,14 @@
-//! Which mount options there are, and what becomes of them.
+//! The known mount options, and how each is handled.
 
 use crate::invalid::{Rule, excerpt};
 
-/// Options that only mount(8) and mount.nfs(8) understand: dropped, for they mean nothing to mount(2).
+/// Options that only mount(8) and mount.nfs(8) understand; they are dropped.
 pub(super) const TOOL_OPTIONS: [&str; 18] = [
     "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "bg",
     "fg", "retry", "comment", "intr", "nointr", "loud", "silent",
 ];
 
-/// Options that would weaken this host, move the mount elsewhere, or take it out of the service's hands.
+/// Options that would weaken this host, redirect the mount, or take it from the service's control.
 pub(super) const REFUSED: [(&str, &str); 27] = [
     ("suid", WEAKENS),
     ("dev", WEAKENS),
@@ -101,7 +101,7 @@ const SWITCHES: [&str; 36] = [
     "nolazytime",
 ];
 
-/// NFS options with a number, and the numbers that they may have.
+/// NFS options with a number, and the range that they accept.
 const NUMBERS: [(&str, u32, u32); 17] = [
     ("rsize", 1024, 1 << 30),
     ("wsize", 1024, 1 << 30),
@@ -122,7 +122,7 @@ const NUMBERS: [(&str, u32, u32); 17] = [
     ("max_connect", 1, 16),
 ];
 
-/// NFS options with a word, and the words that they may have.
+/// NFS options with a word, and the words that they accept.
 const WORDS: [(&str, &[&str]); 9] = [
     ("vers", &VERSIONS),
     ("nfsvers", &VERSIONS),
@@ -136,7 +136,7 @@ const WORDS: [(&str, &[&str]); 9] = [
 ];
 const VERSIONS: [&str; 5] = ["3", "4", "4.0", "4.1", "4.2"];
 
-/// Checks that the option is known, and that its value is one that it may have.
+/// Checks that the option is known, and that it accepts its value.
 pub(super) fn check_value(key: &str, value: Option<&str>) -> Result<(), Rule> {
     if GENERIC.contains(&key) || SWITCHES.contains(&key) {
         return match value {
@@ -161,7 +161,7 @@ pub(super) fn check_value(key: &str, value: Option<&str>) -> Result<(), Rule> {
         };
     }
     Err(Rule::new(format!(
-        "must not contain {}, which is no NFS mount option that nfs(5) knows",
+        "must not contain {}, which is not an NFS mount option of nfs(5)",
         excerpt(key)
     )))
 }

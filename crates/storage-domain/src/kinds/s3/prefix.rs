@@ -1,15 +1,16 @@
-//! What keys begin with.
+//! The prefix of keys.
 
 use std::str::FromStr;
 
+use crate::fields::{Shape, TextField};
 use crate::invalid::Rule;
 use crate::text::text;
 
-/// What the keys of objects begin with, such as `images/`. It is compared as it is: no slash is added or taken away.
+/// The prefix of the keys of objects, such as `images/`. It is used as it is: no slash is added or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
-text!(KeyPrefix, "The prefix.");
+text!(KeyPrefix, "Returns the prefix.");
 
 impl KeyPrefix {
     /// The longest prefix, in bytes of UTF-8: that of a key.
@@ -26,4 +27,8 @@ impl FromStr for KeyPrefix {
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+impl TextField for KeyPrefix {
+    const SHAPE: Shape = Shape::text("PREFIX", Self::MAX_BYTES);
 }

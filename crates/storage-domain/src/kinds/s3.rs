@@ -4,15 +4,14 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use serde::ser::SerializeMap;
-
-use crate::fields::{Fields, Members};
-use crate::http::CaBundle;
+use super::KindFacts;
+use super::http::CaBundle;
+use crate::fields::{Constant, Declared, Draft, Reader, Shape, TextField, config};
 use crate::invalid::Rule;
 use crate::net::BaseUrl;
 use crate::secret::Secret;
+use crate::string_enum::string_enum;
 use crate::text::text;
-use crate::words::words;
 
 mod account;
 mod prefix;
@@ -20,11 +19,11 @@ mod prefix;
 pub use account::S3Account;
 pub use prefix::KeyPrefix;
 
-words! {
+string_enum! {
     /// Where a request names its bucket.
-    Addressing, "must be one of auto, path, virtual" {
-        /// In the path where the endpoint is an IP address or has a port, or the bucket's name has a dot; else in
-        /// the host name, as long as that name is there.
+    Addressing {
+        /// In the path if the endpoint is an IP address or has a port, or the bucket's name has a dot; otherwise in
+        /// the host name, if that name resolves.
         Auto = "auto",
         /// In the path: `https://endpoint/bucket`.
         Path = "path",
@@ -33,7 +32,7 @@ words! {
     }
 }
 
-/// Where the S3 service answers: a URL, or a bare host (then https).
+/// The address of an S3 service: a URL, or a host (then https).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     text: String,
@@ -41,7 +40,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The service's URL.
+    /// Returns the service's URL.
     pub fn url(&self) -> &BaseUrl {
         &self.url
     }
@@ -70,11 +69,15 @@ impl fmt::Display for Endpoint {
     }
 }
 
+impl TextField for Endpoint {
+    const SHAPE: Shape = Shape::text("URL", BaseUrl::MAX_BYTES);
+}
+
 /// A bucket's name, after the naming rules of general purpose buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketName(String);
 
-text!(BucketName, "The name.");
+text!(BucketName, "Returns the name.");
 
 impl BucketName {
     /// The shortest name, in characters.
@@ -121,11 +124,19 @@ impl FromStr for BucketName {
     }
 }
 
+impl TextField for BucketName {
+    const SHAPE: Shape = Shape::Text {
+        placeholder: "NAME",
+        min: Self::MIN_CHARS,
+        max: Self::MAX_CHARS,
+    };
+}
+
 /// A region's name or an access key's id: visible ASCII, 1 to [`Token::MAX_CHARS`] characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token(String);
 
-text!(Token, "The token.");
+text!(Token, "Returns the token.");
 
 impl Token {
     /// The longest token, in characters.
@@ -146,77 +157,44 @@ impl FromStr for Token {
     }
 }
 
-/// The settings of an S3 backend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3Config {
-    /// Where the service answers.
-    pub endpoint: Endpoint,
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The region that requests are signed for.
-    pub region: Option<Token>,
-    /// The access key's id.
-    pub access_key_id: Token,
-    /// The secret that requests are signed with.
-    pub secret_access_key: Option<Secret>,
-    /// Whether clients read through a content delivery network.
-    pub cdn_enabled: bool,
-    /// The content delivery network's URL.
-    pub cdn_url: Option<BaseUrl>,
-    /// Where requests name the bucket.
-    pub addressing: Addressing,
-    /// What the keys of all objects of this backend begin with.
-    pub prefix: Option<KeyPrefix>,
-    /// Certificates that are trusted beside the system's.
-    pub ca_pem: Option<CaBundle>,
-    /// Whether the server's certificate is verified.
-    pub tls_verify: bool,
+impl TextField for Token {
+    const SHAPE: Shape = Shape::text("NAME", Self::MAX_CHARS);
+}
+
+config! {
+    /// The config of an S3 backend.
+    S3Config, S3Draft {
+        endpoint: Endpoint, "The service's URL, or its host (then https)";
+        bucket: BucketName, "The bucket's name, after S3's naming rules";
+        region: Option<Token>, "The region that requests are signed for";
+        access_key_id: Token, "The access key's id";
+        secret_access_key: Option<Secret>, "The secret that requests are signed with";
+        cdn_enabled: bool = Constant::Flag(false),
+            "Whether clients read through a content delivery network";
+        cdn_url: Option<BaseUrl>, "The network's URL; required if cdn_enabled is true";
+        addressing: Addressing = Constant::Text(Addressing::Auto.as_str()),
+            "Where requests name the bucket: in the path, in the host name, or whichever fits the endpoint";
+        prefix: Option<KeyPrefix>, "What the keys of all objects of this backend begin with, such as `images/`";
+        ca_pem: Option<CaBundle>, "Certificates that are trusted besides the system's, in PEM";
+        tls_verify: bool = Constant::Flag(true), "Whether the server's certificate is verified";
+    }
 }
 
 impl S3Config {
-    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let endpoint = fields.required("endpoint");
-        let bucket = fields.required("bucket");
-        let region = fields.optional("region");
-        let access_key_id = fields.required("access_key_id");
-        let secret_access_key = fields.secret("secret_access_key");
-        let cdn_enabled = fields.flag("cdn_enabled", false);
-        let cdn_url = fields.optional("cdn_url");
-        if cdn_enabled && fields.is_blank("cdn_url") {
-            fields.broken("cdn_url", &Rule::new("is required where cdn_enabled is true"));
-        }
-        let addressing = fields.optional("addressing").unwrap_or(Addressing::Auto);
-        let prefix = fields.optional("prefix");
-        let ca_pem = fields.optional("ca_pem");
-        let tls_verify = fields.flag("tls_verify", true);
-        Some(Self {
-            endpoint: endpoint?,
-            bucket: bucket?,
-            region,
-            access_key_id: access_key_id?,
-            secret_access_key,
-            cdn_enabled,
-            cdn_url,
-            addressing,
-            prefix,
-            ca_pem,
-            tls_verify,
-        })
-    }
+    pub(super) const FACTS: KindFacts = KindFacts {
+        title: "S3",
+        noun: "an S3 bucket",
+        fields: Self::FIELDS,
+        example: r#"{"endpoint": "https://s3.example", "bucket": "images", "access_key_id": "AKEXAMPLE"}"#,
+        is_mounted: false,
+    };
+}
 
-    pub(crate) fn write<M: SerializeMap>(&self, members: Members<M>) -> Result<M::Ok, M::Error> {
-        members
-            .put_text("access_key_id", &self.access_key_id)
-            .put("addressing", self.addressing.as_str())
-            .put_text("bucket", &self.bucket)
-            .put_optional("ca_pem", self.ca_pem.as_ref())
-            .put("cdn_enabled", self.cdn_enabled)
-            .put_optional("cdn_url", self.cdn_url.as_ref())
-            .put_text("endpoint", &self.endpoint)
-            .put_optional("prefix", self.prefix.as_ref())
-            .put_optional("region", self.region.as_ref())
-            .put_secret("secret_access_key", self.secret_access_key.as_ref())
-            .put("tls_verify", self.tls_verify)
-            .finish()
+impl Draft for S3Draft {
+    /// Refuses an enabled network without a URL.
+    fn check(&self, reader: &mut Reader<'_>) {
+        if self.cdn_enabled == Some(true) && self.cdn_url == Some(None) {
+            reader.refuse("cdn_url", &Rule::new("is required if cdn_enabled is true"));
+        }
     }
 }
