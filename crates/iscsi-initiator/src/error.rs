@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::login::Refusal;
 use crate::pdu::PduError;
-use crate::scsi::Status;
+use crate::refusal::Refusal;
+use crate::status::Status;
 use crate::text::TextError;
 
 /// An exchange with a target that failed.

@@ -20,17 +20,20 @@ mod connection;
 mod error;
 mod login;
 pub mod pdu;
+mod refusal;
 mod scsi;
 mod session;
+mod status;
 pub mod text;
 
 use chap::Challenges;
 pub use chap::{Chap, Mutual};
 use connection::Connection;
 pub use error::{Cause, ChapError, Error, Exchange, Violation};
-pub use login::Refusal;
-pub use scsi::{Capacity, DeviceType, Lun, LunList, Sense, Status, Unit};
+pub use refusal::Refusal;
+pub use scsi::{Capacity, DeviceType, Lun, LunList, Unit};
 pub use session::Session;
+pub use status::{Sense, Status};
 pub use text::Target;
 
 /// The port of a portal that names none (RFC 7143, section 4.2.7.1).

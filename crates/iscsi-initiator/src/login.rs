@@ -1,19 +1,17 @@
 //! Logins: stages, negotiation and answers (RFC 7143, sections 6, 11.12 and 11.13).
 
 mod negotiation;
-mod refusal;
 mod security;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use refusal::Refusal;
-
 use crate::chap::{Challenges, Chap};
 use crate::connection::Connection;
 use crate::error::{Cause, Violation};
 use crate::pdu::{Pdu, opcode};
+use crate::refusal::Refusal;
 use crate::text::{self, TextError};
 
 /// The stages (RFC 7143, section 11.12.3).

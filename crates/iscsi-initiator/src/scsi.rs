@@ -2,23 +2,13 @@
 
 mod data;
 
-use std::fmt;
-
 pub use data::{Capacity, DeviceType, Lun, LunList, Unit};
 pub(crate) use data::{capacity_10, capacity_16, luns, unit};
 
 use crate::error::{Cause, Error, Exchange};
-
-/// The status codes (SAM-5, section 5.3).
-const GOOD: u8 = 0x00;
-const CHECK_CONDITION: u8 = 0x02;
-const BUSY: u8 = 0x08;
-const RESERVATION_CONFLICT: u8 = 0x18;
-const TASK_SET_FULL: u8 = 0x28;
-/// The sense keys (SPC-4, section 4.5.6).
-const NOT_READY: u8 = 0x2;
-const ILLEGAL_REQUEST: u8 = 0x5;
-const UNIT_ATTENTION: u8 = 0x6;
+use crate::status::{
+    BUSY, CHECK_CONDITION, GOOD, ILLEGAL_REQUEST, Sense, Status, TASK_SET_FULL, UNIT_ATTENTION,
+};
 
 /// A command: its descriptor block, how many bytes it reads at most, and its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,66 +118,6 @@ impl Response {
 
     fn has_key(&self, key: u8) -> bool {
         self.status.code == CHECK_CONDITION && self.status.sense.is_some_and(|sense| sense.key == key)
-    }
-}
-
-/// The status of a command that was not carried out (SAM-5, section 5.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status {
-    /// The status code.
-    pub code: u8,
-    /// The reason, if the unit sent one.
-    pub sense: Option<Sense>,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code, self.sense) {
-            (BUSY | TASK_SET_FULL, _) => f.write_str("the unit is busy"),
-            (RESERVATION_CONFLICT, _) => f.write_str("another initiator has the unit reserved"),
-            (CHECK_CONDITION, Some(sense)) if sense.key == NOT_READY => {
-                write!(f, "the unit is not ready ({sense})")
-            }
-            (CHECK_CONDITION, Some(sense)) => write!(f, "the unit answers {sense}"),
-            (code, _) => write!(f, "the unit answers with status {code:#04x}"),
-        }
-    }
-}
-
-/// Why a command was not carried out (SPC-4, section 4.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sense {
-    /// The sense key.
-    pub key: u8,
-    /// The additional sense code.
-    pub code: u8,
-    /// The additional sense code qualifier.
-    pub qualifier: u8,
-}
-
-impl Sense {
-    /// Reads the fixed format (4.5.3) or the descriptor format (4.5.2).
-    fn read(data: &[u8]) -> Option<Self> {
-        let at = |at: usize| data.get(at).copied();
-        Some(match at(0)? & 0x7f {
-            0x70 | 0x71 => Self {
-                key: at(2)? & 0x0f,
-                code: at(12).unwrap_or(0),
-                qualifier: at(13).unwrap_or(0),
-            },
-            0x72 | 0x73 => Self {
-                key: at(1)? & 0x0f,
-                code: at(2)?,
-                qualifier: at(3)?,
-            },
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Sense {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sense {:x}/{:02x}/{:02x}", self.key, self.code, self.qualifier)
     }
 }
 

@@ -28,6 +28,9 @@ pub use discover::discover;
 /// How many times one login follows a target that has moved.
 pub const MAX_REDIRECTS: usize = 3;
 
+/// How many targets a probe works on at once.
+const PARALLEL: usize = 8;
+
 /// The deadlines and bounds of an [`IscsiBackend`]. The defaults fit servers of one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

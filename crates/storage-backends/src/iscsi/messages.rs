@@ -9,9 +9,7 @@ use iscsi_initiator::{Cause, Error};
 use storage_domain::ByteCount;
 use storage_domain::iscsi::InitiatorName;
 
-pub(crate) use failure::{Failure, Login};
-
-use super::portal::Moved;
+pub(crate) use failure::{Failure, Login, Moved};
 
 /// How many targets a message names.
 const SHOWN: usize = 5;
@@ -162,8 +160,32 @@ fn with(
     }
 }
 
+/// What a probe in which nothing failed has found.
+pub(crate) struct Summary {
+    pub(crate) targets: usize,
+    pub(crate) units: usize,
+    pub(crate) total: ByteCount,
+}
+
+/// `{:#}` leaves the size out, which may change.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.targets == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{} target{plural} with {} can be used",
+            self.targets,
+            Units(self.units)
+        )?;
+        if f.alternate() {
+            return Ok(());
+        }
+        write!(f, ", {}", self.total)
+    }
+}
+
 /// A number of logical units.
-pub(crate) struct Units(pub(crate) usize);
+struct Units(usize);
 
 impl fmt::Display for Units {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -256,5 +278,21 @@ impl fmt::Display for Trouble {
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_not_part_of_the_identity() {
+        let summary = |total| Summary {
+            targets: 1,
+            units: 2,
+            total: ByteCount::saturating(total),
+        };
+        assert_eq!(format!("{:#}", summary(1)), format!("{:#}", summary(2)));
+        assert_ne!(summary(1).to_string(), summary(2).to_string());
     }
 }

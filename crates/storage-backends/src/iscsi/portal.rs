@@ -7,7 +7,7 @@ use storage_domain::IscsiTarget;
 use storage_domain::iscsi::{InitiatorName, Portal};
 use tokio::net::TcpStream;
 
-use super::messages::{Failure, Login};
+use super::messages::{Failure, Login, Moved};
 use super::{Limits, MAX_REDIRECTS};
 use crate::net::{Network, Permitted, connect};
 
@@ -25,13 +25,6 @@ pub(crate) struct Client<'a> {
 pub(crate) struct Connection {
     pub(crate) at: SocketAddr,
     stream: TcpStream,
-}
-
-/// Where a target has moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Moved {
-    pub(crate) to: Portal,
-    pub(crate) permanent: bool,
 }
 
 /// A session, its login, and where its target has moved.

@@ -8,10 +8,10 @@ use futures_util::stream;
 use storage_domain::iscsi::{Iqn, Portal};
 use storage_domain::{ByteCount, Capacity, HostAddr, IscsiConfig, IscsiTarget, ProbeReport};
 
-use super::messages::{Failure, Finding, LoggedIn, Names, Units};
+use super::messages::{Failure, Finding, LoggedIn, Names, Summary};
 use super::portal::{Client, Connection, Opened};
 use super::units::{self, Target};
-use super::{IscsiBackend, credentials};
+use super::{IscsiBackend, PARALLEL, credentials};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::net::Permitted;
@@ -21,8 +21,6 @@ use crate::probe::{Checks, Stopped};
 const NAMES: [&str; 6] = ["resolve", "connect", "discover", "login", "luns", "capacity"];
 /// How many targets of one portal a probe logs in to.
 const MAX_SESSIONS: usize = 64;
-/// How many targets a probe works on at once.
-pub(crate) const PARALLEL: usize = 8;
 /// How many other addresses of a target are tried.
 const MAX_OTHERS: usize = 2;
 
@@ -68,7 +66,7 @@ impl Probe<'_> {
         let addresses = self.resolve(checks).await?;
         let connection = self.client.connect(&addresses).await;
         let connection = connection.map_err(|failure| checks.failed(&failure))?;
-        checks.passed(Finding::Connected(connection.at).to_string());
+        checks.passed(Finding::Connected(connection.at));
         let wanted = self.discover(checks, connection).await?;
         found.clone_from(&wanted.targets);
         let mut targets = self.log_in(checks, &addresses, wanted).await?;
@@ -94,13 +92,10 @@ impl Probe<'_> {
             HostAddr::V4(_) | HostAddr::V6(..) => None,
         };
         let ips = addresses.iter().map(ToString::to_string);
-        checks.passed(
-            Finding::Resolved {
-                name,
-                addresses: ips.collect(),
-            }
-            .to_string(),
-        );
+        checks.passed(Finding::Resolved {
+            name,
+            addresses: ips.collect(),
+        });
         Ok(addresses)
     }
 
@@ -115,7 +110,7 @@ impl Probe<'_> {
                     iqn: iqn.to_string(),
                     failure,
                 };
-                checks.skipped(finding.to_string());
+                checks.skipped(finding);
                 return Ok(Wanted {
                     targets: vec![unseen(iqn)],
                     offered: None,
@@ -128,7 +123,7 @@ impl Probe<'_> {
             if targets.is_empty() {
                 return Err(checks.failed(&Finding::NothingOffered(self.client.name.clone())));
             }
-            checks.passed(Finding::Offered(offered.clone()).to_string());
+            checks.passed(Finding::Offered(offered.clone()));
             return Ok(Wanted {
                 targets,
                 offered: Some(offered),
@@ -138,7 +133,7 @@ impl Probe<'_> {
             iqn: iqn.to_string(),
             offered: offered.clone(),
         };
-        checks.passed(finding.to_string());
+        checks.passed(finding);
         let here = targets
             .into_iter()
             .find(|target| target.name.eq_ignore_ascii_case(iqn.as_str()));
@@ -182,7 +177,7 @@ impl Probe<'_> {
             failure,
             limit: MAX_SESSIONS,
         });
-        checks.passed(finding.to_string());
+        checks.passed(finding);
         Ok(opened.into_iter().map(Target::new).collect())
     }
 
@@ -236,11 +231,11 @@ async fn inspect(checks: &mut Checks, targets: &mut [Target]) -> Result<(), Stop
     let listed = units::list(targets)
         .await
         .map_err(|finding| checks.failed(&finding))?;
-    checks.passed(listed.to_string());
+    checks.passed(listed);
     let measured = units::measure(targets)
         .await
         .map_err(|finding| checks.failed(&finding))?;
-    checks.passed(measured.to_string());
+    checks.passed(measured);
     Ok(())
 }
 
@@ -276,18 +271,11 @@ fn capacity(targets: &[IscsiTarget]) -> Capacity {
     }
 }
 
-fn summary(targets: &[IscsiTarget]) -> String {
-    let seen = targets.iter().filter(|target| target.luns.is_some()).count();
-    let units = Units(
-        targets
-            .iter()
-            .filter_map(|target| target.luns.as_ref())
-            .flatten()
-            .count(),
-    );
-    let plural = if seen == 1 { "" } else { "s" };
-    format!(
-        "{seen} target{plural} with {units} can be used, {}",
-        capacity(targets).total
-    )
+fn summary(targets: &[IscsiTarget]) -> Summary {
+    let luns = targets.iter().filter_map(|target| target.luns.as_ref());
+    Summary {
+        targets: luns.clone().count(),
+        units: luns.flatten().count(),
+        total: capacity(targets).total,
+    }
 }

@@ -7,9 +7,9 @@ use futures_util::stream;
 use iscsi_initiator::{DeviceType, Error, Session, Unit};
 use storage_domain::{ByteCount, Lun, LunKind};
 
+use super::PARALLEL;
 use super::messages::{Failure, Finding, Login, Trouble};
 use super::portal::Opened;
-use super::probe::PARALLEL;
 
 /// A session, and the units that were seen in it.
 #[derive(Debug)]

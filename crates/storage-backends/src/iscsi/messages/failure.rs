@@ -8,8 +8,14 @@ use storage_domain::iscsi::{InitiatorName, Portal};
 
 use crate::iscsi::MAX_REDIRECTS;
 use crate::iscsi::credentials::Unusable;
-use crate::iscsi::portal::Moved;
 use crate::net::ConnectError;
+
+/// Where a target has moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) to: Portal,
+    pub(crate) permanent: bool,
+}
 
 /// Why a target can't be asked. Its text has no secret.
 #[derive(Debug, thiserror::Error)]

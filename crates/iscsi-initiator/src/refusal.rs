@@ -47,7 +47,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Reads a status that is not success; `data` is the text of the response.
-    pub(super) fn read(status: u16, data: &[u8]) -> Self {
+    pub(crate) fn read(status: u16, data: &[u8]) -> Self {
         match status {
             0x0101 | 0x0102 => {
                 let pairs = text::pairs(data).unwrap_or_default();
