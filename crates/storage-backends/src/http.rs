@@ -13,7 +13,7 @@ use crate::context::OpContext;
 use crate::error::Error;
 use crate::net::tls;
 use crate::registry::Settings;
-use crate::scan::{ScanProgress, ScanReport};
+use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::web::connection::Connection;
 use crate::web::redirect::shown;
 use crate::web::{self, Client, Connector, Origin};
@@ -22,7 +22,7 @@ pub(crate) mod auth;
 pub(crate) mod checks;
 mod lister;
 pub mod listing;
-mod scan;
+mod tree;
 
 /// The field of the config that names the server.
 const SETTING: &str = "base_url";
@@ -31,6 +31,7 @@ pub use crate::web::{Limits, MAX_REDIRECTS};
 use auth::Credentials;
 use checks::{Checks, Stopped};
 use lister::Lister;
+use tree::HttpTree;
 
 /// What is left of a probe's time when its last check has to be over.
 const SPARE: Duration = Duration::from_millis(500);
@@ -44,7 +45,7 @@ pub struct HttpBackend {
     verified: bool,
     connector: Connector,
     credentials: Credentials,
-    templates: Arc<TemplatePatterns>,
+    templates: TemplatePatterns,
 }
 
 impl HttpBackend {
@@ -68,7 +69,7 @@ impl HttpBackend {
             connector: Connector::new(settings.network.clone(), tls, limits),
             directory,
             verified: config.tls_verify,
-            templates: Arc::new(settings.templates.clone()),
+            templates: settings.templates.clone(),
         })
     }
 
@@ -82,7 +83,8 @@ impl HttpBackend {
         } else {
             // The probe's own end would be a failure, and this is advice.
             let limit = step.remaining().saturating_sub(SPARE).min(client.limits().boot);
-            checks::boot::check(checks, &self.lister(&client), limit).await;
+            let lister = Lister::new(&client, &self.directory);
+            checks::boot::check(checks, &lister, &self.templates, limit).await;
         }
         Ok(())
     }
@@ -94,10 +96,6 @@ impl HttpBackend {
 
     fn authorization(&self) -> Option<web::Authorization> {
         self.credentials.authorization(self.directory.origin())
-    }
-
-    fn lister<'a>(&'a self, client: &'a Client) -> Lister<'a> {
-        Lister::new(client, &self.directory, Arc::clone(&self.templates))
     }
 }
 
@@ -128,7 +126,18 @@ impl Files for HttpBackend {
     /// exactly; see [`Limits::size_requests`] for the others.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         let client = Client::new(self.connector.clone(), self.authorization());
-        scan::run(&self.lister(&client), cx, &progress).await
+        let limits = client.limits();
+        let options = ScanOptions {
+            templates: &self.templates,
+            bytes: true,
+            parallel: limits.parallel,
+            listings: limits.requests,
+            depth: limits.depth,
+            size_requests: limits.size_requests,
+        };
+        let lister = Lister::new(&client, &self.directory);
+        let report = scan::count(&HttpTree::new(&lister, cx), &options, cx, &progress).await?;
+        Ok(report.without_partial_bytes())
     }
 }
 

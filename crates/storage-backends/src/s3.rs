@@ -13,22 +13,23 @@ use crate::context::OpContext;
 use crate::error::Error;
 use crate::probe::{Checks, Stopped};
 use crate::registry::Settings;
-use crate::scan::{ScanProgress, ScanReport};
+use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::web::Limits;
 
 mod checks;
 mod discover;
 mod encoding;
 mod place;
-mod scan;
 mod service;
 mod sign;
+mod tree;
 mod verdict;
 mod words;
 pub mod xml;
 
 pub use discover::{Bucket, buckets};
 use service::Service;
+use tree::ObjectTree;
 
 /// The names of the checks of a probe, in the order in which they run.
 const CHECKS: [&str; 8] = [
@@ -133,7 +134,17 @@ impl Files for S3Backend {
     /// Counts the objects below the prefix. A key that ends in a slash and has no bytes is a marker of a directory and
     /// no file; a directory is whatever keys have before a slash.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
-        scan::run(self, cx, &progress).await
+        let limits = self.service.limits();
+        let options = ScanOptions {
+            templates: &self.templates,
+            bytes: true,
+            parallel: limits.parallel,
+            listings: limits.requests,
+            depth: limits.depth,
+            size_requests: 0,
+        };
+        let report = scan::count(&ObjectTree::new(self, cx), &options, cx, &progress).await?;
+        Ok(report.without_partial_bytes())
     }
 }
 

@@ -1,20 +1,18 @@
 //! Fetches one directory's listing.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use hyper::{Method, StatusCode};
-use storage_domain::TemplatePatterns;
 use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::http::SETTING;
-use crate::http::listing::url_names::path_below;
-use crate::http::listing::{self, Bounds, Contents, Format, webdav};
+use crate::http::listing::url_names::{encode, path_below};
+use crate::http::listing::{self, Format, Listing, webdav};
 use crate::web::redirect::shown;
 use crate::web::retry::{self, Backoff, Pace};
 use crate::web::{self, Answer, Ask, Client, body};
@@ -34,10 +32,18 @@ pub(crate) enum Style {
 /// A directory's listing.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// Where it is, below the base, in the canonical form; redirects may have led elsewhere than was asked.
-    pub(crate) path: String,
+    /// Decoded path below the base, which a redirect may have changed.
+    pub(crate) path: Vec<u8>,
     /// What it lists.
-    pub(crate) contents: Contents,
+    pub(crate) listing: Listing,
+}
+
+impl Page {
+    /// Returns the path of an entry.
+    pub(crate) fn join(&self, name: &[u8]) -> Vec<u8> {
+        let separator: &[u8] = if self.path.is_empty() { b"" } else { b"/" };
+        [&self.path, separator, name].concat()
+    }
 }
 
 /// Why a directory has no listing.
@@ -147,17 +153,15 @@ const LISTING_ON: &str =
 pub(crate) struct Lister<'a> {
     client: &'a Client,
     base: &'a Url,
-    templates: Arc<TemplatePatterns>,
     large: Semaphore,
     pace: Pace,
 }
 
 impl<'a> Lister<'a> {
-    pub(crate) fn new(client: &'a Client, base: &'a Url, templates: Arc<TemplatePatterns>) -> Self {
+    pub(crate) fn new(client: &'a Client, base: &'a Url) -> Self {
         Self {
             client,
             base,
-            templates,
             large: Semaphore::new(1),
             pace: Pace::new(client.limits().parallel),
         }
@@ -167,11 +171,16 @@ impl<'a> Lister<'a> {
         self.client
     }
 
-    /// The URL of what is at `path` below the base.
-    pub(crate) fn url(&self, path: &str) -> Result<Url, web::Error> {
-        // The base ends in a slash and the path is percent-encoded.
-        let url = format!("{}{path}", self.base);
-        Url::parse(&url).map_err(|_| web::Error::BadUrl(path.to_owned()))
+    /// Returns the URL of a file, by its decoded path below the base.
+    pub(crate) fn url(&self, path: &[u8]) -> Result<Url, web::Error> {
+        // The base ends in a slash.
+        let path = encode(path);
+        Url::parse(&format!("{}{path}", self.base)).map_err(|_| web::Error::BadUrl(path))
+    }
+
+    fn directory_url(&self, path: &[u8]) -> Result<Url, web::Error> {
+        let slash: &[u8] = if path.is_empty() { b"" } else { b"/" };
+        self.url(&[path, slash].concat())
     }
 
     /// As [`Lister::root`], and waits if the server asks for fewer requests.
@@ -193,12 +202,12 @@ impl<'a> Lister<'a> {
     /// # Errors
     /// Why the base has no listing.
     pub(crate) async fn root(&self) -> Result<(Style, Page), NoPage> {
-        let why = match self.fetch(Style::Get, "").await {
+        let why = match self.fetch(Style::Get, b"").await {
             Ok(page) => return Ok((Style::Get, page)),
             Err(why) if why.is_temporary() || matches!(why, NoPage::Failed(_)) => return Err(why),
             Err(why) => why,
         };
-        match self.fetch(Style::WebDav, "").await {
+        match self.fetch(Style::WebDav, b"").await {
             Ok(page) => Ok((Style::WebDav, page)),
             Err(_) => Err(why),
         }
@@ -212,7 +221,7 @@ impl<'a> Lister<'a> {
         &self,
         cx: &OpContext,
         style: Style,
-        path: &str,
+        path: &[u8],
     ) -> Result<Page, NoPage> {
         let mut backoff = Backoff::default();
         loop {
@@ -229,8 +238,8 @@ impl<'a> Lister<'a> {
     }
 
     /// The listing of the directory at `path` below the base.
-    pub(crate) async fn fetch(&self, style: Style, path: &str) -> Result<Page, NoPage> {
-        let answer = self.client.send(&ask(style, self.url(path)?)).await?;
+    pub(crate) async fn fetch(&self, style: Style, path: &[u8]) -> Result<Page, NoPage> {
+        let answer = self.client.send(&ask(style, self.directory_url(path)?)).await?;
         let expected = match style {
             Style::Get => StatusCode::OK,
             Style::WebDav => StatusCode::MULTI_STATUS,
@@ -246,21 +255,16 @@ impl<'a> Lister<'a> {
             }
             Style::WebDav => Format::WebDav,
         };
-        let contents = self.read(format, url, answer).await?;
-        Ok(Page { path, contents })
+        let listing = self.read(format, url, answer).await?;
+        Ok(Page { path, listing })
     }
 
-    async fn read(&self, format: Format, url: Url, answer: Answer) -> Result<Contents, NoPage> {
+    async fn read(&self, format: Format, url: Url, answer: Answer) -> Result<Listing, NoPage> {
         let limits = self.client.limits();
         let text = body::read(answer.body, limits, &self.large).await?;
-        let bounds = Bounds {
-            entries: limits.page_entries,
-            unsized_names: limits.size_requests,
-        };
-        let complete = text.complete;
-        let templates = Arc::clone(&self.templates);
-        let parse = move |bytes: &[u8]| listing::read(format, &url, bytes, complete, &templates, bounds);
-        let contents = if text.bytes.len() <= INLINE_BYTES {
+        let (complete, max_entries) = (text.complete, limits.page_entries);
+        let parse = move |bytes: &[u8]| listing::read(format, &url, bytes, complete, max_entries);
+        let listing = if text.bytes.len() <= INLINE_BYTES {
             parse(&text.bytes)
         } else {
             let body::Text { bytes, permit, .. } = text;
@@ -268,9 +272,7 @@ impl<'a> Lister<'a> {
             drop(permit);
             parsed.map_err(|error| web::Error::Other(error.to_string()))?
         };
-        let mut contents = contents.ok_or(NoPage::NoListing)?;
-        contents.cut |= !complete;
-        Ok(contents)
+        listing.ok_or(NoPage::NoListing)
     }
 }
 

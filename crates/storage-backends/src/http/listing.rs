@@ -14,6 +14,7 @@ pub mod json;
 pub mod url_names;
 pub mod webdav;
 
+use crate::tree::{self, EntryKind};
 use url_names::Child;
 
 /// How a listing is written.
@@ -49,120 +50,74 @@ pub struct Entry {
     pub size: Option<u64>,
 }
 
-/// What a listing holds, in bounded memory: names of directories, and of a few files.
+/// Holds what a page lists.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Contents {
-    /// The directories' names, percent-encoded.
-    pub directories: Vec<String>,
-    /// How many files there are.
-    pub files: u64,
-    /// How many of the files are boot or install images.
-    pub templates: u64,
-    /// The exact sizes that the listing told, added up.
-    pub bytes: u64,
-    /// How many files there are whose size was not told exactly.
-    pub unsized_files: u64,
-    /// The first names of those, percent-encoded.
-    pub unsized_names: Vec<String>,
-    /// The name of one file, an image where there is one, percent-encoded.
-    pub sample: Option<String>,
-    /// Whether the listing has more entries than are read.
+pub struct Listing {
+    /// The entries, each once.
+    pub entries: Vec<tree::Entry>,
+    /// Whether the page has more entries than were read.
     pub cut: bool,
 }
 
-/// What entries are collected under.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// How many entries of one listing are read.
-    pub entries: usize,
-    /// How many names of files without an exact size are kept.
-    pub unsized_names: usize,
+impl Listing {
+    /// Returns the name of a file to try: an image if there is one. An empty file proves nothing.
+    pub(crate) fn sample(&self, templates: &TemplatePatterns) -> Option<&[u8]> {
+        let files = || self.entries.iter().filter(|entry| entry.kind == EntryKind::File);
+        let is_image = |entry: &&tree::Entry| templates.matches(&entry.name) && entry.size != Some(0);
+        let sample = files().find(is_image).or_else(|| files().next());
+        sample.map(|entry| entry.name.as_slice())
+    }
 }
 
-/// Collects entries; one that is told twice counts once.
+/// Collects entries, each once.
 #[derive(Debug)]
-pub(crate) struct Collector<'a> {
-    contents: Contents,
-    templates: &'a TemplatePatterns,
-    bounds: Bounds,
-    sample_is_template: bool,
+struct Collector {
+    listing: Listing,
+    max_entries: usize,
     // Hashes instead of names: 9 bytes an entry, whatever the names' lengths.
     seen: HashSet<u64>,
     hasher: RandomState,
 }
 
-impl<'a> Collector<'a> {
-    pub(crate) fn new(templates: &'a TemplatePatterns, bounds: Bounds) -> Self {
-        Self {
-            contents: Contents::default(),
-            templates,
-            bounds,
-            sample_is_template: false,
-            seen: HashSet::new(),
-            hasher: RandomState::new(),
-        }
-    }
-
-    /// Takes an entry.
-    pub(crate) fn add(&mut self, entry: Entry) {
+impl Collector {
+    fn add(&mut self, entry: Entry) {
         let hash = self.hasher.hash_one(&entry.child.name);
         if self.seen.contains(&hash) {
             return;
         }
-        if self.seen.len() >= self.bounds.entries {
-            self.contents.cut = true;
+        if self.seen.len() >= self.max_entries {
+            self.listing.cut = true;
             return;
         }
         self.seen.insert(hash);
-        if entry.child.is_directory {
-            self.contents.directories.push(entry.child.segment);
-        } else {
-            self.add_file(entry);
-        }
-    }
-
-    fn add_file(&mut self, entry: Entry) {
-        let contents = &mut self.contents;
-        let is_template = self.templates.matches(&entry.child.name);
-        contents.files += 1;
-        contents.templates += u64::from(is_template);
-        // An empty file proves nothing.
-        let better = is_template && !self.sample_is_template && entry.size != Some(0);
-        if contents.sample.is_none() || better {
-            contents.sample = Some(entry.child.segment.clone());
-            self.sample_is_template = is_template;
-        }
-        if let Some(size) = entry.size {
-            contents.bytes = contents.bytes.saturating_add(size);
-            return;
-        }
-        contents.unsized_files += 1;
-        if contents.unsized_names.len() < self.bounds.unsized_names {
-            contents.unsized_names.push(entry.child.segment);
-        }
-    }
-
-    pub(crate) fn finish(self) -> Contents {
-        self.contents
+        self.listing.entries.push(tree::Entry {
+            kind: if entry.child.is_directory {
+                EntryKind::Directory
+            } else {
+                EntryKind::File
+            },
+            name: entry.child.name,
+            size: entry.size,
+        });
     }
 }
 
-/// Reads a listing that was found at `page`; `None` where the text is no listing. A text that is not `whole` may
-/// break off.
-pub fn read(
-    format: Format,
-    page: &Url,
-    text: &[u8],
-    whole: bool,
-    templates: &TemplatePatterns,
-    bounds: Bounds,
-) -> Option<Contents> {
-    let mut collector = Collector::new(templates, bounds);
+/// Reads at most `max_entries` of a listing that was found at `page`. Returns `None` if the text is not a listing. A text
+/// that is not `complete` may break off.
+pub fn read(format: Format, page: &Url, text: &[u8], complete: bool, max_entries: usize) -> Option<Listing> {
+    let mut collector = Collector {
+        listing: Listing::default(),
+        max_entries,
+        seen: HashSet::new(),
+        hasher: RandomState::new(),
+    };
     let is_listing = match format {
         Format::Html => html::read(page, text, &mut |entry| collector.add(entry)),
         Format::Json => json::read(page, text, &mut |entry| collector.add(entry)),
         Format::WebDav => webdav::read(page, text, &mut |entry| collector.add(entry)),
     };
-    let begun = !whole && !collector.seen.is_empty();
-    (is_listing || begun).then(|| collector.finish())
+    let mut listing = collector.listing;
+    let has_begun = !complete && !listing.entries.is_empty();
+    listing.cut |= !complete;
+    (is_listing || has_begun).then_some(listing)
 }

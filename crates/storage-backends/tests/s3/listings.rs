@@ -121,22 +121,24 @@ async fn prefixes_outside_of_the_backend_are_not_followed() {
 
 /// Servers differ in how they encode what they name: some as a path's segment, in which `&` and `+` stand for themselves.
 #[rstest]
-#[case::path_segment(["R&amp;D/", "my%20images/", "plain/"], 4, 4)]
-#[case::plus(["a+b/", "my%20images/", "plain/"], 4, 5)]
+#[case::path_segment(["R&amp;D/", "plain/"], 3, 3)]
+#[case::blank(["my%20images/", "plain/"], 3, 2)]
+#[case::plus(["a+b/", "plain/"], 3, 2)]
 #[tokio::test]
 async fn prefixes_are_understood_or_not_relied_on(
-    #[case] told: [&'static str; 3],
+    #[case] named: [&'static str; 2],
     #[case] files: u64,
     #[case] requests: usize,
 ) {
     const KEYS: [&str; 4] = ["R&D/a.iso", "a+b/a.iso", "my images/b.iso", "plain/c.iso"];
     let shown: Vec<&str> = KEYS
         .into_iter()
-        .filter(|key| told.iter().any(|one| key.starts_with(&one[..1])))
+        .filter(|key| named.iter().any(|one| key.starts_with(&one[..1])))
         .collect();
     let fake = Fake::start(move |asked| {
         if asked.get("delimiter") == "/" {
-            let prefixes = told.map(|one| format!("<CommonPrefixes><Prefix>{one}</Prefix></CommonPrefixes>"));
+            let prefixes =
+                named.map(|one| format!("<CommonPrefixes><Prefix>{one}</Prefix></CommonPrefixes>"));
             return page(&format!(
                 "<EncodingType>url</EncodingType>{}{}",
                 prefixes.concat(),

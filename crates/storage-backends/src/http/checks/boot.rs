@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
 use hyper::{Method, StatusCode};
+use storage_domain::TemplatePatterns;
 
 use crate::http::SETTING;
 use crate::http::checks::Checks;
-use crate::http::lister::{Lister, NotCounted, Style};
+use crate::http::lister::{Lister, NotCounted};
+use crate::tree::{Entry, EntryKind};
 use crate::web::redirect::shown;
 use crate::web::{Answer, Ask, Client};
 
@@ -16,8 +18,13 @@ const DIRECTORIES: usize = 4;
 
 /// Tries a file of the directory, an image where there is one, as a boot client would. A server that takes longer than
 /// `limit` for it is not waited for.
-pub(crate) async fn check(checks: &mut Checks, lister: &Lister<'_>, limit: Duration) {
-    match tokio::time::timeout(limit, advice(lister)).await {
+pub(crate) async fn check(
+    checks: &mut Checks,
+    lister: &Lister<'_>,
+    templates: &TemplatePatterns,
+    limit: Duration,
+) {
+    match tokio::time::timeout(limit, advice(lister, templates)).await {
         Ok(Ok(advice)) => checks.passed(advice),
         Ok(Err(why)) => checks.skipped(why),
         Err(_) => checks.skipped(format!(
@@ -28,15 +35,13 @@ pub(crate) async fn check(checks: &mut Checks, lister: &Lister<'_>, limit: Durat
 }
 
 /// What boot clients will meet, or why that is not known.
-async fn advice(lister: &Lister<'_>) -> Result<String, String> {
-    let sample = match sample(lister).await {
+async fn advice(lister: &Lister<'_>, templates: &TemplatePatterns) -> Result<String, String> {
+    let sample = match sample(lister, templates).await {
         Ok(Some(path)) => path,
         Ok(None) => return Err("Not checked, because no file was found to try".to_owned()),
         Err(why) => return Err(format!("Not checked, because no file was found to try. {why}")),
     };
-    let name = percent_encoding::percent_decode_str(&sample)
-        .decode_utf8_lossy()
-        .into_owned();
+    let name = String::from_utf8_lossy(&sample);
     let troubles = match lister.url(&sample) {
         Ok(url) => {
             troubles(
@@ -58,43 +63,25 @@ async fn advice(lister: &Lister<'_>) -> Result<String, String> {
     })
 }
 
-/// The path of a file, in the base or in one of the first directories below it.
-async fn sample(lister: &Lister<'_>) -> Result<Option<String>, String> {
+/// Returns the path of a file, in the base or in one of the first directories below it.
+async fn sample(lister: &Lister<'_>, templates: &TemplatePatterns) -> Result<Option<Vec<u8>>, String> {
     let (style, root) = lister.root().await.map_err(|why| NotCounted(&why).to_string())?;
-    if let Some(name) = root.contents.sample {
-        return Ok(Some(name));
-    }
-    let mut queue: Vec<String> = root
-        .contents
-        .directories
-        .iter()
-        .rev()
-        .map(|d| format!("{d}/"))
-        .collect();
-    for _ in 0..DIRECTORIES {
-        let Some(path) = queue.pop() else { break };
-        if let Some(found) = sample_below(lister, style, &path, &mut queue).await {
-            return Ok(Some(found));
+    let mut page = Some(root);
+    let mut waiting = Vec::new();
+    for _ in 0..=DIRECTORIES {
+        if let Some(page) = page {
+            if let Some(name) = page.listing.sample(templates) {
+                return Ok(Some(page.join(name)));
+            }
+            let is_directory = |entry: &&Entry| entry.kind == EntryKind::Directory;
+            let directories = page.listing.entries.iter().filter(is_directory).take(DIRECTORIES);
+            let directories: Vec<_> = directories.map(|entry| page.join(&entry.name)).collect();
+            waiting.extend(directories.into_iter().rev());
         }
+        let Some(path) = waiting.pop() else { break };
+        page = lister.fetch(style, &path).await.ok();
     }
     Ok(None)
-}
-
-async fn sample_below(
-    lister: &Lister<'_>,
-    style: Style,
-    path: &str,
-    queue: &mut Vec<String>,
-) -> Option<String> {
-    let page = lister.fetch(style, path).await.ok()?;
-    queue.extend(
-        page.contents
-            .directories
-            .iter()
-            .take(DIRECTORIES)
-            .map(|d| format!("{}{d}/", page.path)),
-    );
-    page.contents.sample.map(|name| format!("{}{name}", page.path))
 }
 
 async fn troubles(client: &Client, head: &Ask, get: &Ask) -> Vec<String> {

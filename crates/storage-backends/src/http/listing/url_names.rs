@@ -3,9 +3,10 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use url::Url;
 
-/// What a path segment is written without: everything but the unreserved characters (RFC 3986, section 2.3), so that
-/// every name has one form.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+/// What is encoded in a path: everything but slashes and unreserved characters (RFC 3986, section 2.3), so that every
+/// name has one form.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -32,7 +33,7 @@ impl Child {
         if name.is_empty() || climbs || name.iter().any(|b| matches!(b, b'/' | 0)) {
             return None;
         }
-        let segment = percent_encode(&name, SEGMENT).to_string();
+        let segment = encode(&name);
         Some(Self {
             name,
             segment,
@@ -92,20 +93,24 @@ fn segments(url: &Url) -> Vec<Vec<u8>> {
     path.split('/').map(|s| percent_decode_str(s).collect()).collect()
 }
 
-/// The path of `url` below the directory `base`, in the canonical form and with a slash at its end where it is not
-/// empty; `None` where the URL is not below.
-pub(crate) fn path_below(base: &Url, url: &Url) -> Option<String> {
+/// Returns a decoded path, or a name, as the path of a URL.
+pub(crate) fn encode(path: &[u8]) -> String {
+    percent_encode(path, PATH).to_string()
+}
+
+/// Returns the decoded path of `url` below the directory `base`, without a slash at its end, or `None` if it is not a
+/// directory below it.
+pub(crate) fn path_below(base: &Url, url: &Url) -> Option<Vec<u8>> {
     let (base_path, mut path) = (directory_of(base), segments(url));
     let ends_in_slash = path.pop_if(|last| last.is_empty()).is_some();
     if url.origin() != base.origin() || !ends_in_slash || !path.starts_with(&base_path) {
         return None;
     }
-    let mut below = String::new();
-    for name in path.split_off(base_path.len()) {
-        below.push_str(&Child::named(name, true)?.segment);
-        below.push('/');
-    }
-    Some(below)
+    let names = path.split_off(base_path.len()).into_iter();
+    let names: Vec<_> = names
+        .map(|name| Child::named(name, true).map(|child| child.name))
+        .collect::<Option<_>>()?;
+    Some(names.join(&b'/'))
 }
 
 #[cfg(test)]
@@ -197,16 +202,17 @@ mod tests {
 
     #[rstest]
     #[case("http://h/b/", Some(""))]
-    #[case("http://h/b/c%20d/", Some("c%20d/"))]
-    #[case("http://h/b/%63/", Some("c/"))]
+    #[case("http://h/b/c%20d/", Some("c d"))]
+    #[case("http://h/b/%63/%C3%A9/", Some("c/é"))]
     #[case("http://h/b/c", None)]
     #[case("http://h/", None)]
     #[case("http://h/bb/", None)]
     #[case("http://x/b/", None)]
     #[case("http://h/b/a%2fb/", None)]
-    fn tells_the_path_below(#[case] url: &str, #[case] below: Option<&str>) {
+    fn finds_the_path_below(#[case] url: &str, #[case] below: Option<&str>) {
         let base = Url::parse("http://h/b/").unwrap();
-        assert_eq!(path_below(&base, &Url::parse(url).unwrap()).as_deref(), below);
+        let found = path_below(&base, &Url::parse(url).unwrap());
+        assert_eq!(found.as_deref(), below.map(str::as_bytes));
     }
 
     proptest! {

@@ -1,0 +1,199 @@
+//! The objects of a bucket as a tree: everything below a prefix in one listing, in pages of a thousand.
+//!
+//! One listing of all keys needs the fewest requests. Only the top level is listed as a directory, so that a few
+//! prefixes there are listed beside each other.
+
+use std::collections::HashSet;
+
+use crate::context::OpContext;
+use crate::error::{Error, ErrorKind};
+use crate::s3::service::Reply;
+use crate::s3::verdict::{Verdict, verdict};
+use crate::s3::xml::{self, Answer};
+use crate::s3::{S3Backend, SETTING, words};
+use crate::tree::{Entry, EntryKind, List, Page};
+use crate::web::Client;
+use crate::web::retry::{self, Backoff, Pace};
+
+mod cursor;
+
+pub(crate) use cursor::Cursor;
+
+/// Prefixes of a top level that are listed beside each other. Each costs a request, and a page of the entire bucket
+/// may hold hundreds of them.
+const MAX_PREFIXES: usize = 64;
+
+/// Lists the objects below the prefix of a backend.
+#[derive(Debug)]
+pub(crate) struct ObjectTree<'a> {
+    backend: &'a S3Backend,
+    cx: &'a OpContext,
+    client: Client,
+    pace: Pace,
+    /// The prefix up to its last slash, which all names are relative to.
+    base: &'a str,
+}
+
+impl List for ObjectTree<'_> {
+    type Cursor = Cursor;
+
+    async fn list(&self, directory: &[u8], from: Option<Cursor>) -> Result<Option<Page<Cursor>>, Error> {
+        let page = match from {
+            Some(cursor) => self.page(cursor).await?,
+            None if directory.is_empty() => self.top().await?,
+            None => {
+                let prefix = format!("{}{}/", self.base, String::from_utf8_lossy(directory));
+                self.page(Cursor::new(&prefix)).await?
+            }
+        };
+        Ok(Some(page))
+    }
+}
+
+impl<'a> ObjectTree<'a> {
+    pub(crate) fn new(backend: &'a S3Backend, cx: &'a OpContext) -> Self {
+        let prefix = backend.prefix();
+        let base = &prefix[..prefix.rfind('/').map_or(0, |slash| slash + 1)];
+        Self {
+            client: backend.service.client(),
+            pace: Pace::new(backend.service.limits().parallel),
+            backend,
+            cx,
+            base,
+        }
+    }
+
+    /// Lists the top level, if its prefixes can be listed one by one; otherwise an empty page leads to all keys.
+    async fn top(&self) -> Result<Page<Cursor>, Error> {
+        let prefix = self.backend.prefix();
+        let found = self.fetch(&Cursor::new(prefix).query(true)).await?;
+        let Some(names) = self.names(&found) else {
+            return Ok(Page {
+                next: Some(Cursor::new(prefix)),
+                ..Page::default()
+            });
+        };
+        let mut page = Page {
+            recursive: names.is_empty(),
+            ..Page::default()
+        };
+        self.add_objects(&mut page, &mut Cursor::new(prefix), &found);
+        page.entries.extend(names.into_iter().map(directory));
+        Ok(page)
+    }
+
+    /// Returns the names of a top level's prefixes, if there are few, all different, and each can be listed.
+    ///
+    /// Servers differ in how they encode blanks, `+` and `%` in prefixes, so that such a name may have another meaning.
+    fn names<'p>(&self, page: &'p xml::Page) -> Option<HashSet<&'p str>> {
+        let name = |prefix: &'p String| {
+            let name = prefix.strip_prefix(self.base)?.strip_suffix('/')?;
+            let is_clear = !name.is_empty() && !name.contains(['/', ' ', '+', '%']);
+            (is_clear && prefix.starts_with(self.backend.prefix())).then_some(name)
+        };
+        let names: HashSet<_> = page.prefixes.iter().map(name).collect::<Option<_>>()?;
+        let are_few = !page.truncated && names.len() <= MAX_PREFIXES;
+        // A server that ignores the delimiter lists what is below the prefixes too.
+        let is_level = names.is_empty() || !page.objects.iter().any(|object| self.is_deep(&object.key));
+        (are_few && is_level && names.len() == page.prefixes.len()).then_some(names)
+    }
+
+    fn is_deep(&self, key: &str) -> bool {
+        key.get(self.backend.prefix().len()..)
+            .is_some_and(|below| below.contains('/'))
+    }
+
+    /// Lists a page of all keys below a prefix.
+    async fn page(&self, mut cursor: Cursor) -> Result<Page<Cursor>, Error> {
+        let found = self.fetch(&cursor.query(false)).await?;
+        let mut page = Page {
+            recursive: true,
+            ..Page::default()
+        };
+        self.add_objects(&mut page, &mut cursor, &found);
+        match cursor.advance(&found) {
+            Ok(true) => page.next = Some(cursor),
+            Ok(false) => {}
+            Err(reason) => page.failures.push((Vec::new(), unlisted(reason))),
+        }
+        Ok(page)
+    }
+
+    /// Adds objects, and before them the directories that their keys name first.
+    fn add_objects(&self, page: &mut Page<Cursor>, cursor: &mut Cursor, found: &xml::Page) {
+        for object in &found.objects {
+            let key = &object.key;
+            let name = |end| key.get(self.base.len()..end).unwrap_or(key);
+            let directories = cursor.new_directories(key);
+            page.entries
+                .extend(directories.into_iter().map(|end| directory(name(end))));
+            if object.is_marker() {
+                continue;
+            }
+            let name = name(key.len()).as_bytes().to_owned();
+            if object.size.is_none() {
+                let reason = "the server lists it without a size that can be read";
+                page.failures.push((name.clone(), unlisted(reason)));
+            }
+            page.entries.push(Entry {
+                name,
+                kind: EntryKind::File,
+                size: object.size,
+            });
+        }
+    }
+
+    /// Fetches a page. What may pass by itself is tried again while there is time, and fewer requests are sent at once if
+    /// the server says so.
+    async fn fetch(&self, query: &[(&str, &str)]) -> Result<xml::Page, Error> {
+        let mut backoff = Backoff::default();
+        loop {
+            let slot = self.pace.acquire().await;
+            let (error, asked, is_throttled) = match self.backend.service.get(&self.client, query).await {
+                Ok(reply) => match verdict(&reply) {
+                    Verdict::Listed => {
+                        return match reply.answer {
+                            Some(Answer::Listing(page)) => Ok(page),
+                            _ => Ok(xml::Page::default()),
+                        };
+                    }
+                    verdict => {
+                        let error = self.refused(verdict, &reply);
+                        (error, retry::asked(&reply.headers), verdict == Verdict::Throttled)
+                    }
+                },
+                Err(error) => (error.into_backend_error(SETTING), None, false),
+            };
+            if !error.is_temporary() || !backoff.wait(self.cx, asked).await {
+                return Err(error);
+            }
+            if is_throttled {
+                slot.give_up();
+            }
+        }
+    }
+
+    /// Makes the error of an answer that is not a listing.
+    fn refused(&self, verdict: Verdict, reply: &Reply) -> Error {
+        let of = format!("the bucket {}", self.backend.bucket);
+        let reason = words::sentence(verdict, reply, &self.backend.service, &of);
+        let kind = match verdict {
+            Verdict::Throttled | Verdict::Fault => ErrorKind::Server,
+            _ => ErrorKind::NotListable,
+        };
+        Error::new(kind, "the listing").with_source(reason)
+    }
+}
+
+fn directory(name: &str) -> Entry {
+    Entry {
+        name: name.as_bytes().to_owned(),
+        kind: EntryKind::Directory,
+        size: None,
+    }
+}
+
+/// The error of a listing that makes no sense.
+fn unlisted(reason: &'static str) -> Error {
+    Error::new(ErrorKind::NotListable, "the listing").with_source(reason)
+}
