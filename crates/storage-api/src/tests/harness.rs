@@ -1,11 +1,16 @@
 //! An application for one test.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{App as WebApp, test};
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use storage_backends::registry::Settings;
 use storage_backends::testkit::FakeBackend;
@@ -18,11 +23,16 @@ use tokio::runtime::Handle;
 use super::document;
 use crate::{Access, App, AppSettings, configure_guarded};
 
+/// Answers requests as the application does.
+type Serve = Rc<dyn Fn(test::TestRequest) -> LocalBoxFuture<'static, ServiceResponse>>;
+
 /// An application over a database of its own.
 pub(crate) struct Api {
     pub(crate) app: Arc<App>,
     pub(crate) store: Store,
     pub(crate) access: Arc<Access>,
+    /// Made once, and again if `access` is another one: to compile the routes takes longer than most requests.
+    serve: RefCell<Option<(Arc<Access>, Serve)>>,
     _directory: TempDir,
 }
 
@@ -84,17 +94,34 @@ impl Api {
             app: App::new(store.clone(), registry, settings, Handle::current()),
             store,
             access: Arc::new(Access::off()),
+            serve: RefCell::default(),
             _directory: directory,
         }
     }
 
+    async fn serve(&self) -> Serve {
+        if let Some((access, serve)) = &*self.serve.borrow()
+            && Arc::ptr_eq(access, &self.access)
+        {
+            return Rc::clone(serve);
+        }
+        let configure = configure_guarded(Arc::clone(&self.app), Arc::clone(&self.access));
+        let service = Rc::new(test::init_service(WebApp::new().configure(configure)).await);
+        let serve: Serve = Rc::new(move |request| {
+            let service = Rc::clone(&service);
+            async move { test::call_service(&*service, request.to_request()).await }.boxed_local()
+        });
+        self.serve
+            .replace(Some((Arc::clone(&self.access), Rc::clone(&serve))));
+        serve
+    }
+
     /// Sends a request and checks what is true of every answer.
     pub(crate) async fn send(&self, request: test::TestRequest) -> Answer {
-        let configure = configure_guarded(Arc::clone(&self.app), Arc::clone(&self.access));
-        let service = test::init_service(WebApp::new().configure(configure)).await;
-        let request = request.to_request();
-        let (method, path) = (request.method().clone(), request.path().to_owned());
-        let response = test::call_service(&service, request).await;
+        let serve = self.serve().await;
+        let response = serve(request).await;
+        let asked = response.request();
+        let (method, path) = (asked.method().clone(), asked.path().to_owned());
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = test::read_body(response).await;
         let is_json = headers
