@@ -18,6 +18,9 @@ use storage_backends::{Error, ErrorKind, OpContext, ScanProgress};
 use storage_domain::{BackendId, TemplatePatterns};
 use until::{SOON, until};
 
+#[path = "support/alone.rs"]
+#[expect(dead_code, reason = "these tests start themselves again in another way")]
+mod alone;
 #[path = "support/until.rs"]
 mod until;
 
@@ -53,8 +56,8 @@ fn main() {
         return runtime.block_on(unmount::run());
     }
     runtime.block_on(run());
-    unmount::run_inside();
-    println!("test result: ok. 10 passed; 0 failed");
+    let passed = if unmount::run_inside() { 10 } else { 5 };
+    println!("test result: ok. {passed} passed; 0 failed; {} ignored", 10 - passed);
 }
 
 async fn run() {

@@ -19,6 +19,7 @@ use storage_backends::helper::HelperCommand;
 use storage_backends::{Backend, Error, ErrorKind, OpContext, Registry, Settings, UnmountMode};
 use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision};
 
+use crate::alone::is_root;
 use crate::until::{SOON, until};
 
 /// Set inside the mount namespace.
@@ -31,8 +32,11 @@ pub(crate) fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Runs the tests in a mount namespace.
-pub(crate) fn run_inside() {
+/// Runs the tests in a mount namespace; returns false if they are skipped.
+pub(crate) fn run_inside() -> bool {
+    if !is_root() {
+        return false;
+    }
     let status = Command::new("unshare")
         .args(["--mount", "--propagation", "private"])
         .arg(std::env::current_exe().unwrap())
@@ -40,6 +44,7 @@ pub(crate) fn run_inside() {
         .status()
         .unwrap();
     assert!(status.success(), "{status}");
+    true
 }
 
 /// Runs the tests.

@@ -1,8 +1,5 @@
 //! Discoveries of live servers, asked for over HTTP.
 
-use std::path::Path;
-use std::process::Output;
-
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -11,12 +8,11 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::service::{Service, command, directory};
+use crate::alone::is_alone;
+use crate::service::{Service, directory};
 
 const KEY: &str = "AKDISCOVER";
 const CANARY: &str = "canary-hush-secret/+=";
-/// Set inside the namespaces of [`exports_of_a_live_server`].
-const INSIDE: &str = "DISCOVER_TEST_INSIDE";
 
 /// An S3 service that verifies signatures, ended when it is dropped.
 struct Buckets {
@@ -86,10 +82,13 @@ fn buckets_of_a_live_service() {
 /// showmount asks port 111, so that the test runs again in namespaces of its own, beside nfs-ganesha. That needs root.
 #[test]
 fn exports_of_a_live_server() {
-    if std::env::var_os(INSIDE).is_none() {
-        if nix::unistd::geteuid().is_root() {
-            again_beside_ganesha();
-        }
+    let setup = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../storage-backends/tests/showmount/setup.sh"
+    );
+    let namespaces = "unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private sh";
+    let wrapper: Vec<_> = namespaces.split(' ').chain([setup, "ganesha"]).collect();
+    if !is_alone("discover::exports_of_a_live_server", &wrapper) {
         return;
     }
     let service = Service::start();
@@ -102,33 +101,4 @@ fn exports_of_a_live_server() {
         { "path": "/mem/with space", "clients": "(everyone)" },
     ]);
     assert_eq!((answer.status, &found["data"]), (200, &expected));
-}
-
-fn again_beside_ganesha() {
-    let set_up = Path::new(env!("CARGO_MANIFEST_DIR")).join("../storage-backends/tests/showmount/setup.sh");
-    let output: Output = command("unshare")
-        .args([
-            "--net",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-        ])
-        .args(["--propagation", "private", "sh"])
-        .arg(set_up)
-        .arg("ganesha")
-        .arg(std::env::current_exe().expect("the test's program"))
-        .args(["discover::exports_of_a_live_server", "--exact", "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .expect("unshare is there");
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(
-        output.status.success() && out.contains("1 passed"),
-        "{out}\n{err}"
-    );
 }

@@ -1,6 +1,9 @@
 //! The built binary, from outside.
 
 mod access;
+#[path = "../../../storage-backends/tests/support/alone.rs"]
+#[expect(clippy::unwrap_used, reason = "shared; what can't be set up fails the test")]
+mod alone;
 mod descriptors;
 mod discover;
 mod full_disk;

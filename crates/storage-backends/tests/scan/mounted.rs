@@ -12,14 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scan::fuse::{Mounted, Tree};
 use crate::scan::{count, counted};
+use crate::support::alone::is_root;
 
-/// Only root may mount; `make test` runs as root where it can.
+/// Mounts the tree, which takes root; see [`is_root`].
 fn mounted(tree: Tree, at: &Path) -> Option<Mounted> {
-    match Mounted::new(tree, at, 40) {
-        Ok(mounted) => Some(mounted),
-        Err(error) if nix::unistd::geteuid().is_root() => panic!("mounting failed: {error}"),
-        Err(_) => None,
-    }
+    is_root().then(|| Mounted::new(tree, at, 40).unwrap())
 }
 
 const TREE: Tree = Tree {
