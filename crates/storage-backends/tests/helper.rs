@@ -57,7 +57,10 @@ fn main() {
     }
     runtime.block_on(run());
     let passed = if unmount::run_inside() { 10 } else { 5 };
-    println!("test result: ok. {passed} passed; 0 failed; {} ignored", 10 - passed);
+    println!(
+        "test result: ok. {passed} passed; 0 failed; {} ignored",
+        10 - passed
+    );
 }
 
 async fn run() {
@@ -165,7 +168,7 @@ async fn a_killed_service_leaves_no_helper() {
 
 #[expect(clippy::disallowed_methods, reason = "the test starts itself as another user")]
 async fn a_service_that_may_start_no_thread_leaves_no_dead_helper() {
-    if !nix::unistd::geteuid().is_root() {
+    if !alone::is_root() {
         return;
     }
     let done = tokio::process::Command::new("/proc/self/exe")

@@ -10,12 +10,13 @@ mod servers;
 mod stages;
 mod tls;
 
-use asking::{check, cx, failure, free_port, scan, told};
+use asking::{check, cx, failure, scan, told};
 use serde_json::{Value, json};
 use storage_backends::Settings;
 use storage_backends::http::{HttpBackend, Limits};
 use storage_domain::{BackendConfig, BackendKind, ProbeReport};
 
+use crate::support::port::free_port;
 use crate::support::{asking, closed, trap};
 
 /// A secret that must never be seen anywhere.

@@ -16,13 +16,14 @@ mod swift;
 mod tls;
 mod trees;
 
-use asking::{check, cx, failure, free_port, scan};
+use asking::{check, cx, failure, scan};
 use serde_json::{Value, json};
 use storage_backends::Settings;
 use storage_backends::http::Limits;
 use storage_backends::s3::S3Backend;
 use storage_domain::{BackendConfig, BackendKind, ProbeReport};
 
+use crate::support::port::free_port;
 use crate::support::{asking, closed, site};
 
 /// A secret that must never be seen anywhere.

@@ -86,7 +86,7 @@ async fn a_closed_port_is_told_at_once() {
             let begun = Instant::now();
             let reason = not_available(ask(host).await);
             assert!(reason.contains("runs no rpcbind"), "{reason}");
-            assert!(begun.elapsed() < Duration::from_secs(1));
+            assert!(begun.elapsed() < LIST_DEADLINE);
         }
     }
 }
@@ -110,10 +110,7 @@ async fn a_server_that_accepts_and_never_answers_is_given_up() {
         let reason = failed(ask("127.0.0.1").await);
         assert!(reason.contains("did not answer"), "{reason}");
         let took = begun.elapsed();
-        assert!(
-            took >= LIST_DEADLINE && took < LIST_DEADLINE + Duration::from_secs(3),
-            "{took:?}"
-        );
+        assert!(took >= LIST_DEADLINE && took < LIST_DEADLINE * 3, "{took:?}");
         none_left();
         drop(silent);
     }

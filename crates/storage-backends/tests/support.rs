@@ -4,6 +4,7 @@ pub(crate) mod alone;
 pub(crate) mod asking;
 pub(crate) mod closed;
 pub(crate) mod fuse;
+pub(crate) mod port;
 pub(crate) mod relay;
 pub(crate) mod site;
 pub(crate) mod tgt;

@@ -212,10 +212,7 @@ async fn a_mount_that_leaves_the_table_is_not_waited_for() {
     });
     done.unwrap();
     let waited = left.unwrap().elapsed();
-    assert!(
-        waited < Duration::from_millis(900),
-        "it waited {waited:?} for the helper"
-    );
+    assert!(waited < SOON / 2, "it waited {waited:?} for the helper");
     assert!(!place.exists(), "the mount point is left");
     none_left().await;
     assert_eq!(world.registry.stuck(), Vec::new());

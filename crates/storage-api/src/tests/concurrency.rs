@@ -13,7 +13,7 @@ use super::harness::{Api, BACKENDS};
 use crate::app::{AppError, Permit, Preconditions, Trace};
 
 /// How long a state is waited for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until a state is reached.
 pub(super) async fn until(what: &str, mut reached: impl AsyncFnMut() -> bool) {

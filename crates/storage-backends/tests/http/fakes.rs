@@ -133,7 +133,7 @@ async fn is_told_apart(#[case] knob: Knob, #[case] expected: &str) {
     assert_eq!(name, "status");
     assert!(detail.contains(expected), "{detail}");
     assert!(
-        started.elapsed() < Duration::from_secs(3),
+        started.elapsed() < Duration::from_secs(20),
         "{:?}",
         started.elapsed()
     );
@@ -152,7 +152,7 @@ async fn does_not_hold_a_scan_up(#[case] knob: Knob, #[case] expected: &str) {
     let error = to(&fake.url()).scan(&cx(), Arc::default()).await.unwrap_err();
     assert!(told(&error).contains(expected), "{}", told(&error));
     assert!(
-        started.elapsed() < Duration::from_secs(3),
+        started.elapsed() < Duration::from_secs(20),
         "{:?}",
         started.elapsed()
     );
@@ -173,7 +173,7 @@ async fn bodies_that_never_come_are_told_by_the_boot_check(#[case] knob: Knob, #
     let boot = check(&report, "boot");
     assert!(boot.detail.contains(expected), "{}", boot.detail);
     assert!(
-        started.elapsed() < Duration::from_secs(3),
+        started.elapsed() < Duration::from_secs(20),
         "{:?}",
         started.elapsed()
     );

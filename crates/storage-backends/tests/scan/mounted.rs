@@ -121,7 +121,7 @@ async fn cancelling_ends_a_count_of_slow_storage_soon() {
     };
     let (ended, cancelled_at) = tokio::join!(scan::count(&tree, &options, &cx, &progress), stop);
     assert!(ended.unwrap_err().is_cancelled());
-    assert!(cancelled_at.elapsed() < Duration::from_secs(1));
+    assert!(cancelled_at.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(crate) fn is_alone(test: &str, wrapper: &[&str]) -> bool {
     if !wrapper.is_empty() && !is_root() {
         return false;
     }
+    // What is mounted there can be deleted only when the namespace is gone.
+    let temporary = tempfile::tempdir().unwrap();
     let program = std::env::current_exe().unwrap();
     let mut line: Vec<_> = wrapper.iter().map(Into::into).collect();
     line.push(program.into_os_string());
@@ -45,6 +47,7 @@ pub(crate) fn is_alone(test: &str, wrapper: &[&str]) -> bool {
         .args(&line[1..])
         .args([test, "--exact", "--nocapture"])
         .env(ALONE, "1")
+        .env("TMPDIR", temporary.path())
         .output()
         .unwrap();
     let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));

@@ -1,6 +1,5 @@
 //! Asks backends, and reads their answers.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,12 +43,4 @@ pub(crate) async fn scan(backend: &impl Files) -> ScanReport {
 pub(crate) fn told(error: &Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     format!("{error}: {}", cause.unwrap_or_default())
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
