@@ -176,12 +176,16 @@ impl Lease {
     /// Returns what enters and removes a helper of this lease among those that hang, and holds the lease.
     fn mark_stuck(&self) -> Box<dyn Fn(Option<u32>) + Send + Sync> {
         let (lease, hanging) = (self.clone(), AtomicU32::new(0));
-        Box::new(move |pid| match pid {
-            Some(pid) => {
-                hanging.store(pid, Ordering::Relaxed);
-                lease.queue.set_stuck(lease.purpose, pid);
+        Box::new(move |pid| {
+            // A closure that names fields alone would not capture the guard.
+            let lease = &lease;
+            match pid {
+                Some(pid) => {
+                    hanging.store(pid, Ordering::Relaxed);
+                    lease.queue.set_stuck(lease.purpose, pid);
+                }
+                None => lease.queue.unset_stuck(hanging.load(Ordering::Relaxed)),
             }
-            None => lease.queue.unset_stuck(hanging.load(Ordering::Relaxed)),
         })
     }
 }
