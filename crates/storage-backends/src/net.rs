@@ -69,6 +69,11 @@ impl Network {
         Self { egress, ..self }
     }
 
+    /// Reports whether an address may be connected to.
+    pub(crate) fn allows(&self, addr: std::net::IpAddr) -> bool {
+        self.egress.allows(addr)
+    }
+
     /// Waits until fewer than [`PROBES_PER_SERVER`] others probe the server.
     ///
     /// # Errors

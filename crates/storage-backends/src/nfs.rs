@@ -52,6 +52,7 @@ pub struct NfsBackend {
     made: AtomicU32,
     /// Whether the mount was there when this object looked last, and was not taken away by it since.
     had: AtomicBool,
+    failing_since: live::FailingSince,
 }
 
 impl NfsBackend {
@@ -73,6 +74,7 @@ impl NfsBackend {
             scan_deadline: settings.scan_deadline,
             made: AtomicU32::new(0),
             had: AtomicBool::new(false),
+            failing_since: live::FailingSince::default(),
         }
     }
 }

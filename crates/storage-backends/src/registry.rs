@@ -91,7 +91,10 @@ impl Registry {
             Some(builder) => builder(id, config)?,
             None => self.build(id, config)?,
         };
-        live.insert(id, (revision, Arc::clone(&backend)));
+        // A caller that read an older config does not replace the backend of the current one.
+        if live.get(&id).is_none_or(|(known, _)| *known < revision) {
+            live.insert(id, (revision, Arc::clone(&backend)));
+        }
         Ok(backend)
     }
 
@@ -142,5 +145,26 @@ impl Registry {
     /// Returns the helpers that hang in the kernel now.
     pub fn stuck(&self) -> Vec<StuckHelper> {
         self.queues.stuck()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use storage_domain::BackendKind;
+
+    use super::*;
+
+    #[test]
+    fn an_older_config_does_not_replace_the_backend_of_the_current_one() {
+        let registry = Registry::new(Settings::new(None)).unwrap();
+        let config = json!({"server": "10.0.0.5", "export_path": "/srv"});
+        let config = BackendConfig::parse(BackendKind::Nfs, config.as_object().unwrap()).unwrap();
+        let id = BackendId::generate();
+        let get = |revision| registry.get(id, Revision(revision), &config).unwrap();
+        let current = get(2);
+        assert!(!Arc::ptr_eq(&current, &get(1)));
+        assert!(Arc::ptr_eq(&current, &get(2)), "it was replaced");
+        assert!(!Arc::ptr_eq(&current, &get(3)));
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use nix::mount::{MntFlags, MsFlags};
 use serde_json::json;
 use storage_backends::helper::HelperCommand;
+use storage_backends::registry::UNMOUNTS_AT_ONCE;
 use storage_backends::{Backend, Error, ErrorKind, OpContext, Registry, Settings, UnmountMode};
 use storage_domain::{BackendConfig, BackendId, BackendKind, MountPoint, Revision};
 
@@ -55,6 +56,7 @@ pub(crate) async fn run() {
         a_mount_in_use_is_busy_until_it_is_detached,
         a_mount_that_leaves_the_table_is_not_waited_for,
         an_unmount_that_hangs_ends_at_its_deadline,
+        a_start_gives_each_mount_its_time,
     );
 }
 
@@ -229,4 +231,25 @@ async fn an_unmount_that_hangs_ends_at_its_deadline() {
     assert!(begun.elapsed() < SOON / 2);
     none_left().await;
     nix::mount::umount2(&place, MntFlags::MNT_DETACH).unwrap();
+}
+
+/// So many hang as are unmounted at once: one more has to wait for the end of their time.
+async fn a_start_gives_each_mount_its_time() {
+    let world = World::hanging();
+    let mut places: Vec<_> = (0..=UNMOUNTS_AT_ONCE)
+        .map(|n| world.place(n.to_string()))
+        .collect();
+    places.sort();
+    for place in &places {
+        mount(place, 1);
+    }
+    let last = places.pop().unwrap();
+    File::create(last.join("well")).unwrap();
+    let found = world.registry.reconcile(&[]).await.unwrap();
+    assert_eq!(found.unmounted, [last]);
+    assert_eq!(found.failed.len(), UNMOUNTS_AT_ONCE);
+    none_left().await;
+    for place in places {
+        nix::mount::umount2(&place, MntFlags::MNT_DETACH).unwrap();
+    }
 }

@@ -17,8 +17,10 @@ const NAME: &str = "pureboot-storage";
 const PRIVATE: u32 = 0o700;
 /// What others must not have.
 const OTHERS: u32 = 0o077;
-/// Who else may write.
+/// Write permission of other users.
 const OTHERS_WRITE: u32 = 0o022;
+/// Sticky bit: only the owner of an entry, the directory's owner and root may rename the entry.
+const STICKY: u32 = 0o1000;
 
 /// Where the state lies if nothing else is said.
 ///
@@ -146,14 +148,18 @@ fn tighten(key: &str, path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{key}: {shown} can't be made private (chmod 700 {shown})"))
 }
 
-/// Refuses a mount directory that other users could move away: one below a directory that they may write to.
+/// Refuses a mount directory that other users could move away.
+///
+/// They could below a directory that they may write to, unless it is sticky: everything on the path belongs to root or
+/// to this user.
 pub(crate) fn refuse_shared(mount_dir: &Path) -> anyhow::Result<()> {
     for above in mount_dir.ancestors().skip(1) {
         let found = above
             .symlink_metadata()
             .with_context(|| format!("mount_dir: {} can't be read", above.display()))?;
         let trusted = found.uid() == 0 || found.uid() == geteuid().as_raw();
-        if !trusted || found.permissions().mode() & OTHERS_WRITE != 0 {
+        let mode = found.permissions().mode();
+        if !trusted || (mode & OTHERS_WRITE != 0 && mode & STICKY == 0) {
             bail!(
                 "mount_dir: {} lies below {}, which other users may write to; set another one with --mount-dir, or switch mounting off with --no-mount",
                 mount_dir.display(),
@@ -166,4 +172,23 @@ pub(crate) fn refuse_shared(mount_dir: &Path) -> anyhow::Result<()> {
 
 fn dashed(key: &str) -> String {
     key.replace('_', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_directory_below_a_sticky_one_is_safe() {
+        let above = tempfile::tempdir().unwrap();
+        let mount_dir = above.path().join("mounts");
+        let refused = |mode| {
+            std::fs::set_permissions(above.path(), Permissions::from_mode(mode)).unwrap();
+            refuse_shared(&mount_dir).is_err()
+        };
+        assert!(!refused(0o700), "the folder for temporary files is sticky");
+        assert!(!refused(0o1777));
+        assert!(refused(0o777));
+        assert!(refused(0o770));
+    }
 }

@@ -110,7 +110,10 @@ fn an_empty_directory_becomes_private_and_one_with_files_is_refused() {
 #[test]
 fn a_mount_directory_that_others_can_move_away_is_refused() {
     let shared = tempfile::tempdir().expect("a temporary directory can be made");
-    let shown = shared.path().to_str().expect("UTF-8");
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(shared.path(), open).expect("its mode can be set");
+    let below = shared.path().join("state");
+    let shown = below.to_str().expect("UTF-8");
     let done = run(&["serve", "--listen", "127.0.0.1:0", "--state-dir", shown]);
     assert_eq!(done.code, Some(2), "{}", done.err);
     assert!(

@@ -1,19 +1,17 @@
 //! Making sure that the right export is mounted, and that it answers.
 
-use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use storage_domain::{Capacity, MountPoint};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::mount::Wanted;
 use super::{NfsBackend, words};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::helper::protocol::Call;
 use crate::helper::queue::{Lease, Purpose};
 use crate::mount::table::{self, MountEntry};
@@ -69,6 +67,9 @@ pub(super) enum How {
 /// How the step `capacity` ended.
 pub(super) type Measured = Result<Capacity, String>;
 
+/// Time for which a mount has to answer EIO, while its server accepts connections, before it is replaced.
+const EIO_PATIENCE: Duration = Duration::from_mins(5);
+
 /// How the steps `mount` and `capacity` ended; the second is made only if the first succeeds.
 pub(super) struct Tried {
     pub(super) mounted: Mounted,
@@ -119,12 +120,11 @@ impl NfsBackend {
             return Ok(Tried::new(mounted, started.elapsed(), None));
         };
         let took = started.elapsed();
-        let measured = self.measure(&lease, cx, at).await?;
-        if !(how == How::Already && measured.as_ref().is_err_and(|e| is_corrupt(&e.cause))) {
-            let measured = measured.map_err(|e| e.sentence);
+        let (measured, replace) = self.measure(&lease, cx, at).await?;
+        if how != How::Already || !replace {
             return Ok(Tried::new(mounted, took, Some(measured)));
         }
-        tracing::info!(mount_point = %at, "a dead mount is made anew");
+        tracing::info!(mount_point = %at, "a mount whose export has changed is replaced");
         self.had.store(false, Ordering::Relaxed);
         self.remove(&lease, cx, at, UnmountMode::Dead).await?;
         let again = match self.mounted(&lease, cx, at, addrs).await? {
@@ -135,8 +135,7 @@ impl NfsBackend {
             no @ Mounted::No(_) => return Ok(Tried::new(no, started.elapsed(), None)),
         };
         let took = started.elapsed();
-        let measured = self.measure(&lease, cx, at).await?;
-        let measured = measured.map_err(|e| e.sentence);
+        let (measured, _) = self.measure(&lease, cx, at).await?;
         Ok(Tried::new(again, took, Some(measured)))
     }
 
@@ -151,7 +150,7 @@ impl NfsBackend {
         };
         let lease = self.queue.enter(cx, Purpose::Probe).await?;
         self.had.store(true, Ordering::Relaxed);
-        let measured = self.measure(&lease, cx, at).await?;
+        let (measured, _) = self.measure(&lease, cx, at).await?;
         Ok(measured.ok().map(|capacity| (entry, capacity)))
     }
 
@@ -174,6 +173,7 @@ impl NfsBackend {
             }
             Found::Nothing => self.had.swap(false, Ordering::Relaxed),
         };
+        self.failing_since.clear();
         let Some(addr) = addrs.first() else {
             return Ok(Mounted::No(words::NO_ADDRESS.to_owned()));
         };
@@ -189,7 +189,7 @@ impl NfsBackend {
         match lease.mount(permit, &step, &call, cleanup).await {
             Ok(Ok(())) => {
                 let how = if lost { How::Lost } else { How::New };
-                self.verify(lease, cx, at, how).await
+                self.verify(lease, cx, at, addrs, how).await
             }
             Ok(Err(failure)) => Ok(Mounted::No(words::mount_failed(&self.config, &failure))),
             Err(error) if error.is_timeout() => Ok(Mounted::No(words::mount_hung(&self.config, limit))),
@@ -215,17 +215,25 @@ impl NfsBackend {
         lease: &Lease,
         cx: &OpContext,
         at: &MountPoint,
+        addrs: &[ScopedAddr],
         how: How,
     ) -> Result<Mounted, Error> {
         let mut layers = table::layers(at.as_path())?;
         let top = layers.pop().filter(|_| layers.is_empty());
-        if let Some(entry) = top.filter(|entry| Wanted::is_made_by(&self.wanted, entry)) {
+        let elsewhere = top.as_ref().is_some_and(|entry| self.is_elsewhere(entry, addrs));
+        if let Some(entry) = top
+            .clone()
+            .filter(|entry| !elsewhere && self.wanted.is_made_by(entry))
+        {
             self.made.store(entry.id, Ordering::Relaxed);
             self.had.store(true, Ordering::Relaxed);
             return Ok(Mounted::Yes { entry, how });
         }
         self.remove(lease, cx, at, UnmountMode::Lazy).await?;
-        Ok(Mounted::No(words::mounted_otherwise(&self.config)))
+        Ok(Mounted::No(match top.filter(|_| elsewhere) {
+            Some(entry) => words::referred(&self.config, &entry),
+            None => words::mounted_otherwise(&self.config),
+        }))
     }
 
     /// Takes a mount away that is of no use. A scan that is under way is ended first: what it reads while the mount
@@ -242,53 +250,73 @@ impl NfsBackend {
         unmount(&cx, &self.queue, at.as_path(), mode).await
     }
 
+    /// Asks how full the mount is, and decides whether a failure means that the mount is of no use any more.
+    ///
+    /// Only what the server says of the export does (field.md N9): a server that does not answer in time may come back,
+    /// and other programs on the mount wait for it.
     async fn measure(
         &self,
         lease: &Lease,
         cx: &OpContext,
         at: &MountPoint,
-    ) -> Result<Result<Capacity, Unmeasured>, Error> {
-        let step = cx.step(STATFS_DEADLINE);
-        match lease.statfs(&step, at.as_path()).await {
-            Ok(capacity) => Ok(Ok(capacity)),
-            Err(error) if *error.kind() == ErrorKind::Kernel => {
-                let cause = error
-                    .into_io_source()
-                    .unwrap_or_else(|_| io::ErrorKind::Other.into());
-                Ok(Err(Unmeasured {
-                    sentence: words::statfs_failed(&self.config, &cause),
-                    cause,
-                }))
+    ) -> Result<(Measured, bool), Error> {
+        let limit = STATFS_DEADLINE.min(cx.remaining());
+        let error = match lease.statfs(&cx.step(limit), at.as_path()).await {
+            Ok(capacity) => {
+                self.failing_since.clear();
+                return Ok((Ok(capacity), false));
             }
-            Err(error) if error.is_timeout() => Ok(Err(Unmeasured {
-                sentence: words::statfs_hung(&self.config, STATFS_DEADLINE),
-                cause: io::ErrorKind::WouldBlock.into(),
-            })),
-            Err(other) => Err(other),
+            Err(error) => error,
+        };
+        let (sentence, errno) = match error.io_source() {
+            Some(cause) => (
+                words::statfs_failed(&self.config, cause),
+                cause.raw_os_error().map(Errno::from_raw),
+            ),
+            None if error.is_timeout() => (words::statfs_hung(&self.config, limit), None),
+            None => return Err(error),
+        };
+        let replace = self.failing_since.replaces(errno, Instant::now());
+        Ok((Err(sentence), replace))
+    }
+
+    /// Reports whether a mount that was just made is of another server: the server referred the kernel to it.
+    ///
+    /// The kernel may show another address of the same server (RFC 8881, section 2.10.5), which then has the same path.
+    fn is_elsewhere(&self, entry: &MountEntry, addrs: &[ScopedAddr]) -> bool {
+        let shown = entry.option("addr").unwrap_or_default();
+        if addrs.iter().any(|addr| addr.to_string() == shown) {
+            return false;
         }
+        let bare = shown.split('%').next().and_then(|addr| addr.parse().ok());
+        let permitted = bare.is_some_and(|addr| self.network.allows(addr));
+        !permitted || !self.wanted.has_path_of(entry)
     }
 }
 
-struct Unmeasured {
-    sentence: String,
-    cause: io::Error,
-}
+/// Since when a mount has answered nothing but EIO.
+#[derive(Debug, Default)]
+pub(super) struct FailingSince(Mutex<Option<Instant>>);
 
-/// Whether a mount is of no use any more and has to be made anew (mount-level errors of a server that restarted, took
-/// the export away or gave it anew).
-fn is_corrupt(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error().map(Errno::from_raw),
-        Some(
-            Errno::ESTALE
-                | Errno::EIO
-                | Errno::EACCES
-                | Errno::ETIMEDOUT
-                | Errno::ENOTCONN
-                | Errno::EHOSTDOWN
-                | Errno::ENODEV
-        )
-    )
+impl FailingSince {
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn clear(&self) {
+        self.set(None);
+    }
+
+    /// Notes a failure and decides whether it replaces the mount; `None` is a timeout.
+    fn replaces(&self, errno: Option<Errno>, now: Instant) -> bool {
+        let before = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = (errno == Some(Errno::EIO)).then(|| before.unwrap_or(now));
+        self.set(since);
+        match errno {
+            Some(Errno::ESTALE | Errno::EACCES | Errno::ENODEV) => true,
+            _ => since.is_some_and(|since| now.duration_since(since) >= EIO_PATIENCE),
+        }
+    }
 }
 
 #[cfg(test)]

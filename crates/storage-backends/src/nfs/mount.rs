@@ -151,12 +151,16 @@ impl Wanted {
             .is_ok_and(|p| p.normalized() == self.path)
     }
 
-    /// Whether a mount is of the wanted path and mounted as wanted, whatever the server is called.
+    /// Reports whether the source of a mount has the wanted path.
+    pub(super) fn has_path_of(&self, entry: &MountEntry) -> bool {
+        entry.host_and_path().is_some_and(|(_, path)| self.is_path(path))
+    }
+
+    /// Reports whether a mount that this process made is mounted as wanted.
+    ///
+    /// Its path may be another one: the server may have resolved a symbolic link.
     pub(super) fn is_made_by(&self, entry: &MountEntry) -> bool {
-        entry.is_nfs()
-            && entry.host_and_path().is_some_and(|(_, path)| self.is_path(path))
-            && is_safe(entry)
-            && self.is_access(entry)
+        entry.is_nfs() && is_safe(entry) && self.is_access(entry)
     }
 
     fn is_access(&self, entry: &MountEntry) -> bool {

@@ -147,8 +147,17 @@ impl Summary {
     pub(super) fn new(config: &NfsConfig, entry: &MountEntry, capacity: Option<Capacity>, how: How) -> Self {
         let (version, access) = way(entry);
         let (server, path) = (&config.server, &config.export_path);
+        let is_other = |there: &str| {
+            there
+                .parse()
+                .is_ok_and(|p: ExportPath| p.normalized() != path.normalized())
+        };
+        let resolved = match entry.host_and_path() {
+            Some((_, there)) if is_other(there) => format!("; it is {there} there"),
+            _ => String::new(),
+        };
         Self {
-            mounted: format!("{path} of {server} is mounted over NFS {version}, {access}"),
+            mounted: format!("{path} of {server} is mounted over NFS {version}, {access}{resolved}"),
             capacity,
             replaced: match how {
                 How::Already | How::New => "",
@@ -169,6 +178,15 @@ impl fmt::Display for Summary {
     }
 }
 
+pub(super) fn referred(config: &NfsConfig, entry: &MountEntry) -> String {
+    let (server, path, source) = (&config.server, &config.export_path, &entry.source);
+    let addr = entry.option("addr").unwrap_or("an unknown address");
+    format!(
+        "{server} refers {path} to another server, {source} at {addr}, and it was unmounted again; register a backend for \
+         that server"
+    )
+}
+
 pub(super) fn mounted_otherwise(config: &NfsConfig) -> String {
     let path = &config.export_path;
     format!("The kernel mounted {path} in another way than it was asked to; it was unmounted again")
@@ -186,13 +204,18 @@ pub(super) fn mount_hung(config: &NfsConfig, limit: Duration) -> String {
     format!(
         "{} accepts connections, but the mount did not end within {} s; is its NFS service all right?",
         config.server,
-        limit.as_secs()
+        seconds(limit)
     )
+}
+
+/// Rounds a time limit up to whole seconds.
+fn seconds(limit: Duration) -> u64 {
+    limit.as_secs() + u64::from(limit.subsec_nanos() > 0)
 }
 
 pub(super) fn statfs_hung(config: &NfsConfig, limit: Duration) -> String {
     let (server, path) = (&config.server, &config.export_path);
-    let limit = limit.as_secs();
+    let limit = seconds(limit);
     format!("{path} is mounted, but {server} did not say within {limit} s how full it is")
 }
 

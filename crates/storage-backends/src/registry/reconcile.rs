@@ -17,7 +17,7 @@ use crate::mount::table::{self, MountEntry};
 use crate::mount::unmount::{remove, unmount};
 use crate::nfs::is_mount_of;
 
-/// How long taking one mount away may take.
+/// Time limit for taking one mount away.
 const UNMOUNT_DEADLINE: Duration = Duration::from_secs(8);
 /// How many mounts are taken away at once.
 pub const UNMOUNTS_AT_ONCE: usize = 16;
@@ -55,7 +55,9 @@ impl Registry {
                 _ => wrong.push(place),
             }
         }
-        let cx = OpContext::within(UNMOUNT_DEADLINE);
+        let batches = wrong.len().div_ceil(UNMOUNTS_AT_ONCE).max(1);
+        let limit = UNMOUNT_DEADLINE * u32::try_from(batches).unwrap_or(u32::MAX);
+        let cx = OpContext::within(limit);
         for (place, result) in self.unmount_places(&cx, dir, wrong).await {
             match result {
                 Ok(()) => found.unmounted.push(place),
@@ -63,6 +65,7 @@ impl Registry {
             }
         }
         let sweep = Call::Sweep { dir: dir.clone() };
+        let cx = OpContext::within(UNMOUNT_DEADLINE);
         remove(&cx, &self.queues.of(BackendId::generate()), &sweep).await;
         Ok(found)
     }
@@ -130,7 +133,8 @@ impl Registry {
     ) -> Vec<(PathBuf, Result<(), String>)> {
         let unmounts = places.into_iter().map(|place| async move {
             let id = MountPoint::owner(dir, &place).unwrap_or_else(BackendId::generate);
-            let result = unmount(cx, &self.queues.of(id), &place, UnmountMode::Lazy).await;
+            let cx = cx.step(UNMOUNT_DEADLINE);
+            let result = unmount(&cx, &self.queues.of(id), &place, UnmountMode::Lazy).await;
             (place, result.map_err(|e| reason(&e)))
         });
         let mut done: Vec<_> = stream::iter(unmounts)

@@ -46,11 +46,18 @@ case $call in
     rm -f dead
     say '"unmounted"' ;;
 *'{"mount":'*)
-    line 101 > table
+    line 101 > new
+    [ ! -e referred ] || sed -i 's#10.0.0.5:/srv/images#10.0.0.9:/srv/other#; s#addr=10.0.0.5#addr=10.0.0.9#' new
+    [ ! -e linked ] || sed -i 's#10.0.0.5:/srv/images#10.0.0.5:/srv/exp/images#' new
+    cat new > table
     say '"mounted"' ;;
 *'{"statfs":'*)
     if [ -e dead ]; then
         say '{"failed":{"step":"statfs","errno":116,"version":null}}'
+    elif [ -e silent ]; then
+        say '{"failed":{"step":"statfs","errno":110,"version":null}}'
+    elif [ -e hung ]; then
+        exec sleep 1000
     else
         say '{"capacity":{"used":1,"total":2,"available":1}}'
     fi ;;
@@ -134,18 +141,16 @@ impl World {
             .await
     }
 
-    async fn mount(&self, cx: &OpContext) -> Result<Mounted, Error> {
+    fn addr() -> ScopedAddr {
         let addr = std::net::SocketAddr::new(SERVER.parse().unwrap(), 0);
-        let addr = crate::Egress::default()
-            .permit(None, vec![addr], None)
-            .unwrap()
-            .remove(0);
-        let mounted = self
-            .backend
-            .mount_and_measure(cx, &self.at, &[addr])
-            .await?
-            .mounted;
-        Ok(mounted)
+        let permitted = crate::Egress::default().permit(None, vec![addr], None);
+        permitted.unwrap().remove(0)
+    }
+
+    async fn mount(&self, cx: &OpContext) -> Result<Mounted, Error> {
+        let addrs = [Self::addr()];
+        let tried = self.backend.mount_and_measure(cx, &self.at, &addrs);
+        Ok(tried.await?.mounted)
     }
 }
 
@@ -273,4 +278,79 @@ async fn a_mount_that_waits_for_others_is_not_its_servers_fault() {
         drop(permits);
     });
     assert_eq!(how(mounted), How::New);
+}
+
+/// A server that does not answer in time may come back, and other programs wait for it.
+#[tokio::test]
+async fn a_server_that_does_not_answer_in_time_keeps_its_mount() {
+    if !inside("nfs::live::tests::a_server_that_does_not_answer_in_time_keeps_its_mount") {
+        return;
+    }
+    let world = World::new(SOON).mounted(1);
+    let table = fs::read(world.dir.join("table")).unwrap();
+    let addr = World::addr();
+    for (state, says) in [("silent", "does not answer"), ("hung", "within 2 s")] {
+        world.put(state);
+        let cx = OpContext::within(Duration::from_secs(2));
+        let tried = world
+            .backend
+            .mount_and_measure(&cx, &world.at, std::slice::from_ref(&addr));
+        let tried = tried.await.unwrap();
+        assert_eq!(how(Ok(tried.mounted)), How::Already);
+        let why = tried.measured.unwrap().unwrap_err();
+        assert!(why.contains(says), "{why}");
+        assert_eq!(fs::read(world.dir.join("table")).unwrap(), table, "{state}");
+        fs::remove_file(world.dir.join(state)).unwrap();
+    }
+    assert_eq!(how(world.mount(&world.cx).await), How::Already);
+}
+
+#[tokio::test]
+async fn a_path_that_the_server_resolves_is_accepted_and_another_server_is_not() {
+    if !inside("nfs::live::tests::a_path_that_the_server_resolves_is_accepted_and_another_server_is_not") {
+        return;
+    }
+    let world = World::new(SOON);
+    world.put("referred");
+    let why = why(world.mount(&world.cx).await);
+    assert!(why.contains("10.0.0.9:/srv/other"), "{why}");
+    assert_eq!(fs::read(world.dir.join("table")).unwrap(), b"");
+    fs::remove_file(world.dir.join("referred")).unwrap();
+
+    world.put("linked");
+    assert_eq!(how(world.mount(&world.cx).await), How::New);
+    let Mounted::Yes { entry, how } = world.mount(&world.cx).await.unwrap() else {
+        panic!("it is not mounted")
+    };
+    assert_eq!(how, How::Already);
+    let said = words::Summary::new(&world.backend.config, &entry, None, how).to_string();
+    assert!(said.contains("it is /srv/exp/images there"), "{said}");
+}
+
+#[test]
+fn only_what_the_server_says_of_the_export_replaces_a_mount() {
+    let begun = Instant::now();
+    let after = |minutes| begun + Duration::from_mins(minutes);
+    let replaced = |failures: &[(Option<Errno>, u64)]| {
+        let since = FailingSince::default();
+        let mut decided = failures
+            .iter()
+            .map(|(errno, minutes)| since.replaces(*errno, after(*minutes)));
+        decided.any(|replace| replace)
+    };
+    for errno in [Errno::ESTALE, Errno::EACCES, Errno::ENODEV] {
+        assert!(replaced(&[(Some(errno), 0)]), "{errno}");
+    }
+    let eio = Some(Errno::EIO);
+    assert!(!replaced(&[(eio, 0), (eio, 4)]));
+    assert!(replaced(&[(eio, 0), (eio, 5)]));
+    assert!(!replaced(&[(eio, 0), (None, 3), (eio, 6)]), "it did not last");
+    for errno in [
+        None,
+        Some(Errno::ETIMEDOUT),
+        Some(Errno::EHOSTDOWN),
+        Some(Errno::ENOTCONN),
+    ] {
+        assert!(!replaced(&[(errno, 0), (errno, 60)]), "{errno:?}");
+    }
 }
