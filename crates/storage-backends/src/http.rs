@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use storage_domain::{BackendKind, HttpConfig, ProbeReport, TemplatePatterns};
@@ -12,16 +11,17 @@ use crate::backend::{Backend, Files};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::net::tls;
+use crate::probe::Checks;
 use crate::registry::Settings;
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
-use crate::web::connection::Connection;
 use crate::web::redirect::shown;
-use crate::web::{self, Client, Connector, Origin};
+use crate::web::{Authorization, Client, Connector};
 
 pub(crate) mod auth;
-pub(crate) mod checks;
 mod lister;
 pub mod listing;
+mod messages;
+mod probe;
 mod tree;
 
 /// The field of the config that names the server.
@@ -29,12 +29,9 @@ const SETTING: &str = "base_url";
 
 pub use crate::web::{Limits, MAX_REDIRECTS};
 use auth::Credentials;
-use checks::{Checks, Stopped};
 use lister::Lister;
+use messages::Finding;
 use tree::HttpTree;
-
-/// What is left of a probe's time when its last check has to be over.
-const SPARE: Duration = Duration::from_millis(500);
 
 /// A directory of a web server.
 ///
@@ -73,28 +70,7 @@ impl HttpBackend {
         })
     }
 
-    async fn check_all(&self, checks: &mut Checks, step: &OpContext) -> Result<(), Stopped> {
-        let connection = self.connect(checks).await;
-        let connection = connection.map_err(|error| web::checks::failed(checks, &error, SETTING))?;
-        let client = Client::over(self.connector.clone(), self.authorization(), connection);
-        checks::status::check(checks, &client, &self.credentials, &self.directory).await?;
-        if step.is_light() {
-            checks.skipped("Not checked, because only a quick check was asked for");
-        } else {
-            // The probe's own end would be a failure, and this is advice.
-            let limit = step.remaining().saturating_sub(SPARE).min(client.limits().boot);
-            let lister = Lister::new(&client, &self.directory);
-            checks::boot::check(checks, &lister, &self.templates, limit).await;
-        }
-        Ok(())
-    }
-
-    async fn connect(&self, checks: &mut Checks) -> Result<Connection, web::Error> {
-        let to = Origin::of(&self.directory)?;
-        web::checks::check(checks, &self.connector, &to, self.verified, SETTING).await
-    }
-
-    fn authorization(&self) -> Option<web::Authorization> {
+    fn authorization(&self) -> Option<Authorization> {
         self.credentials.authorization(self.directory.origin())
     }
 }
@@ -108,11 +84,11 @@ impl Backend for HttpBackend {
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let server = self.directory.origin().ascii_serialization();
         let _permit = self.connector.network().probe_permit(server, cx).await?;
-        let mut checks = Checks::new(&checks::NAMES);
+        let mut checks = Checks::new(&probe::NAMES);
         let step = cx.step(self.connector.limits.probe);
         let ended = step.bound("the probe", self.check_all(&mut checks, &step)).await;
         checks.settle(ended, "server")?;
-        Ok(checks.report(format!("{} can be read", shown(&self.directory))))
+        Ok(checks.report(Finding::Readable(shown(&self.directory))))
     }
 
     fn as_files(&self) -> Option<&dyn Files> {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use storage_domain::s3::KeyPrefix;
@@ -16,15 +15,15 @@ use crate::registry::Settings;
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::web::Limits;
 
-mod checks;
 mod discover;
 mod encoding;
+mod messages;
 mod place;
+mod probe;
+mod refusal;
 mod service;
 mod sign;
 mod tree;
-mod verdict;
-mod words;
 pub mod xml;
 
 pub use discover::{Bucket, buckets};
@@ -103,9 +102,9 @@ impl S3Backend {
     }
 
     async fn check_all(&self, checks: &mut Checks) -> Result<(), Stopped> {
-        let (client, style) = checks::transport(checks, &self.service).await?;
-        let sample = checks::listing(checks, self, (&client, style)).await?;
-        checks::cdn(checks, self, &client, sample.as_deref()).await
+        let (client, style) = probe::transport(checks, &self.service).await?;
+        let sample = probe::listing(checks, self, (&client, style)).await?;
+        probe::cdn(checks, self, &client, sample.as_deref()).await
     }
 }
 
@@ -121,7 +120,7 @@ impl Backend for S3Backend {
         let step = cx.step(self.service.limits().probe);
         let ended = step.bound("the probe", self.check_all(&mut checks)).await;
         checks.settle(ended, "server")?;
-        Ok(checks.report(format!("The bucket {} can be listed", self.bucket)))
+        Ok(checks.report(messages::Finding::CanBeListed(self.bucket.clone())))
     }
 
     fn as_files(&self) -> Option<&dyn Files> {
@@ -145,14 +144,6 @@ impl Files for S3Backend {
         };
         let report = scan::count(&ObjectTree::new(self, cx), &options, cx, &progress).await?;
         Ok(report.without_partial_bytes())
-    }
-}
-
-/// A time span in words: seconds, or minutes where it is long.
-fn span(length: Duration) -> String {
-    match length.as_secs() {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds => format!("{} min", seconds / 60),
     }
 }
 

@@ -5,10 +5,11 @@ use storage_domain::s3::{BucketName, S3Account};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::net::Network;
+use crate::s3::messages::{Asked, Refusal};
+use crate::s3::refusal::meaning;
 use crate::s3::service::Service;
-use crate::s3::verdict::verdict;
 use crate::s3::xml::Answer;
-use crate::s3::{SETTING, limits, words};
+use crate::s3::{SETTING, limits};
 
 /// A bucket that could be registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,6 @@ pub async fn buckets(account: &S3Account, network: &Network, cx: &OpContext) -> 
         let names = names.iter().filter_map(|name| name.parse().ok());
         return Ok(names.map(|name| Bucket { name }).collect());
     }
-    let reason = words::sentence(verdict(&reply), &reply, &service, "the list of all buckets");
+    let reason = Refusal::new(meaning(&reply), &reply, &service, Asked::AllBuckets).to_string();
     Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason))
 }

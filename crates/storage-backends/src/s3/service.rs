@@ -16,8 +16,8 @@ use url::Url;
 use crate::context::OpContext;
 use crate::net::{Network, tls};
 use crate::s3::place::{self, Style};
+use crate::s3::refusal::{Meaning, meaning};
 use crate::s3::sign::Key;
-use crate::s3::verdict::{Verdict, verdict};
 use crate::web::{Client, Connector, Error, Limits, body};
 
 mod reply;
@@ -182,7 +182,7 @@ impl Service {
 
     /// Goes on in the style in which the bucket was listed.
     fn keep_if_listed(&self, style: Style, found: &Result<Reply, Error>) -> bool {
-        let is_listed = matches!(found, Ok(reply) if verdict(reply) == Verdict::Listed);
+        let is_listed = matches!(found, Ok(reply) if meaning(reply) == Meaning::Listed);
         if is_listed && self.bucket.is_some() {
             self.learn(|way| way.style = style);
         }

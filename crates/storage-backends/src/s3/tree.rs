@@ -7,10 +7,11 @@ use std::collections::HashSet;
 
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
+use crate::s3::messages::{Asked, Refusal};
+use crate::s3::refusal::{Meaning, meaning};
 use crate::s3::service::Reply;
-use crate::s3::verdict::{Verdict, verdict};
 use crate::s3::xml::{self, Answer};
-use crate::s3::{S3Backend, SETTING, words};
+use crate::s3::{S3Backend, SETTING};
 use crate::tree::{Entry, EntryKind, List, Page};
 use crate::web::Client;
 use crate::web::retry::{self, Backoff, Pace};
@@ -150,16 +151,16 @@ impl<'a> ObjectTree<'a> {
         loop {
             let slot = self.pace.acquire().await;
             let (error, asked, is_throttled) = match self.backend.service.get(&self.client, query).await {
-                Ok(reply) => match verdict(&reply) {
-                    Verdict::Listed => {
+                Ok(reply) => match meaning(&reply) {
+                    Meaning::Listed => {
                         return match reply.answer {
                             Some(Answer::Listing(page)) => Ok(page),
                             _ => Ok(xml::Page::default()),
                         };
                     }
-                    verdict => {
-                        let error = self.refused(verdict, &reply);
-                        (error, retry::asked(&reply.headers), verdict == Verdict::Throttled)
+                    meaning => {
+                        let error = self.refused(meaning, &reply);
+                        (error, retry::asked(&reply.headers), meaning == Meaning::Throttled)
                     }
                 },
                 Err(error) => (error.into_backend_error(SETTING), None, false),
@@ -174,14 +175,14 @@ impl<'a> ObjectTree<'a> {
     }
 
     /// Makes the error of an answer that is not a listing.
-    fn refused(&self, verdict: Verdict, reply: &Reply) -> Error {
-        let of = format!("the bucket {}", self.backend.bucket);
-        let reason = words::sentence(verdict, reply, &self.backend.service, &of);
-        let kind = match verdict {
-            Verdict::Throttled | Verdict::Fault => ErrorKind::Server,
+    fn refused(&self, meaning: Meaning, reply: &Reply) -> Error {
+        let asked = Asked::Bucket(self.backend.bucket.clone());
+        let refusal = Refusal::new(meaning, reply, &self.backend.service, asked);
+        let kind = match meaning {
+            Meaning::Throttled | Meaning::Fault => ErrorKind::Server,
             _ => ErrorKind::NotListable,
         };
-        Error::new(kind, "the listing").with_source(reason)
+        Error::new(kind, "the listing").with_source(refusal.to_string())
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rstest::rstest;
+use serde_json::json;
+use storage_backends::http::Limits;
 use storage_backends::{Files as _, OpContext};
 
-use crate::http::{plain, scan, told};
+use crate::http::{backend, cx, failure, plain, probe, scan, told};
 use crate::s3::fake::{Asked, Fake, Told};
 
 fn page(body: &str) -> Told {
@@ -71,4 +73,35 @@ async fn a_count_without_a_directory_is_no_size() {
     let counted = plain(&fake.url()).scan(&cx, Arc::default()).await.unwrap();
     assert_eq!((counted.files, counted.bytes), (1, None), "{counted:?}");
     assert!(counted.errors == 1 || counted.truncated.is_some(), "{counted:?}");
+}
+
+/// A host that never answers a connection did not accept it either.
+#[tokio::test]
+async fn a_connection_that_takes_too_long_was_not_accepted() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let at = listener.local_addr().unwrap();
+    // Connections that are not accepted stay in the queue until it is full.
+    let mut queue = Vec::new();
+    while let Ok(Ok(stream)) =
+        tokio::time::timeout(Duration::from_millis(500), tokio::net::TcpStream::connect(at)).await
+    {
+        queue.push(stream);
+    }
+    let limits = Limits {
+        connect: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let silent = backend(json!({ "base_url": format!("http://{at}") }), limits);
+    let report = probe(&silent).await;
+    let (name, detail) = failure(&report);
+    assert_eq!(name, "connect");
+    assert!(detail.contains("did not answer within 0.3 s"), "{detail}");
+    let error = silent.scan(&cx(), Arc::default()).await.unwrap_err();
+    assert!(
+        told(&error).contains("did not answer within 0.3 s"),
+        "{}",
+        told(&error)
+    );
 }

@@ -1,8 +1,8 @@
 //! What answers tell of the place where a server looks for the bucket.
 
 use crate::net::ConnectError;
+use crate::s3::refusal::{Meaning, meaning};
 use crate::s3::service::Reply;
-use crate::s3::verdict::{Verdict, verdict};
 use crate::s3::xml::Answer;
 use crate::web::{Error, Tls};
 
@@ -25,8 +25,8 @@ pub(super) fn shows_account(found: &Result<Reply, Error>) -> bool {
 pub(super) fn may_be_of_the_style(found: &Result<Reply, Error>) -> bool {
     let lost = |reply: &Reply| {
         matches!(
-            verdict(reply),
-            Verdict::NoBucket | Verdict::NotS3 | Verdict::Denied
+            meaning(reply),
+            Meaning::NoBucket | Meaning::NotS3 | Meaning::Denied
         )
     };
     is_of_the_style(found) || found.as_ref().is_ok_and(lost)

@@ -4,6 +4,7 @@ use hyper::{Method, StatusCode};
 use url::Url;
 
 use crate::probe::{Checks, Stopped};
+use crate::s3::messages::{Cdn, Finding};
 use crate::s3::{S3Backend, encoding};
 use crate::web::redirect::shown;
 use crate::web::{self, Ask, Client, Error};
@@ -19,7 +20,7 @@ pub(crate) async fn check(
     sample: Option<&str>,
 ) -> Result<(), Stopped> {
     let Some(cdn) = &backend.cdn else {
-        checks.skipped("cdn_enabled is false, so that clients read from the bucket itself");
+        checks.skipped(Finding::CdnOff);
         return Ok(());
     };
     let directory = cdn.directory();
@@ -28,39 +29,31 @@ pub(crate) async fn check(
         Some(key) => object(&client, &directory, key, backend.prefix()).await,
         None => root(&client, &directory).await,
     };
-    match found {
-        Ok(Ok(detail)) => {
-            checks.passed(detail);
-            Ok(())
-        }
-        Ok(Err(detail)) => Err(checks.failed(&detail)),
-        Err(error) => Err(web::checks::failed(checks, &error, SETTING)),
+    let found = found.map_err(|error| web::checks::failed(checks, &error, SETTING))?;
+    let is_good = matches!(found, Cdn::Serves | Cdn::Answers);
+    let at = shown(&directory);
+    let finding = Finding::Cdn { at, found };
+    if !is_good {
+        return Err(checks.failed(&finding));
     }
+    checks.passed(finding);
+    Ok(())
 }
 
-/// What was found, for better or for worse.
-type Found = Result<Result<String, String>, Error>;
-
-/// The key is tried whole, and without the prefix: the network's origin may be below it.
-async fn object(client: &Client, directory: &Url, key: &str, prefix: &str) -> Found {
+/// Asks for the whole key, and for the key without the prefix: the network's origin may be below it.
+async fn object(client: &Client, directory: &Url, key: &str, prefix: &str) -> Result<Cdn, Error> {
     let mut status = status_of(client, directory, key).await?;
     if status == StatusCode::NOT_FOUND
         && let Some(rest) = key.strip_prefix(prefix).filter(|rest| rest.len() < key.len())
     {
         status = status_of(client, directory, rest).await?;
     }
-    let at = shown(directory);
+    let key = key.to_owned();
     Ok(match status.as_u16() {
-        200..=299 | 416 => Ok(format!("{at} gives out the bucket's objects")),
-        404 | 410 => Err(format!(
-            "{at} does not have {key}, which is in the bucket: check cdn_url, and the network's origin"
-        )),
-        401 | 403 => Err(format!(
-            "{at} refuses to give out {key} ({status}): boot clients have no key, so allow the network to read the bucket"
-        )),
-        _ => Err(format!(
-            "{at} answers {status} for {key}: look into the network's log"
-        )),
+        200..=299 | 416 => Cdn::Serves,
+        404 | 410 => Cdn::Lacks(key),
+        401 | 403 => Cdn::Refuses(key, status),
+        _ => Cdn::Fails(key, status),
     })
 }
 
@@ -72,17 +65,12 @@ async fn status_of(client: &Client, directory: &Url, key: &str) -> Result<Status
     Ok(answer.status)
 }
 
-async fn root(client: &Client, directory: &Url) -> Found {
-    let status = client
-        .send(&Ask::new(Method::HEAD, directory.clone()))
-        .await?
-        .status;
-    let at = shown(directory);
+async fn root(client: &Client, directory: &Url) -> Result<Cdn, Error> {
+    let head = Ask::new(Method::HEAD, directory.clone());
+    let status = client.send(&head).await?.status;
     Ok(if status.is_server_error() {
-        Err(format!("{at} answers {status}: look into the network's log"))
+        Cdn::IsBroken(status)
     } else {
-        Ok(format!(
-            "{at} answers; whether it gives out the bucket shows once there is an object"
-        ))
+        Cdn::Answers
     })
 }

@@ -1,0 +1,121 @@
+//! The checks of a probe.
+
+use std::time::SystemTime;
+
+use hyper::header::DATE;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+use crate::probe::{Checks, Stopped};
+use crate::s3::messages::{Asked, Clock, Finding, Refusal};
+use crate::s3::place::Style;
+use crate::s3::refusal::{Meaning, meaning};
+use crate::s3::service::{Reply, Service, is_of_the_name};
+use crate::s3::xml::{Answer, Object};
+use crate::s3::{CHECKS, S3Backend, SETTING};
+use crate::web::connection::Connection;
+use crate::web::{self, Client, Error, Origin};
+
+mod cdn;
+
+pub(crate) use cdn::check as cdn;
+
+/// Makes the checks below HTTP. Returns the client for the requests, and where they name the bucket.
+pub(crate) async fn transport(checks: &mut Checks, service: &Service) -> Result<(Client, Style), Stopped> {
+    let mut style = service.way().style;
+    let mut connection = connect(checks, service, style).await;
+    if service.may_turn(style) && matches!(&connection, Err(error) if is_of_the_name(error)) {
+        style = Style::Path;
+        *checks = Checks::new(&CHECKS);
+        connection = connect(checks, service, style).await;
+    }
+    let connection = connection.map_err(|error| web::checks::failed(checks, &error, SETTING))?;
+    Ok((Client::over(service.connector().clone(), None, connection), style))
+}
+
+async fn connect(checks: &mut Checks, service: &Service, style: Style) -> Result<Connection, Error> {
+    let to = Origin::of(&service.url_in(style)?)?;
+    web::checks::check(checks, service.connector(), &to, service.is_verified(), SETTING).await
+}
+
+/// The checks `credentials`, `bucket`, `list` and `clock`: one object is listed. Gives the key of that object.
+pub(crate) async fn listing(
+    checks: &mut Checks,
+    backend: &S3Backend,
+    (client, style): (&Client, Style),
+) -> Result<Option<String>, Stopped> {
+    let service = &backend.service;
+    let query = [
+        ("encoding-type", "url"),
+        ("list-type", "2"),
+        ("max-keys", "1"),
+        ("prefix", backend.prefix()),
+    ];
+    let reply = match service.get_by(client, style, &query).await {
+        Ok(reply) => reply,
+        Err(error) => return Err(web::checks::failed(checks, &error, SETTING)),
+    };
+    report_listing(checks, backend, &reply)?;
+    checks.passed(Finding::Clock(clock(&reply)));
+    let Some(Answer::Listing(page)) = reply.answer else {
+        return Ok(None);
+    };
+    let is_file = |object: &Object| !object.is_marker();
+    Ok(page.objects.into_iter().find(is_file).map(|object| object.key))
+}
+
+fn report_listing(checks: &mut Checks, backend: &S3Backend, reply: &Reply) -> Result<(), Stopped> {
+    let meaning = meaning(reply);
+    let asked = Asked::Bucket(backend.bucket.clone());
+    let refusal = Refusal::new(meaning, reply, &backend.service, asked.clone());
+    match meaning {
+        Meaning::Listed => {
+            checks.passed(accepted(reply, &backend.service));
+            checks.passed(Finding::Exists(asked));
+            checks.passed(listed(reply, backend));
+            return Ok(());
+        }
+        Meaning::NoBucket | Meaning::Moved => {
+            checks.passed(accepted(reply, &backend.service));
+        }
+        Meaning::Denied | Meaning::Unsupported => {
+            checks.passed(accepted(reply, &backend.service));
+            checks.passed(Finding::NotMissing(asked));
+        }
+        Meaning::Throttled | Meaning::Fault | Meaning::Other => {
+            checks.skipped(Finding::NoAnswer);
+            checks.skipped(Finding::NoAnswer);
+        }
+        Meaning::Clock => {
+            for _ in ["credentials", "bucket", "list"] {
+                checks.skipped(Finding::WrongTime);
+            }
+            return Err(checks.failed(&Finding::RefusedForTime(refusal, clock(reply))));
+        }
+        Meaning::KeyUnknown | Meaning::Signature | Meaning::KeyEnded | Meaning::Region | Meaning::NotS3 => {}
+    }
+    Err(checks.failed(&Finding::Refused(refusal)))
+}
+
+fn accepted(reply: &Reply, service: &Service) -> Finding {
+    if service.signs() {
+        Finding::Accepted(reply.signed_for.clone())
+    } else {
+        Finding::Unsigned
+    }
+}
+
+fn listed(reply: &Reply, backend: &S3Backend) -> Finding {
+    Finding::Listed {
+        prefix: backend.prefix().to_owned(),
+        is_empty: matches!(&reply.answer, Some(Answer::Listing(page)) if page.objects.is_empty()),
+    }
+}
+
+/// Returns how far the server's clock is from this host's.
+fn clock(reply: &Reply) -> Clock {
+    let date = reply.headers.get(DATE).and_then(|value| value.to_str().ok());
+    let theirs = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
+    let ours = OffsetDateTime::from(SystemTime::now());
+    Clock(theirs.map(|theirs| (ours - theirs).unsigned_abs()))
+}
