@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::{SndBuf, TcpUserTimeout};
+use nix::sys::socket::sockopt::{SndBuf, TcpNoDelay, TcpUserTimeout};
 
 use crate::settings::listen::Listen;
 pub(crate) use unix::SocketFile;
@@ -43,8 +43,11 @@ const SEND_BUFFER: usize = 128 * 1024;
 
 /// Bounds what a client that does not take its answers costs: its time and the kernel's memory.
 ///
-/// Connections inherit both from the socket that accepts them (tcp(7), `TCP_USER_TIMEOUT`; socket(7), `SO_SNDBUF`).
+/// Sends the end of an answer at once too: answers go out in pieces, and the last would wait 40 ms for the client's
+/// acknowledgement. Connections inherit all of it from the socket that accepts them (tcp(7), `TCP_USER_TIMEOUT` and
+/// `TCP_NODELAY`; socket(7), `SO_SNDBUF`).
 fn bound_sending(listener: &TcpListener) -> io::Result<()> {
+    setsockopt(listener, TcpNoDelay, &true)?;
     let millis = u32::try_from(SEND_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
     setsockopt(listener, TcpUserTimeout, &millis)?;
     Ok(setsockopt(listener, SndBuf, &SEND_BUFFER)?)
@@ -105,6 +108,7 @@ mod tests {
         let (connection, _) = listener.accept().expect("it accepts");
         let millis = getsockopt(&connection, TcpUserTimeout).expect("it can be asked");
         assert_eq!(u128::from(millis), SEND_TIMEOUT.as_millis());
+        assert!(getsockopt(&connection, TcpNoDelay).expect("it can be asked"));
         let reserved = getsockopt(&connection, SndBuf).expect("it can be asked");
         assert_eq!(reserved, 2 * SEND_BUFFER);
     }
