@@ -73,7 +73,7 @@ impl S3Backend {
     /// A client of the bucket that the config names.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`].
+    /// [`crate::ErrorKind::Config`].
     pub fn new(config: &S3Config, settings: &Settings) -> Result<Self, Error> {
         Self::with_limits(config, settings, limits())
     }
@@ -81,7 +81,7 @@ impl S3Backend {
     /// A client that keeps other bounds than the default ones.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`].
+    /// [`crate::ErrorKind::Config`].
     pub fn with_limits(config: &S3Config, settings: &Settings, limits: Limits) -> Result<Self, Error> {
         Ok(Self {
             service: Service::of_bucket(config, limits, settings.network.clone())?,

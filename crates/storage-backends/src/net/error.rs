@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::net::egress::Denied;
 
-/// Why a server can't be connected to. It has no sentence: see [`ConnectError::sentence`].
+/// Why a server can't be connected to. It has no sentence: the caller gives it one.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No name server knows the name.
