@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::net::egress::Denied;
 
-/// Why a server can't be connected to. It has no sentence: the caller gives it one.
+/// Says why a server can't be connected to; the message for users depends on the config's field.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No name server knows the name.
@@ -126,7 +126,7 @@ impl ConnectError {
             }
             Self::Refused { at } => write!(
                 f,
-                "{at} refused the connection, because nothing listens there. Start the server's service, or check the port"
+                "{at} refused the connection, because nothing listens there. Start the server's service, or check {field} and the port"
             ),
             Self::Timeout { at, limit } => {
                 for (i, at) in at.iter().enumerate() {

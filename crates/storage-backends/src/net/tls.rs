@@ -19,7 +19,7 @@ use verifier::Verifier;
 /// The TLS side of a client: ring only, TLS 1.2 and 1.3. Nothing is read from disk before the first handshake.
 ///
 /// # Errors
-/// [`ErrorKind::Config`].
+/// [`ErrorKind::Config`](crate::ErrorKind::Config).
 pub(crate) fn client_config(tls_verify: bool, ca_pem: Option<&CaBundle>) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = verifier(tls_verify, ca_pem, &provider);

@@ -140,12 +140,12 @@ fn are_in_no_answer_no_log_and_no_argument() {
     assert_eq!(refused, [201, 409, 422, 400, 400, 400, 400, 200, 200, 502]);
     answers.extend(looked(&service, &path, None));
     let wrongs = [
-        (config(&tgt, WRONG, THEIRS, FINDERS), "check chap_username"),
+        (config(&tgt, WRONG, THEIRS, FINDERS), "Check chap_username"),
         (
             config(&tgt, OWN, WRONG, FINDERS),
             "another secret than mutual_chap_password",
         ),
-        (config(&tgt, OWN, OWN, FINDERS), "use two different ones"),
+        (config(&tgt, OWN, OWN, FINDERS), "Use two different ones"),
     ];
     for (wrong, says) in &wrongs {
         let changed = service.ask("PATCH", &path, &json!({ "config": wrong }).to_string());
