@@ -22,7 +22,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 use storage_api::JwtSettings;
 use storage_backends::Egress;
-use storage_backends::registry::{Settings as BackendSettings, SettingsError};
+use storage_backends::{Settings as BackendSettings, SettingsError};
 use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
 use storage_persistence::{KeySource, StoreSettings};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use storage_api::access::KeyFileError;
 use storage_api::{Access, AccessSettings, App, AppSettings, Auth};
+use storage_backends::Registry;
 use storage_backends::net::Network;
-use storage_backends::{Registry, registry};
 use storage_persistence::{Store, StoreSettings};
 
 use crate::settings::{AuthWord, Settings};
@@ -79,13 +79,13 @@ pub(crate) fn access(settings: &Settings, store: Store, only_here: bool) -> Resu
 }
 
 /// What backends need to know.
-pub(crate) fn backends(settings: &Settings) -> registry::Settings {
-    registry::Settings {
+pub(crate) fn backends(settings: &Settings) -> storage_backends::Settings {
+    storage_backends::Settings {
         templates: settings.templates.clone(),
         mount_deadline: settings.mount_deadline,
         scan_deadline: settings.scan_deadline,
         initiator: settings.initiator.clone(),
         network: Network::default().guarded(settings.egress.clone()),
-        ..registry::Settings::new(settings.mount_dir.clone())
+        ..storage_backends::Settings::new(settings.mount_dir.clone())
     }
 }

@@ -12,8 +12,8 @@ use crate::context::OpContext;
 use crate::error::Error;
 use crate::net::tls;
 use crate::probe::Checks;
-use crate::registry::Settings;
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
+use crate::settings::Settings;
 use crate::web::redirect::shown;
 use crate::web::{Authorization, Client, Connector};
 

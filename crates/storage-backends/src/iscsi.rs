@@ -21,7 +21,7 @@ use crate::backend::{Backend, Luns};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::net::Network;
-use crate::registry::Settings;
+use crate::settings::Settings;
 
 pub use discover::discover;
 

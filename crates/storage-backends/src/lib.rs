@@ -2,7 +2,7 @@
 //! iSCSI targets.
 //!
 //! A service embeds this crate in three steps: call [`helper::run_if_requested`] first in its `main` (or name a
-//! helper binary), build a [`registry::Registry`] with its [`registry::Settings`], and ask it for the [`Backend`]
+//! helper binary), build a [`Registry`] with its [`Settings`], and ask it for the [`Backend`]
 //! of a config.
 
 pub mod backend;
@@ -19,6 +19,7 @@ mod probe;
 pub mod registry;
 pub mod s3;
 pub mod scan;
+mod settings;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod tree;
@@ -29,5 +30,6 @@ pub use context::OpContext;
 pub use error::{Error, ErrorKind};
 pub use holders::{Holder, Holders};
 pub use net::{Egress, Network};
-pub use registry::{Registry, Settings};
+pub use registry::{Registry, SettingsError};
 pub use scan::{ScanProgress, ScanReport};
+pub use settings::Settings;

@@ -28,8 +28,8 @@ use crate::helper::{HelperQueue, ScanCall};
 use crate::mount::table;
 use crate::mount::unmount::unmount;
 use crate::net::Network;
-use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
+use crate::settings::Settings;
 use mount::Wanted;
 
 /// How long a name look-up may take.

@@ -1,10 +1,10 @@
 //! From configs to live backends.
 
+mod check;
 mod reconcile;
-mod settings;
 
+pub use check::SettingsError;
 pub use reconcile::{Reconciled, UNMOUNTS_AT_ONCE};
-pub use settings::{Settings, SettingsError};
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,6 +19,7 @@ use crate::http::HttpBackend;
 use crate::iscsi::IscsiBackend;
 use crate::nfs::NfsBackend;
 use crate::s3::S3Backend;
+use crate::settings::Settings;
 
 /// A live backend and the revision of the config that it was made of.
 type Live = (Revision, Arc<dyn Backend>);

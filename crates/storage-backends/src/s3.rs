@@ -11,8 +11,8 @@ use crate::backend::{Backend, Files};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::probe::{Checks, Stopped};
-use crate::registry::Settings;
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
+use crate::settings::Settings;
 use crate::web::Limits;
 
 mod discover;
@@ -20,7 +20,6 @@ mod encoding;
 mod messages;
 mod place;
 mod probe;
-mod refusal;
 mod service;
 mod sign;
 mod tree;

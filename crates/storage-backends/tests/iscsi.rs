@@ -14,8 +14,8 @@ mod round_trips;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use storage_backends::Settings;
 use storage_backends::iscsi::{IscsiBackend, Limits};
-use storage_backends::registry::Settings;
 use storage_backends::{Backend, OpContext};
 use storage_domain::{BackendConfig, BackendKind, Check, IscsiConfig, Outcome, ProbeReport};
 

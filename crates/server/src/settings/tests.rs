@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use storage_api::AppSettings;
-use storage_backends::registry::Settings as BackendSettings;
+use storage_backends::Settings as BackendSettings;
 use storage_domain::TemplatePatterns;
 
 use super::keys::{self, KEYS, Kind, find};

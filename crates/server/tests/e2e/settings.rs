@@ -55,14 +55,14 @@ fn a_wrong_flag_is_named(#[case] key: &str, #[case] flag: &str) {
     assert!(!done.err.contains("hidden"), "{}", done.err);
 }
 
-/// 20 s is what the kernel needs for a mount, and what a server is given to tell how full it is.
+/// 20 s is what the kernel needs for a mount, and the time limit of statfs(2).
 #[test]
 fn time_limits_that_do_not_nest_are_named_each_by_its_key() {
     let done = run(&["serve", "--mount-deadline=15s", "--test-deadline=18s"]);
     assert_eq!(done.code, Some(2), "{}", done.err);
     for wanted in [
         "  mount_deadline (--mount-deadline) must be at least 20s",
-        "  test_deadline (--test-deadline) must be longer than what a server is given to tell how full it is (20s)",
+        "  test_deadline (--test-deadline) must be longer than the time limit of statfs(2) (20s)",
     ] {
         assert!(done.err.contains(wanted), "{wanted}\n--\n{}", done.err);
     }

@@ -12,7 +12,7 @@ use actix_web::{App as WebApp, test};
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
-use storage_backends::registry::Settings;
+use storage_backends::Settings;
 use storage_backends::testkit::FakeBackend;
 use storage_backends::{Backend as LiveBackend, Registry};
 use storage_domain::{BackendConfig, BackendKind};

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use storage_domain::{Capacity, MountPoint};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::words::How;
 use super::{NfsBackend, words};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
@@ -49,19 +50,6 @@ pub(super) enum Mounted {
     Yes { entry: MountEntry, how: How },
     /// It is not, for the reason that the sentence tells.
     No(String),
-}
-
-/// How a mount came to be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
-    /// It was there.
-    Already,
-    /// It was made now.
-    New,
-    /// It was made now, for somebody else had taken it away.
-    Lost,
-    /// It was made now in place of one that was dead.
-    Dead,
 }
 
 /// How the step `capacity` ended.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use storage_domain::{MountInForce, MountPoint, Outcome, ProbeReport};
 
-use super::live::{How, Mounted, Tried};
-use super::words::{NotMountable, Summary};
+use super::live::{Mounted, Tried};
+use super::words::{How, NotMountable, Summary};
 use super::{NfsBackend, RESOLVE_DEADLINE, patience, words};
 use crate::context::OpContext;
 use crate::error::Error;

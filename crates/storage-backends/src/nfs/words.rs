@@ -8,11 +8,23 @@ use nix::errno::Errno;
 use storage_domain::{Capacity, ExportPath, Host, NfsConfig};
 
 use super::exports::{Export, ExportList};
-use super::live::How;
 use crate::helper::MAX_MOUNTS_IN_FLIGHT;
 use crate::helper::protocol::{CallFailure, Step};
 use crate::mount::table::MountEntry;
 use crate::net::{ConnectError, Permitted};
+
+/// How a mount came to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// It was there.
+    Already,
+    /// It was made now.
+    New,
+    /// It was made now, for somebody else had taken it away.
+    Lost,
+    /// It was made now in place of one that was dead.
+    Dead,
+}
 
 pub(super) const NO_ADDRESS: &str = "Not checked, because the server has no address";
 pub(super) const UNREACHABLE: &str = "Not checked, because the server can't be reached";

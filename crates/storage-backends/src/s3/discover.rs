@@ -6,8 +6,8 @@ use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::net::Network;
 use crate::s3::messages::{Asked, Refusal};
-use crate::s3::refusal::meaning;
 use crate::s3::service::Service;
+use crate::s3::service::refusal::meaning;
 use crate::s3::xml::Answer;
 use crate::s3::{SETTING, limits};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use crate::s3::refusal::Meaning;
+use crate::s3::service::refusal::Meaning;
 use crate::s3::service::{Reply, Service};
 use crate::s3::xml::Answer;
 

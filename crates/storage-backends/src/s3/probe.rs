@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc2822;
 use crate::probe::{Checks, Stopped};
 use crate::s3::messages::{Asked, Clock, Finding, Refusal};
 use crate::s3::place::Style;
-use crate::s3::refusal::{Meaning, meaning};
+use crate::s3::service::refusal::{Meaning, meaning};
 use crate::s3::service::{Reply, Service, is_of_the_name};
 use crate::s3::xml::{Answer, Object};
 use crate::s3::{CHECKS, S3Backend, SETTING};

@@ -16,10 +16,11 @@ use url::Url;
 use crate::context::OpContext;
 use crate::net::{Network, tls};
 use crate::s3::place::{self, Style};
-use crate::s3::refusal::{Meaning, meaning};
+use crate::s3::service::refusal::{Meaning, meaning};
 use crate::s3::sign::Key;
 use crate::web::{Client, Connector, Error, Limits, body};
 
+pub(crate) mod refusal;
 mod reply;
 mod style;
 

@@ -9,8 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::web::classify::classify;
-use crate::web::client::Idle;
-use crate::web::connection::Connection;
+use crate::web::connection::{Connection, Idle};
 use crate::web::error::Error;
 use crate::web::limits::Limits;
 

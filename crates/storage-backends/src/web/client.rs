@@ -1,7 +1,6 @@
 //! Sends requests: redirects, credentials and deadlines.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -14,7 +13,7 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use url::{Position, Url};
 
 use crate::web::body::Body;
-use crate::web::connection::{Connection, Connector, Origin};
+use crate::web::connection::{Connection, Connector, Idle, Origin};
 use crate::web::error::Error;
 use crate::web::limits::Limits;
 use crate::web::redirect::{Route, shown};
@@ -82,25 +81,6 @@ pub(crate) struct Authorization {
 impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Authorization([redacted])")
-    }
-}
-
-/// The connections of one client that wait for a further request.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Idle(Arc<Mutex<Vec<Connection>>>);
-
-impl Idle {
-    pub(super) fn put(&self, connection: Connection) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(connection);
-    }
-
-    fn take(&self, to: &Origin) -> Option<Connection> {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = idle.iter().rposition(|connection| connection.origin == *to)?;
-        Some(idle.swap_remove(at))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -245,5 +245,24 @@ impl fmt::Debug for Connection {
             .field("origin", &self.origin)
             .field("peer", &self.peer)
             .finish_non_exhaustive()
+    }
+}
+
+/// The connections of one client that wait for a further request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Idle(Arc<Mutex<Vec<Connection>>>);
+
+impl Idle {
+    pub(super) fn put(&self, connection: Connection) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+    }
+
+    pub(super) fn take(&self, to: &Origin) -> Option<Connection> {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = idle.iter().rposition(|connection| connection.origin == *to)?;
+        Some(idle.swap_remove(at))
     }
 }

@@ -2,9 +2,9 @@
 
 use rstest::rstest;
 use serde_json::json;
+use storage_backends::Settings;
 use storage_backends::iscsi::IscsiBackend;
 use storage_backends::net::{NameError, Network};
-use storage_backends::registry::Settings;
 use storage_domain::ProbeReport;
 
 use crate::iscsi::fake::{Fake, Knobs};

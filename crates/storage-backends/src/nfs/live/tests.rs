@@ -14,8 +14,8 @@ use crate::backend::Files;
 use crate::helper::HelperCommand;
 use crate::helper::{HelperQueue, MAX_MOUNTS_IN_FLIGHT, Queues};
 use crate::mount::namespace::inside;
-use crate::registry::Settings;
 use crate::scan::{ScanProgress, ScanReport};
+use crate::settings::Settings;
 
 #[path = "../../../tests/support/until.rs"]
 mod waiting;

@@ -1,8 +1,8 @@
 //! What answers tell of the place where a server looks for the bucket.
 
 use crate::net::ConnectError;
-use crate::s3::refusal::{Meaning, meaning};
 use crate::s3::service::Reply;
+use crate::s3::service::refusal::{Meaning, meaning};
 use crate::s3::xml::Answer;
 use crate::web::{Error, Tls};
 

@@ -1,58 +1,12 @@
-//! What backends need to know of their host.
+//! Checks that settings can be used, and that their time limits nest.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use storage_domain::TemplatePatterns;
-use storage_domain::iscsi::InitiatorName;
-
-use crate::helper::HelperCommand;
-use crate::net::Network;
 use crate::nfs;
+use crate::settings::Settings;
 
-/// What backends need to know of their host.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The private directory in which backends are mounted; `None` switches mounting off.
-    pub mount_dir: Option<PathBuf>,
-    /// Start of the helper process.
-    pub helper: HelperCommand,
-    /// Which files are boot or install images.
-    pub templates: TemplatePatterns,
-    /// How long a mount may take.
-    pub mount_deadline: Duration,
-    /// How long a scan may take.
-    pub scan_deadline: Duration,
-    /// What backends share of the network.
-    pub network: Network,
-    /// The name that iSCSI targets know this host by.
-    pub initiator: InitiatorName,
-}
-
-impl Settings {
-    /// How long a mount may take where nothing else is said: 25 round trips at 300 ms and the kernel's own limits.
-    pub const DEFAULT_MOUNT_DEADLINE: Duration = Duration::from_secs(30);
-    /// How long a scan may take where nothing else is said.
-    pub const DEFAULT_SCAN_DEADLINE: Duration = Duration::from_hours(1);
-    /// Below this a mount deadline would end before the kernel's own time limits.
-    pub const MIN_MOUNT_DEADLINE: Duration = Duration::from_secs(20);
-
-    /// Settings with the defaults, mounting in `mount_dir`, with this program as its own helper.
-    pub fn new(mount_dir: Option<PathBuf>) -> Self {
-        Self {
-            mount_dir,
-            helper: HelperCommand::this_program(),
-            templates: TemplatePatterns::default(),
-            mount_deadline: Self::DEFAULT_MOUNT_DEADLINE,
-            scan_deadline: Self::DEFAULT_SCAN_DEADLINE,
-            network: Network::default(),
-            initiator: InitiatorName::default(),
-        }
-    }
-}
-
-/// What is wrong with [`Settings`], one variant a setting. [`Self::rule`] tells it without the setting's name, for hosts
-/// that have names of their own for it.
+/// Says which setting is wrong. [`Self::rule`] leaves out the setting's name, for hosts that have names of their own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// The kernel would still be waiting for a server when the helper is killed.
@@ -125,10 +79,7 @@ impl Settings {
     ) -> Result<(), SettingsError> {
         let steps = [
             ("mount_deadline", mount_deadline),
-            (
-                "what a server is given to tell how full it is",
-                nfs::STATFS_DEADLINE,
-            ),
+            ("the time limit of statfs(2)", nfs::STATFS_DEADLINE),
         ];
         // Of equal ones the first, which can be set.
         let longest = steps.into_iter().rev().max_by_key(|(_, takes)| *takes);
