@@ -51,7 +51,7 @@ pub enum MountState {
     Unmounted,
     /// The right source, in the right way.
     Mounted,
-    /// Something else, told by its source.
+    /// Something else, recognized by its source.
     Foreign {
         /// What is mounted there instead.
         source: String,

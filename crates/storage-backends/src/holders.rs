@@ -23,6 +23,6 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// The most that are told.
-    pub const MAX_TOLD: usize = 16;
+    /// The most that are listed.
+    pub const MAX_LISTED: usize = 16;
 }

@@ -98,7 +98,7 @@ impl Backend for HttpBackend {
 
 #[async_trait]
 impl Files for HttpBackend {
-    /// Counts what the server lists: an index page, nginx's or Caddy's JSON, or WebDAV. Sizes count where they are told
+    /// Counts what the server lists: an index page, nginx's or Caddy's JSON, or WebDAV. Sizes count if they are given
     /// exactly; see [`Limits::size_requests`] for the others.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         let client = Client::new(self.connector.clone(), self.authorization());

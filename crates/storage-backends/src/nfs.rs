@@ -158,7 +158,7 @@ impl Files for NfsBackend {
 }
 
 impl NfsBackend {
-    /// What tells one mount from the next, as far as that can be told.
+    /// Returns what distinguishes one mount from the next, as far as anything does.
     fn counted_mount(&self, at: &MountPoint) -> Result<(u64, u32, String), Error> {
         let removals = self.queue.removals();
         match self.look(at, &[])? {

@@ -63,7 +63,7 @@ pub struct ScanReport {
     pub directories: u64,
     /// Files that are boot or install images by their names.
     pub templates: u64,
-    /// The files' sizes added up, where the scan was asked for it or the listing told them.
+    /// The files' sizes added up, if the scan was asked for it or the listing gave them.
     pub bytes: Option<ByteCount>,
     /// Directories and files that could not be read.
     pub errors: u64,

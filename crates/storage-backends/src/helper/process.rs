@@ -91,8 +91,8 @@ impl Process {
         let stdout = group.leader.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let stderr = group.leader.stderr.take();
         let (ending, asked) = oneshot::channel();
-        let (told, gone) = oneshot::channel();
-        tokio::spawn(group.supervise(with, asked, told));
+        let (report, gone) = oneshot::channel();
+        tokio::spawn(group.supervise(with, asked, report));
         Ok(Self {
             stdout,
             stderr,

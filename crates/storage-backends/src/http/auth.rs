@@ -16,7 +16,7 @@ use crate::web::Authorization;
 pub(crate) enum Credentials {
     /// The config asks for none.
     None,
-    /// The config names a method and lacks what the method needs; told in plain words.
+    /// The config names a method and lacks what the method needs; the text says what.
     Missing(&'static str),
     /// The header's value, marked as sensitive.
     Header(HttpAuthMethod, HeaderValue),

@@ -46,7 +46,7 @@ impl Format {
 pub struct Entry {
     /// Its name, and whether it is a directory.
     pub child: Child,
-    /// Its size in bytes, where the listing tells it exactly.
+    /// Its size in bytes, if the listing gives it exactly.
     pub size: Option<u64>,
 }
 

@@ -150,7 +150,7 @@ async fn take_off(cx: &OpContext, queue: &Arc<HelperQueue>, at: &Path, way: Unmo
     }
 }
 
-/// Waits for a change of the table; for ever if it cannot be watched.
+/// Waits for a change of the table; never returns if it cannot be watched.
 async fn changed(watch: Option<&mut MountWatch>) {
     if let Some(watch) = watch
         && watch.changed().await.is_ok()

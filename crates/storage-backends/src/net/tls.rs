@@ -1,4 +1,4 @@
-//! TLS: which certificates are accepted, and what is told of them.
+//! TLS: which certificates are accepted, and what is reported of them.
 
 use std::sync::Arc;
 

@@ -8,10 +8,10 @@ use crate::net::Network;
 use crate::nfs::RESOLVE_DEADLINE;
 use crate::nfs::exports::{self, ExportList, ExportsError};
 
-/// Asks a server for its exports, at the first of its addresses that tells them.
+/// Asks a server for its exports, at the first of its addresses that lists them.
 ///
 /// # Errors
-/// [`ErrorKind::NotListable`] where it does not tell them, [`ErrorKind::Timeout`] and
+/// [`ErrorKind::NotListable`] if it does not list them, [`ErrorKind::Timeout`] and
 /// [`ErrorKind::Cancelled`].
 /// # Cancel safety
 /// Dropping the future kills showmount.

@@ -17,9 +17,9 @@ mod words;
 pub use list::{Export, ExportList};
 pub use parse::{MAX_LINES, parse};
 
-/// The port of rpcbind (RFC 1833), which tells where the mount daemon listens.
+/// The port of rpcbind (RFC 1833), which knows where the mount daemon listens.
 const RPCBIND_PORT: u16 = 111;
-/// How long the server may take to tell its exports.
+/// How long the server may take to list its exports.
 pub const LIST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why there is no export list.

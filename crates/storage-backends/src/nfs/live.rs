@@ -19,7 +19,7 @@ use crate::mount::table::{self, MountEntry};
 use crate::mount::unmount::{clean_up, unmount};
 use crate::net::Permitted as ScopedAddr;
 
-/// How long a server may take to tell how full an export is: longer than the kernel asks with the default options.
+/// How long a server may take to say how full an export is: longer than the kernel asks with the default options.
 pub const STATFS_DEADLINE: Duration = Duration::from_secs(20);
 /// How long taking a wrong mount away may take.
 const REMOVE_DEADLINE: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ impl Found {
 pub(super) enum Mounted {
     /// The export is mounted.
     Yes { entry: MountEntry, how: How },
-    /// It is not, for the reason that the sentence tells.
+    /// It is not, for the reason that the sentence gives.
     No(String),
 }
 

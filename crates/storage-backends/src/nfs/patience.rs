@@ -17,7 +17,7 @@ fn tenths(timeo: u64, retrans: u64) -> u64 {
     timeo.saturating_mul(retrans.saturating_add(1)).min(MAX_TIMEO)
 }
 
-/// How long the kernel waits on a mount that is there; `None`: for ever.
+/// How long the kernel waits on a mount that is there; `None`: without limit.
 pub(super) fn in_force(entry: &MountEntry) -> Option<Duration> {
     let number = |key| entry.option(key).and_then(|value| value.parse().ok());
     if entry.option("soft").is_none() && entry.option("softerr").is_none() {
@@ -34,7 +34,7 @@ pub(super) fn warnings(config: &NfsConfig) -> Vec<String> {
     let none = MountOptions::default();
     let options = config.mount_options.as_ref().unwrap_or(&none);
     if options.last_of(&FAILING) == Some("hard") {
-        return vec![words::waits_for_ever(config, STATFS_DEADLINE)];
+        return vec![words::waits_without_limit(config, STATFS_DEADLINE)];
     }
     let number = |key, default: u32| {
         let said = options.value(key).and_then(|value| value.parse().ok());
@@ -75,13 +75,13 @@ mod tests {
     #[case("timeo=50,retrans=3", Some("50 and retrans=3 make the kernel wait 20 s"))]
     #[case("timeo=600", Some("timeo=600 and retrans=2 make the kernel wait 180 s"))]
     #[case("timeo=2147483647,retrans=9", Some("wait 600 s"))]
-    #[case("soft,hard", Some("for ever"))]
+    #[case("soft,hard", Some("without a time limit"))]
     #[case("hard,softerr", None)]
-    fn a_kernel_that_outlasts_the_worker_is_told(#[case] options: &str, #[case] told: Option<&str>) {
+    fn a_kernel_that_outlasts_the_worker_is_reported(#[case] options: &str, #[case] part: Option<&str>) {
         let warnings = warnings(&config(options));
-        assert_eq!(warnings.len(), usize::from(told.is_some()), "{warnings:?}");
+        assert_eq!(warnings.len(), usize::from(part.is_some()), "{warnings:?}");
         assert!(
-            warnings.iter().all(|w| told.is_some_and(|t| w.contains(t))),
+            warnings.iter().all(|w| part.is_some_and(|p| w.contains(p))),
             "{warnings:?}"
         );
     }

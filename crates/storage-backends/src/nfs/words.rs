@@ -116,7 +116,9 @@ impl fmt::Display for NotMountable {
 
 pub(super) fn unproved(why: &str, reason: NotMountable) -> String {
     let reason = reason.reason();
-    format!("Whether the export is there can't be told. {why}; and it can't be mounted, because {reason}")
+    format!(
+        "Whether the export is there can't be determined. {why}; and it can't be mounted, because {reason}"
+    )
 }
 
 pub(super) fn exported_only(config: &NfsConfig, reason: NotMountable) -> String {
@@ -130,7 +132,7 @@ pub(super) fn mounted(entry: &MountEntry, how: How) -> String {
         How::Already => "Already mounted",
         How::New => "Mounted",
         How::Lost => "Mounted again, for somebody had taken the mount away,",
-        How::Dead => "Mounted anew in place of a mount that was dead,",
+        How::Dead => "Mounted again in place of a mount that was dead,",
     };
     let (version, access) = way(entry);
     format!(
@@ -174,7 +176,7 @@ impl Summary {
             replaced: match how {
                 How::Already | How::New => "",
                 How::Lost => "; somebody had taken the mount away, and it was made again",
-                How::Dead => "; the mount before was dead, and it was made anew",
+                How::Dead => "; the mount before was dead, and it was replaced",
             },
         }
     }
@@ -235,7 +237,7 @@ pub(super) fn statfs_failed(config: &NfsConfig, error: &io::Error) -> String {
     let (server, path) = (&config.server, &config.export_path);
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ESTALE) => {
-            format!("{server} no longer knows {path} (stale file handle); was it deleted or exported anew?")
+            format!("{server} no longer knows {path} (stale file handle); was it deleted or exported again?")
         }
         Some(Errno::EACCES | Errno::EPERM) => {
             format!("{server} denies access to {path}; is this client still among those allowed?")
@@ -247,10 +249,10 @@ pub(super) fn statfs_failed(config: &NfsConfig, error: &io::Error) -> String {
     }
 }
 
-pub(super) fn waits_for_ever(config: &NfsConfig, limit: Duration) -> String {
+pub(super) fn waits_without_limit(config: &NfsConfig, limit: Duration) -> String {
     format!(
-        "The mount option hard makes the kernel wait for {} for ever: where that is gone, this service ends its own \
-         calls after {} s, and other programs on the mount hang; leave it out, unless they need it",
+        "The mount option hard makes the kernel wait for {} without a time limit: if that is gone, this service \
+         ends its own calls after {} s, and other programs on the mount hang; leave it out, unless they need it",
         config.server,
         limit.as_secs()
     )
@@ -317,7 +319,7 @@ pub(super) fn mount_failed(config: &NfsConfig, failure: &CallFailure) -> String 
         Errno::EPROTONOSUPPORT | Errno::EOPNOTSUPP => not_spoken(config, version),
         Errno::EINVAL => invalid(config, version),
         Errno::ENODEV => "This host's kernel has no NFS client; load the module nfs".to_owned(),
-        Errno::ENOTDIR => format!("{path} of {server} is no directory"),
+        Errno::ENOTDIR => format!("{path} of {server} is not a directory"),
         _ => format!(
             "Mounting {path} of {server} over NFS {version} failed ({})",
             errno.desc()

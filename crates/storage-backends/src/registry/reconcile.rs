@@ -70,7 +70,7 @@ impl Registry {
         Ok(found)
     }
 
-    /// The backends that are mounted now, as far as their mount points' names tell.
+    /// The backends that are mounted now, as far as their mount points' names show.
     ///
     /// # Errors
     /// [`crate::ErrorKind::MountTable`].
@@ -85,7 +85,7 @@ impl Registry {
             .collect())
     }
 
-    /// At stop: takes every mount away, detaching those in use; tells what stayed.
+    /// Takes every mount away at stop, detaching those in use; returns what stayed.
     ///
     /// # Errors
     /// [`crate::ErrorKind::MountTable`].

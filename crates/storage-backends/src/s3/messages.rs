@@ -224,7 +224,7 @@ impl fmt::Display for Asked {
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(skew) = self.0 else {
-            return f.write_str("The server does not tell its time");
+            return f.write_str("The server does not send its time");
         };
         f.write_str("The clocks of this host and of the server differ by ")?;
         match skew.as_secs() {

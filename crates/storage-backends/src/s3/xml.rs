@@ -1,7 +1,7 @@
 //! What a server answers, read from XML without trust.
 //!
-//! Elements are told by their local names and their place; namespaces and prefixes differ between servers. Nothing
-//! is expanded but the predefined entities and character references, and a document type is refused.
+//! Elements are recognized by their local names and their place; namespaces and prefixes differ between servers.
+//! Nothing is expanded but the predefined entities and character references, and a document type is refused.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
@@ -45,7 +45,7 @@ pub struct Page {
 pub struct Object {
     /// Its whole key.
     pub key: String,
-    /// Its size in bytes; `None` where the server told none that can be one.
+    /// Its size in bytes; `None` if the server gave none that can be one.
     pub size: Option<u64>,
 }
 

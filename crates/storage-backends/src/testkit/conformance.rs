@@ -22,7 +22,7 @@ pub struct Subject {
     pub healthy: Arc<dyn Backend>,
     /// One of the same kind whose storage is not.
     pub unreachable: Arc<dyn Backend>,
-    /// Text of the configs that must never be told.
+    /// Text of the configs that no report may show.
     pub secrets: Vec<String>,
     /// How long one probe may take.
     pub limit: Duration,
@@ -176,9 +176,9 @@ fn check_report(subject: &Subject, report: &ProbeReport) {
             check.detail
         );
     }
-    let told = format!("{report:?}");
+    let shown = format!("{report:?}");
     for secret in &subject.secrets {
-        assert!(!told.contains(secret.as_str()), "a secret is told: {told}");
+        assert!(!shown.contains(secret.as_str()), "a secret is shown: {shown}");
     }
 }
 

@@ -20,7 +20,7 @@ use crate::probe::Checks;
 use crate::scan::ScanReport;
 use facets::{FakeFiles, FakeMount};
 
-/// A backend that does what it is told to. Its knobs are set before it is used; [`FakeBackend::calls`] tells what was
+/// A backend that behaves as its knobs say. They are set before it is used; [`FakeBackend::calls`] returns what was
 /// asked of it.
 #[derive(Debug)]
 pub struct FakeBackend {
@@ -129,7 +129,7 @@ impl FakeBackend {
         self
     }
 
-    /// A probe that passes tells that the backend is mounted like this.
+    /// A probe that passes reports that the backend is mounted like this.
     #[must_use]
     pub fn mounted_as(mut self, mount: MountInForce) -> Self {
         self.in_force = Some(mount);
@@ -192,7 +192,7 @@ impl FakeBackend {
         };
         cx.bound("the probe", work).await?;
         if self.broken {
-            let reason = "it was told to".to_owned();
+            let reason = "it was set up to fail".to_owned();
             return Err(Error::new(ErrorKind::Helper, "the helper process").with_source(reason));
         }
         Ok(())

@@ -25,9 +25,9 @@ pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Error {
 }
 
 enum Meaning {
-    /// Nothing below this error tells more.
+    /// No error below this one says more.
     Final(Error),
-    /// An error below this one may tell more.
+    /// An error below this one may say more.
     Vague(Error),
 }
 
@@ -42,7 +42,7 @@ fn meaning(error: &(dyn StdError + 'static)) -> Option<Meaning> {
 }
 
 fn of_hyper(error: &hyper::Error) -> Option<Meaning> {
-    // hyper has a method that tells this one to servers only.
+    // hyper has a method for this one, but for servers only.
     if error.is_parse() && error.to_string().contains("too large") {
         Some(Meaning::Final(Error::HeadTooLarge))
     } else if error.is_parse() {

@@ -34,7 +34,7 @@ pub struct Limits {
     pub depth: usize,
     /// How many requests of a scan are under way at once.
     pub parallel: usize,
-    /// How many files a scan asks for their sizes, one by one, where the listing does not tell them exactly.
+    /// How many files a scan asks for their sizes, one by one, if the listing does not give them exactly.
     pub size_requests: usize,
 }
 

@@ -1,6 +1,6 @@
 //! Finding the processes that keep a mount in use.
 //!
-//! Only links and texts of `/proc` are read. They tell what the kernel has in memory: no path that leads onto the mount
+//! Only links and texts of `/proc` are read. They show what the kernel has in memory: no path that leads onto the mount
 //! is followed, so that a dead server can't hold the search up.
 
 use std::ffi::OsStr;
@@ -62,7 +62,7 @@ impl Search<'_> {
     fn among(&self, pids: &[u32], is_holder: impl Fn(&Self, &Path) -> io::Result<bool>) -> Holders {
         let mut holders = Holders::default();
         for pid in pids {
-            if Instant::now() >= self.until || holders.found.len() >= Holders::MAX_TOLD {
+            if Instant::now() >= self.until || holders.found.len() >= Holders::MAX_LISTED {
                 holders.cut_short = true;
                 break;
             }

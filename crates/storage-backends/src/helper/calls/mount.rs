@@ -38,8 +38,8 @@ fn mount_once(call: &MountCall, attempt: &Attempt) -> Result<(), Errno> {
     )
 }
 
-/// Makes the mount point anew: an empty directory that nobody may use while nothing is mounted on it, not even root
-/// where the file system below knows immutable directories. Removing what is there succeeds only for an empty
+/// Replaces the mount point by an empty directory. Nobody may use it while nothing is mounted on it, not even root if
+/// the file system below knows immutable directories. Removing what is there succeeds only for an empty
 /// directory that is neither a link nor a mount point.
 fn make_mount_point(target: &Path) -> io::Result<()> {
     let parent = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
@@ -65,13 +65,12 @@ fn make_mount_point(target: &Path) -> io::Result<()> {
 /// so in version 3 (RFC 7530, section 7), and one that refuses the port of version 4 may serve version 3 on another,
 /// which version 3 asks it for; so that the other versions 4 are skipped then.
 ///
-/// The failure that is told is the first that is about more than the version, and rather another than a port that is
-/// closed.
+/// Fails with the first failure that is about more than the version, and a closed port only if no other failed.
 fn negotiate(
     attempts: &[Attempt],
     mut try_mount: impl FnMut(&Attempt) -> Result<(), Errno>,
 ) -> Result<(), CallFailure> {
-    let mut told: Option<CallFailure> = None;
+    let mut reported: Option<CallFailure> = None;
     let mut skip_v4 = false;
     for attempt in attempts {
         let is_v4 = attempt.version.starts_with('4');
@@ -86,8 +85,8 @@ fn negotiate(
             errno: errno as i32,
             version: Some(attempt.version.clone()),
         };
-        told = match told {
-            Some(told) if weight(&told) >= weight(&failure) => Some(told),
+        reported = match reported {
+            Some(earlier) if weight(&earlier) >= weight(&failure) => Some(earlier),
             _ => Some(failure),
         };
         let only_v3 = matches!(
@@ -99,7 +98,7 @@ fn negotiate(
             break;
         }
     }
-    Err(told.unwrap_or(CallFailure {
+    Err(reported.unwrap_or(CallFailure {
         step: Step::Mount,
         errno: Errno::EINVAL as i32,
         version: None,
@@ -110,7 +109,7 @@ fn is_version_only(errno: Errno) -> bool {
     matches!(errno, Errno::EPROTONOSUPPORT | Errno::EINVAL | Errno::EOPNOTSUPP)
 }
 
-/// How much a failure tells of why nothing was mounted.
+/// How much a failure says about why nothing was mounted.
 fn weight(failure: &CallFailure) -> u8 {
     match Errno::from_raw(failure.errno) {
         errno if is_version_only(errno) => 0,

@@ -58,7 +58,7 @@ pub(crate) enum Reference {
     Elsewhere,
 }
 
-/// Tells what `href` on `page` points to. The comparison is by whole, decoded path segments, after resolution.
+/// Returns what `href` on `page` points to. The comparison is by whole, decoded path segments, after resolution.
 pub(crate) fn reference(page: &Url, href: &str) -> Reference {
     let Ok(target) = page.join(href) else {
         return Reference::Elsewhere;

@@ -172,8 +172,8 @@ fn showmounts_complaints_become_sentences() {
         "\n  something\u{1b}[31m new\nmore\n",
         "",
     ];
-    let told: Vec<_> = complaints.iter().map(|c| complaint(c)).collect();
-    insta::assert_snapshot!(told.join("\n"));
+    let sentences: Vec<_> = complaints.iter().map(|c| complaint(c)).collect();
+    insta::assert_snapshot!(sentences.join("\n"));
 }
 
 mod arbitrary {

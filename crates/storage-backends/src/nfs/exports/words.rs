@@ -78,7 +78,7 @@ pub(super) fn complaint(server: &Host, status: i32, stderr: &str) -> ExportsErro
     }
     if says("Authentication error") {
         return failed(format!(
-            "The mount daemon of {server} refuses to tell its exports to this host; allow this host there"
+            "The mount daemon of {server} refuses to list its exports for this host; allow this host there"
         ));
     }
     if says("version mismatch") {

@@ -24,7 +24,7 @@ use waiting::{SOON, until};
 
 const SERVER: &str = "10.0.0.5";
 /// What the kernel and its server do. While there is a file `dead`, the server is gone: a scan that is under way ends
-/// when the mount goes, and takes that for the end of the directory. A file `other` makes somebody mount anew during a
+/// when the mount goes, and takes that for the end of the directory. A file `other` makes somebody mount again during a
 /// scan.
 const WORKER: &str = r#"
 say() { echo "$1"; }
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// Mounts, as far as the table tells.
+    /// Mounts, as far as the table shows.
     fn mounted(self, layers: u32) -> Self {
         let lines = (0..layers).map(|n| line(&(101 + n).to_string(), self.at.as_path()) + "\n");
         fs::write(self.dir.join("table"), lines.collect::<String>()).unwrap();
@@ -257,10 +257,10 @@ async fn a_mount_that_waits_for_others_is_not_its_servers_fault() {
         permits.push(scan.mount_permit(&world.cx).await.unwrap());
     }
     let short = OpContext::within(Duration::from_millis(300));
-    let told = why(world.mount(&short).await);
+    let reason = why(world.mount(&short).await);
     assert!(
-        told.contains("8 mounts of other backends") && !told.contains(SERVER),
-        "{told}"
+        reason.contains("8 mounts of other backends") && !reason.contains(SERVER),
+        "{reason}"
     );
 
     // Whoever is to unmount does not wait for it.

@@ -26,8 +26,8 @@ pub(super) enum Export {
 }
 
 impl NfsBackend {
-    /// Asks for the export list and tries NFS's port at once, so that a dead host costs one time limit. Tells which of
-    /// the addresses answers.
+    /// Asks for the export list and tries NFS's port at once, so that a dead host costs one time limit. Returns
+    /// which of the addresses answers.
     pub(super) async fn look_for_export(
         &self,
         cx: &OpContext,
@@ -57,7 +57,7 @@ impl NfsBackend {
             None => list.await,
         };
         match &error {
-            // Version 3 asks the server for its port, which may be another: the export list tells.
+            // Version 3 asks the server for its port, which may be another: the export list decides.
             Some(error) if list.is_err() => Ok((0, unreachable(error))),
             _ => Ok((chosen, self.judge(list)?)),
         }

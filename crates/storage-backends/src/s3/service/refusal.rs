@@ -40,7 +40,7 @@ pub(crate) enum Meaning {
 
 /// A code and words of the message, either empty for any, and what they mean. The first row that fits decides.
 const ROWS: &[(&str, &str, Meaning)] = &[
-    // Garage refuses with AccessDenied alone and tells why in words.
+    // Garage refuses with AccessDenied alone and says why in the message.
     ("AccessDenied", "No such key", Meaning::KeyUnknown),
     ("AccessDenied", "Invalid signature", Meaning::Signature),
     ("AccessDenied", "Request has expired", Meaning::Clock),

@@ -7,7 +7,7 @@ use storage_domain::s3::Token;
 use crate::s3::xml::{self, Answer};
 use crate::web::{Error, body};
 
-/// The header in which AWS and others tell a bucket's region.
+/// The header in which AWS and others name a bucket's region.
 const BUCKET_REGION: &str = "x-amz-bucket-region";
 /// A text above this size is parsed on a thread for such work, in bytes.
 const INLINE_BYTES: usize = 64 * 1024;

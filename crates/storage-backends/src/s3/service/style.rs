@@ -1,4 +1,4 @@
-//! What answers tell of the place where a server looks for the bucket.
+//! What answers show of the place where a server looks for the bucket.
 
 use crate::net::ConnectError;
 use crate::s3::service::Reply;

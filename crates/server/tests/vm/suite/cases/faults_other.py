@@ -7,17 +7,17 @@ from ..world import IMAGES
 
 
 def exported_anew(world):
-    """Another file system at the same place: the mount is stale, and is made anew without anybody's help."""
+    """Another file system at the same place: the mount is stale, and is replaced without anybody's help."""
     fault.watched(world)
     backend = fault.registered(world, "stale", "vers=4.1", "/srv/exp/with space")
     before = fault.resources(world)
     world.server.replace("/srv/exp/with space")
     world.server.write("/srv/exp/with space/new.iso")
 
-    def made_anew():
-        return "made anew" in world.service.get(backend)["last_test"]["message"]
+    def replaced():
+        return "and it was replaced" in world.service.get(backend)["last_test"]["message"]
 
-    until("a new mount is told", made_anew, 60)
+    until("a new mount is reported", replaced, 60)
     fault.online(world, backend)
     checks.mounted(world, backend, "4.1", SERVER)
     fault.none_leaked(world, before)

@@ -76,7 +76,7 @@ def the_options_in_force_are_told(world):
     assert told["gives_up_after_ms"] == 15000 and "warnings" not in result, result
     config = {"server": SERVER, "export_path": IMAGES, "mount_options": "vers=4.1,hard"}
     created = world.service.call("POST", "", {"name": "patient", "type": "nfs", "config": config})
-    assert created.status == 201 and "for ever" in created.body["warnings"][0], created.body
+    assert created.status == 201 and "without a time limit" in created.body["warnings"][0], created.body
     result = world.service.test(created.data["id"])
     assert result["mount"]["gives_up_after_ms"] is None, result["mount"]
     assert result["warnings"] == created.body["warnings"], result

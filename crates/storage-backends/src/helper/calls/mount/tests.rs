@@ -10,7 +10,7 @@ fn attempts(versions: &[&str]) -> Vec<Attempt> {
     versions.iter().map(attempt).collect()
 }
 
-/// What negotiation tries, and what it ends with, where each version answers as told.
+/// Returns what negotiation tries, and what it ends with, if each version answers as given.
 fn run(answers: &[(&str, Errno)], versions: &[&str]) -> (Vec<String>, Option<(Errno, String)>) {
     let mut tried = Vec::new();
     let ended = negotiate(&attempts(versions), |a| {
@@ -62,8 +62,8 @@ fn a_port_that_is_closed_to_version_4_may_be_another_in_version_3() {
     let refused = ("4.2", Errno::ECONNREFUSED);
     let (tried, failed) = run(&[refused], &ALL);
     assert_eq!((tried, failed), (vec!["4.2".to_owned(), "3".to_owned()], None));
-    // Whatever version 3 finds out tells more than the closed port, unless it finds out no more.
-    for (v3, told) in [
+    // Whatever version 3 finds out says more than the closed port, unless it finds out no more.
+    for (v3, reported) in [
         (Errno::EACCES, (Errno::EACCES, "3")),
         (Errno::ETIMEDOUT, (Errno::ETIMEDOUT, "3")),
         (Errno::ECONNREFUSED, (Errno::ECONNREFUSED, "4.2")),
@@ -71,7 +71,7 @@ fn a_port_that_is_closed_to_version_4_may_be_another_in_version_3() {
     ] {
         let (tried, failed) = run(&[refused, ("3", v3)], &ALL);
         assert_eq!(tried, ["4.2", "3"]);
-        assert_eq!(failed, Some((told.0, told.1.to_owned())));
+        assert_eq!(failed, Some((reported.0, reported.1.to_owned())));
     }
     assert_eq!(run(&[("3", Errno::ECONNREFUSED)], &ALL[3..]).0, ["3"]);
 }
@@ -83,7 +83,7 @@ fn a_mount_point_is_made_empty_and_for_nobody() {
     make_mount_point(&target).unwrap();
     make_mount_point(&target).unwrap();
     assert_eq!(fs::symlink_metadata(&target).unwrap().mode() & 0o7777, 0);
-    // For root this tells whether the file system below knows immutable directories; nothing gets in either way
+    // For root this shows whether the file system below knows immutable directories; nothing gets in either way
     // where it does, and a removal works in both cases.
     let written = fs::write(target.join("a.iso"), "x");
     if written.is_ok() {
