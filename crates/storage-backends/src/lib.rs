@@ -4,25 +4,42 @@
 //! A service embeds this crate in three steps: call [`helper::run_if_requested`] first in its `main` (or name a
 //! helper binary), build a [`Registry`] with its [`Settings`], and ask it for the [`Backend`]
 //! of a config.
+//!
+//! Each kind is a feature (`nfs`, `http`, `s3`, `iscsi`; all by default). A registry refuses a config whose kind is not
+//! compiled in.
+#![cfg_attr(
+    not(all(feature = "nfs", feature = "http", feature = "s3", feature = "iscsi")),
+    allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        unused_variables,
+        reason = "some items serve only some kinds"
+    )
+)]
 
 pub mod backend;
 pub mod context;
 pub mod error;
 pub mod helper;
 pub mod holders;
+#[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "iscsi")]
 pub mod iscsi;
 pub mod mount;
 pub mod net;
 pub mod nfs;
 mod probe;
 pub mod registry;
+#[cfg(feature = "s3")]
 pub mod s3;
 pub mod scan;
 mod settings;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod tree;
+#[cfg(feature = "web")]
 mod web;
 
 pub use backend::{Backend, Files, Luns, Mount, MountState, UnmountMode};

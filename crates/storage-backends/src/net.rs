@@ -17,6 +17,7 @@ mod connect;
 mod egress;
 mod error;
 mod resolve;
+#[cfg(feature = "web")]
 pub(crate) mod tls;
 
 pub use connect::connect;

@@ -14,10 +14,16 @@ use storage_domain::{BackendConfig, BackendId, MountPoint, Revision};
 
 use crate::backend::Backend;
 use crate::error::Error;
+#[cfg(not(all(feature = "nfs", feature = "http", feature = "s3", feature = "iscsi")))]
+use crate::error::ErrorKind;
 use crate::helper::{Queues, StuckHelper};
+#[cfg(feature = "http")]
 use crate::http::HttpBackend;
+#[cfg(feature = "iscsi")]
 use crate::iscsi::IscsiBackend;
+#[cfg(feature = "nfs")]
 use crate::nfs::NfsBackend;
+#[cfg(feature = "s3")]
 use crate::s3::S3Backend;
 use crate::settings::Settings;
 
@@ -122,6 +128,7 @@ impl Registry {
 
     fn build(&self, id: BackendId, config: &BackendConfig) -> Result<Arc<dyn Backend>, Error> {
         Ok(match config {
+            #[cfg(feature = "nfs")]
             BackendConfig::Nfs(nfs) => {
                 let at = self
                     .settings
@@ -135,9 +142,17 @@ impl Registry {
                     &self.settings,
                 ))
             }
+            #[cfg(feature = "http")]
             BackendConfig::Http(http) => Arc::new(HttpBackend::new(http, &self.settings)?),
+            #[cfg(feature = "s3")]
             BackendConfig::S3(s3) => Arc::new(S3Backend::new(s3, &self.settings)?),
+            #[cfg(feature = "iscsi")]
             BackendConfig::Iscsi(iscsi) => Arc::new(IscsiBackend::new(iscsi.clone(), &self.settings)),
+            #[cfg(not(all(feature = "nfs", feature = "http", feature = "s3", feature = "iscsi")))]
+            other => {
+                let reason = format!("This program is built without the kind {}", other.kind());
+                return Err(Error::new(ErrorKind::Config, "the backend").with_source(reason));
+            }
         })
     }
 }
