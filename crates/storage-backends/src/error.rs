@@ -193,9 +193,14 @@ impl Error {
             .map_or_else(|| reason.to_string(), str::to_owned)
     }
 
-    /// Returns the error of the system call that failed, if that is the cause.
+    /// Returns the error of the system call that the kernel refused on the mount.
+    ///
+    /// A helper that could not be started has such a cause too, and it says nothing of the mount: `None`.
     pub fn io_source(&self) -> Option<&io::Error> {
-        self.source.as_ref()?.downcast_ref()
+        self.source
+            .as_ref()
+            .filter(|_| self.kind == ErrorKind::Kernel)?
+            .downcast_ref()
     }
 }
 
@@ -208,5 +213,19 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&**self.source.as_ref()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_that_does_not_start_says_nothing_of_the_mount() {
+        let refused = || io::Error::from(nix::errno::Errno::EACCES);
+        let call = Error::kernel("statfs", refused());
+        assert_eq!(call.io_source().and_then(io::Error::raw_os_error), Some(13));
+        let start = Error::new(ErrorKind::Helper, "starting the helper process").with_source(refused());
+        assert!(start.io_source().is_none() && start.errno_text().is_none());
     }
 }
