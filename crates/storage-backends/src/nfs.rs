@@ -3,10 +3,10 @@
 mod discover;
 pub mod exports;
 mod live;
+mod messages;
 mod mount;
 mod patience;
 mod probe;
-mod words;
 
 pub use discover::exports_of;
 pub use exports::ExportList;

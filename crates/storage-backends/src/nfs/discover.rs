@@ -8,7 +8,7 @@ use crate::net::Network;
 use crate::nfs::RESOLVE_DEADLINE;
 use crate::nfs::exports::{self, ExportList, ExportsError};
 
-/// Asks a server for its exports, at the first of its addresses that lists them.
+/// Asks a server for its exports: the first of its addresses that lists them.
 ///
 /// # Errors
 /// [`ErrorKind::NotListable`] if it does not list them, [`ErrorKind::Timeout`] and
@@ -29,19 +29,16 @@ async fn ask(server: &Host, network: &Network, cx: &OpContext) -> Result<ExportL
     for addr in &addrs {
         match exports::list(cx, server, addr).await {
             Ok(list) => return Ok(list),
-            Err(ExportsError::Cancelled) => return Err(cancelled()),
-            Err(error) => first = first.or_else(|| Some(error.to_string())),
+            Err(ExportsError::Cancelled) => return Err(Error::cancelled("asking for the exports")),
+            Err(ExportsError::NotAvailable(why)) => first = first.or(Some(why)),
         }
     }
-    Err(not_listable(
-        first.unwrap_or_else(|| format!("{server} has no address")),
-    ))
+    Err(match first {
+        Some(why) => not_listable(why),
+        None => not_listable(format!("{server} has no address")),
+    })
 }
 
-fn cancelled() -> Error {
-    Error::cancelled("asking for the exports")
-}
-
-fn not_listable(reason: String) -> Error {
+fn not_listable(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(ErrorKind::NotListable, "the listing").with_source(reason)
 }

@@ -10,11 +10,15 @@ use crate::helper::program::{self, Finished, Program, ProgramError};
 use crate::net::{Permitted, connect};
 use crate::nfs::CONNECT_DEADLINE;
 
+mod complaint;
 mod list;
+mod messages;
 mod parse;
-mod words;
 
+use self::complaint::Complaint;
+use self::messages::Cause;
 pub use list::{Export, ExportList};
+pub use messages::NoExportList;
 pub use parse::{MAX_LINES, parse};
 
 /// The port of rpcbind (RFC 1833), which knows where the mount daemon listens.
@@ -23,21 +27,11 @@ const RPCBIND_PORT: u16 = 111;
 pub const LIST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why there is no export list.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ExportsError {
-    /// The server keeps none that could be asked for, as servers that speak only NFSv4 do, or there is nothing here to
-    /// ask with. The export may be there all the same: the mount decides.
-    #[error("{reason}")]
-    NotAvailable {
-        /// Why, in one plain sentence.
-        reason: String,
-    },
-    /// The server was asked and did not answer as it should.
-    #[error("{reason}")]
-    Failed {
-        /// Why and what to do, in one plain sentence.
-        reason: String,
-    },
+    /// The server keeps none, does not answer as it should, or can't be asked from here.
+    #[error(transparent)]
+    NotAvailable(NoExportList),
     /// The operation was cancelled.
     #[error("asking for the export list was cancelled")]
     Cancelled,
@@ -45,8 +39,8 @@ pub enum ExportsError {
 
 /// Asks the server at `addr`, one of `server`'s addresses, for its exports.
 ///
-/// Takes [`LIST_DEADLINE`] at the most. The port of rpcbind is tried first, since showmount waits for minutes where
-/// nothing answers there.
+/// Takes [`LIST_DEADLINE`] at most. The port of rpcbind is tried first, because showmount waits for minutes if nothing
+/// answers there.
 ///
 /// # Errors
 /// [`ExportsError`].
@@ -54,23 +48,26 @@ pub enum ExportsError {
 /// Dropping the future kills showmount.
 pub async fn list(cx: &OpContext, server: &Host, addr: &Permitted) -> Result<ExportList, ExportsError> {
     let cx = cx.step(LIST_DEADLINE);
+    let failed = |cause| {
+        let server = server.clone();
+        ExportsError::NotAvailable(NoExportList { server, cause })
+    };
     let rpcbind = [addr.with_port(RPCBIND_PORT)];
     match cx.bound("connecting", connect(&rpcbind, CONNECT_DEADLINE)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(words::no_rpcbind(server, &error)),
+        Ok(Err(error)) => return Err(failed(Cause::Rpcbind(error))),
         Err(error) if error.is_cancelled() => return Err(ExportsError::Cancelled),
-        Err(_) => return Err(words::late(server)),
+        Err(_) => return Err(failed(Cause::Late)),
     }
     let addr = addr.to_string();
     let args = ["--no-headers", "-e", "--", &addr].map(OsStr::new);
-    let finished = program::run(&cx, Program::Showmount, &args).await;
-    match finished {
+    match program::run(&cx, Program::Showmount, &args).await {
         Ok(Finished {
             status: 0, stdout, ..
         }) => Ok(parse(&stdout)),
-        Ok(Finished { status, stderr, .. }) => Err(words::complaint(server, status, &stderr)),
+        Ok(Finished { stderr, .. }) => Err(failed(Cause::Complaint(Complaint::parse(&stderr)))),
         Err(ProgramError::Cancelled { .. }) => Err(ExportsError::Cancelled),
-        Err(error) => Err(words::broken(server, &error)),
+        Err(error) => Err(failed(Cause::Program(error))),
     }
 }
 

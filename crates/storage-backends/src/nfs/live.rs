@@ -1,5 +1,6 @@
 //! Making sure that the right export is mounted, and that it answers.
 
+use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,8 +9,8 @@ use nix::errno::Errno;
 use storage_domain::{Capacity, MountPoint};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::words::How;
-use super::{NfsBackend, words};
+use super::NfsBackend;
+use super::messages::{How, NotMeasured, NotMounted};
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::Error;
@@ -48,12 +49,12 @@ impl Found {
 pub(super) enum Mounted {
     /// The export is mounted.
     Yes { entry: MountEntry, how: How },
-    /// It is not, for the reason that the sentence gives.
-    No(String),
+    /// It is not.
+    No(NotMounted),
 }
 
 /// How the step `capacity` ended.
-pub(super) type Measured = Result<Capacity, String>;
+pub(super) type Measured = Result<Capacity, NotMeasured>;
 
 /// Time for which a mount has to answer EIO, while its server accepts connections, before it is replaced.
 const EIO_PATIENCE: Duration = Duration::from_mins(5);
@@ -163,14 +164,14 @@ impl NfsBackend {
         };
         self.failing_since.clear();
         let Some(addr) = addrs.first() else {
-            return Ok(Mounted::No(words::NO_ADDRESS.to_owned()));
+            return Ok(Mounted::No(NotMounted::NoAddress));
         };
         let call = Call::Mount(self.wanted.call(at, addr));
         let place = at.as_path().to_owned();
         let queue = Arc::clone(&self.queue);
         let cleanup = Box::pin(async move { clean_up(&queue, &place).await });
         let Some(permit) = self.permit(lease, cx).await? else {
-            return Ok(Mounted::No(words::no_turn()));
+            return Ok(Mounted::No(NotMounted::NoPermit));
         };
         let limit = self.mount_deadline.min(cx.remaining());
         let step = cx.step(limit);
@@ -179,8 +180,8 @@ impl NfsBackend {
                 let how = if lost { How::Lost } else { How::New };
                 self.verify(lease, cx, at, addrs, how).await
             }
-            Ok(Err(failure)) => Ok(Mounted::No(words::mount_failed(&self.config, &failure))),
-            Err(error) if error.is_timeout() => Ok(Mounted::No(words::mount_hung(&self.config, limit))),
+            Ok(Err(failure)) => Ok(Mounted::No(NotMounted::Failed(failure))),
+            Err(error) if error.is_timeout() => Ok(Mounted::No(NotMounted::Hung(limit))),
             Err(other) => Err(other),
         }
     }
@@ -219,8 +220,8 @@ impl NfsBackend {
         }
         self.remove(lease, cx, at, UnmountMode::Lazy).await?;
         Ok(Mounted::No(match top.filter(|_| elsewhere) {
-            Some(entry) => words::referred(&self.config, &entry),
-            None => words::mounted_otherwise(&self.config),
+            Some(entry) => NotMounted::Referred(entry),
+            None => NotMounted::Otherwise,
         }))
     }
 
@@ -256,16 +257,16 @@ impl NfsBackend {
             }
             Err(error) => error,
         };
-        let (sentence, errno) = match error.io_source() {
-            Some(cause) => (
-                words::statfs_failed(&self.config, cause),
-                cause.raw_os_error().map(Errno::from_raw),
-            ),
-            None if error.is_timeout() => (words::statfs_hung(&self.config, limit), None),
+        let (why, errno) = match error.io_source().map(io::Error::raw_os_error) {
+            Some(errno) => {
+                let errno = errno.unwrap_or(Errno::EIO as i32);
+                (NotMeasured::Failed(errno), Some(Errno::from_raw(errno)))
+            }
+            None if error.is_timeout() => (NotMeasured::Hung(limit), None),
             None => return Err(error),
         };
         let replace = self.failing_since.replaces(errno, Instant::now());
-        Ok((Err(sentence), replace))
+        Ok((Err(why), replace))
     }
 
     /// Reports whether a mount that was just made is of another server: the server referred the kernel to it.

@@ -1,20 +1,21 @@
-//! The checks of a probe, in the order in which a person would make them.
+//! The checks of a probe, from the name of the server to the capacity.
 
 mod export;
 
 use std::time::Duration;
 
-use storage_domain::{MountInForce, MountPoint, Outcome, ProbeReport};
+use storage_domain::{Capacity, MountInForce, MountPoint, Outcome, ProbeReport};
 
 use super::live::{Mounted, Tried};
-use super::words::{How, NotMountable, Summary};
-use super::{NfsBackend, RESOLVE_DEADLINE, patience, words};
+use super::messages::{
+    self, ExportedOnly, How, Listing, NotChecked, NotMountable, Resolved, ServedUnlisted, Summary, Unproved,
+};
+use super::{NfsBackend, RESOLVE_DEADLINE, patience};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::mount::table::MountEntry;
 use crate::net::Permitted;
 use crate::probe::{Checks, Figure};
-use export::Export;
 
 /// The capability that mount(2) asks for (capabilities(7)), as a bit of the sets in `/proc/self/status`.
 const CAP_SYS_ADMIN: u32 = 21;
@@ -26,64 +27,88 @@ impl NfsBackend {
     /// Makes the checks of a probe.
     pub(super) async fn run_checks(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         if let (true, Ok(at)) = (cx.is_light(), self.place())
-            && let Some(report) = self.look_lightly(cx, at).await?
+            && let Some(report) = self.check_mount_only(cx, at).await?
         {
             return Ok(report);
         }
         let mut checks = Checks::new(&NAMES);
         let Some(mut addrs) = self.check_resolve(cx, &mut checks).await? else {
-            checks.skip_rest(words::NO_ADDRESS);
+            checks.skip_rest(NotChecked::NoAddress);
             return Ok(checks.report(""));
         };
-        let (chosen, export) = self.look_for_export(cx, &addrs).await?;
+        let (chosen, listing) = self.look_for_export(cx, &addrs).await?;
         addrs.swap(0, chosen);
-        match (self.place(), export) {
-            (_, Export::Unreachable(why)) => {
-                checks.failed(&why);
-                checks.skip_rest(words::UNREACHABLE);
-            }
-            (place, Export::NotListed(why)) if place.is_err() || !self.speaks_v4() => {
-                checks.failed(&why);
-                checks.skip_rest(words::NOT_LISTED);
-            }
-            (Err(reason), Export::Unknown(why)) => {
-                checks.failed(&words::unproved(&why, reason));
-                checks.skip_rest(reason);
-            }
-            (Err(reason), Export::Listed(detail)) => {
-                checks.passed(detail);
-                checks.skip_rest(reason);
-                return Ok(checks.report(words::exported_only(&self.config, reason)));
-            }
-            // An export that is not listed was handled above if there is no place.
-            (Err(reason), Export::NotListed(_)) => checks.skip_rest(reason),
-            (Ok(at), export) => {
+        let place = self.place();
+        let hopeless = match &listing {
+            Listing::Unreachable(_) => Some(NotChecked::Unreachable),
+            Listing::NotListed { .. } if place.is_err() || !self.speaks_v4() => Some(NotChecked::NotExported),
+            _ => None,
+        };
+        if let Some(reason) = hopeless {
+            checks.failed(&listing.message(&self.config));
+            checks.skip_rest(reason);
+            return Ok(checks.report(""));
+        }
+        match place {
+            Err(reason) => Ok(self.without_mount(checks, &listing, reason)),
+            Ok(at) => {
                 let exports = checks.lap();
                 let tried = self.mount_and_measure(cx, at, &addrs).await?;
-                return Ok(self.after_mount(checks, exports, export, tried));
+                Ok(self.after_mount(checks, exports, &listing, tried))
             }
         }
-        Ok(checks.report(""))
     }
 
-    /// Checks only that the mount is there and answers; `None` if it does not.
-    async fn look_lightly(&self, cx: &OpContext, at: &MountPoint) -> Result<Option<ProbeReport>, Error> {
+    /// Builds the report of a process that can't mount, so that the export list alone decides.
+    fn without_mount(&self, mut checks: Checks, listing: &Listing, reason: NotMountable) -> ProbeReport {
+        let config = &self.config;
+        if outcome(listing) == Outcome::Passed {
+            checks.passed(listing.message(config));
+        } else {
+            checks.failed(&Unproved {
+                listing,
+                config,
+                reason,
+            });
+        }
+        checks.skip_rest(NotChecked::NotMountable(reason));
+        checks.report(ExportedOnly { config, reason })
+    }
+
+    /// Checks only that the export is mounted and answers; `None` if it does not.
+    async fn check_mount_only(&self, cx: &OpContext, at: &MountPoint) -> Result<Option<ProbeReport>, Error> {
         let mut checks = Checks::new(&NAMES);
         let Some((entry, capacity)) = self.still_answers(cx, at).await? else {
             return Ok(None);
         };
         let took = checks.lap();
         for _ in ["resolve", "exports"] {
-            checks.skipped(words::STILL_MOUNTED);
+            checks.skipped(NotChecked::StillMounted);
         }
-        checks.end_timed(took, Outcome::Passed, &words::mounted(&entry, How::Already));
+        let how = How::Already;
+        checks.end_timed(took, Outcome::Passed, &messages::Mounted { entry: &entry, how });
         checks.passed(Figure(&capacity));
-        let summary = Summary::new(&self.config, &entry, Some(capacity), How::Already);
-        Ok(Some(ProbeReport {
+        Ok(Some(self.mounted_report(checks, entry, Some(capacity), how)))
+    }
+
+    fn mounted_report(
+        &self,
+        checks: Checks,
+        entry: MountEntry,
+        capacity: Option<Capacity>,
+        how: How,
+    ) -> ProbeReport {
+        let report = checks.report(Summary {
+            config: &self.config,
+            entry: &entry,
+            capacity,
+            how,
+        });
+        ProbeReport {
             mount: Some(in_force(entry)),
-            capacity: Some(capacity),
-            ..checks.report(summary)
-        }))
+            capacity,
+            ..report
+        }
     }
 
     async fn check_resolve(
@@ -96,17 +121,20 @@ impl NfsBackend {
             .resolve(self.config.server.addr(), 0, RESOLVE_DEADLINE);
         match cx.bound("the name look-up", look_up).await? {
             Ok(addrs) => {
-                checks.passed(words::resolved(&self.config.server, &addrs));
+                checks.passed(Resolved {
+                    server: &self.config.server,
+                    addrs: &addrs,
+                });
                 Ok(Some(addrs))
             }
             Err(error) => {
-                checks.failed(&error.sentence("server").to_string());
+                checks.failed(&error.sentence("server"));
                 Ok(None)
             }
         }
     }
 
-    /// Returns the mount point, or why nothing can be mounted.
+    /// Returns the mount point, or why this process can't mount.
     fn place(&self) -> Result<&MountPoint, NotMountable> {
         let at = self.at.as_ref().ok_or(NotMountable::SwitchedOff)?;
         if may_mount() {
@@ -120,50 +148,49 @@ impl NfsBackend {
         &self,
         mut checks: Checks,
         exports: Duration,
-        export: Export,
+        listing: &Listing,
         tried: Tried,
     ) -> ProbeReport {
+        let config = &self.config;
         let is_mounted = matches!(tried.mounted, Mounted::Yes { .. });
-        let (outcome, detail) = match export {
-            Export::Listed(detail) => (Outcome::Passed, detail),
-            Export::NotListed(_) if is_mounted => (Outcome::Passed, words::unlisted_but_there(&self.config)),
-            Export::NotListed(why) | Export::Unreachable(why) => (Outcome::Failed, why),
-            Export::Unknown(why) => (Outcome::Skipped, why),
-        };
-        checks.end_timed(exports, outcome, &detail);
+        match listing {
+            Listing::NotListed { .. } if is_mounted => {
+                let unlisted = ServedUnlisted(&config.export_path);
+                checks.end_timed(exports, Outcome::Passed, &unlisted);
+            }
+            listing => checks.end_timed(exports, outcome(listing), &listing.message(config)),
+        }
         let measuring = checks.lap().saturating_sub(tried.took);
         let (entry, how) = match tried.mounted {
-            Mounted::Yes { entry, how } => {
-                checks.end_timed(tried.took, Outcome::Passed, &words::mounted(&entry, how));
-                (entry, how)
-            }
+            Mounted::Yes { entry, how } => (entry, how),
             Mounted::No(why) => {
-                checks.end_timed(tried.took, Outcome::Failed, &why);
-                checks.skip_rest(words::NOT_MOUNTED);
+                checks.end_timed(tried.took, Outcome::Failed, &why.message(config));
+                checks.skip_rest(NotChecked::NotMounted);
                 return checks.report("");
             }
         };
-        let capacity = match tried.measured {
-            Some(Ok(capacity)) => {
-                checks.end_timed(measuring, Outcome::Passed, &Figure(capacity));
-                Some(capacity)
-            }
-            Some(Err(why)) => {
-                checks.end_timed(measuring, Outcome::Failed, &why);
-                None
-            }
-            None => None,
-        };
-        let summary = Summary::new(&self.config, &entry, capacity, how);
-        ProbeReport {
-            mount: Some(in_force(entry)),
-            capacity,
-            ..checks.report(summary)
+        let mounted = messages::Mounted { entry: &entry, how };
+        checks.end_timed(tried.took, Outcome::Passed, &mounted);
+        match &tried.measured {
+            Some(Ok(capacity)) => checks.end_timed(measuring, Outcome::Passed, &Figure(capacity)),
+            Some(Err(why)) => checks.end_timed(measuring, Outcome::Failed, &why.message(config)),
+            None => {}
         }
+        let capacity = tried.measured.and_then(Result::ok);
+        self.mounted_report(checks, entry, capacity, how)
     }
 }
 
-/// How an export is mounted, as the kernel has it.
+/// Returns how the check `exports` ends if the mount adds nothing to the list.
+fn outcome(listing: &Listing) -> Outcome {
+    match listing {
+        Listing::Listed(_) | Listing::Above => Outcome::Passed,
+        Listing::NotListed { .. } | Listing::Unreachable(_) => Outcome::Failed,
+        Listing::Truncated | Listing::NotAvailable(_) => Outcome::Skipped,
+    }
+}
+
+/// Returns how an export is mounted, as the kernel shows it.
 fn in_force(entry: MountEntry) -> MountInForce {
     let mut options: Vec<String> = Vec::new();
     for option in entry.flags.split(',').chain(entry.options.split(',')) {
@@ -180,7 +207,7 @@ fn in_force(entry: MountEntry) -> MountInForce {
     }
 }
 
-/// Whether this process has the capability to mount.
+/// Reports whether this process has the capability to mount.
 fn may_mount() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     effective_capabilities(&status).is_some_and(|caps| caps & (1 << CAP_SYS_ADMIN) != 0)

@@ -149,17 +149,8 @@ fn the_nearest_exports_are_shown_first(#[case] wanted: &str, #[case] nearest: &[
     assert_eq!(shown, nearest);
 }
 
-fn complaint(stderr: &str) -> String {
-    let server = "nas".parse().unwrap();
-    match words::complaint(&server, 1, stderr) {
-        ExportsError::NotAvailable { reason } => format!("not available: {reason}"),
-        ExportsError::Failed { reason } => format!("failed: {reason}"),
-        ExportsError::Cancelled => "cancelled".to_owned(),
-    }
-}
-
 #[test]
-fn showmounts_complaints_become_sentences() {
+fn complaints_of_showmount_become_sentences() {
     let complaints = [
         "clnt_create: RPC: Program not registered\n",
         "clnt_create: RPC: Unable to receive\n",
@@ -170,9 +161,15 @@ fn showmounts_complaints_become_sentences() {
         "rpc mount export: RPC: Authentication error; why = Failed (unspecified error)\n",
         "rpc mount export: RPC: Can't decode result\n",
         "\n  something\u{1b}[31m new\nmore\n",
+        "showmount: RPC: Timed out\n",
         "",
     ];
-    let sentences: Vec<_> = complaints.iter().map(|c| complaint(c)).collect();
+    let sentence = |stderr: &&str| {
+        let server = "nas".parse().unwrap();
+        let cause = Cause::Complaint(Complaint::parse(stderr));
+        NoExportList { server, cause }.to_string()
+    };
+    let sentences: Vec<_> = complaints.iter().map(sentence).collect();
     insta::assert_snapshot!(sentences.join("\n"));
 }
 

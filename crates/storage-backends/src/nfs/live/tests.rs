@@ -14,6 +14,7 @@ use crate::backend::Files;
 use crate::helper::HelperCommand;
 use crate::helper::{HelperQueue, MAX_MOUNTS_IN_FLIGHT, Queues};
 use crate::mount::namespace::inside;
+use crate::nfs::messages::Summary;
 use crate::scan::{ScanProgress, ScanReport};
 use crate::settings::Settings;
 
@@ -162,9 +163,9 @@ fn line(id: &str, at: &Path) -> String {
     )
 }
 
-fn why(mounted: Result<Mounted, Error>) -> String {
+fn why(world: &World, mounted: Result<Mounted, Error>) -> String {
     match mounted {
-        Ok(Mounted::No(why)) => why,
+        Ok(Mounted::No(why)) => why.message(&world.backend.config).to_string(),
         Ok(Mounted::Yes { how, .. }) => panic!("{how:?}"),
         Err(error) => panic!("{error:?}"),
     }
@@ -173,7 +174,7 @@ fn why(mounted: Result<Mounted, Error>) -> String {
 fn how(mounted: Result<Mounted, Error>) -> How {
     match mounted {
         Ok(Mounted::Yes { how, .. }) => how,
-        Ok(Mounted::No(why)) => panic!("{why}"),
+        Ok(Mounted::No(why)) => panic!("{why:?}"),
         Err(error) => panic!("{error:?}"),
     }
 }
@@ -257,7 +258,7 @@ async fn a_mount_that_waits_for_others_is_not_its_servers_fault() {
         permits.push(scan.mount_permit(&world.cx).await.unwrap());
     }
     let short = OpContext::within(Duration::from_millis(300));
-    let reason = why(world.mount(&short).await);
+    let reason = why(&world, world.mount(&short).await);
     assert!(
         reason.contains("8 mounts of other backends") && !reason.contains(SERVER),
         "{reason}"
@@ -298,6 +299,7 @@ async fn a_server_that_does_not_answer_in_time_keeps_its_mount() {
         let tried = tried.await.unwrap();
         assert_eq!(how(Ok(tried.mounted)), How::Already);
         let why = tried.measured.unwrap().unwrap_err();
+        let why = why.message(&world.backend.config).to_string();
         assert!(why.contains(says), "{why}");
         assert_eq!(fs::read(world.dir.join("table")).unwrap(), table, "{state}");
         fs::remove_file(world.dir.join(state)).unwrap();
@@ -312,7 +314,7 @@ async fn a_path_that_the_server_resolves_is_accepted_and_another_server_is_not()
     }
     let world = World::new(SOON);
     world.put("referred");
-    let why = why(world.mount(&world.cx).await);
+    let why = why(&world, world.mount(&world.cx).await);
     assert!(why.contains("10.0.0.9:/srv/other"), "{why}");
     assert_eq!(fs::read(world.dir.join("table")).unwrap(), b"");
     fs::remove_file(world.dir.join("referred")).unwrap();
@@ -323,7 +325,13 @@ async fn a_path_that_the_server_resolves_is_accepted_and_another_server_is_not()
         panic!("it is not mounted")
     };
     assert_eq!(how, How::Already);
-    let said = words::Summary::new(&world.backend.config, &entry, None, how).to_string();
+    let said = Summary {
+        config: &world.backend.config,
+        entry: &entry,
+        capacity: None,
+        how,
+    };
+    let said = said.to_string();
     assert!(said.contains("it is /srv/exp/images there"), "{said}");
 }
 

@@ -8,37 +8,24 @@ use crate::context::OpContext;
 use crate::error::Error;
 use crate::net::{ConnectError, Permitted, connect};
 use crate::nfs::exports::{self, ExportList, ExportsError};
-use crate::nfs::{CONNECT_DEADLINE, NfsBackend, words};
+use crate::nfs::messages::Listing;
+use crate::nfs::{CONNECT_DEADLINE, NfsBackend};
 
-/// The port of NFS (RFC 7530, section 3.1), where the options name no other.
+/// The port of NFS (RFC 7530, section 3.1), if the options name no other.
 const NFS_PORT: u16 = 2049;
 
-/// What is known of the export before it is mounted.
-pub(super) enum Export {
-    /// The server lists it.
-    Listed(String),
-    /// The server's list does not have it.
-    NotListed(String),
-    /// There is no list to look into.
-    Unknown(String),
-    /// The server can't be reached at all.
-    Unreachable(String),
-}
-
 impl NfsBackend {
-    /// Asks for the export list and tries NFS's port at once, so that a dead host costs one time limit. Returns
-    /// which of the addresses answers.
+    /// Asks for the export list and connects to NFS's port at once, so that a dead host costs one time limit.
+    ///
+    /// Returns which of the addresses answers. There is at least one.
     pub(super) async fn look_for_export(
         &self,
         cx: &OpContext,
         addrs: &[Permitted],
-    ) -> Result<(usize, Export), Error> {
+    ) -> Result<(usize, Listing), Error> {
         let server = &self.config.server;
-        let Some(first) = addrs.first() else {
-            return Ok((0, Export::Unreachable(words::NO_ADDRESS.to_owned())));
-        };
         let mut reach = pin!(cx.bound("connecting", self.reach(addrs)));
-        let mut list = pin!(exports::list(cx, server, first));
+        let mut list = pin!(exports::list(cx, server, &addrs[0]));
         let (reached, early) = tokio::select! {
             reached = &mut reach => (reached, None),
             early = &mut list => (reach.await, Some(early)),
@@ -47,23 +34,23 @@ impl NfsBackend {
             Ok(chosen) => (chosen, None),
             Err(error) => (0, Some(error)),
         };
-        let unreachable = |error| Export::Unreachable(words::unreachable(server, error));
-        if let Some(error) = error.as_ref().filter(|e| self.needs_port(e)) {
-            return Ok((0, unreachable(error)));
-        }
+        let error = match error {
+            Some(error) if self.needs_port(&error) => return Ok((0, Listing::Unreachable(error))),
+            other => other,
+        };
         let list = match early {
             _ if chosen > 0 => exports::list(cx, server, &addrs[chosen]).await,
             Some(early) => early,
             None => list.await,
         };
-        match &error {
+        match error {
             // Version 3 asks the server for its port, which may be another: the export list decides.
-            Some(error) if list.is_err() => Ok((0, unreachable(error))),
-            _ => Ok((chosen, self.judge(list)?)),
+            Some(error) if list.is_err() => Ok((0, Listing::Unreachable(error))),
+            _ => Ok((chosen, self.find_export(list)?)),
         }
     }
 
-    /// The first of the addresses at which NFS's port answers.
+    /// Returns the first of the addresses whose NFS port answers.
     async fn reach(&self, addrs: &[Permitted]) -> Result<usize, ConnectError> {
         if self
             .wanted
@@ -96,7 +83,7 @@ impl NfsBackend {
         first_error.map_or(Ok(0), Err)
     }
 
-    /// Whether a mount is hopeless where NFS's port does not answer.
+    /// Reports whether no mount can succeed, because NFS's port does not answer.
     fn needs_port(&self, error: &ConnectError) -> bool {
         let options = self.wanted.options();
         let asks_for_port = options.versions().contains(&NfsVersion::V3) && !options.has("port");
@@ -111,23 +98,19 @@ impl NfsBackend {
             .any(|v| *v != NfsVersion::V3)
     }
 
-    fn judge(&self, list: Result<ExportList, ExportsError>) -> Result<Export, Error> {
+    fn find_export(&self, list: Result<ExportList, ExportsError>) -> Result<Listing, Error> {
         let list = match list {
             Ok(list) => list,
-            Err(ExportsError::Cancelled) => {
-                return Err(Error::cancelled("asking for the export list"));
-            }
-            Err(ExportsError::NotAvailable { reason } | ExportsError::Failed { reason }) => {
-                return Ok(Export::Unknown(reason));
-            }
+            Err(ExportsError::Cancelled) => return Err(Error::cancelled("asking for the export list")),
+            Err(ExportsError::NotAvailable(why)) => return Ok(Listing::NotAvailable(why)),
         };
         let wanted = &self.config.export_path;
-        let above = |e: &exports::Export| self.speaks_v4() && e.path.is_within(wanted);
+        let is_below = |e: &exports::Export| self.speaks_v4() && e.path.is_within(wanted);
         Ok(match list.find(wanted) {
-            Some(export) => Export::Listed(words::listed(wanted, export)),
-            None if list.exports.iter().any(above) => Export::Listed(words::above(wanted)),
-            None if list.truncated => Export::Unknown(words::TRUNCATED.to_owned()),
-            None => Export::NotListed(words::not_listed(&self.config, &list)),
+            Some(export) => Listing::Listed(export.clone()),
+            None if list.exports.iter().any(is_below) => Listing::Above,
+            None if list.truncated => Listing::Truncated,
+            None => Listing::not_listed(wanted, &list),
         })
     }
 }

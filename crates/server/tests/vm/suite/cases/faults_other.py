@@ -30,7 +30,7 @@ def taken_away_behind_the_back(world):
     before = fault.resources(world)
     syscalls.umount(world.service.mounts(backend)[0].point)
     until("mounted again", lambda: world.service.mounts(backend), 20)
-    until("said", lambda: "taken the mount away" in world.service.get(backend)["last_test"]["message"], 20)
+    until("said", lambda: "another program had unmounted it" in world.service.get(backend)["last_test"]["message"], 20)
     assert any("behind this service's back" in line for line in world.service.tail()), "nothing in the log"
     fault.none_leaked(world, before)
 
