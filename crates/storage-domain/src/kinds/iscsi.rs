@@ -13,7 +13,10 @@ use crate::net::{Host, Port};
 use crate::secret::Secret;
 use crate::text::text;
 
-/// The name of an iSCSI node, a target or an initiator: `iqn.`, `eui.` or `naa.` (RFC 3720, section 3.2.6.3; RFC 7143, section 4.2.7).
+/// The name of an iSCSI node, a target or an initiator: `iqn.`, `eui.` or `naa.` (RFC 7143, section 4.2.7).
+///
+/// What follows may be anything that portals list, such as a month of one digit or an underscore; only characters that
+/// RFC 3722 forbids are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Iqn(String);
 
@@ -22,6 +25,8 @@ text!(Iqn, "Returns the name.");
 impl Iqn {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 223;
+    /// The length of the prefix, in bytes.
+    const PREFIX: usize = 4;
 }
 
 impl FromStr for Iqn {
@@ -29,19 +34,10 @@ impl FromStr for Iqn {
 
     fn from_str(text: &str) -> Result<Self, Rule> {
         Rule::at_most_bytes(text, Self::MAX_BYTES)?;
-        let lower = text.to_ascii_lowercase();
-        let hex = |digits: &str, lengths: &[usize]| {
-            lengths.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
-        };
-        let known = if let Some(rest) = lower.strip_prefix("iqn.") {
-            is_iqn(rest)
-        } else if let Some(rest) = lower.strip_prefix("eui.") {
-            hex(rest, &[16])
-        } else {
-            lower
-                .strip_prefix("naa.")
-                .is_some_and(|rest| hex(rest, &[16, 32]))
-        };
+        let prefix = text.get(..Self::PREFIX).unwrap_or_default().to_ascii_lowercase();
+        let rest = text.get(Self::PREFIX..).unwrap_or_default();
+        let known =
+            matches!(&*prefix, "iqn." | "eui." | "naa.") && !rest.is_empty() && rest.chars().all(is_allowed);
         if !known {
             return Err(Rule::new(
                 "must be an iSCSI name such as iqn.2026-11.lab.nas:disk1, eui.02004567A425678D or naa.52004567BA64678D",
@@ -55,21 +51,14 @@ impl TextField for Iqn {
     const SHAPE: Shape = Shape::text("NAME", Self::MAX_BYTES);
 }
 
-/// Checks `yyyy-mm.reversed.domain`, optionally with a colon and text of the domain's owner.
-fn is_iqn(rest: &str) -> bool {
-    let (authority, unique) = rest.split_once(':').map_or((rest, None), |(a, u)| (a, Some(u)));
-    let Some((date, domain)) = authority.split_once('.') else {
-        return false;
-    };
-    let digits = |s: &str, n: usize| s.len() == n && s.bytes().all(|b| b.is_ascii_digit());
-    let Some((year, month)) = date.split_once('-') else {
-        return false;
-    };
-    let date_ok = digits(year, 4) && digits(month, 2) && ("01"..="12").contains(&month);
-    let label_ok = |l: &str| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-');
-    // RFC 3722 has no underscore, but names of several targets have one.
-    let unique_ok = |u: &str| !u.is_empty() && u.chars().all(|c| c.is_alphanumeric() || "-.:_".contains(c));
-    date_ok && domain.split('.').all(label_ok) && unique.is_none_or(unique_ok)
+/// Whether a name may have a character (RFC 3722, section 6). It has no underscore, but names of several targets do.
+fn is_allowed(c: char) -> bool {
+    const IDEOGRAPHIC_FULL_STOP: char = '\u{3002}';
+    if c.is_ascii() {
+        c.is_ascii_alphanumeric() || "-.:_".contains(c)
+    } else {
+        !c.is_whitespace() && !c.is_control() && c != IDEOGRAPHIC_FULL_STOP
+    }
 }
 
 /// An initiator's name, which access lists of targets contain; in lower case, as RFC 3722 requires of names that are sent.
