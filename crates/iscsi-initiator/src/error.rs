@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::pdu::PduError;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RejectReason};
 use crate::status::Status;
 use crate::text::TextError;
 
@@ -70,8 +70,8 @@ pub enum Cause {
     #[error("the target broke the protocol: {0}")]
     Violation(Violation),
     /// The target rejected the request with this reason (RFC 7143, section 11.17.1).
-    #[error("the target rejected the request (reason {0:#04x})")]
-    Rejected(u8),
+    #[error("the target rejected the request: {0}")]
+    Rejected(RejectReason),
     /// The target refused the login.
     #[error("{0}")]
     Refused(Refusal),

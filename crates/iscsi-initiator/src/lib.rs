@@ -30,7 +30,7 @@ use chap::Challenges;
 pub use chap::{Chap, Mutual};
 use connection::Connection;
 pub use error::{Cause, ChapError, Error, Exchange, Violation};
-pub use refusal::Refusal;
+pub use refusal::{LoginStatus, Refusal, RejectReason};
 pub use scsi::{Capacity, DeviceType, Lun, LunList, Unit};
 pub use session::Session;
 pub use status::{Sense, Status};
@@ -114,10 +114,40 @@ impl Initiator {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        self.open(stream, target, chap, false).await
+    }
+
+    /// Opens a session like [`log_in`](Self::log_in), from the operational stage of the login (RFC 7143, section 6.3).
+    ///
+    /// There is no authentication. Some targets that want none close a connection whose login begins at the security
+    /// stage.
+    ///
+    /// # Errors
+    /// Those of [`log_in`](Self::log_in).
+    /// # Cancel safety
+    /// There is no session before the login ends; the target forgets a connection that is closed.
+    pub async fn log_in_unauthenticated<S>(&self, stream: S, target: Option<&str>) -> Result<Session, Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.open(stream, target, None, true).await
+    }
+
+    async fn open<S>(
+        &self,
+        stream: S,
+        target: Option<&str>,
+        chap: Option<Chap<'_>>,
+        skips_security: bool,
+    ) -> Result<Session, Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let purpose = login::Purpose {
             initiator: &self.name,
             target,
             chap,
+            skips_security,
             challenges: &self.challenges,
             answer: self.limits.answer,
         };

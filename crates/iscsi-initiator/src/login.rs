@@ -3,6 +3,7 @@
 mod negotiation;
 mod security;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use crate::chap::{Challenges, Chap};
 use crate::connection::Connection;
 use crate::error::{Cause, Violation};
 use crate::pdu::{Pdu, opcode};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RejectReason};
 use crate::text::{self, TextError};
 
 /// The stages (RFC 7143, section 11.12.3).
@@ -37,6 +38,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) target: Option<&'a str>,
     /// The credentials.
     pub(crate) chap: Option<Chap<'a>>,
+    /// Whether the login begins at the operational stage, without authentication.
+    pub(crate) skips_security: bool,
     /// The challenges that were sent before.
     pub(crate) challenges: &'a Challenges,
     /// How long one answer may take.
@@ -44,6 +47,16 @@ pub(crate) struct Purpose<'a> {
 }
 
 impl Purpose<'_> {
+    /// Returns the keys that the first request of a login needs (RFC 7143, section 6.3).
+    fn names(&self) -> Vec<(&str, &str)> {
+        let mut pairs = vec![("InitiatorName", self.initiator)];
+        match self.target {
+            Some(target) => pairs.extend([("SessionType", "Normal"), ("TargetName", target)]),
+            None => pairs.push(("SessionType", "Discovery")),
+        }
+        pairs
+    }
+
     /// Refuses values that would end their pair early.
     fn check(&self) -> Result<(), Cause> {
         let mutual = self.chap.and_then(|chap| chap.mutual);
@@ -73,7 +86,9 @@ pub(crate) struct Numbers {
 pub(crate) async fn login(connection: &mut Connection, purpose: &Purpose<'_>) -> Result<Numbers, Cause> {
     purpose.check()?;
     let mut login = Login::begin(connection, purpose)?;
-    login.authenticate().await?;
+    if !purpose.skips_security {
+        login.authenticate().await?;
+    }
     let digests = login.negotiate().await?;
     let numbers = Numbers {
         cmd_sn: CMD_SN,
@@ -106,7 +121,7 @@ impl Reply {
         self.flags & TRANSIT != 0 && self.flags & 0x03 == stage
     }
 
-    fn value(&self, key: &str) -> Option<&str> {
+    fn value(&self, key: &str) -> Option<Cow<'_, str>> {
         let pairs = text::pairs(&self.text).ok()?;
         let pair = pairs.into_iter().find(|(name, _)| *name == key)?;
         Some(pair.1)
@@ -171,7 +186,7 @@ impl<'c, 'p> Login<'c, 'p> {
     fn accept(&mut self, response: Pdu) -> Result<Pdu, Cause> {
         match response.opcode() {
             opcode::LOGIN_RESPONSE => {}
-            opcode::REJECT => return Err(Cause::Rejected(response.byte(2))),
+            opcode::REJECT => return Err(Cause::Rejected(RejectReason(response.byte(2)))),
             _ => return Err(Violation::UnexpectedPdu.into()),
         }
         let status = u16::from_be_bytes([response.byte(36), response.byte(37)]);

@@ -19,6 +19,8 @@ use exchange::Exchanges;
 
 /// The unit that answers for the whole target (SAM-5, section 4.7.4).
 const LUN_0: [u8; 8] = [0; 8];
+/// The well-known unit of REPORT LUNS (SPC-4, section 8; SAM-5, section 4.7.7.5).
+const REPORT_LUNS_UNIT: [u8; 8] = [0xc1, 1, 0, 0, 0, 0, 0, 0];
 
 /// A session with a target.
 ///
@@ -55,11 +57,19 @@ impl Session {
 
     /// Lists the logical units of the target, with REPORT LUNS (SPC-4, section 6.33).
     ///
+    /// The well-known unit is asked if LUN 0 refuses: a target need not have a LUN 0.
+    ///
     /// # Errors
-    /// [`Error`] of the command.
+    /// [`Error`] of the command at LUN 0, if both refuse.
     pub async fn report_luns(&mut self) -> Result<LunList, Error> {
         let command = Command::report_luns(self.max_luns);
-        let responses = self.run(&[(LUN_0, command)]).await?;
+        let mut responses = self.run(&[(LUN_0, command)]).await?;
+        if responses.iter().any(|response| response.data().is_err()) {
+            let other = self.run(&[(REPORT_LUNS_UNIT, command)]).await?;
+            if other.iter().all(|response| response.data().is_ok()) {
+                responses = other;
+            }
+        }
         let data = responses.first().ok_or(Cause::NoValue).and_then(Response::data);
         let data = data.map_err(|cause| cause.during(Exchange::Command(command.name)))?;
         Ok(scsi::luns(data, self.max_luns))

@@ -1,5 +1,8 @@
 //! Text of logins and text requests: `key=value` pairs, each ended by a zero byte (RFC 7143, section 6.1).
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 /// The longest name of a key (RFC 7143, section 6.1).
 const MAX_KEY: usize = 63;
 /// The longest value: the longest binary one, 1024 bytes in hexadecimal, fits well.
@@ -10,9 +13,6 @@ const MAX_ADDRESSES: usize = 64;
 /// Why a text is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// The text is not UTF-8.
-    #[error("it is not UTF-8")]
-    Encoding,
     /// A pair has no `=`, or no key before it.
     #[error("a part of it is not a key=value pair")]
     NotAPair,
@@ -29,26 +29,29 @@ pub enum TextError {
 
 /// Reads the pairs of a text, in their order.
 ///
+/// A value that is not UTF-8 is read with replacement characters: most values, such as `TargetAlias`, decide nothing.
+///
 /// # Errors
 /// [`TextError`].
-pub fn pairs(text: &[u8]) -> Result<Vec<(&str, &str)>, TextError> {
-    let text = std::str::from_utf8(text).map_err(|_| TextError::Encoding)?;
+pub fn pairs(text: &[u8]) -> Result<Vec<(&str, Cow<'_, str>)>, TextError> {
     // Zero bytes may pad the text.
-    text.split('\0')
+    text.split(|byte| *byte == 0)
         .filter(|pair| !pair.is_empty())
         .map(pair)
         .collect()
 }
 
-fn pair(text: &str) -> Result<(&str, &str), TextError> {
-    let (key, value) = text.split_once('=').ok_or(TextError::NotAPair)?;
+fn pair(text: &[u8]) -> Result<(&str, Cow<'_, str>), TextError> {
+    let equals = text.iter().position(|byte| *byte == b'=');
+    let (key, value) = text.split_at(equals.ok_or(TextError::NotAPair)?);
+    let key = std::str::from_utf8(key).map_err(|_| TextError::NotAPair)?;
     if key.is_empty() {
         return Err(TextError::NotAPair);
     }
-    if key.len() > MAX_KEY || value.len() > MAX_VALUE {
+    if key.len() > MAX_KEY || value.len() > MAX_VALUE + 1 {
         return Err(TextError::TooLong);
     }
-    Ok((key, value))
+    Ok((key, String::from_utf8_lossy(&value[1..])))
 }
 
 /// Writes a text of these pairs. Values must not have zero bytes.
@@ -74,27 +77,44 @@ pub struct Target {
 
 /// Reads the first `max` targets in the answer to `SendTargets` (RFC 7143, appendix C).
 ///
+/// A portal may repeat the name of a target before each of its addresses: it is one target. Names have no case.
+///
 /// # Errors
 /// [`TextError`].
 pub fn targets(text: &[u8], max: usize) -> Result<Vec<Target>, TextError> {
     let mut found: Vec<Target> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    // The target that the next address belongs to; a target beyond `max` has none.
+    let mut current = Err(TextError::NoTarget);
     for (key, value) in pairs(text)? {
         match key {
-            "TargetName" if found.len() == max => break,
-            "TargetName" => found.push(Target {
-                name: value.to_owned(),
-                addresses: Vec::new(),
-            }),
+            "TargetName" => {
+                let place = *places.entry(value.to_ascii_lowercase()).or_insert(found.len());
+                if place == found.len() && place < max {
+                    found.push(Target {
+                        name: value.into_owned(),
+                        addresses: Vec::new(),
+                    });
+                }
+                current = Ok(place);
+            }
             "TargetAddress" => {
-                let target = found.last_mut().ok_or(TextError::NoTarget)?;
-                if target.addresses.len() < MAX_ADDRESSES {
-                    target.addresses.push(value.to_owned());
+                if let Some(target) = found.get_mut(current?) {
+                    target.add(&value);
                 }
             }
             _ => {}
         }
     }
     Ok(found)
+}
+
+impl Target {
+    fn add(&mut self, address: &str) {
+        if self.addresses.len() < MAX_ADDRESSES && !self.addresses.iter().any(|known| known == address) {
+            self.addresses.push(address.to_owned());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -57,12 +57,20 @@ impl fmt::Display for OutOfTime {
     }
 }
 
+/// Describes what does not work although the probe passes, with and without its figures.
+#[derive(Debug)]
+struct Reservation {
+    sentence: String,
+    identity: String,
+}
+
 /// Collects the checks of one probe.
 #[derive(Debug)]
 pub(crate) struct Checks {
     names: &'static [&'static str],
     done: Vec<Check>,
     failed: Option<FindingId>,
+    reservation: Option<Reservation>,
     started: Instant,
     since: Instant,
 }
@@ -75,6 +83,7 @@ impl Checks {
             names,
             done: Vec::with_capacity(names.len()),
             failed: None,
+            reservation: None,
             started: now,
             since: now,
         }
@@ -140,6 +149,16 @@ impl Checks {
         Stopped
     }
 
+    /// Adds what does not work although the probe passes to its message, which is all that many users see.
+    ///
+    /// The message has room for one reservation: the first is kept. It follows the summary after a semicolon.
+    pub(crate) fn reserve(&mut self, finding: &(impl Finding + ?Sized)) {
+        self.reservation.get_or_insert_with(|| Reservation {
+            sentence: finding.to_string(),
+            identity: format!("{finding:#}"),
+        });
+    }
+
     /// Records how the probe ended: a check that runs past the deadline has failed. `peer` is what was probed.
     ///
     /// # Errors
@@ -169,11 +188,14 @@ impl Checks {
             .find(|check| check.outcome == Outcome::Failed);
         let reason = failed.map_or(NotReached::Unknown, |check| NotReached::After(check.name));
         self.skip_rest(reason);
+        let (mut message, mut identity) = (summary.to_string(), format!("{summary:#}"));
+        if let Some(reservation) = &self.reservation {
+            message = format!("{message}; {}", reservation.sentence);
+            identity = format!("{identity}; {}", reservation.identity);
+        }
         ProbeReport {
-            finding: self
-                .failed
-                .unwrap_or_else(|| FindingId::of("", &format!("{summary:#}"))),
-            summary: summary.to_string(),
+            finding: self.failed.unwrap_or_else(|| FindingId::of("", &identity)),
+            summary: message,
             checks: self.done,
             capacity: None,
             targets: None,
@@ -219,6 +241,22 @@ mod tests {
         assert_eq!(one.finding, two.finding);
         assert_ne!(one.message(), two.message());
         assert_ne!(one.finding, passed(Used("isos", Figure(1))).finding);
+    }
+
+    #[test]
+    fn the_message_has_the_first_reservation() {
+        let passed = |reservations: &[&str]| {
+            let mut checks = Checks::new(&["luns"]);
+            for reservation in reservations {
+                checks.reserve(*reservation);
+            }
+            checks.passed("2 found");
+            checks.report("2 can be used")
+        };
+        let reserved = passed(&["1 is offline", "1 is slow"]);
+        assert_eq!(reserved.message(), "2 can be used; 1 is offline");
+        assert_ne!(reserved.finding, passed(&[]).finding);
+        assert_eq!(passed(&[]).message(), "2 can be used");
     }
 
     #[test]

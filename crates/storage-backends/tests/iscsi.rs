@@ -2,6 +2,7 @@
 
 mod chap;
 mod conformance;
+mod equipment;
 mod fake;
 mod fakes;
 mod leaving;

@@ -9,7 +9,11 @@ const MAX_TARGETS: usize = 100;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(pairs) = text::pairs(bytes) else { return };
-    assert_eq!(text::pairs(&text::write(pairs.iter().copied())).as_deref(), Ok(&*pairs));
+    // What replaces bytes that are not UTF-8 can make a value longer than is read.
+    let written = text::write(pairs.iter().map(|(key, value)| (*key, &**value)));
+    if let Ok(again) = text::pairs(&written) {
+        assert_eq!(again, pairs);
+    }
     for (_, value) in &pairs {
         if let Ok(binary) = chap::decode(value) {
             assert_eq!(chap::decode(&chap::encode(&binary)), Ok(binary));
@@ -17,5 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(targets) = text::targets(bytes, MAX_TARGETS) {
         assert!(targets.len() <= MAX_TARGETS);
+        let names: std::collections::HashSet<_> = targets.iter().map(|target| target.name.to_ascii_lowercase()).collect();
+        assert_eq!(names.len(), targets.len());
     }
 });

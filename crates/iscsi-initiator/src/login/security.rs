@@ -8,15 +8,11 @@ impl Login<'_, '_> {
     /// Goes through the stage, to the beginning of the operational one.
     pub(super) async fn authenticate(&mut self) -> Result<(), Cause> {
         let purpose = self.purpose;
-        let mut pairs = vec![("InitiatorName", purpose.initiator)];
-        match purpose.target {
-            Some(target) => pairs.extend([("SessionType", "Normal"), ("TargetName", target)]),
-            None => pairs.push(("SessionType", "Discovery")),
-        }
+        let mut pairs = purpose.names();
         pairs.push(("AuthMethod", offered(purpose.chap)));
         let next = purpose.chap.is_none().then_some(OPERATIONAL);
         let reply = self.step(SECURITY, next, &pairs).await?;
-        match (reply.value("AuthMethod"), purpose.chap) {
+        match (reply.value("AuthMethod").as_deref(), purpose.chap) {
             (Some("CHAP"), Some(chap)) => self.chap(chap).await,
             (Some("CHAP"), None) => Err(Cause::ChapRequired),
             (Some("None") | None, Some(Chap { mutual: Some(_), .. })) => {
@@ -38,7 +34,7 @@ impl Login<'_, '_> {
 
     async fn chap(&mut self, chap: Chap<'_>) -> Result<(), Cause> {
         let reply = self.step(SECURITY, None, &[("CHAP_A", chap::MD5)]).await?;
-        if reply.value("CHAP_A") != Some(chap::MD5) {
+        if reply.value("CHAP_A").as_deref() != Some(chap::MD5) {
             return Err(ChapError::Algorithm.into());
         }
         let (challenge, identifier) = (challenge(&reply)?, identifier(&reply)?);
@@ -73,7 +69,7 @@ fn offered(chap: Option<Chap<'_>>) -> &'static str {
 
 fn challenge(reply: &Reply) -> Result<Vec<u8>, ChapError> {
     let text = reply.value("CHAP_C").ok_or(ChapError::NoChallenge)?;
-    chap::decode(text).map_err(|_| ChapError::Challenge)
+    chap::decode(&text).map_err(|_| ChapError::Challenge)
 }
 
 fn identifier(reply: &Reply) -> Result<u8, ChapError> {
@@ -89,7 +85,7 @@ fn verify(reply: &Reply, mutual: Mutual<'_>, expected: &[u8]) -> Result<(), Chap
     let (Some(name), Some(response)) = (reply.value("CHAP_N"), reply.value("CHAP_R")) else {
         return Err(ChapError::TargetUnproven);
     };
-    let response = chap::decode(response).map_err(|_| ChapError::TargetSecret)?;
+    let response = chap::decode(&response).map_err(|_| ChapError::TargetSecret)?;
     if !chap::is_same(&response, expected) {
         return Err(ChapError::TargetSecret);
     }

@@ -15,12 +15,21 @@ fn both_formats_of_sense_data_are_read() {
     let fixed = with_sense(&[0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29, 0, 0, 0, 0, 0]);
     let descriptor = with_sense(&[0x72, 6, 0x29, 0]);
     assert!(fixed.has_attention() && descriptor.has_attention());
-    assert_eq!(fixed.status.to_string(), "the unit answers sense 6/29/00");
-    assert!(with_sense(&[0x72, 5, 0x20, 0]).is_unknown());
     assert_eq!(
-        with_sense(&[0x72, 2, 0x3a, 0]).status.to_string(),
-        "the unit is not ready (sense 2/3a/00)"
+        fixed.status.to_string(),
+        "the unit was reset or powered on (sense 6/29/00)"
     );
+    assert!(with_sense(&[0x72, 5, 0x20, 0]).is_unknown());
+}
+
+#[rstest]
+#[case([0x72, 2, 0x3a, 0], "there is no medium in the unit (sense 2/3a/00)")]
+#[case([0x72, 2, 0x04, 0x0b], "the path to the unit is on standby: another controller serves it (sense 2/04/0b)")]
+#[case([0x72, 5, 0x25, 0], "there is no such unit for this initiator (sense 5/25/00)")]
+#[case([0x72, 2, 0x04, 0x99], "the unit is not ready (sense 2/04/99)")]
+#[case([0x72, 4, 0x80, 0x42], "the unit has a hardware error (sense 4/80/42)")]
+fn sense_data_is_a_clause(#[case] sense: [u8; 4], #[case] expected: &str) {
+    assert_eq!(with_sense(&sense).status.to_string(), expected);
 }
 
 #[rstest]

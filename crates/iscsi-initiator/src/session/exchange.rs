@@ -8,6 +8,7 @@ use crate::connection::Connection;
 use crate::error::{Cause, Violation};
 use crate::login::Numbers;
 use crate::pdu::{NO_TAG, Pdu, opcode};
+use crate::refusal::RejectReason;
 
 /// The final bit of a request or an answer, the continue bit of a text, and the status bit of data.
 pub(super) const FINAL: u8 = 0x80;
@@ -80,7 +81,7 @@ impl Exchanges {
                 opcode::NOP_IN => self.pong(&pdu),
                 opcode::ASYNC_MESSAGE if pdu.byte(36) != 0 => return Err(Cause::Ended),
                 opcode::ASYNC_MESSAGE => {}
-                opcode::REJECT => return Err(Cause::Rejected(pdu.byte(2))),
+                opcode::REJECT => return Err(Cause::Rejected(RejectReason(pdu.byte(2)))),
                 _ if is_pending(pdu.number(16)) => return Ok(pdu),
                 // A late answer to a command that a logout has overtaken.
                 _ => {}

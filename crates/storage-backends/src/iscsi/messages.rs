@@ -1,15 +1,16 @@
 //! Messages of the checks: findings as types, whose `Display` is the text.
 
 mod failure;
+mod trouble;
 
 use std::fmt;
 use std::net::SocketAddr;
 
-use iscsi_initiator::{Cause, Error};
 use storage_domain::ByteCount;
 use storage_domain::iscsi::InitiatorName;
 
 pub(crate) use failure::{Failure, Login, Moved};
+pub(crate) use trouble::Trouble;
 
 /// How many targets a message names.
 const SHOWN: usize = 5;
@@ -83,6 +84,16 @@ pub(crate) enum Finding {
     },
     Trouble(Trouble),
     Failure(Failure),
+}
+
+impl Finding {
+    /// Returns what is wrong with some of the units, although others can be used.
+    pub(crate) fn trouble(&self) -> Option<&Trouble> {
+        match self {
+            Self::Units { trouble, .. } | Self::Sizes { trouble, .. } => trouble.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -238,46 +249,6 @@ impl fmt::Display for LoggedIn {
             write!(f, "; a probe logs in to {limit} targets at most")?;
         }
         Ok(())
-    }
-}
-
-/// What is wrong in a target that admits this initiator.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    /// The session failed.
-    Session(Failure),
-    /// A command for one unit failed.
-    Unit {
-        lun: u64,
-        target: String,
-        error: Error,
-    },
-    NotReady {
-        lun: u64,
-        target: String,
-        cause: Cause,
-    },
-    /// The target has more units than a probe inspects.
-    TooMany {
-        target: String,
-        units: usize,
-        limit: usize,
-    },
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Session(failure) => failure.fmt(f),
-            Self::Unit { lun, target, error } => write!(f, "LUN {lun} of {target}: {error}"),
-            Self::NotReady { lun, target, cause } => write!(f, "LUN {lun} of {target} is not ready: {cause}"),
-            Self::TooMany { target, units, limit } => {
-                write!(
-                    f,
-                    "{target} has {units} logical units, of which a probe inspects {limit}"
-                )
-            }
-        }
     }
 }
 

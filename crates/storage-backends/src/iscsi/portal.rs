@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use iscsi_initiator::{Cause, Chap, Initiator, Refusal, Session};
+use iscsi_initiator::{Cause, Chap, Initiator, LoginStatus, Refusal, Session};
 use storage_domain::IscsiTarget;
 use storage_domain::iscsi::{InitiatorName, Portal};
 use tokio::net::TcpStream;
@@ -24,6 +24,8 @@ pub(crate) struct Client<'a> {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) at: SocketAddr,
+    /// The address, for one more connection.
+    address: Vec<Permitted>,
     stream: TcpStream,
 }
 
@@ -54,7 +56,12 @@ impl<'a> Client<'a> {
     pub(crate) async fn connect(&self, addresses: &[Permitted]) -> Result<Connection, Failure> {
         let stream = connect(addresses, self.limits.connect).await?;
         let at = stream.peer_addr().map_err(Failure::Lost)?;
-        Ok(Connection { at, stream })
+        let address = addresses.iter().filter(|address| address.addr() == at);
+        Ok(Connection {
+            at,
+            address: address.cloned().collect(),
+            stream,
+        })
     }
 
     /// Resolves and connects.
@@ -100,7 +107,7 @@ impl<'a> Client<'a> {
                 initiator: self.name.clone(),
                 with_chap: chap.is_some(),
             };
-            let error = match self.initiator.log_in(connection.stream, target, chap).await {
+            let error = match self.open(connection, target, chap).await {
                 Ok(session) => {
                     return Ok(Opened {
                         session,
@@ -123,4 +130,34 @@ impl<'a> Client<'a> {
             connection = dialled.map_err(|failure| failure.after(moved.clone()))?;
         }
     }
+
+    /// Opens a session at this portal.
+    ///
+    /// Some targets without CHAP close a connection whose login begins at the security stage. If there are no
+    /// credentials, the login is tried once more from the operational stage.
+    async fn open(
+        &self,
+        connection: Connection,
+        target: Option<&str>,
+        chap: Option<Chap<'_>>,
+    ) -> Result<Session, iscsi_initiator::Error> {
+        let opened = self.initiator.log_in(connection.stream, target, chap).await;
+        let error = match opened {
+            Err(error) if chap.is_none() && may_skip_security(&error.cause) => error,
+            opened => return opened,
+        };
+        let Ok(again) = self.connect(&connection.address).await else {
+            return Err(error);
+        };
+        let opened = self.initiator.log_in_unauthenticated(again.stream, target).await;
+        opened.map_err(|_| error)
+    }
+}
+
+/// Whether a target may have failed only because the login began at the security stage.
+fn may_skip_security(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Closed | Cause::Rejected(_) | Cause::Refused(Refusal::Other(LoginStatus(0x0200..0x0300)))
+    )
 }

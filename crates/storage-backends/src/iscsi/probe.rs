@@ -21,8 +21,6 @@ use crate::probe::{Checks, Stopped};
 const NAMES: [&str; 6] = ["resolve", "connect", "discover", "login", "luns", "capacity"];
 /// How many targets of one portal a probe logs in to.
 const MAX_SESSIONS: usize = 64;
-/// How many other addresses of a target are tried.
-const MAX_OTHERS: usize = 2;
 
 /// Makes all checks.
 pub(crate) async fn probe(backend: &IscsiBackend, cx: &OpContext) -> Result<ProbeReport, Error> {
@@ -100,12 +98,14 @@ impl Probe<'_> {
     }
 
     async fn discover(&self, checks: &mut Checks, connection: Connection) -> Result<Wanted, Stopped> {
-        let chap = credentials::of_discovery(self.config);
-        let chap = chap.map_err(|unusable| checks.failed(&unusable))?;
-        let targets = match (self.client.discover(connection, chap).await, &self.config.iqn) {
+        let discovered = match credentials::of_discovery(self.config) {
+            Ok(chap) => self.client.discover(connection, chap).await,
+            Err(unusable) => Err(unusable.into()),
+        };
+        let targets = match (discovered, &self.config.iqn) {
             (Ok(targets), _) => targets,
-            // A portal may keep its list to itself; the target is known without it.
-            (Err(failure), Some(iqn)) if failure.is_not_admitted() => {
+            // A portal need not offer a discovery; the target is known without it.
+            (Err(failure), Some(iqn)) => {
                 let finding = Finding::NotDiscovered {
                     iqn: iqn.to_string(),
                     failure,
@@ -116,7 +116,7 @@ impl Probe<'_> {
                     offered: None,
                 });
             }
-            (Err(failure), _) => return Err(checks.failed(&failure)),
+            (Err(failure), None) => return Err(checks.failed(&failure)),
         };
         let offered = Names::new(targets.iter().map(|target| &*target.name));
         let Some(iqn) = &self.config.iqn else {
@@ -167,6 +167,9 @@ impl Probe<'_> {
         if let Some(failure) = failure.take_if(|_| opened.is_empty()) {
             return Err(checks.failed(&self.not_in(failure, wanted.offered)));
         }
+        if let Some(failure) = &failure {
+            checks.reserve(failure);
+        }
         let finding = Finding::LoggedIn(LoggedIn {
             count: opened.len(),
             all,
@@ -206,36 +209,40 @@ impl Probe<'_> {
             Err(failure) if failure.is_not_found() || failure.is_out_of_service() => failure,
             opened => return opened,
         };
-        let others = target
-            .portals
-            .iter()
-            .filter_map(|portal| portal.parse::<Portal>().ok());
-        for other in others
-            .filter(|other| is_elsewhere(other, addresses))
-            .take(MAX_OTHERS)
-        {
-            let Ok(connection) = self.client.dial(&other).await else {
-                continue;
+        let portals = target.portals.iter().filter_map(|portal| portal.parse().ok());
+        let elsewhere = portals.filter(|portal| is_elsewhere(portal, addresses));
+        let dialled = elsewhere.map(async |portal: Portal| (self.client.dial(&portal).await, portal));
+        // The portals that can be reached come first, whatever their order in the list.
+        let mut dialled = stream::iter(dialled.collect::<Vec<_>>()).buffer_unordered(PARALLEL);
+        let mut others = Vec::new();
+        while let Some((connection, portal)) = dialled.next().await {
+            let opened = match connection {
+                Ok(connection) => self.client.log_in(connection, Some(&target.name), chap).await,
+                Err(failure) => Err(failure),
             };
-            let opened = self.client.log_in(connection, Some(&target.name), chap).await;
-            if opened.is_ok() {
-                return opened;
+            match opened {
+                Ok(opened) => return Ok(opened),
+                Err(failure) => others.push((portal, failure)),
             }
         }
-        Err(failure)
+        Err(failure.and_elsewhere(others))
     }
 }
 
 /// Makes the checks `luns` and `capacity`.
 async fn inspect(checks: &mut Checks, targets: &mut [Target]) -> Result<(), Stopped> {
-    let listed = units::list(targets)
-        .await
-        .map_err(|finding| checks.failed(&finding))?;
-    checks.passed(listed);
-    let measured = units::measure(targets)
-        .await
-        .map_err(|finding| checks.failed(&finding))?;
-    checks.passed(measured);
+    let listed = units::list(targets).await;
+    end(checks, listed)?;
+    let measured = units::measure(targets).await;
+    end(checks, measured)
+}
+
+fn end(checks: &mut Checks, finding: Result<Finding, Finding>) -> Result<(), Stopped> {
+    let finding = finding.map_err(|finding| checks.failed(&finding))?;
+    if let Some(trouble) = finding.trouble() {
+        checks.reserve(trouble);
+    }
+    checks.passed(finding);
     Ok(())
 }
 

@@ -23,8 +23,18 @@ pub(crate) struct Knobs {
     pub(crate) hangs_up: bool,
     /// Answers logins to the target with this status, and with this address.
     pub(crate) status: Option<(u16, String)>,
-    /// Tells this address of the target.
-    pub(crate) portal: Option<String>,
+    /// Lists the target once more for each of these addresses, instead of once at no address.
+    pub(crate) portals: Vec<String>,
+    /// Answers logins for a discovery with this status.
+    pub(crate) no_discovery: Option<u16>,
+    /// Closes a connection whose login begins at the security stage.
+    pub(crate) closes_security: bool,
+    /// Sends a value that is not UTF-8 in logins.
+    pub(crate) latin: bool,
+    /// Lists its units at the well-known unit only, or nowhere.
+    pub(crate) no_lun_0: Option<NoLun0>,
+    /// Answers TEST UNIT READY with this sense key, code and qualifier.
+    pub(crate) not_ready: Option<[u8; 3]>,
     /// Wants logins to the target to prove who they are.
     pub(crate) chap: Option<Chap>,
     /// Chooses digests.
@@ -53,6 +63,13 @@ pub(crate) struct Knobs {
     pub(crate) mute: Option<u16>,
     /// Leaves the request of this number without an answer, counted from 1 over all connections.
     pub(crate) holds: Option<usize>,
+}
+
+/// Where a target without LUN 0 lists its units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoLun0 {
+    WellKnownUnit,
+    Nowhere,
 }
 
 /// Which digest is wrong.

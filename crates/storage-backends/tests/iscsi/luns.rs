@@ -147,10 +147,9 @@ async fn a_unit_that_is_offline_is_not_ready() {
     let report = probe(&subject).await;
     assert!(report.passed(), "{report:#?}");
     let detail = &check(&report, "luns").detail;
-    assert!(
-        detail.contains(&format!("LUN 1 of {IQN} is not ready")),
-        "{detail}"
-    );
+    let not_ready = format!("LUN 1 of {IQN} is not ready");
+    assert!(detail.contains(&not_ready), "{detail}");
+    assert!(report.message().contains(&not_ready), "{}", report.message());
     let luns = subject.as_luns().unwrap().luns(&cx()).await.unwrap();
     let first = &luns[0].luns.as_ref().unwrap()[0];
     assert_eq!((first.ready, first.size), (false, None));

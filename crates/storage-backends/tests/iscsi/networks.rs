@@ -71,7 +71,7 @@ async fn addresses_that_discovery_tells(#[case] status: u16) {
     let trap = Trap::set();
     let fake = Fake::start(Knobs {
         status: Some((status, String::new())),
-        portal: Some(format!("{},1", trap.at)),
+        portals: vec![format!("{},1", trap.at)],
         ..Knobs::default()
     })
     .await;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use iscsi_initiator::{Cause, ChapError, Error, Refusal};
+use iscsi_initiator::{Cause, ChapError, Error, Exchange, Refusal, Status};
 use storage_domain::iscsi::{InitiatorName, Portal};
 
 use crate::iscsi::MAX_REDIRECTS;
@@ -36,6 +36,11 @@ pub(crate) enum Failure {
     TooManyMoves { to: Portal },
     #[error("The target has moved to {to}, and that does not work: {failure}")]
     Moved { to: Portal, failure: Box<Failure> },
+    #[error("{failure}. Its other portals do not help: {}", list(.others))]
+    Elsewhere {
+        failure: Box<Failure>,
+        others: Vec<(Portal, Failure)>,
+    },
 }
 
 impl Failure {
@@ -50,8 +55,20 @@ impl Failure {
         }
     }
 
+    /// Adds how the other portals of the target failed, if it has any.
+    pub(crate) fn and_elsewhere(self, others: Vec<(Portal, Self)>) -> Self {
+        if others.is_empty() {
+            return self;
+        }
+        Self::Elsewhere {
+            failure: Box::new(self),
+            others,
+        }
+    }
+
     fn refusal(&self) -> Option<&Refusal> {
         match self {
+            Self::Elsewhere { failure, .. } => failure.refusal(),
             Self::Exchange {
                 error:
                     Error {
@@ -73,21 +90,16 @@ impl Failure {
     pub(crate) fn is_out_of_service(&self) -> bool {
         self.refusal() == Some(&Refusal::OutOfService)
     }
+}
 
-    /// Whether the portal refuses this initiator, so that other sessions may still be admitted.
-    pub(crate) fn is_not_admitted(&self) -> bool {
-        matches!(
-            self,
-            Self::Exchange {
-                error: Error {
-                    cause: Cause::ChapRequired
-                        | Cause::Refused(Refusal::Authentication | Refusal::Authorization),
-                    ..
-                },
-                ..
-            }
-        )
-    }
+fn list(others: &[(Portal, Failure)]) -> impl fmt::Display {
+    fmt::from_fn(move |f| {
+        for (at, (portal, failure)) in others.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(f, "{separator}{portal}: {failure}")?;
+        }
+        Ok(())
+    })
 }
 
 /// A login, for messages about it and about its session.
@@ -138,14 +150,17 @@ impl Login {
             Cause::Violation(violation) => {
                 write!(f, "{at} broke the protocol in {exchange}: {violation}. {LOG}")
             }
-            Cause::Rejected(reason) => write!(f, "{at} rejected {exchange} (reason {reason:#04x}). {LOG}"),
+            Cause::Rejected(reason) => write!(f, "{at} rejected {exchange}: {reason}. {LOG}"),
             Cause::Refused(Refusal::Authentication) => self.write_authentication(f, self.with_chap),
             Cause::ChapRequired => self.write_authentication(f, false),
             Cause::Refused(refusal) => self.write_refusal(f, refusal),
-            Cause::ChapRejected => write!(
-                f,
-                "{self} does not support CHAP. Remove the credentials from the config"
-            ),
+            Cause::ChapRejected => {
+                let remedy = match self.target {
+                    Some(_) => "Set chap_enabled to false",
+                    None => "Clear discovery_chap_username and discovery_chap_password",
+                };
+                write!(f, "{self} does not support CHAP. {remedy}")
+            }
             Cause::UnknownMethod => write!(
                 f,
                 "{self} wants another authentication than CHAP. Allow CHAP there"
@@ -154,6 +169,10 @@ impl Login {
             Cause::Random(error) => write!(
                 f,
                 "This host has no random numbers: {error}. Check its /dev/urandom"
+            ),
+            Cause::Status(status) if has_no_lun_0(*exchange, *status) => write!(
+                f,
+                "{self} has no LUN 0, and does not list its units elsewhere: {cause}. Map a unit to this initiator as LUN 0"
             ),
             Cause::Status(_) | Cause::NoValue => {
                 write!(f, "{self} did not carry out {exchange}: {cause}. {LOG}")
@@ -199,12 +218,7 @@ impl Login {
                     "{self} has no resources for one more session. End other sessions, or test again later"
                 )
             }
-            Refusal::Other(status @ 0x0300..0x0400) => {
-                write!(f, "{self} has failed (status {status:#06x}). See its log")
-            }
-            Refusal::Other(status) => {
-                write!(f, "{self} refused the login (status {status:#06x}). See its log")
-            }
+            Refusal::Other(status) => write!(f, "{self} refuses the login: {status}. See its log"),
         }
     }
 
@@ -216,7 +230,8 @@ impl Login {
             }
             (Some(_), false) => "wants a password. Set chap_enabled, chap_username and chap_password",
             (None, true) => {
-                "refused the name or the password. Check discovery_chap_username and discovery_chap_password"
+                "refused the name or the password. Check discovery_chap_username and discovery_chap_password, or clear both \
+                 if the portal wants none"
             }
             (None, false) => "wants a password. Set discovery_chap_username and discovery_chap_password",
         };
@@ -270,4 +285,11 @@ impl fmt::Display for Login {
             None => write!(f, "The discovery at {}", self.at),
         }
     }
+}
+
+/// Whether the unit that has to list all others is missing.
+fn has_no_lun_0(exchange: Exchange, status: Status) -> bool {
+    const NOT_SUPPORTED: u8 = 0x25;
+    exchange == Exchange::Command("REPORT LUNS")
+        && status.sense.is_some_and(|sense| sense.code == NOT_SUPPORTED)
 }

@@ -82,7 +82,7 @@ impl Talk {
             pairs
                 .iter()
                 .find(|(key, _)| *key == name)
-                .map(|(_, value)| *value)
+                .map(|(_, value)| &**value)
         };
         let response = Pdu::new(opcode::LOGIN_RESPONSE).put(8, &request.bhs[8..16]);
         if let Some(target) = value("TargetName") {

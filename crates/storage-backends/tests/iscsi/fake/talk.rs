@@ -8,7 +8,7 @@ use iscsi_initiator::text;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{ChapFault, Fault, Knobs, ReflectedOf, Saw};
+use super::{ChapFault, Fault, Knobs, NoLun0, ReflectedOf, Saw};
 use crate::iscsi::IQN;
 
 /// A request as the fake reads it.
@@ -27,6 +27,8 @@ pub(super) struct Talk {
     digests: Digests,
     stat_sn: u32,
     normal: bool,
+    /// Whether digests are offered.
+    offered: bool,
     /// The rest of a login's text.
     rest: Option<Vec<u8>>,
     /// The command that is answered after the next one.
@@ -43,6 +45,7 @@ impl Talk {
             digests: Digests::default(),
             stat_sn: 7,
             normal: false,
+            offered: false,
             rest: None,
             kept: None,
         }
@@ -134,7 +137,7 @@ impl Talk {
     async fn login(&mut self, request: &Request) -> Option<()> {
         let flags = request.bhs[1];
         let pairs = text::pairs(&request.data).unwrap();
-        self.normal |= pairs.contains(&("SessionType", "Normal"));
+        self.normal |= pairs.contains(&("SessionType", "Normal".into()));
         let response = Pdu::new(opcode::LOGIN_RESPONSE)
             .put(1, &[flags])
             .put(8, &request.bhs[8..16]);
@@ -143,19 +146,30 @@ impl Talk {
             let response = response.put(36, &status.to_be_bytes()).with_data(data);
             return self.send(response, request).await;
         }
+        let refusal = self.knobs.no_discovery.filter(|_| !self.normal);
+        if let Some(status) = refusal {
+            return self.send(response.put(36, &status.to_be_bytes()), request).await;
+        }
         let operational = flags & 0x0c == 0x04;
+        if self.knobs.closes_security && !operational {
+            return None;
+        }
         if let Some(rest) = self.rest.take() {
             return self.send(response.with_data(rest), request).await;
         }
         if let Some(chap) = self.knobs.chap.clone().filter(|_| self.normal && !operational) {
             return self.prove(request, &chap).await;
         }
-        let digests = self.knobs.digests && operational;
-        let data = match (operational, digests) {
+        self.offered |= pairs.contains(&("HeaderDigest", "None,CRC32C".into()));
+        let digests = self.knobs.digests && operational && self.offered;
+        let mut data = match (operational, digests) {
             (false, _) => text::write([("AuthMethod", "None"), ("TargetPortalGroupTag", "1")]),
             (true, false) => text::write([("HeaderDigest", "None"), ("DataDigest", "None")]),
             (true, true) => text::write([("HeaderDigest", "CRC32C"), ("DataDigest", "CRC32C")]),
         };
+        if self.knobs.latin {
+            data.extend_from_slice(b"TargetAlias=B\xfcro\0");
+        }
         if self.knobs.login_parts && !request.data.is_empty() {
             // The first part ends in the middle of a key, and no stage ends with it (RFC 7143, section 6.2).
             let (first, rest) = data.split_at(5);
@@ -175,8 +189,10 @@ impl Talk {
     }
 
     async fn text(&mut self, request: &Request) -> Option<()> {
-        let portal = self.knobs.portal.as_deref().unwrap_or("0.0.0.0:3260,1");
-        let mut told = vec![("TargetName", IQN), ("TargetAddress", portal)];
+        let mut told = vec![("TargetName", IQN), ("TargetAddress", "0.0.0.0:3260,1")];
+        for portal in &self.knobs.portals {
+            told.extend([("TargetName", IQN), ("TargetAddress", portal)]);
+        }
         if let Some(ChapFault::Reflects(ReflectedOf(other, _))) =
             self.knobs.chap.as_ref().and_then(|chap| chap.fault.as_ref())
         {
@@ -228,11 +244,27 @@ impl Talk {
         }
         let cdb = &request.bhs[32..48];
         let status = Pdu::new(opcode::SCSI_RESPONSE).put(1, &[0x80]);
-        let sense = |key: u8| {
+        let sense_of = |[key, code, qualifier]: [u8; 3]| {
             vec![
-                0, 18, 0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29, 0, 0, 0, 0, 0,
+                0, 18, 0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, code, qualifier, 0, 0, 0, 0,
             ]
         };
+        let sense = |key: u8| sense_of([key, 0x29, 0]);
+        if let (0x00, Some(reason)) = (cdb[0], self.knobs.not_ready) {
+            return self
+                .send(status.put(3, &[2]).with_data(sense_of(reason)), request)
+                .await;
+        }
+        let lists = match self.knobs.no_lun_0 {
+            None => true,
+            Some(NoLun0::WellKnownUnit) => request.bhs[8..10] == [0xc1, 1],
+            Some(NoLun0::Nowhere) => false,
+        };
+        if cdb[0] == 0xa0 && !lists {
+            return self
+                .send(status.put(3, &[2]).with_data(sense_of([5, 0x25, 0])), request)
+                .await;
+        }
         if self.knobs.attentions > 0 {
             self.knobs.attentions -= 1;
             return self.send(status.put(3, &[2]).with_data(sense(6)), request).await;
