@@ -74,6 +74,8 @@ impl Wanted {
                 "relatime" => flags |= MsFlags::MS_RELATIME,
                 "norelatime" => flags -= MsFlags::MS_RELATIME,
                 "strictatime" => flags |= MsFlags::MS_STRICTATIME,
+                "nostrictatime" => flags -= MsFlags::MS_STRICTATIME,
+                "dirsync" => flags |= MsFlags::MS_DIRSYNC,
                 _ => {}
             }
         }

@@ -44,15 +44,18 @@ impl NfsConfig {
 }
 
 impl Draft for NfsDraft {
-    /// Refuses an option `sec=` that contradicts `auth_method`.
+    /// Refuses an option `sec=` none of whose flavours agrees with `auth_method`.
     fn check(&self, reader: &mut Reader<'_>) {
         let options = self.mount_options.as_ref().and_then(Option::as_ref);
-        let (Some(method), Some(flavor)) = (self.auth_method, options.and_then(|o| o.value("sec"))) else {
+        let (Some(method), Some(options)) = (self.auth_method, options) else {
             return;
         };
-        if flavor.starts_with("krb5") != (method == NfsAuthMethod::Kerberos) {
+        let flavors = options.flavors();
+        let agrees = |flavor: &&str| flavor.starts_with("krb5") == (method == NfsAuthMethod::Kerberos);
+        if !flavors.is_empty() && !flavors.iter().any(agrees) {
             let rule = Rule::new(format!(
-                "must not ask for sec={flavor} if auth_method is {method}; change one of the two"
+                "must not ask for sec={} if auth_method is {method}; change one of the two",
+                flavors.join(":")
             ));
             reader.refuse("mount_options", &rule);
         }

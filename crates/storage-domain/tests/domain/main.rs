@@ -9,6 +9,7 @@ mod iscsi;
 mod merge;
 mod networks;
 mod nfs;
+mod nfs_options;
 mod portal;
 mod properties;
 mod s3;

@@ -104,6 +104,7 @@ fn generic_options_become_flags() {
         MsFlags::MS_NOATIME | MsFlags::MS_SYNCHRONOUS
     );
     assert_eq!(of("rw,noatime,atime"), MsFlags::empty());
+    assert_eq!(of("rw,strictatime,nostrictatime"), MsFlags::empty());
 }
 
 fn entry(place: &str) -> MountEntry {

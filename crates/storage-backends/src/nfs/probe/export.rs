@@ -52,20 +52,14 @@ impl NfsBackend {
 
     /// Returns the first of the addresses whose NFS port answers.
     async fn reach(&self, addrs: &[Permitted]) -> Result<usize, ConnectError> {
-        if self
-            .wanted
-            .options()
-            .value("proto")
-            .is_some_and(|p| p.starts_with("rdma"))
-        {
-            return Ok(0);
-        }
-        let port = self
-            .wanted
-            .options()
-            .value("port")
-            .and_then(|p| p.parse().ok())
-            .unwrap_or(NFS_PORT);
+        let options = self.wanted.options();
+        let port = match options.value("port").map(str::parse) {
+            // Nothing listens on TCP there, or rpcbind names the port.
+            _ if options.is_rdma() => return Ok(0),
+            Some(Ok(0)) => return Ok(0),
+            Some(Ok(port)) => port,
+            _ => NFS_PORT,
+        };
         let tries = addrs
             .iter()
             .map(async |addr| connect(&[addr.with_port(port)], CONNECT_DEADLINE).await);

@@ -5,7 +5,7 @@ mod tables;
 use std::fmt;
 use std::str::FromStr;
 
-use self::tables::{GENERIC, REFUSED, TOOL_OPTIONS, UDP, check_value};
+use self::tables::{GENERIC, REFUSED, TOOL_OPTIONS, UDP, canonical, check_value};
 use crate::fields::{Shape, TextField};
 use crate::invalid::Rule;
 
@@ -41,11 +41,15 @@ impl fmt::Display for NfsVersion {
 }
 
 /// A list of known and harmless mount options for the kernel; empty by default.
+///
+/// Shown as typed. Everything else sees one spelling of each option: `rdma` is `proto=rdma`, `nfsvers=4` and `v4` are
+/// `vers=4`, and `timeo=050` is `timeo=50`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MountOptions(Vec<MountOption>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct MountOption {
+    typed: String,
     key: String,
     value: Option<String>,
 }
@@ -61,7 +65,7 @@ impl MountOptions {
 
     /// Returns whether the option is set, with a value or without one.
     pub fn has(&self, key: &str) -> bool {
-        self.0.iter().any(|o| o.key == key)
+        self.last_of(&[key]).is_some()
     }
 
     /// Returns the value of the last option of this name, which the kernel uses.
@@ -86,16 +90,7 @@ impl MountOptions {
     /// Returns the versions to try, the newest first; one if the options name it.
     pub fn versions(&self) -> Vec<NfsVersion> {
         use NfsVersion::{V3, V4_0, V4_1, V4_2};
-        let said = self
-            .0
-            .iter()
-            .rev()
-            .find_map(|o| match (o.key.as_str(), o.value.as_deref()) {
-                ("vers" | "nfsvers", Some(version)) => Some(version),
-                (switch @ ("v3" | "v4" | "v4.0" | "v4.1" | "v4.2"), _) => Some(&switch[1..]),
-                _ => None,
-            });
-        match (said, self.value("minorversion")) {
+        match (self.value("vers"), self.value("minorversion")) {
             (Some("3"), _) => vec![V3],
             (Some("4.0"), _) | (Some("4"), Some("0")) => vec![V4_0],
             (Some("4.1"), _) | (Some("4") | None, Some("1")) => vec![V4_1],
@@ -108,16 +103,26 @@ impl MountOptions {
 
     /// Returns NFS's own options, for mount(2)'s data, without the version (see [`MountOptions::versions`]).
     pub fn nfs_options(&self) -> impl Iterator<Item = String> + '_ {
-        let version = |k: &str| {
-            matches!(
-                k,
-                "vers" | "nfsvers" | "minorversion" | "v3" | "v4" | "v4.0" | "v4.1" | "v4.2"
-            )
-        };
-        self.0
-            .iter()
-            .filter(move |o| !GENERIC.contains(&o.key.as_str()) && !version(&o.key))
-            .map(ToString::to_string)
+        let options = self.0.iter().filter(|o| {
+            let key = o.key.as_str();
+            !GENERIC.contains(&key) && !matches!(key, "vers" | "minorversion")
+        });
+        options.map(|o| match &o.value {
+            Some(value) => format!("{}={value}", o.key),
+            None => o.key.clone(),
+        })
+    }
+
+    /// Returns the flavours of the last `sec`, in the order in which they are tried; none if the kernel chooses.
+    pub fn flavors(&self) -> Vec<&str> {
+        self.value("sec")
+            .map(|list| list.split(':').collect())
+            .unwrap_or_default()
+    }
+
+    /// Returns whether the transport is RDMA (RFC 8166), in whose place nothing listens on TCP.
+    pub fn is_rdma(&self) -> bool {
+        self.value("proto") == Some("rdma")
     }
 
     /// Returns the generic options, which become flags of mount(2).
@@ -167,19 +172,12 @@ impl MountOption {
             return Err(Rule::new(format!("must not contain {key}=udp, which {UDP}")));
         }
         check_value(key, value)?;
+        let (key, value) = canonical(key, value);
         Ok(Some(Self {
+            typed: text.to_owned(),
             key: key.to_owned(),
-            value: value.map(str::to_owned),
+            value,
         }))
-    }
-}
-
-impl fmt::Display for MountOption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{}={value}", self.key),
-            None => f.write_str(&self.key),
-        }
     }
 }
 
@@ -189,7 +187,7 @@ impl fmt::Display for MountOptions {
             if i > 0 {
                 f.write_str(",")?;
             }
-            option.fmt(f)?;
+            f.write_str(&option.typed)?;
         }
         Ok(())
     }
