@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use storage_domain::{BackendKind, IscsiTarget, ProbeReport};
+use storage_domain::{BackendId, BackendKind, IscsiTarget, ProbeReport};
 
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::helper::Queues;
 use crate::scan::{ScanProgress, ScanReport};
+use crate::settings::Settings;
 
 /// A live storage backend: one config at work.
 #[async_trait]
@@ -19,7 +21,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Finds out whether the storage can be used now, and why not. A backend that can be mounted is mounted after a
     /// probe that passed.
     ///
-    /// The file count is not part of a probe; see [`Files`]. A light one ([`OpContext::lightly`]) may leave out checks of
+    /// The file count is not part of a probe; see [`Tree`]. A light one ([`OpContext::lightly`]) may leave out checks of
     /// a backend that is still as the last probe left it, and then skips them.
     ///
     /// # Errors
@@ -34,13 +36,37 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     }
 
     /// The facet of backends whose files can be counted.
-    fn as_files(&self) -> Option<&dyn Files> {
+    fn as_tree(&self) -> Option<&dyn Tree> {
         None
     }
 
     /// The facet of backends that hold logical units.
     fn as_luns(&self) -> Option<&dyn Luns> {
         None
+    }
+}
+
+/// What a backend is made with, besides its config.
+pub(crate) struct Setup<'a> {
+    pub(crate) id: BackendId,
+    pub(crate) settings: &'a Settings,
+    pub(crate) queues: &'a Queues,
+}
+
+/// A kind of storage: makes the live backend of a config.
+pub(crate) trait Kind: Backend + Sized {
+    /// The config of a backend of this kind.
+    type Config;
+
+    /// Makes the backend of a config.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`].
+    fn open(config: &Self::Config, setup: &Setup<'_>) -> Result<Self, Error>;
+
+    /// Returns warnings about what a config allows, one sentence each.
+    fn warnings(_config: &Self::Config) -> Vec<String> {
+        Vec::new()
     }
 }
 
@@ -85,9 +111,9 @@ pub trait Mount: Send + Sync {
     async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), Error>;
 }
 
-/// A backend whose files can be counted.
+/// A tree of files, which can be counted.
 #[async_trait]
-pub trait Files: Send + Sync {
+pub trait Tree: Send + Sync {
     /// Counts files and boot or install images, in constant memory, reporting to `progress` as it goes. An NFS
     /// backend has to be mounted.
     ///

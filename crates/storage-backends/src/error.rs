@@ -158,25 +158,6 @@ impl Error {
         self.kind == ErrorKind::Cancelled
     }
 
-    /// Returns the cause, if it is the error of a system call; otherwise the error itself.
-    ///
-    /// # Errors
-    /// The error, if its cause is of another type.
-    pub fn into_io_source(mut self) -> Result<io::Error, Self> {
-        match self
-            .source
-            .take()
-            .map(<dyn StdError + Send + Sync>::downcast::<io::Error>)
-        {
-            Some(Ok(cause)) => Ok(*cause),
-            Some(Err(source)) => {
-                self.source = Some(source);
-                Err(self)
-            }
-            None => Err(self),
-        }
-    }
-
     /// Returns what the kernel says of its refusal (errno(3)), if that is the cause.
     pub fn errno_text(&self) -> Option<&'static str> {
         let number = self.io_source()?.raw_os_error()?;

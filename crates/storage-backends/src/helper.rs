@@ -9,6 +9,7 @@ mod process;
 pub mod program;
 pub(crate) mod protocol;
 pub(crate) mod queue;
+mod queues;
 
 use std::ffi::OsStr;
 use std::io;
@@ -18,7 +19,8 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 pub use protocol::ScanCall;
-pub use queue::{HelperQueue, MAX_MOUNTS_IN_FLIGHT, Queues, StuckHelper};
+pub use queue::{HelperQueue, StuckHelper};
+pub use queues::{MAX_MOUNTS_IN_FLIGHT, Queues};
 
 /// The only argument of a helper, which nobody types by accident.
 const SENTINEL: &str = "--storage-backends-helper-protocol=2";
@@ -26,6 +28,8 @@ const SENTINEL: &str = "--storage-backends-helper-protocol=2";
 const PROCESS_NAME: &str = "storage-helper";
 /// Exit status of a helper whose input is not a call.
 const EXIT_PROTOCOL: i32 = 65;
+/// Exit status of a helper that panicked, for want of memory or threads.
+const EXIT_PANIC: i32 = 70;
 
 /// Says how the helper process is started.
 #[derive(Debug, Clone)]
@@ -84,6 +88,8 @@ fn serve() -> i32 {
         Ok(None) => return 0,
         Err(_) => return EXIT_PROTOCOL,
     };
+    // Nobody waits for a helper one of whose threads is gone: a panic ends it.
+    std::panic::set_hook(Box::new(|_| std::process::exit(EXIT_PANIC)));
     let caller = std::thread::Builder::new()
         .name("call".to_owned())
         .spawn(|| calls::run(call));

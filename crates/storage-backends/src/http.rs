@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use storage_domain::{BackendKind, HttpConfig, ProbeReport, TemplatePatterns};
 use url::Url;
 
-use crate::backend::{Backend, Files};
+use crate::backend::{Backend, Kind, Setup, Tree};
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::net::tls;
 use crate::probe::Checks;
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::settings::Settings;
@@ -46,24 +45,16 @@ pub struct HttpBackend {
 }
 
 impl HttpBackend {
-    /// A client of the directory that the config names.
+    /// Makes a client of the directory that the config names, within these bounds.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`].
-    pub fn new(config: &HttpConfig, settings: &Settings) -> Result<Self, Error> {
-        Self::with_limits(config, settings, Limits::default())
-    }
-
-    /// A client that keeps other bounds than the default ones.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Config`].
-    pub fn with_limits(config: &HttpConfig, settings: &Settings, limits: Limits) -> Result<Self, Error> {
+    pub fn new(config: &HttpConfig, settings: &Settings, limits: Limits) -> Result<Self, Error> {
         let directory = config.base_url.directory();
-        let tls = tls::client_config(config.tls_verify, config.ca_pem.as_ref())?;
+        let tls = (config.tls_verify, config.ca_pem.as_ref());
         Ok(Self {
             credentials: Credentials::of(config),
-            connector: Connector::new(settings.network.clone(), tls, limits),
+            connector: Connector::new(settings.network.clone(), tls, limits)?,
             directory,
             verified: config.tls_verify,
             templates: settings.templates.clone(),
@@ -75,6 +66,14 @@ impl HttpBackend {
     }
 }
 
+impl Kind for HttpBackend {
+    type Config = HttpConfig;
+
+    fn open(config: &HttpConfig, setup: &Setup<'_>) -> Result<Self, Error> {
+        Self::new(config, setup.settings, Limits::default())
+    }
+}
+
 #[async_trait]
 impl Backend for HttpBackend {
     fn kind(&self) -> BackendKind {
@@ -82,22 +81,20 @@ impl Backend for HttpBackend {
     }
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
-        let server = self.directory.origin().ascii_serialization();
-        let _permit = self.connector.network().probe_permit(server, cx).await?;
-        let mut checks = Checks::new(&probe::NAMES);
+        let _permit = self.connector.probe_permit(&self.directory, cx).await?;
         let step = cx.step(self.connector.limits.probe);
-        let ended = step.bound("the probe", self.check_all(&mut checks, &step)).await;
-        checks.settle(ended, "server")?;
+        let all = async |checks: &mut Checks| self.check_all(checks, &step).await;
+        let checks = Checks::run(&probe::NAMES, "server", &step, all).await?;
         Ok(checks.report(Finding::Readable(shown(&self.directory))))
     }
 
-    fn as_files(&self) -> Option<&dyn Files> {
+    fn as_tree(&self) -> Option<&dyn Tree> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl Files for HttpBackend {
+impl Tree for HttpBackend {
     /// Counts what the server lists: an index page, nginx's or Caddy's JSON, or WebDAV. Sizes count if they are given
     /// exactly; see [`Limits::size_requests`] for the others.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {

@@ -17,10 +17,11 @@ use async_trait::async_trait;
 use storage_domain::iscsi::InitiatorName;
 use storage_domain::{BackendKind, IscsiConfig, IscsiTarget, ProbeReport};
 
-use crate::backend::{Backend, Luns};
+use crate::backend::{Backend, Kind, Luns, Setup};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::net::Network;
+use crate::probe::FailedCheck;
 use crate::settings::Settings;
 
 pub use discover::discover;
@@ -67,19 +68,22 @@ pub struct IscsiBackend {
 }
 
 impl IscsiBackend {
-    /// Creates the backend of a config.
-    pub fn new(config: IscsiConfig, settings: &Settings) -> Self {
-        Self::with_limits(config, settings, Limits::default())
-    }
-
-    /// Creates the backend of a config, with other bounds than the default ones.
-    pub fn with_limits(config: IscsiConfig, settings: &Settings, limits: Limits) -> Self {
+    /// Creates the backend of a config, within these bounds.
+    pub fn new(config: IscsiConfig, settings: &Settings, limits: Limits) -> Self {
         Self {
             config,
             initiator: settings.initiator.clone(),
             limits,
             network: settings.network.clone(),
         }
+    }
+}
+
+impl Kind for IscsiBackend {
+    type Config = IscsiConfig;
+
+    fn open(config: &IscsiConfig, setup: &Setup<'_>) -> Result<Self, Error> {
+        Ok(Self::new(config.clone(), setup.settings, Limits::default()))
     }
 }
 
@@ -104,18 +108,18 @@ impl Backend for IscsiBackend {
 impl Luns for IscsiBackend {
     async fn luns(&self, cx: &OpContext) -> Result<Vec<IscsiTarget>, Error> {
         let report = self.probe(cx).await?;
-        let reason = report.message().to_owned();
-        let passed = report.passed();
+        let failed = report.first_failure().cloned();
         let targets = report.targets.unwrap_or_default();
         // Units that are not ready, or whose size is unknown, are listed too.
-        if passed
-            || targets
-                .iter()
-                .any(|target| target.luns.iter().flatten().next().is_some())
-        {
-            return Ok(targets);
+        let has_units = targets
+            .iter()
+            .any(|target| target.luns.iter().flatten().next().is_some());
+        match failed {
+            Some(check) if !has_units => {
+                Err(Error::new(ErrorKind::Server, "the request").with_source(FailedCheck(check)))
+            }
+            _ => Ok(targets),
         }
-        Err(Error::new(ErrorKind::Server, "the request").with_source(reason))
     }
 }
 

@@ -27,6 +27,7 @@ pub mod holders;
 pub mod http;
 #[cfg(feature = "iscsi")]
 pub mod iscsi;
+mod kinds;
 pub mod mount;
 pub mod net;
 pub mod nfs;
@@ -42,7 +43,7 @@ pub mod tree;
 #[cfg(feature = "web")]
 mod web;
 
-pub use backend::{Backend, Files, Luns, Mount, MountState, UnmountMode};
+pub use backend::{Backend, Luns, Mount, MountState, Tree, UnmountMode};
 pub use context::OpContext;
 pub use error::{Error, ErrorKind};
 pub use holders::{Holder, Holders};

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport, TemplatePatterns};
 
-use crate::backend::{Backend, Files, Mount, MountState, UnmountMode};
+use crate::backend::{Backend, Kind, Mount, MountState, Setup, Tree, UnmountMode};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::helper::queue::Purpose;
@@ -79,6 +79,21 @@ impl NfsBackend {
     }
 }
 
+impl Kind for NfsBackend {
+    type Config = NfsConfig;
+
+    fn open(config: &NfsConfig, setup: &Setup<'_>) -> Result<Self, Error> {
+        let dir = setup.settings.mount_dir.as_ref();
+        let at = dir.map(|dir| MountPoint::new(dir, setup.id));
+        let queue = setup.queues.of(setup.id);
+        Ok(Self::new(config.clone(), at, queue, setup.settings))
+    }
+
+    fn warnings(config: &NfsConfig) -> Vec<String> {
+        patience::warnings(config)
+    }
+}
+
 #[async_trait]
 impl Backend for NfsBackend {
     fn kind(&self) -> BackendKind {
@@ -102,8 +117,8 @@ impl Backend for NfsBackend {
         self.at.as_ref().map(|_| self as &dyn Mount)
     }
 
-    fn as_files(&self) -> Option<&dyn Files> {
-        self.at.as_ref().map(|_| self as &dyn Files)
+    fn as_tree(&self) -> Option<&dyn Tree> {
+        self.at.as_ref().map(|_| self as &dyn Tree)
     }
 }
 
@@ -134,7 +149,7 @@ impl Mount for NfsBackend {
 }
 
 #[async_trait]
-impl Files for NfsBackend {
+impl Tree for NfsBackend {
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         let Some(at) = &self.at else {
             let reason = "mounting is switched off, so that the files can't be counted".to_owned();
@@ -147,6 +162,7 @@ impl Files for NfsBackend {
             root: at.as_path().to_owned(),
             templates: self.templates.extensions().to_vec(),
             bytes: false,
+            max_memory: ScanCall::MAX_MEMORY,
         };
         let report = lease.scan(&cx, call, &progress).await?;
         match self.counted_mount(at) {
@@ -166,11 +182,6 @@ impl NfsBackend {
             _ => Err(Error::new(ErrorKind::NotMounted, "the scan")),
         }
     }
-}
-
-/// What a config allows, and is worth a word: one plain sentence each.
-pub(crate) fn warnings(config: &NfsConfig) -> Vec<String> {
-    patience::warnings(config)
 }
 
 /// Whether a mount is the one that a config wants, by its name for the server.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use storage_domain::{Check, FindingId, Outcome, ProbeReport};
 
+use crate::context::OpContext;
 use crate::error::Error;
 
 /// Describes what a check found: `{}` is the sentence for users, `{:#}` the same without figures.
@@ -63,6 +64,11 @@ struct Reservation {
     sentence: String,
     identity: String,
 }
+
+/// A check that failed, as the cause of an error.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.detail)]
+pub(crate) struct FailedCheck(pub(crate) Check);
 
 /// Collects the checks of one probe.
 #[derive(Debug)]
@@ -159,23 +165,25 @@ impl Checks {
         });
     }
 
-    /// Records how the probe ended: a check that runs past the deadline has failed. `peer` is what was probed.
+    /// Makes the checks of a probe; one that runs past the deadline has failed. `peer` is what is probed.
     ///
     /// # Errors
-    /// Whatever else ended the probe early.
-    pub(crate) fn settle(
-        &mut self,
-        ended: Result<Result<(), Stopped>, Error>,
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
+    pub(crate) async fn run(
+        names: &'static [&'static str],
         peer: &'static str,
-    ) -> Result<(), Error> {
-        match ended {
-            Ok(Ok(()) | Err(Stopped)) => Ok(()),
+        cx: &OpContext,
+        all: impl AsyncFnOnce(&mut Self) -> Result<(), Stopped>,
+    ) -> Result<Self, Error> {
+        let mut checks = Self::new(names);
+        match cx.bound("the probe", all(&mut checks)).await {
+            Ok(Ok(()) | Err(Stopped)) => {}
             Err(error) if error.is_timeout() => {
-                self.failed(&OutOfTime(peer));
-                Ok(())
+                checks.failed(&OutOfTime(peer));
             }
-            Err(error) => Err(error),
+            Err(error) => return Err(error),
         }
+        Ok(checks)
     }
 
     /// Builds the report; checks that were not reached are skipped, and say why. `summary` is the message of a probe in

@@ -10,21 +10,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use storage_domain::{BackendConfig, BackendId, MountPoint, Revision};
+use storage_domain::{BackendConfig, BackendId, Revision};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Setup};
 use crate::error::Error;
-#[cfg(not(all(feature = "nfs", feature = "http", feature = "s3", feature = "iscsi")))]
-use crate::error::ErrorKind;
 use crate::helper::{Queues, StuckHelper};
-#[cfg(feature = "http")]
-use crate::http::HttpBackend;
-#[cfg(feature = "iscsi")]
-use crate::iscsi::IscsiBackend;
-#[cfg(feature = "nfs")]
-use crate::nfs::NfsBackend;
-#[cfg(feature = "s3")]
-use crate::s3::S3Backend;
+use crate::kinds;
 use crate::settings::Settings;
 
 /// A live backend and the revision of the config that it was made of.
@@ -94,10 +85,11 @@ impl Registry {
         if let Some((_, backend)) = live.get(&id).filter(|(known, _)| *known == revision) {
             return Ok(Arc::clone(backend));
         }
-        let backend = match &self.builder {
-            Some(builder) => builder(id, config)?,
-            None => self.build(id, config)?,
-        };
+        let (settings, queues) = (&self.settings, &self.queues);
+        let backend = self.builder.as_ref().map_or_else(
+            || kinds::open(config, &Setup { id, settings, queues }),
+            |builder| builder(id, config),
+        )?;
         // A caller that read an older config does not replace the backend of the current one.
         if live.get(&id).is_none_or(|(known, _)| *known < revision) {
             live.insert(id, (revision, Arc::clone(&backend)));
@@ -105,12 +97,9 @@ impl Registry {
         Ok(backend)
     }
 
-    /// What a config allows, and is worth a word: one plain sentence each.
+    /// Returns warnings about what a config allows, one sentence each.
     pub fn warnings(&self, config: &BackendConfig) -> Vec<String> {
-        match config {
-            BackendConfig::Nfs(nfs) => crate::nfs::warnings(nfs),
-            BackendConfig::Http(_) | BackendConfig::S3(_) | BackendConfig::Iscsi(_) => Vec::new(),
-        }
+        kinds::warnings(config)
     }
 
     /// Forgets a backend that is gone.
@@ -126,38 +115,6 @@ impl Registry {
         &self.settings
     }
 
-    fn build(&self, id: BackendId, config: &BackendConfig) -> Result<Arc<dyn Backend>, Error> {
-        Ok(match config {
-            #[cfg(feature = "nfs")]
-            BackendConfig::Nfs(nfs) => {
-                let at = self
-                    .settings
-                    .mount_dir
-                    .as_ref()
-                    .map(|dir| MountPoint::new(dir, id));
-                Arc::new(NfsBackend::new(
-                    nfs.clone(),
-                    at,
-                    self.queues.of(id),
-                    &self.settings,
-                ))
-            }
-            #[cfg(feature = "http")]
-            BackendConfig::Http(http) => Arc::new(HttpBackend::new(http, &self.settings)?),
-            #[cfg(feature = "s3")]
-            BackendConfig::S3(s3) => Arc::new(S3Backend::new(s3, &self.settings)?),
-            #[cfg(feature = "iscsi")]
-            BackendConfig::Iscsi(iscsi) => Arc::new(IscsiBackend::new(iscsi.clone(), &self.settings)),
-            #[cfg(not(all(feature = "nfs", feature = "http", feature = "s3", feature = "iscsi")))]
-            other => {
-                let reason = format!("This program is built without the kind {}", other.kind());
-                return Err(Error::new(ErrorKind::Config, "the backend").with_source(reason));
-            }
-        })
-    }
-}
-
-impl Registry {
     /// Returns the helpers that hang in the kernel now.
     pub fn stuck(&self) -> Vec<StuckHelper> {
         self.queues.stuck()

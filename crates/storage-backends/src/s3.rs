@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use storage_domain::s3::KeyPrefix;
 use storage_domain::{BackendKind, BaseUrl, ProbeReport, S3Config, TemplatePatterns};
 
-use crate::backend::{Backend, Files};
+use crate::backend::{Backend, Kind, Setup, Tree};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::probe::{Checks, Stopped};
@@ -29,32 +29,12 @@ pub use discover::{Bucket, buckets};
 use service::Service;
 use tree::ObjectTree;
 
-/// The names of the checks of a probe, in the order in which they run.
-const CHECKS: [&str; 8] = [
-    "resolve",
-    "connect",
-    "tls",
-    "credentials",
-    "bucket",
-    "list",
-    "clock",
-    "cdn",
-];
 /// The field of the config that names the server.
 const SETTING: &str = "endpoint";
 /// How many pages of a listing are under way at once.
 const PARALLEL: usize = 8;
 /// How many requests one scan makes: a thousand objects each.
 const REQUESTS: usize = 100_000;
-
-/// The bounds of S3, where they are not those of HTTP.
-fn limits() -> Limits {
-    Limits {
-        parallel: PARALLEL,
-        requests: REQUESTS,
-        ..Limits::default()
-    }
-}
 
 /// A bucket of an S3 service, or what is below a prefix of one.
 ///
@@ -69,19 +49,32 @@ pub struct S3Backend {
 }
 
 impl S3Backend {
-    /// A client of the bucket that the config names.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Config`].
-    pub fn new(config: &S3Config, settings: &Settings) -> Result<Self, Error> {
-        Self::with_limits(config, settings, limits())
+    /// The names of the checks of a probe, in the order in which they run.
+    pub const CHECKS: [&str; 8] = [
+        "resolve",
+        "connect",
+        "tls",
+        "credentials",
+        "bucket",
+        "list",
+        "clock",
+        "cdn",
+    ];
+
+    /// Returns the bounds of S3, where they are not those of HTTP.
+    pub fn limits() -> Limits {
+        Limits {
+            parallel: PARALLEL,
+            requests: REQUESTS,
+            ..Limits::default()
+        }
     }
 
-    /// A client that keeps other bounds than the default ones.
+    /// Makes a client of the bucket that the config names, within these bounds.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`].
-    pub fn with_limits(config: &S3Config, settings: &Settings, limits: Limits) -> Result<Self, Error> {
+    pub fn new(config: &S3Config, settings: &Settings, limits: Limits) -> Result<Self, Error> {
         Ok(Self {
             service: Service::of_bucket(config, limits, settings.network.clone())?,
             bucket: config.bucket.to_string(),
@@ -89,11 +82,6 @@ impl S3Backend {
             cdn: config.cdn_url.clone().filter(|_| config.cdn_enabled),
             templates: Arc::new(settings.templates.clone()),
         })
-    }
-
-    /// The bounds that [`S3Backend::new`] keeps.
-    pub fn default_limits() -> Limits {
-        limits()
     }
 
     fn prefix(&self) -> &str {
@@ -107,6 +95,14 @@ impl S3Backend {
     }
 }
 
+impl Kind for S3Backend {
+    type Config = S3Config;
+
+    fn open(config: &S3Config, setup: &Setup<'_>) -> Result<Self, Error> {
+        Self::new(config, setup.settings, Self::limits())
+    }
+}
+
 #[async_trait]
 impl Backend for S3Backend {
     fn kind(&self) -> BackendKind {
@@ -115,20 +111,19 @@ impl Backend for S3Backend {
 
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let _permit = self.service.probe_permit(cx).await?;
-        let mut checks = Checks::new(&CHECKS);
         let step = cx.step(self.service.limits().probe);
-        let ended = step.bound("the probe", self.check_all(&mut checks)).await;
-        checks.settle(ended, "server")?;
+        let all = async |checks: &mut Checks| self.check_all(checks).await;
+        let checks = Checks::run(&Self::CHECKS, "server", &step, all).await?;
         Ok(checks.report(messages::Finding::CanBeListed(self.bucket.clone())))
     }
 
-    fn as_files(&self) -> Option<&dyn Files> {
+    fn as_tree(&self) -> Option<&dyn Tree> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl Files for S3Backend {
+impl Tree for S3Backend {
     /// Counts the objects below the prefix. A key that ends in a slash and has no bytes is a marker of a directory and
     /// no file; a directory is whatever keys have before a slash.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {

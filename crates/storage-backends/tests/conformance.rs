@@ -21,7 +21,7 @@ async fn the_fakes_keep_to_it() {
     };
     let healthy = FakeBackend::healthy(BackendKind::Nfs)
         .mountable(MountState::Unmounted)
-        .with_files(report, Duration::from_millis(5))
+        .with_tree(report, Duration::from_millis(5))
         .slow(Duration::from_millis(20));
     run(&Subject {
         healthy: Arc::new(healthy),

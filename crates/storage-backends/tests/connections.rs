@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_backends::http::HttpBackend;
+use storage_backends::http::{HttpBackend, Limits};
 use storage_backends::net::{NameError, Network};
 use storage_backends::s3::S3Backend;
 use storage_backends::{Backend, OpContext, Settings};
@@ -46,7 +46,9 @@ fn bucket(url: &str, settings: &Settings, more: &Value) -> Box<dyn Backend> {
         config[name] = value.clone();
     }
     match BackendConfig::parse(BackendKind::S3, config.as_object().unwrap()).unwrap() {
-        BackendConfig::S3(config) => Box::new(S3Backend::new(&config, settings).unwrap()),
+        BackendConfig::S3(config) => {
+            Box::new(S3Backend::new(&config, settings, S3Backend::limits()).unwrap())
+        }
         _ => unreachable!(),
     }
 }
@@ -57,7 +59,9 @@ fn directory(url: &str, settings: &Settings, more: &Value) -> Box<dyn Backend> {
         config[name] = value.clone();
     }
     match BackendConfig::parse(BackendKind::Http, config.as_object().unwrap()).unwrap() {
-        BackendConfig::Http(config) => Box::new(HttpBackend::new(&config, settings).unwrap()),
+        BackendConfig::Http(config) => {
+            Box::new(HttpBackend::new(&config, settings, Limits::default()).unwrap())
+        }
         _ => unreachable!(),
     }
 }

@@ -56,10 +56,10 @@ fn main() {
         return runtime.block_on(unmount::run());
     }
     runtime.block_on(run());
-    let passed = if unmount::run_inside() { 11 } else { 5 };
+    let passed = if unmount::run_inside() { 12 } else { 6 };
     println!(
         "test result: ok. {passed} passed; 0 failed; {} ignored",
-        11 - passed
+        12 - passed
     );
 }
 
@@ -68,6 +68,7 @@ async fn run() {
         statfs_is_what_the_system_says,
         errors_name_the_call,
         scans_count_and_can_be_ended,
+        a_count_over_its_memory_limit_ends_with_an_error,
         a_killed_service_leaves_no_helper,
         a_service_that_may_start_no_thread_leaves_no_dead_helper,
     );
@@ -78,6 +79,7 @@ fn scan_of(root: impl AsRef<Path>, bytes: bool) -> ScanCall {
         root: root.as_ref().to_owned(),
         templates: TemplatePatterns::default().extensions().to_vec(),
         bytes,
+        max_memory: ScanCall::MAX_MEMORY,
     }
 }
 
@@ -138,6 +140,27 @@ async fn scans_count_and_can_be_ended() {
             .await
             .is_ok()
     );
+}
+
+/// The helper ends at once, whatever it was doing, and the service goes on.
+async fn a_count_over_its_memory_limit_ends_with_an_error() {
+    let (queue, cx) = (queue(), OpContext::within(SOON));
+    for max_memory in [4096, 1024 * 1024, 3 * 1024 * 1024] {
+        let call = ScanCall {
+            max_memory,
+            ..scan_of("/usr", false)
+        };
+        let counted = queue.scan(&cx, call, &ScanProgress::default()).await;
+        assert_eq!(
+            counted.as_ref().map_err(Error::kind),
+            Err(&ErrorKind::Helper),
+            "{counted:?}"
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let progress = ScanProgress::default();
+    let counted = queue.scan(&cx, scan_of(dir.path(), false), &progress).await;
+    assert_eq!(counted.unwrap().directories, 1);
 }
 
 async fn scan_for_ever() {

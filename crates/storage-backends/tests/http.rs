@@ -32,7 +32,7 @@ fn backend_in(settings: &Settings, mut config: Value, limits: Limits) -> HttpBac
     let BackendConfig::Http(http) = BackendConfig::parse(BackendKind::Http, members).unwrap() else {
         unreachable!()
     };
-    HttpBackend::with_limits(&http, settings, limits).unwrap()
+    HttpBackend::new(&http, settings, limits).unwrap()
 }
 
 fn plain(url: &str) -> HttpBackend {

@@ -10,6 +10,7 @@ mod logins;
 mod luns;
 mod moves;
 mod networks;
+mod permits;
 mod round_trips;
 
 use std::time::Duration;
@@ -40,7 +41,7 @@ fn settings() -> Settings {
 
 /// A backend from the members of its config beside the portal.
 fn backend(port: u16, members: Value, limits: Limits) -> IscsiBackend {
-    IscsiBackend::with_limits(config(port, members), &settings(), limits)
+    IscsiBackend::new(config(port, members), &settings(), limits)
 }
 
 /// A config of these members and a port; the target is this host where they do not say.

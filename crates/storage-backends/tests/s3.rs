@@ -39,11 +39,11 @@ fn backend_in(settings: &Settings, mut config: Value, limits: Limits) -> S3Backe
     let BackendConfig::S3(s3) = BackendConfig::parse(BackendKind::S3, members).unwrap() else {
         unreachable!()
     };
-    S3Backend::with_limits(&s3, settings, limits).unwrap()
+    S3Backend::new(&s3, settings, limits).unwrap()
 }
 
 fn backend(config: Value) -> S3Backend {
-    backend_with(config, S3Backend::default_limits())
+    backend_with(config, S3Backend::limits())
 }
 
 /// The config of a bucket, with the canary as its secret.
@@ -61,15 +61,5 @@ fn with(mut config: Value, more: &Value) -> Value {
 
 /// Probes, and sees to it that no secret is told.
 async fn probe(backend: &S3Backend) -> ProbeReport {
-    const CHECKS: [&str; 8] = [
-        "resolve",
-        "connect",
-        "tls",
-        "credentials",
-        "bucket",
-        "list",
-        "clock",
-        "cdn",
-    ];
-    asking::probe(backend, &CHECKS, &["hush"]).await
+    asking::probe(backend, &S3Backend::CHECKS, &["hush"]).await
 }

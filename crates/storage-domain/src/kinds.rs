@@ -1,6 +1,6 @@
 //! The kinds of storage, and the config of a backend of any kind.
 //!
-//! A new kind is a module below this one, and a line in each list of this file.
+//! A new kind is a module below this one, and a line of [`kinds!`].
 
 pub mod http;
 pub mod iscsi;
@@ -19,31 +19,71 @@ use crate::invalid::{Invalid, InvalidInput, Rule};
 use crate::secret::Secret;
 use crate::string_enum::string_enum;
 
-string_enum! {
-    /// The kind of storage that a backend is.
-    BackendKind {
-        /// An NFS export (RFC 1813, RFC 7530, RFC 8881).
-        Nfs = "nfs",
-        /// A web server's directory (RFC 9110).
-        Http = "http",
-        /// An S3 bucket.
-        S3 = "s3",
-        /// An iSCSI target (RFC 7143).
-        Iscsi = "iscsi",
-    }
+/// Declares the kinds: a line each, as `Kind(Config) = "word"`.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident($config:ty) = $word:literal,)+) => {
+        string_enum! {
+            /// The kind of storage that a backend is.
+            BackendKind { $($(#[$doc])* $kind = $word,)+ }
+        }
+
+        /// The config of a backend, by kind.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum BackendConfig {
+            $($(#[$doc])* $kind($config),)+
+        }
+
+        impl BackendKind {
+            /// Returns the kind's facts.
+            pub const fn facts(self) -> &'static KindFacts {
+                match self {
+                    $(Self::$kind => &<$config as Kind>::FACTS,)+
+                }
+            }
+        }
+
+        impl BackendConfig {
+            /// Reads the config of a backend of this kind.
+            ///
+            /// # Errors
+            /// Every mistake of the config, at its pointer below `/config`.
+            pub fn parse(kind: BackendKind, members: &Map<String, Value>) -> Result<Self, InvalidInput> {
+                match kind {
+                    $(BackendKind::$kind => parse(POINTER, members).map(Self::$kind),)+
+                }
+            }
+
+            /// Returns the kind of storage.
+            pub const fn kind(&self) -> BackendKind {
+                match self {
+                    $(Self::$kind(_) => BackendKind::$kind,)+
+                }
+            }
+
+            fn values(&self) -> Vec<(&'static str, View<'_>)> {
+                match self {
+                    $(Self::$kind(config) => config.values(),)+
+                }
+            }
+
+            fn destination(&self) -> String {
+                match self {
+                    $(Self::$kind(config) => config.destination(),)+
+                }
+            }
+        }
+    };
 }
 
-/// The config of a backend, by kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BackendConfig {
-    /// An NFS export.
-    Nfs(NfsConfig),
-    /// A web server's directory.
-    Http(HttpConfig),
+kinds! {
+    /// An NFS export (RFC 1813, RFC 7530, RFC 8881).
+    Nfs(NfsConfig) = "nfs",
+    /// A web server's directory (RFC 9110).
+    Http(HttpConfig) = "http",
     /// An S3 bucket.
-    S3(S3Config),
-    /// An iSCSI target.
-    Iscsi(IscsiConfig),
+    S3(S3Config) = "s3",
+    /// An iSCSI target (RFC 7143).
+    Iscsi(IscsiConfig) = "iscsi",
 }
 
 /// A kind's facts, as data.
@@ -61,17 +101,16 @@ pub struct KindFacts {
     pub is_mounted: bool,
 }
 
-impl BackendKind {
-    /// Returns the kind's facts.
-    pub const fn facts(self) -> &'static KindFacts {
-        match self {
-            Self::Nfs => &NfsConfig::FACTS,
-            Self::Http => &HttpConfig::FACTS,
-            Self::S3 => &S3Config::FACTS,
-            Self::Iscsi => &IscsiConfig::FACTS,
-        }
-    }
+/// What a kind adds to the fields of its config.
+pub(crate) trait Kind: Declared {
+    /// Its facts.
+    const FACTS: KindFacts;
 
+    /// Returns where the secrets of a config are sent, in a form that can be compared.
+    fn destination(&self) -> String;
+}
+
+impl BackendKind {
     /// Returns the fields of its config, in the order in which they are documented.
     pub const fn fields(self) -> &'static [Field] {
         self.facts().fields
@@ -96,48 +135,6 @@ impl BackendConfig {
     /// Returns the names of the fields that hold secrets, of all kinds.
     pub fn secret_fields() -> impl Iterator<Item = &'static str> {
         BackendKind::ALL.iter().flat_map(|kind| kind.secret_fields())
-    }
-
-    /// Reads the config of a backend of this kind.
-    ///
-    /// # Errors
-    /// Every mistake of the config, at its pointer below `/config`.
-    pub fn parse(kind: BackendKind, members: &Map<String, Value>) -> Result<Self, InvalidInput> {
-        match kind {
-            BackendKind::Nfs => parse(POINTER, members).map(Self::Nfs),
-            BackendKind::Http => parse(POINTER, members).map(Self::Http),
-            BackendKind::S3 => parse(POINTER, members).map(Self::S3),
-            BackendKind::Iscsi => parse(POINTER, members).map(Self::Iscsi),
-        }
-    }
-
-    /// Returns the kind of storage.
-    pub const fn kind(&self) -> BackendKind {
-        match self {
-            Self::Nfs(_) => BackendKind::Nfs,
-            Self::Http(_) => BackendKind::Http,
-            Self::S3(_) => BackendKind::S3,
-            Self::Iscsi(_) => BackendKind::Iscsi,
-        }
-    }
-
-    fn values(&self) -> Vec<(&'static str, View<'_>)> {
-        match self {
-            Self::Nfs(nfs) => nfs.values(),
-            Self::Http(http) => http.values(),
-            Self::S3(s3) => s3.values(),
-            Self::Iscsi(iscsi) => iscsi.values(),
-        }
-    }
-
-    /// Returns where its secrets are sent, in a form that can be compared.
-    fn destination(&self) -> String {
-        match self {
-            Self::Nfs(nfs) => nfs.server.bare(),
-            Self::Http(http) => http.base_url.origin(),
-            Self::S3(s3) => s3.endpoint.url().origin(),
-            Self::Iscsi(iscsi) => iscsi.target.bare(),
-        }
     }
 
     /// Merges a change into this config, key by key, and validates the result.

@@ -50,6 +50,27 @@ fn a_host_that_is_not_there_fails_in_plain_words() {
     );
 }
 
+/// A finding names its field by itself: what the server or the operator called something stays as it is.
+#[test]
+fn names_that_look_like_fields_stay_as_they_are() {
+    for host in ["base_url.lab", "endpoint.lab", "secret-access-key.lab"] {
+        let endpoint = format!("http://{host}");
+        let args = [
+            "probe",
+            "s3",
+            "--endpoint",
+            &endpoint,
+            "--bucket",
+            "endpoint-images",
+        ];
+        let done = run(&[&args[..], &["--access-key-id", "AK"]].concat());
+        assert_eq!(done.code, Some(1), "{}{}", done.out, done.err);
+        assert!(done.out.contains(host), "{}", done.out);
+        assert!(!done.out.contains("--"), "{}", done.out);
+        assert!(done.out.contains("Check endpoint"), "{}", done.out);
+    }
+}
+
 #[test]
 fn an_nfs_server_that_is_not_there_fails_and_leaves_nothing() {
     let home = directory();

@@ -86,7 +86,7 @@ impl App {
         live: Arc<dyn LiveBackend>,
         running: &RunningScan,
     ) -> ScanEnd {
-        let Some(files) = live.as_files() else {
+        let Some(files) = live.as_tree() else {
             return ScanEnd::NotCounted("This kind of storage has no files to count".to_owned());
         };
         let cx = OpContext::within(self.registry.settings().scan_deadline)

@@ -198,7 +198,7 @@ impl App {
             self.registry.forget(backend.id);
         }
         let counts = outcome.success && self.counts_files(backend, running.unattended);
-        if let Some(live) = live.filter(|live| counts && live.as_files().is_some()) {
+        if let Some(live) = live.filter(|live| counts && live.as_tree().is_some()) {
             self.rounds.note_scan(backend.id);
             let check = self.count_files(slot, backend, live, cancel).await;
             outcome.checks.extend(check);

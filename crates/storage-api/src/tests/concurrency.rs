@@ -158,7 +158,7 @@ fn report(files: u64) -> ScanReport {
 
 #[actix_web::test]
 async fn a_long_scan_goes_on_after_its_test() {
-    let long = FakeBackend::healthy(BackendKind::Nfs).with_files(report(40), Duration::from_millis(2500));
+    let long = FakeBackend::healthy(BackendKind::Nfs).with_tree(report(40), Duration::from_millis(2500));
     let (api, calls) = api_over(long).await;
     let path = api.create("nas", BackendKind::Nfs).await;
     let test = format!("{path}/test");
@@ -186,7 +186,7 @@ async fn a_long_scan_goes_on_after_its_test() {
 async fn a_change_ends_the_scan_of_the_old_config() {
     let endless = FakeBackend::healthy(BackendKind::Nfs)
         .mountable(MountState::Unmounted)
-        .with_files(report(40), Duration::from_hours(1));
+        .with_tree(report(40), Duration::from_hours(1));
     let (api, calls) = api_over(endless).await;
     let path = api.create("nas", BackendKind::Nfs).await;
     let told = api.call("POST", &format!("{path}/test"), None).await;
@@ -225,7 +225,7 @@ async fn racing_creates_give_one_backend() {
 async fn racing_changes_tests_and_deletes_end_consistent() {
     let fake = FakeBackend::healthy(BackendKind::Nfs)
         .mountable(MountState::Unmounted)
-        .with_files(report(1), Duration::from_millis(3))
+        .with_tree(report(1), Duration::from_millis(3))
         .slow(Duration::from_millis(2));
     let (api, calls) = api_over(fake).await;
     for round in 0..5 {

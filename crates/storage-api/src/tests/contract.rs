@@ -127,7 +127,7 @@ async fn a_change_of_the_config_unmounts_and_forgets() {
     let fake = Arc::new(
         FakeBackend::healthy(BackendKind::Nfs)
             .mountable(MountState::Unmounted)
-            .with_files(report(), Duration::ZERO),
+            .with_tree(report(), Duration::ZERO),
     );
     let calls = fake.calls();
     let api = Api::with(move |_| fake.clone()).await;
@@ -234,7 +234,7 @@ async fn a_mount_in_use_is_kept_unless_forced() {
 
 #[actix_web::test]
 async fn a_failed_test_is_told_and_keeps_the_last_measurement() {
-    let fake = Arc::new(FakeBackend::healthy(BackendKind::Http).with_files(report(), Duration::ZERO));
+    let fake = Arc::new(FakeBackend::healthy(BackendKind::Http).with_tree(report(), Duration::ZERO));
     let failing = Arc::new(FakeBackend::healthy(BackendKind::Http).unreachable());
     let first = AtomicBool::new(true);
     let api = Api::with(move |_| {

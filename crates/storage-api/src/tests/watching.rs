@@ -53,7 +53,7 @@ fn counted_with(errors: u64) -> FakeBackend {
     };
     FakeBackend::healthy(BackendKind::Nfs)
         .mountable(MountState::Unmounted)
-        .with_files(report, Duration::ZERO)
+        .with_tree(report, Duration::ZERO)
 }
 
 #[actix_web::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use storage_backends::s3::S3Backend;
-use storage_backends::{Files as _, OpContext, Settings};
+use storage_backends::{OpContext, Settings, Tree as _};
 use storage_domain::{BackendConfig, BackendKind};
 
 use crate::server::{KEY, SECRET, SECRET_VARIABLE};
@@ -60,7 +60,8 @@ pub(crate) fn scan_here(endpoint: &str, bucket: &str) -> io::Result<()> {
     let Some(Ok(BackendConfig::S3(config))) = config else {
         return Err(io::Error::other("the config can't be used"));
     };
-    let backend = S3Backend::new(&config, &Settings::new(None)).map_err(io::Error::other)?;
+    let backend =
+        S3Backend::new(&config, &Settings::new(None), S3Backend::limits()).map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

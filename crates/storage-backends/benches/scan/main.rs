@@ -247,7 +247,8 @@ fn walk_alone(root: &Path) -> ExitCode {
 
 fn count(root: &Path) -> io::Result<ScanReport> {
     let templates = TemplatePatterns::default();
-    count_directory_blocking(root, &ScanOptions::of_directory(&templates, false), |_, _| {})
+    let options = ScanOptions::of_directory(&templates, false);
+    count_directory_blocking(root, &options, |_, _| {}).map_err(io::Error::other)
 }
 
 fn command(program: impl Into<PathBuf>) -> Command {

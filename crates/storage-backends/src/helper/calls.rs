@@ -16,9 +16,6 @@ use super::EXIT_PROTOCOL;
 use super::protocol::{self, Call, CallFailure, Reply, ScanCall, Step, UnmountCall, UnmountWay};
 use crate::scan::{ScanOptions, count_directory_blocking};
 
-/// Memory that this process may write to while it counts, in bytes: a hostile tree must not take the host's.
-const MAX_SCAN_BYTES: u64 = 256 * 1024 * 1024;
-
 /// Makes one call and writes its answer; exits if the service no longer listens.
 pub(super) fn run(call: Call) {
     let reply = match call {
@@ -69,13 +66,14 @@ fn statfs(path: &Path) -> Result<Reply, CallFailure> {
 }
 
 fn scan(call: &ScanCall) -> Result<Reply, CallFailure> {
-    let failed = |error: io::Error| failure(Step::Scan, &error);
+    let failed = |error: &io::Error| failure(Step::Scan, error);
     let templates =
-        TemplatePatterns::new(&call.templates).map_err(|_| failed(io::ErrorKind::InvalidInput.into()))?;
-    setrlimit(Resource::RLIMIT_DATA, MAX_SCAN_BYTES, MAX_SCAN_BYTES).map_err(|e| failed(e.into()))?;
+        TemplatePatterns::new(&call.templates).map_err(|_| failed(&io::ErrorKind::InvalidInput.into()))?;
+    let limit = call.max_memory;
+    setrlimit(Resource::RLIMIT_DATA, limit, limit).map_err(|e| failed(&e.into()))?;
     let progress = |files, directories| answer(&Reply::Progress { files, directories });
     let options = ScanOptions::of_directory(&templates, call.bytes);
     count_directory_blocking(&call.root, &options, progress)
         .map(Reply::Scanned)
-        .map_err(failed)
+        .map_err(|error| failed(error.io_source().unwrap_or(&io::ErrorKind::Other.into())))
 }

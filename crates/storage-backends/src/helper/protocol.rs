@@ -96,6 +96,13 @@ pub struct ScanCall {
     pub templates: Vec<String>,
     /// Whether the sizes of files are added up.
     pub bytes: bool,
+    /// Memory that the helper may write to, in bytes.
+    pub max_memory: u64,
+}
+
+impl ScanCall {
+    /// The default of [`max_memory`](Self::max_memory): a hostile tree must not take the host's memory.
+    pub const MAX_MEMORY: u64 = 256 * 1024 * 1024;
 }
 
 /// An answer of a helper.

@@ -2,7 +2,6 @@
 
 mod lease;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,8 +21,6 @@ use crate::error::{Error, ErrorKind};
 use crate::scan::{ScanProgress, ScanReport};
 pub(crate) use lease::Lease;
 
-/// Limit of mounts in flight, over all backends.
-pub const MAX_MOUNTS_IN_FLIGHT: usize = 8;
 /// Limit of a backend's helpers that hang in the kernel, above which no unmount is started.
 const MAX_STUCK: usize = 2;
 /// Time that the helper of an unmount gets if nobody waits for it: the kernel ends the session with the server.
@@ -58,57 +55,6 @@ pub(crate) enum Purpose {
     Unmount,
 }
 
-/// Holds the queues of all backends.
-#[derive(Debug)]
-pub struct Queues {
-    command: HelperCommand,
-    mounts: Arc<Semaphore>,
-    known: Mutex<HashMap<BackendId, Arc<HelperQueue>>>,
-}
-
-impl Default for Queues {
-    fn default() -> Self {
-        Self::new(HelperCommand::this_program())
-    }
-}
-
-impl Queues {
-    /// Makes an empty set of queues, whose helpers are started by `command`.
-    pub fn new(command: HelperCommand) -> Self {
-        Self {
-            command,
-            mounts: Arc::new(Semaphore::new(MAX_MOUNTS_IN_FLIGHT)),
-            known: Mutex::default(),
-        }
-    }
-
-    /// Returns the queue of a backend, which outlives changes of its config.
-    pub fn of(&self, id: BackendId) -> Arc<HelperQueue> {
-        let mut queues = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // A helper that is not gone has a lease, which has its queue.
-        queues.retain(|known, queue| *known == id || Arc::strong_count(queue) > 1);
-        let queue = queues.entry(id).or_insert_with(|| {
-            Arc::new(HelperQueue {
-                backend: id,
-                command: self.command.clone(),
-                mounts: Arc::clone(&self.mounts),
-                probe: Line::default(),
-                scan: Line::default(),
-                stuck: watch::Sender::default(),
-                removals: AtomicU64::new(0),
-            })
-        });
-        Arc::clone(queue)
-    }
-
-    /// Returns the helpers that hang in the kernel now.
-    pub fn stuck(&self) -> Vec<StuckHelper> {
-        let queues = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let stuck = queues.values().flat_map(|queue| queue.stuck.borrow().clone());
-        stuck.map(|(_, helper)| helper).collect()
-    }
-}
-
 /// Queues the calls of one backend.
 ///
 /// A helper is started for each call and is gone after it. While one hangs in the kernel even after SIGKILL, further
@@ -139,6 +85,19 @@ pub(crate) struct Preempted {
 }
 
 impl HelperQueue {
+    /// Makes an empty queue; `mounts` has a permit for each mount in flight, over all backends.
+    pub(super) fn new(backend: BackendId, command: HelperCommand, mounts: Arc<Semaphore>) -> Self {
+        Self {
+            backend,
+            command,
+            mounts,
+            probe: Line::default(),
+            scan: Line::default(),
+            stuck: watch::Sender::default(),
+            removals: AtomicU64::new(0),
+        }
+    }
+
     /// Reads the capacity of the file system at `path` with statvfs(3), in bytes.
     ///
     /// # Errors
@@ -286,6 +245,12 @@ impl HelperQueue {
             .iter()
             .find(|(of, _)| *of == purpose)
             .map(|(_, helper)| *helper)
+    }
+
+    /// Returns the helpers of this backend that hang in the kernel now.
+    pub(super) fn all_stuck(&self) -> Vec<StuckHelper> {
+        let stuck = self.stuck.borrow();
+        stuck.iter().map(|(_, helper)| *helper).collect()
     }
 
     /// Reports whether nobody holds a lease of this purpose.

@@ -24,17 +24,17 @@ const MAX_SESSIONS: usize = 64;
 
 /// Makes all checks.
 pub(crate) async fn probe(backend: &IscsiBackend, cx: &OpContext) -> Result<ProbeReport, Error> {
-    let mut checks = Checks::new(&NAMES);
+    let Portal { host, port } = portal(&backend.config);
+    let server = format!("iscsi://{}:{}", host.bare(), port.get());
+    let _permit = backend.network.probe_permit(server, cx).await?;
     let mut targets = Vec::new();
     let probe = Probe {
         config: &backend.config,
         client: Client::new(&backend.initiator, &backend.limits, &backend.network),
     };
     let step = cx.step(backend.limits.probe);
-    let ended = step
-        .bound("the probe", probe.check_all(&mut checks, &mut targets))
-        .await;
-    checks.settle(ended, "target")?;
+    let all = async |checks: &mut Checks| probe.check_all(checks, &mut targets).await;
+    let checks = Checks::run(&NAMES, "target", &step, all).await?;
     let summary = summary(&targets);
     let mut report = ProbeReport {
         targets: Some(targets),
@@ -79,10 +79,7 @@ impl Probe<'_> {
     }
 
     async fn resolve(&self, checks: &mut Checks) -> Result<Vec<Permitted>, Stopped> {
-        let portal = Portal {
-            host: self.config.target.clone(),
-            port: self.config.port,
-        };
+        let portal = portal(self.config);
         let addresses = self.client.resolve(&portal).await;
         let addresses = addresses.map_err(|failure| checks.failed(&failure))?;
         let name = match portal.host.addr() {
@@ -244,6 +241,14 @@ fn end(checks: &mut Checks, finding: Result<Finding, Finding>) -> Result<(), Sto
     }
     checks.passed(finding);
     Ok(())
+}
+
+/// Returns the portal that a config names.
+fn portal(config: &IscsiConfig) -> Portal {
+    Portal {
+        host: config.target.clone(),
+        port: config.port,
+    }
 }
 
 /// Returns a target that the discovery did not name.

@@ -9,7 +9,7 @@ use crate::s3::messages::{Asked, Refusal};
 use crate::s3::service::Service;
 use crate::s3::service::refusal::meaning;
 use crate::s3::xml::Answer;
-use crate::s3::{SETTING, limits};
+use crate::s3::{S3Backend, SETTING};
 
 /// A bucket that could be registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Bucket {
 /// # Cancel safety
 /// Dropping the future closes the connection that was in use.
 pub async fn buckets(account: &S3Account, network: &Network, cx: &OpContext) -> Result<Vec<Bucket>, Error> {
-    let service = Service::of_account(account, limits(), network.clone())?;
+    let service = Service::of_account(account, S3Backend::limits(), network.clone())?;
     let client = service.client();
     let reply = cx
         .bound("asking for the buckets", service.get(&client, &[]))
@@ -39,6 +39,6 @@ pub async fn buckets(account: &S3Account, network: &Network, cx: &OpContext) -> 
         let names = names.iter().filter_map(|name| name.parse().ok());
         return Ok(names.map(|name| Bucket { name }).collect());
     }
-    let reason = Refusal::new(meaning(&reply), &reply, &service, Asked::AllBuckets).to_string();
-    Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason))
+    let refusal = Refusal::new(meaning(&reply), &reply, &service, Asked::AllBuckets);
+    Err(Error::new(ErrorKind::NotListable, "the listing").with_source(refusal))
 }

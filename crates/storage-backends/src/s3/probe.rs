@@ -12,7 +12,7 @@ use crate::s3::place::Style;
 use crate::s3::service::refusal::{Meaning, meaning};
 use crate::s3::service::{Reply, Service, is_of_the_name};
 use crate::s3::xml::{Answer, Object};
-use crate::s3::{CHECKS, S3Backend, SETTING};
+use crate::s3::{S3Backend, SETTING};
 use crate::web::connection::Connection;
 use crate::web::{self, Client, Error, Origin};
 
@@ -26,7 +26,7 @@ pub(crate) async fn transport(checks: &mut Checks, service: &Service) -> Result<
     let mut connection = connect(checks, service, style).await;
     if service.may_turn(style) && matches!(&connection, Err(error) if is_of_the_name(error)) {
         style = Style::Path;
-        *checks = Checks::new(&CHECKS);
+        *checks = Checks::new(&S3Backend::CHECKS);
         connection = connect(checks, service, style).await;
     }
     let connection = connection.map_err(|error| web::checks::failed(checks, &error, SETTING))?;

@@ -7,14 +7,13 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request};
-use storage_domain::http::CaBundle;
-use storage_domain::s3::{Addressing, BucketName, S3Account, Token};
+use storage_domain::s3::{Addressing, BucketName, Identifier, S3Account};
 use storage_domain::{BaseUrl, S3Config};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use crate::context::OpContext;
-use crate::net::{Network, tls};
+use crate::net::Network;
 use crate::s3::place::{self, Style};
 use crate::s3::service::refusal::{Meaning, meaning};
 use crate::s3::sign::Key;
@@ -68,7 +67,7 @@ impl Service {
         network: Network,
     ) -> Result<Self, crate::Error> {
         let (endpoint, ca_pem) = (config.endpoint.url(), config.ca_pem.as_ref());
-        let connector = connector(config.tls_verify, ca_pem, network, limits)?;
+        let connector = Connector::new(network, (config.tls_verify, ca_pem), limits)?;
         let secret = config.secret_access_key.as_ref();
         let key = secret.map(|secret| Key::new(&config.access_key_id, secret));
         let server = (endpoint.clone(), config.tls_verify, connector);
@@ -85,7 +84,7 @@ impl Service {
         network: Network,
     ) -> Result<Self, crate::Error> {
         let (endpoint, ca_pem) = (account.endpoint.url(), account.ca_pem.as_ref());
-        let connector = connector(account.tls_verify, ca_pem, network, limits)?;
+        let connector = Connector::new(network, (account.tls_verify, ca_pem), limits)?;
         let key = Key::new(&account.access_key_id, &account.secret_access_key);
         let server = (endpoint.clone(), account.tls_verify, connector);
         Ok(Self::new(server, Some(key), account.region.as_ref()))
@@ -94,11 +93,11 @@ impl Service {
     fn new(
         (endpoint, verified, connector): (BaseUrl, bool, Connector),
         key: Option<Key>,
-        region: Option<&Token>,
+        region: Option<&Identifier>,
     ) -> Self {
         let way = Way {
             style: Style::Path,
-            region: region.map_or(FIRST_REGION, Token::as_str).to_owned(),
+            region: region.map_or(FIRST_REGION, Identifier::as_str).to_owned(),
         };
         Self {
             endpoint,
@@ -261,22 +260,8 @@ impl Service {
     /// # Errors
     /// [`crate::ErrorKind::Timeout`] and [`crate::ErrorKind::Cancelled`].
     pub(crate) async fn probe_permit(&self, cx: &OpContext) -> Result<OwnedSemaphorePermit, crate::Error> {
-        let server = self.endpoint.as_url().origin().ascii_serialization();
-        self.connector.network().probe_permit(server, cx).await
+        self.connector.probe_permit(self.endpoint.as_url(), cx).await
     }
-}
-
-fn connector(
-    verified: bool,
-    authorities: Option<&CaBundle>,
-    network: Network,
-    limits: Limits,
-) -> Result<Connector, crate::Error> {
-    Ok(Connector::new(
-        network,
-        tls::client_config(verified, authorities)?,
-        limits,
-    ))
 }
 
 impl fmt::Debug for Service {

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::header::AUTHORIZATION;
 use storage_domain::Secret;
-use storage_domain::s3::Token;
+use storage_domain::s3::Identifier;
 
 use crate::web::Error;
 
@@ -22,7 +22,7 @@ use crate::web::Error;
 pub(crate) struct Key(Credentials);
 
 impl Key {
-    pub(crate) fn new(id: &Token, secret: &Secret) -> Self {
+    pub(crate) fn new(id: &Identifier, secret: &Secret) -> Self {
         Self(Credentials::new(
             id.as_str(),
             secret.expose(),

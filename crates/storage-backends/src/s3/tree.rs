@@ -182,7 +182,7 @@ impl<'a> ObjectTree<'a> {
             Meaning::Throttled | Meaning::Fault => ErrorKind::Server,
             _ => ErrorKind::NotListable,
         };
-        Error::new(kind, "the listing").with_source(refusal.to_string())
+        Error::new(kind, "the listing").with_source(refusal)
     }
 }
 

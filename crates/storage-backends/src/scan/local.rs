@@ -8,6 +8,7 @@ use storage_domain::TemplatePatterns;
 
 use super::{ScanOptions, ScanProgress, ScanReport, count};
 use crate::context::OpContext;
+use crate::error::Error;
 use crate::tree::LocalTree;
 
 /// Stack of a thread that reads directories, in bytes.
@@ -39,17 +40,20 @@ impl<'a> ScanOptions<'a> {
 /// Counts the files below a directory of this host.
 ///
 /// # Errors
-/// The directory cannot be read. What cannot be read below it is counted in [`ScanReport::errors`].
+/// [`ErrorKind::Kernel`](crate::ErrorKind::Kernel): the directory cannot be read. What cannot be read below it is counted in [`ScanReport::errors`].
 /// # Cancel safety
 /// Dropping the future ends the count; reads under way end on threads of the runtime.
 pub async fn count_directory(
     root: &Path,
     options: &ScanOptions<'_>,
     progress: &ScanProgress,
-) -> io::Result<ScanReport> {
-    let tree = LocalTree::open(root, options.bytes)?;
-    let counted = count(&tree, options, &OpContext::within(NO_DEADLINE), progress).await;
-    counted.map_err(|error| error.into_io_source().unwrap_or_else(io::Error::other))
+) -> Result<ScanReport, Error> {
+    let tree = LocalTree::open(root, options.bytes).map_err(unread)?;
+    count(&tree, options, &OpContext::within(NO_DEADLINE), progress).await
+}
+
+fn unread(error: io::Error) -> Error {
+    Error::kernel("reading the directory", error).with_temporary(false)
 }
 
 /// Counts the files below a directory on threads of its own, and passes files and directories so far to `on_progress`
@@ -61,12 +65,13 @@ pub fn count_directory_blocking(
     root: &Path,
     options: &ScanOptions<'_>,
     mut on_progress: impl FnMut(u64, u64),
-) -> io::Result<ScanReport> {
+) -> Result<ScanReport, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .max_blocking_threads(options.parallel)
         .thread_stack_size(STACK_BYTES)
-        .build()?;
+        .build()
+        .map_err(unread)?;
     let progress = ScanProgress::default();
     runtime.block_on(async {
         let mut report = std::pin::pin!(count_directory(root, options, &progress));

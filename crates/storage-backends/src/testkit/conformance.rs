@@ -102,7 +102,7 @@ async fn probes_at_once_agree(subject: &Subject) {
 }
 
 async fn files_are_counted(subject: &Subject) {
-    let Some(files) = subject.healthy.as_files() else {
+    let Some(files) = subject.healthy.as_tree() else {
         return;
     };
     let progress = Arc::new(ScanProgress::default());

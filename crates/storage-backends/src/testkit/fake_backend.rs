@@ -12,13 +12,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use storage_domain::{BackendKind, ByteCount, Capacity, MountInForce, Outcome, ProbeReport};
 
-use crate::backend::{Backend, Files, Mount, MountState};
+use crate::backend::{Backend, Mount, MountState, Tree};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::holders::Holders;
 use crate::probe::Checks;
 use crate::scan::ScanReport;
-use facets::{FakeFiles, FakeMount};
+use facets::{FakeMount, FakeTree};
 
 /// A backend that behaves as its knobs say. They are set before it is used; [`FakeBackend::calls`] returns what was
 /// asked of it.
@@ -33,7 +33,7 @@ pub struct FakeBackend {
     written: AtomicU64,
     mount: Option<FakeMount>,
     in_force: Option<MountInForce>,
-    files: Option<FakeFiles>,
+    tree: Option<FakeTree>,
     calls: Arc<FakeCalls>,
 }
 
@@ -58,7 +58,7 @@ impl FakeBackend {
             written: AtomicU64::new(0),
             mount: None,
             in_force: None,
-            files: None,
+            tree: None,
             calls: Arc::default(),
         }
     }
@@ -156,10 +156,10 @@ impl FakeBackend {
         fake
     }
 
-    /// With the facet [`Files`]; a scan gives `report` after `delay`.
+    /// With the facet [`Tree`]; a scan gives `report` after `delay`.
     #[must_use]
-    pub fn with_files(mut self, report: ScanReport, delay: Duration) -> Self {
-        self.files = Some(FakeFiles {
+    pub fn with_tree(mut self, report: ScanReport, delay: Duration) -> Self {
+        self.tree = Some(FakeTree {
             report,
             delay,
             refusal: None,
@@ -168,12 +168,12 @@ impl FakeBackend {
         self
     }
 
-    /// With the facet [`Files`], whose scan can't begin because of `reason`.
+    /// With the facet [`Tree`], whose scan can't begin because of `reason`.
     #[must_use]
     pub fn not_listable(self, reason: impl Into<String>) -> Self {
-        let mut fake = self.with_files(ScanReport::default(), Duration::ZERO);
-        if let Some(files) = &mut fake.files {
-            files.refusal = Some(reason.into());
+        let mut fake = self.with_tree(ScanReport::default(), Duration::ZERO);
+        if let Some(tree) = &mut fake.tree {
+            tree.refusal = Some(reason.into());
         }
         fake
     }
@@ -254,7 +254,7 @@ impl Backend for FakeBackend {
         self.mount.as_ref().map(|m| m as &dyn Mount)
     }
 
-    fn as_files(&self) -> Option<&dyn Files> {
-        self.files.as_ref().map(|f| f as &dyn Files)
+    fn as_tree(&self) -> Option<&dyn Tree> {
+        self.tree.as_ref().map(|tree| tree as &dyn Tree)
     }
 }

@@ -13,16 +13,19 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::{IpAddr, ServerName, UnixTime};
 use storage_domain::HostAddr;
+use storage_domain::http::CaBundle;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
+use crate::context::OpContext;
 use crate::net::tls::certificate::Facts;
-use crate::net::tls::roots;
+use crate::net::tls::{self, roots};
 use crate::net::{Network, Permitted, connect, host_of};
 use crate::web::classify::classify;
 use crate::web::error::{Error, Tls};
@@ -77,13 +80,30 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(network: Network, tls: Arc<ClientConfig>, limits: Limits) -> Self {
-        Self { network, tls, limits }
+    /// Makes a connector that verifies certificates or not, with authorities besides the system's.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`].
+    pub(crate) fn new(
+        network: Network,
+        (tls_verify, ca_pem): (bool, Option<&CaBundle>),
+        limits: Limits,
+    ) -> Result<Self, crate::Error> {
+        let tls = tls::client_config(tls_verify, ca_pem)?;
+        Ok(Self { network, tls, limits })
     }
 
-    /// Returns the network that connections are made in.
-    pub(crate) fn network(&self) -> &Network {
-        &self.network
+    /// Waits until not too many others probe the server of a URL.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Timeout`] and [`crate::ErrorKind::Cancelled`].
+    pub(crate) async fn probe_permit(
+        &self,
+        url: &Url,
+        cx: &OpContext,
+    ) -> Result<OwnedSemaphorePermit, crate::Error> {
+        let server = url.origin().ascii_serialization();
+        self.network.probe_permit(server, cx).await
     }
 
     /// Looks the host up.

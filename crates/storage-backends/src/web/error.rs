@@ -112,7 +112,7 @@ impl Error {
         let temporary = self.is_temporary();
         crate::Error::new(crate::ErrorKind::Server, self.step())
             .with_temporary(temporary)
-            .with_source(self.sentence(field).to_string())
+            .with_source(Explained { error: self, field })
     }
 
     /// Formats the cause and a remedy; `field` is the field of the config that names the server.
@@ -146,6 +146,21 @@ impl Error {
         })
     }
 }
+
+/// An error as the cause of another one: its `Display` is the sentence.
+#[derive(Debug)]
+struct Explained {
+    error: Error,
+    field: &'static str,
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.sentence(self.field).fmt(f)
+    }
+}
+
+impl std::error::Error for Explained {}
 
 impl Redirect {
     fn write(&self, f: &mut fmt::Formatter<'_>, field: &str) -> fmt::Result {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::{HttpBackend, Limits};
-use storage_backends::{Backend as _, Files, OpContext};
+use storage_backends::{Backend as _, OpContext, Tree};
 use storage_domain::Outcome;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::{HttpBackend, Limits};
 use storage_backends::net::Network;
-use storage_backends::{Files as _, Settings};
+use storage_backends::{Settings, Tree as _};
 
 use crate::http::servers::{Tree, nginx};
 use crate::http::trap::{Trap, egress, network};

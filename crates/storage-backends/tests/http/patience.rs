@@ -6,7 +6,7 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
-use storage_backends::{Files as _, OpContext};
+use storage_backends::{OpContext, Tree as _};
 
 use crate::http::{backend, cx, failure, plain, probe, scan, told};
 use crate::s3::fake::{Asked, Fake, Told};

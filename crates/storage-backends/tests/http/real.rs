@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
-use storage_backends::{ErrorKind, Files};
+use storage_backends::{ErrorKind, Tree as _};
 use storage_domain::Outcome;
 
 use crate::http::servers::{FILES, Server, Tree, apache, caddy, lighttpd, nginx, python};

@@ -16,12 +16,7 @@ async fn guarded(port: u16, members: serde_json::Value) -> ProbeReport {
         network: network(),
         ..settings()
     };
-    probe(&IscsiBackend::with_limits(
-        config(port, members),
-        &settings,
-        short(),
-    ))
-    .await
+    probe(&IscsiBackend::new(config(port, members), &settings, short())).await
 }
 
 #[rstest]
@@ -97,7 +92,7 @@ async fn names(#[case] error: fn() -> NameError, #[case] says: &str) {
         ..settings()
     };
     let config = config(3260, json!({ "target": "nas.lab" }));
-    let report = probe(&IscsiBackend::with_limits(config, &settings, short())).await;
+    let report = probe(&IscsiBackend::new(config, &settings, short())).await;
     let (name, detail) = failure(&report);
     assert_eq!(name, "resolve");
     assert!(detail.contains(says), "{detail}");

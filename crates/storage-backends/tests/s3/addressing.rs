@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use storage_backends::net::{NameError, Network};
 use storage_backends::s3::S3Backend;
-use storage_backends::{Files as _, Settings};
+use storage_backends::{Settings, Tree as _};
 
 use crate::s3::fake::{Asked, Fake, Told, object, page, refusal};
 use crate::s3::s3s_fs::{KEY, Server};
@@ -38,7 +38,7 @@ fn where_are(names: &[(&str, u16)]) -> Settings {
 
 fn bucket(settings: &Settings, endpoint: &str, more: &Value) -> S3Backend {
     let config = with(config(endpoint, "images", KEY), &json!({ "region": "us-east-1" }));
-    backend_in(settings, with(config, more), S3Backend::default_limits())
+    backend_in(settings, with(config, more), S3Backend::limits())
 }
 
 /// Signing, listing and counting of keys that are hard to write, with the bucket in the name.

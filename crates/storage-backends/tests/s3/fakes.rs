@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_backends::{ErrorKind, Files as _};
+use storage_backends::{ErrorKind, Tree as _};
 
 use crate::s3::fake::{Asked, Fake, Told, object, page, refusal};
 use crate::s3::{backend, check, config, cx, failure, probe, scan, with};

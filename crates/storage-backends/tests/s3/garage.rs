@@ -239,7 +239,7 @@ async fn buckets_are_found_by_name_and_in_the_path() {
             ..Settings::new(None)
         };
         let more = json!({ "endpoint": format!("http://{domain}"), "addressing": style });
-        let limits = S3Backend::default_limits();
+        let limits = S3Backend::limits();
         let backend = backend_in(&settings, with(garage.config(), &more), limits);
         let report = probe(&backend).await;
         assert!(report.passed(), "{domain} {style}: {report:#?}");

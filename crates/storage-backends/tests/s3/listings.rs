@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
 use storage_backends::s3::S3Backend;
-use storage_backends::{Error, Files as _, OpContext, ScanProgress};
+use storage_backends::{Error, OpContext, ScanProgress, Tree as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::s3::fake::{Asked, Fake, Told, object, page, refusal};
@@ -78,7 +78,7 @@ async fn requests_are_bounded() {
     .await;
     let limits = Limits {
         requests: 25,
-        ..S3Backend::default_limits()
+        ..S3Backend::limits()
     };
     let counted = scan(&backend_with(on(&fake), limits)).await;
     assert!(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use storage_backends::s3::S3Backend;
-use storage_backends::{Files as _, OpContext, Settings};
+use storage_backends::{OpContext, Settings, Tree as _};
 use storage_domain::{BackendConfig, BackendKind};
 
 use crate::s3::fake::{Asked, Fake, Told, object, page};
@@ -62,7 +62,7 @@ async fn memory_does_not_grow_with_the_bucket() {
     let BackendConfig::S3(s3) = config else {
         unreachable!()
     };
-    let backend = S3Backend::new(&s3, &Settings::new(None)).unwrap();
+    let backend = S3Backend::new(&s3, &Settings::new(None), S3Backend::limits()).unwrap();
     let cx = OpContext::within(Duration::from_mins(2));
     let before = resident_kib();
     let begun = Instant::now();

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use storage_backends::Files as _;
+use storage_backends::Tree as _;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::s3::fake::{Fake, object, page, refusal};

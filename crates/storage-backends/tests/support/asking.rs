@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use storage_backends::{Backend, Error, Files, OpContext, ScanReport};
+use storage_backends::{Backend, Error, OpContext, ScanReport, Tree};
 use storage_domain::{Check, Outcome, ProbeReport};
 
 pub(crate) fn cx() -> OpContext {
@@ -35,7 +35,7 @@ pub(crate) fn failure(report: &ProbeReport) -> (&'static str, &str) {
     (failed[0].name, &failed[0].detail)
 }
 
-pub(crate) async fn scan(backend: &impl Files) -> ScanReport {
+pub(crate) async fn scan(backend: &impl Tree) -> ScanReport {
     backend.scan(&cx(), Arc::default()).await.unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::KindFacts;
+use super::{Kind, KindFacts};
 use crate::fields::{Constant, Declared, Draft, Reader, Shape, TextField, config};
 use crate::invalid::Rule;
 use crate::net::BaseUrl;
@@ -106,14 +106,18 @@ config! {
     }
 }
 
-impl HttpConfig {
-    pub(super) const FACTS: KindFacts = KindFacts {
+impl Kind for HttpConfig {
+    const FACTS: KindFacts = KindFacts {
         title: "Http",
         noun: "a web server's directory",
         fields: Self::FIELDS,
         example: r#"{"base_url": "https://images.example/boot"}"#,
         is_mounted: false,
     };
+
+    fn destination(&self) -> String {
+        self.base_url.origin()
+    }
 }
 
 impl Draft for HttpDraft {

@@ -6,7 +6,7 @@ pub use self::portal::Portal;
 
 use std::str::FromStr;
 
-use super::KindFacts;
+use super::{Kind, KindFacts};
 use crate::fields::{Constant, Declared, Draft, Shape, TextField, config};
 use crate::invalid::Rule;
 use crate::net::{Host, Port};
@@ -135,14 +135,20 @@ config! {
 impl IscsiConfig {
     /// The default port (RFC 7143, section 4.2.7.1).
     pub const DEFAULT_PORT: i64 = 3260;
+}
 
-    pub(super) const FACTS: KindFacts = KindFacts {
+impl Kind for IscsiConfig {
+    const FACTS: KindFacts = KindFacts {
         title: "Iscsi",
         noun: "an iSCSI target",
         fields: Self::FIELDS,
         example: r#"{"target": "10.0.0.6", "iqn": "iqn.2026-11.example:images"}"#,
         is_mounted: false,
     };
+
+    fn destination(&self) -> String {
+        self.target.bare()
+    }
 }
 
 impl Draft for IscsiDraft {}

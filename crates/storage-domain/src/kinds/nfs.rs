@@ -4,7 +4,7 @@ mod options;
 
 pub use options::{MountOptions, NfsVersion};
 
-use super::KindFacts;
+use super::{Kind, KindFacts};
 use crate::fields::{Constant, Declared, Draft, Reader, config};
 use crate::invalid::Rule;
 use crate::net::Host;
@@ -33,14 +33,18 @@ config! {
     }
 }
 
-impl NfsConfig {
-    pub(super) const FACTS: KindFacts = KindFacts {
+impl Kind for NfsConfig {
+    const FACTS: KindFacts = KindFacts {
         title: "Nfs",
         noun: "an NFS export",
         fields: Self::FIELDS,
         example: r#"{"server": "10.0.0.5", "export_path": "/srv/images"}"#,
         is_mounted: true,
     };
+
+    fn destination(&self) -> String {
+        self.server.bare()
+    }
 }
 
 impl Draft for NfsDraft {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use super::KindFacts;
 use super::http::CaBundle;
+use super::{Kind, KindFacts};
 use crate::fields::{Constant, Declared, Draft, Reader, Shape, TextField, config};
 use crate::invalid::Rule;
 use crate::net::BaseUrl;
@@ -132,18 +132,18 @@ impl TextField for BucketName {
     };
 }
 
-/// A region's name or an access key's id: visible ASCII, 1 to [`Token::MAX_CHARS`] characters.
+/// A region's name or an access key's id: visible ASCII, 1 to [`Identifier::MAX_CHARS`] characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Identifier(String);
 
-text!(Token, "Returns the token.");
+text!(Identifier, "Returns the identifier.");
 
-impl Token {
-    /// The longest token, in characters.
+impl Identifier {
+    /// The longest identifier, in characters.
     pub const MAX_CHARS: usize = 128;
 }
 
-impl FromStr for Token {
+impl FromStr for Identifier {
     type Err = Rule;
 
     fn from_str(text: &str) -> Result<Self, Rule> {
@@ -157,7 +157,7 @@ impl FromStr for Token {
     }
 }
 
-impl TextField for Token {
+impl TextField for Identifier {
     const SHAPE: Shape = Shape::text("NAME", Self::MAX_CHARS);
 }
 
@@ -166,8 +166,8 @@ config! {
     S3Config, S3Draft {
         endpoint: Endpoint, "The service's URL, or its host (then https)";
         bucket: BucketName, "The bucket's name, after S3's naming rules";
-        region: Option<Token>, "The region that requests are signed for";
-        access_key_id: Token, "The access key's id";
+        region: Option<Identifier>, "The region that requests are signed for";
+        access_key_id: Identifier, "The access key's id";
         secret_access_key: Option<Secret>, "The secret that requests are signed with";
         cdn_enabled: bool = Constant::Flag(false),
             "Whether clients read through a content delivery network";
@@ -180,14 +180,18 @@ config! {
     }
 }
 
-impl S3Config {
-    pub(super) const FACTS: KindFacts = KindFacts {
+impl Kind for S3Config {
+    const FACTS: KindFacts = KindFacts {
         title: "S3",
         noun: "an S3 bucket",
         fields: Self::FIELDS,
         example: r#"{"endpoint": "https://s3.example", "bucket": "images", "access_key_id": "AKEXAMPLE"}"#,
         is_mounted: false,
     };
+
+    fn destination(&self) -> String {
+        self.endpoint.url().origin()
+    }
 }
 
 impl Draft for S3Draft {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use storage_domain::http::Username;
 use storage_domain::iscsi::{ChapName, Iqn};
-use storage_domain::s3::{BucketName, Endpoint, Token};
+use storage_domain::s3::{BucketName, Endpoint, Identifier};
 use storage_domain::{BackendConfig, BackendKind, BackendName, BaseUrl, ExportPath, Host, MountOptions};
 
 /// Text that is often nearly right, and text that is not.
@@ -150,7 +150,7 @@ proptest! {
         reads_back::<Iqn>(&text);
         reads_back::<Endpoint>(&text);
         reads_back::<BucketName>(&text);
-        reads_back::<Token>(&text);
+        reads_back::<Identifier>(&text);
         reads_back::<Username>(&text);
         reads_back::<ChapName>(&text);
         reads_back::<BackendName>(&text);

@@ -97,7 +97,7 @@ impl Lease {
         }
     }
 
-    /// Waits until fewer than [`super::MAX_MOUNTS_IN_FLIGHT`] mounts are in flight.
+    /// Waits until fewer than [`MAX_MOUNTS_IN_FLIGHT`](crate::helper::MAX_MOUNTS_IN_FLIGHT) mounts are in flight.
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] if the others take too long.

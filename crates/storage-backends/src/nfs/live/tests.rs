@@ -10,7 +10,7 @@ use serde_json::json;
 use storage_domain::{BackendConfig, BackendId, BackendKind};
 
 use super::*;
-use crate::backend::Files;
+use crate::backend::Tree;
 use crate::helper::HelperCommand;
 use crate::helper::{HelperQueue, MAX_MOUNTS_IN_FLIGHT, Queues};
 use crate::mount::namespace::inside;

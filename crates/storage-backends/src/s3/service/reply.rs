@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
-use storage_domain::s3::Token;
+use storage_domain::s3::Identifier;
 
 use crate::s3::xml::{self, Answer};
 use crate::web::{Error, body};
@@ -33,7 +33,7 @@ impl Reply {
             Some(Answer::Error(error)) => Some(error.region.as_str()),
             _ => None,
         });
-        named.filter(|region| region.parse::<Token>().is_ok() && !region.contains('/'))
+        named.filter(|region| region.parse::<Identifier>().is_ok() && !region.contains('/'))
     }
 }
 

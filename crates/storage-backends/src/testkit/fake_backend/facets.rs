@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::FakeCalls;
-use crate::backend::{Files, Mount, MountState, UnmountMode};
+use crate::backend::{Mount, MountState, Tree, UnmountMode};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::holders::Holders;
@@ -22,7 +22,7 @@ pub(super) struct FakeMount {
 }
 
 #[derive(Debug)]
-pub(super) struct FakeFiles {
+pub(super) struct FakeTree {
     pub(super) report: ScanReport,
     pub(super) delay: Duration,
     pub(super) refusal: Option<String>,
@@ -57,7 +57,7 @@ impl Mount for FakeMount {
 }
 
 #[async_trait]
-impl Files for FakeFiles {
+impl Tree for FakeTree {
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         self.calls.scans.fetch_add(1, Ordering::SeqCst);
         let _under_way = self.calls.begin();

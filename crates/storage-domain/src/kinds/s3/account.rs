@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Endpoint, Token};
+use super::{Endpoint, Identifier};
 use crate::fields::{Constant, Declared, Draft, Field, config, parse};
 use crate::invalid::InvalidInput;
 use crate::kinds::http::CaBundle;
@@ -12,8 +12,8 @@ config! {
     /// What asking a service for its buckets needs: the fields of [`super::S3Config`] that are not about one bucket.
     S3Account, AccountDraft {
         endpoint: Endpoint, "The service's URL, or its host (then https)";
-        region: Option<Token>, "The region that requests are signed for";
-        access_key_id: Token, "The access key's id";
+        region: Option<Identifier>, "The region that requests are signed for";
+        access_key_id: Identifier, "The access key's id";
         secret_access_key: Secret, "The secret that requests are signed with";
         ca_pem: Option<CaBundle>, "Certificates that are trusted besides the system's, in PEM";
         tls_verify: bool = Constant::Flag(true), "Whether the server's certificate is verified";
