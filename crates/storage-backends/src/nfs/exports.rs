@@ -1,6 +1,7 @@
 //! The export list of a server's mount daemon, as `showmount -e` prints it.
 
 use std::ffi::OsStr;
+use std::pin::pin;
 use std::time::Duration;
 
 use storage_domain::Host;
@@ -14,9 +15,11 @@ mod complaint;
 mod list;
 mod messages;
 mod parse;
+mod rpcbind;
 
 use self::complaint::Complaint;
 use self::messages::Cause;
+use self::rpcbind::{Reached, find_mountd};
 pub use list::{Export, ExportList};
 pub use messages::NoExportList;
 pub use parse::{MAX_LINES, parse};
@@ -52,23 +55,43 @@ pub async fn list(cx: &OpContext, server: &Host, addr: &Permitted) -> Result<Exp
         let server = server.clone();
         ExportsError::NotAvailable(NoExportList { server, cause })
     };
-    let rpcbind = [addr.with_port(RPCBIND_PORT)];
-    match cx.bound("connecting", connect(&rpcbind, CONNECT_DEADLINE)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(failed(Cause::Rpcbind(error))),
+    let at = [addr.with_port(RPCBIND_PORT)];
+    let rpcbind = match cx.bound("connecting", connect(&at, CONNECT_DEADLINE)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(failed(Cause::NoRpcbind(error))),
         Err(error) if error.is_cancelled() => return Err(ExportsError::Cancelled),
-        Err(_) => return Err(failed(Cause::Late)),
-    }
-    let addr = addr.to_string();
-    let args = ["--no-headers", "-e", "--", &addr].map(OsStr::new);
-    match program::run(&cx, Program::Showmount, &args).await {
+        Err(_) => return Err(failed(Cause::RpcbindSilent)),
+    };
+    let literal = addr.to_string();
+    let args = ["--no-headers", "-e", "--", &literal].map(OsStr::new);
+    let mut showmount = pin!(program::run(&cx, Program::Showmount, &args));
+    let mut mountd = pin!(cx.bound("connecting", find_mountd(rpcbind, addr)));
+    let (finished, reached) = tokio::select! {
+        finished = &mut showmount => (finished, None),
+        reached = &mut mountd => (showmount.await, Some(reached)),
+    };
+    let reached = async {
+        let reached = match reached {
+            Some(reached) => reached,
+            None => mountd.await,
+        };
+        match reached {
+            Err(error) if error.is_cancelled() => Err(ExportsError::Cancelled),
+            reached => Ok(reached.unwrap_or(Reached::Nothing)),
+        }
+    };
+    Err(match finished {
         Ok(Finished {
             status: 0, stdout, ..
-        }) => Ok(parse(&stdout)),
-        Ok(Finished { stderr, .. }) => Err(failed(Cause::Complaint(Complaint::parse(&stderr)))),
-        Err(ProgramError::Cancelled { .. }) => Err(ExportsError::Cancelled),
-        Err(error) => Err(failed(Cause::Program(error))),
-    }
+        }) => return Ok(parse(&stdout)),
+        Ok(Finished { stderr, .. }) => {
+            let complaint = Complaint::parse(&stderr);
+            failed(Cause::of_complaint(complaint, reached.await?))
+        }
+        Err(ProgramError::Cancelled { .. }) => ExportsError::Cancelled,
+        Err(ProgramError::Deadline { .. }) => failed(Cause::of_deadline(reached.await?)),
+        Err(error) => failed(Cause::Program(error)),
+    })
 }
 
 #[cfg(test)]

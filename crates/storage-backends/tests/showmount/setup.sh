@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh KIND PROGRAM ARG...: starts a server of KIND (ganesha, rpcbind, none) in the namespaces that it is called in,
-# and runs PROGRAM when it is ready.
+# setup.sh KIND PROGRAM ARG...: starts a server of KIND (ganesha, rpcbind, none; dead: ganesha, which is killed) in the
+# namespaces that it is called in, and runs PROGRAM when it is ready.
 set -eu
 kind=$1
 shift
@@ -14,7 +14,7 @@ mkdir -p /run/ganesha /run/rpcbind /var/lib/nfs/ganesha
 if [ "$kind" != none ]; then
     rpcbind -w
 fi
-if [ "$kind" = ganesha ]; then
+if [ "$kind" = ganesha ] || [ "$kind" = dead ]; then
     cat >/run/ganesha.conf <<'CONF'
 NFS_CORE_PARAM {
   NFS_Protocols = 3, 4;
@@ -45,5 +45,9 @@ CONF
         fi
         sleep 0.05
     done
+fi
+if [ "$kind" = dead ]; then
+    kill -9 "$!"
+    wait "$!" || true
 fi
 exec "$@"

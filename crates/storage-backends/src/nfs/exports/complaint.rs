@@ -2,7 +2,7 @@
 //!
 //! Its exit status is 1 for every failure, and no option makes it say more or less (nfs-utils, `utils/showmount`). So
 //! its standard error is parsed here, and nowhere else: the step, and the status of the RPC library (libtirpc,
-//! `src/clnt_perror.c`), whose words have not changed since Sun's. The locale is C.
+//! `src/clnt_perror.c`), whose texts are those of 1988. The locale is C.
 
 use std::fmt;
 
@@ -24,20 +24,37 @@ pub(super) enum RpcStatus {
     NotRegistered,
     TimedOut,
     Disconnected,
-    Refused,
+    /// The server does not accept the credentials (`auth_stat`).
+    Denied,
+    /// The server requires credentials that prove more (`AUTH_TOOWEAK`).
+    TooWeak,
     VersionMismatch,
+    Unavailable,
+    /// One side does not understand the other (`GARBAGE_ARGS`, or an answer that can't be decoded).
     Malformed,
+    /// The server has trouble of its own (`SYSTEM_ERR`).
+    SystemError,
 }
 
-/// The words of the RPC library for a status.
-const STATUSES: [(&str, RpcStatus); 7] = [
+/// The texts of the RPC library, each the beginning of a status; the first that fits decides.
+const STATUSES: [(&str, RpcStatus); 14] = [
     ("Program not registered", RpcStatus::NotRegistered),
     ("Timed out", RpcStatus::TimedOut),
     ("Unable to receive", RpcStatus::Disconnected),
     ("Unable to send", RpcStatus::Disconnected),
-    ("Authentication error", RpcStatus::Refused),
+    (
+        "Authentication error; why = Client credential too weak",
+        RpcStatus::TooWeak,
+    ),
+    ("Authentication error", RpcStatus::Denied),
     ("Program/version mismatch", RpcStatus::VersionMismatch),
+    ("Incompatible versions of RPC", RpcStatus::VersionMismatch),
+    ("Program unavailable", RpcStatus::Unavailable),
+    ("Procedure unavailable", RpcStatus::Unavailable),
     ("Can't decode result", RpcStatus::Malformed),
+    ("Server can't decode arguments", RpcStatus::Malformed),
+    ("Can't encode arguments", RpcStatus::Malformed),
+    ("Remote system error", RpcStatus::SystemError),
 ];
 
 /// A complaint of showmount.
@@ -52,18 +69,11 @@ pub(super) enum Complaint {
 impl Complaint {
     /// Reads the standard error of a showmount that failed.
     pub(super) fn parse(stderr: &str) -> Self {
-        let line = stderr
-            .lines()
-            .map(str::trim)
-            .find(|l| !l.is_empty())
-            .unwrap_or_default();
+        let mut lines = stderr.lines().map(str::trim);
+        let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
         Self::rpc(line).unwrap_or_else(|| {
-            Self::Unknown(
-                line.chars()
-                    .filter(|c| !c.is_control())
-                    .take(MAX_QUOTED)
-                    .collect(),
-            )
+            let printable = line.chars().filter(|c| !c.is_control());
+            Self::Unknown(printable.take(MAX_QUOTED).collect())
         })
     }
 
@@ -78,52 +88,84 @@ impl Complaint {
         let (_, status) = STATUSES.iter().find(|(text, _)| status.starts_with(text))?;
         Some(Self::Rpc(step, *status))
     }
+
+    /// Reports whether nobody answered.
+    ///
+    /// The step does not show it: over UDP, showmount connects to whatever port rpcbind names.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::Rpc(
+                _,
+                RpcStatus::NotRegistered | RpcStatus::TimedOut | RpcStatus::Disconnected
+            )
+        )
+    }
+
+    pub(super) fn is_not_registered(&self) -> bool {
+        matches!(self, Self::Rpc(_, RpcStatus::NotRegistered))
+    }
+
+    /// Returns the message for the server that was asked.
+    pub(super) fn message(&self, server: &impl fmt::Display) -> impl fmt::Display {
+        fmt::from_fn(move |f| match self {
+            Self::Rpc(step, status) => write(f, *step, *status, server),
+            Self::Unknown(text) if text.is_empty() => {
+                write!(
+                    f,
+                    "Asking {server} for its exports failed, and showmount does not say why"
+                )
+            }
+            Self::Unknown(text) => write!(f, "Asking {server} for its exports failed: {text}"),
+        })
+    }
 }
 
-/// Writes what a user can do about it; `server` is the server that was asked.
-pub(super) fn write(
+fn write(
     f: &mut fmt::Formatter<'_>,
-    complaint: &Complaint,
+    step: Step,
+    status: RpcStatus,
     server: &impl fmt::Display,
 ) -> fmt::Result {
-    match complaint {
-        Complaint::Rpc(_, RpcStatus::NotRegistered) => write!(
+    match (status, step) {
+        (RpcStatus::NotRegistered, _) => write!(
             f,
             "{server} runs no mount daemon, as is usual for NFSv4-only servers, so it has no export list"
         ),
-        Complaint::Rpc(Step::Export, RpcStatus::TimedOut) => {
+        (RpcStatus::TimedOut | RpcStatus::Disconnected, Step::Export) => {
             write!(f, "The mount daemon of {server} does not answer. Restart it")
         }
-        Complaint::Rpc(Step::Connect, RpcStatus::TimedOut) => {
+        (RpcStatus::TimedOut | RpcStatus::Disconnected, Step::Connect) => {
             write!(
                 f,
-                "rpcbind on {server} accepts connections, but does not answer. Restart it"
+                "rpcbind or the mount daemon of {server} does not answer. Restart them"
             )
         }
-        Complaint::Rpc(_, RpcStatus::Disconnected) => write!(
-            f,
-            "{server} closed the connection to its rpcbind, so its exports can't be listed"
-        ),
-        Complaint::Rpc(_, RpcStatus::Refused) => write!(
+        (RpcStatus::Denied, _) => write!(
             f,
             "The mount daemon of {server} refuses to list its exports for this host. Allow this host there"
         ),
-        Complaint::Rpc(_, RpcStatus::VersionMismatch) => write!(
+        (RpcStatus::TooWeak, _) => write!(
             f,
-            "The mount daemon of {server} supports none of the protocol versions that this host does"
+            "The mount daemon of {server} lists its exports only for requests that prove who sends them. Allow requests \
+             without a privileged port or Kerberos there"
         ),
-        Complaint::Rpc(_, RpcStatus::Malformed) => {
-            write!(
-                f,
-                "The mount daemon of {server} sent an export list that can't be read"
-            )
-        }
-        Complaint::Unknown(text) if text.is_empty() => {
-            write!(
-                f,
-                "Asking {server} for its exports failed, and showmount does not say why"
-            )
-        }
-        Complaint::Unknown(text) => write!(f, "Asking {server} for its exports failed: {text}"),
+        (RpcStatus::VersionMismatch, _) => write!(
+            f,
+            "The mount daemon of {server} supports none of the protocol versions that this host does. Switch NFS \
+             version 3 on there"
+        ),
+        (RpcStatus::Unavailable, _) => write!(
+            f,
+            "The mount daemon of {server} does not list exports, so that they can't be checked before the mount"
+        ),
+        (RpcStatus::Malformed, _) => write!(
+            f,
+            "The mount daemon of {server} and this host do not understand each other, so its export list can't be read"
+        ),
+        (RpcStatus::SystemError, _) => write!(
+            f,
+            "The mount daemon of {server} reports an error of its own system. Check its log"
+        ),
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::net::ConnectError;
 use storage_domain::ExportPath;
 
 fn path(text: &str) -> ExportPath {
@@ -159,6 +160,10 @@ fn complaints_of_showmount_become_sentences() {
         "rpc mount export: RPC: Timed out\n",
         "rpc mount export: RPC: Program/version mismatch; low version = 1, high version = 1\n",
         "rpc mount export: RPC: Authentication error; why = Failed (unspecified error)\n",
+        "rpc mount export: RPC: Authentication error; why = Client credential too weak\n",
+        "rpc mount export: RPC: Procedure unavailable\n",
+        "rpc mount export: RPC: Remote system error - Connection reset by peer\n",
+        "rpc mount export: RPC: Unable to receive; errno = Connection reset by peer\n",
         "rpc mount export: RPC: Can't decode result\n",
         "\n  something\u{1b}[31m new\nmore\n",
         "showmount: RPC: Timed out\n",
@@ -170,6 +175,41 @@ fn complaints_of_showmount_become_sentences() {
         NoExportList { server, cause }.to_string()
     };
     let sentences: Vec<_> = complaints.iter().map(sentence).collect();
+    insta::assert_snapshot!(sentences.join("\n"));
+}
+
+fn refused(port: u16) -> ConnectError {
+    let at = (std::net::Ipv4Addr::LOCALHOST, port).into();
+    ConnectError::Refused { at }
+}
+
+#[test]
+fn whoever_does_not_answer_is_named() {
+    let unable = || Complaint::parse("clnt_create: RPC: Unable to receive\n");
+    let not_registered = || Complaint::parse("clnt_create: RPC: Program not registered\n");
+    let no_mountd = || Reached::NotMountd {
+        port: 20048,
+        error: refused(20048),
+    };
+    let export = |status: &str| Complaint::parse(&format!("rpc mount export: RPC: {status}\n"));
+    let causes = [
+        Cause::of_complaint(unable(), no_mountd()),
+        // The last attempt of showmount is over UDP, where nothing was registered, or nothing refuses a connection.
+        Cause::of_complaint(not_registered(), no_mountd()),
+        Cause::of_complaint(export("Unable to receive"), no_mountd()),
+        Cause::of_complaint(export("Timed out"), Reached::Mountd),
+        Cause::of_complaint(export("Can't decode result"), no_mountd()),
+        Cause::of_complaint(not_registered(), Reached::Rpcbind),
+        Cause::of_complaint(unable(), Reached::Rpcbind),
+        Cause::of_complaint(unable(), Reached::Nothing),
+        Cause::of_deadline(no_mountd()),
+        Cause::of_deadline(Reached::Mountd),
+        Cause::of_deadline(Reached::Nothing),
+    ];
+    let sentences = causes.map(|cause| {
+        let server = "nas".parse().unwrap();
+        NoExportList { server, cause }.to_string()
+    });
     insta::assert_snapshot!(sentences.join("\n"));
 }
 
