@@ -11,6 +11,7 @@ use crate::helper::program::{self, Finished, Program, ProgramError};
 use crate::net::{Permitted, connect};
 use crate::nfs::CONNECT_DEADLINE;
 
+mod columns;
 mod complaint;
 mod list;
 mod messages;

@@ -10,16 +10,24 @@ pub struct Export {
     /// The exported directory.
     pub path: ExportPath,
     /// Who may mount it, in the server's words: addresses, networks, names and netgroups with commas between them,
-    /// `*` or `(everyone)`; empty where the server does not say.
+    /// `*` or `(everyone)`; empty if the server does not say.
     pub clients: String,
-    /// The whole line as a path, where the server may have printed no clients.
-    pub(super) whole: Option<ExportPath>,
+    /// Other ways to read the line, as a directory and its clients: either may hold blanks, or the clients be missing.
+    pub(super) readings: Vec<(ExportPath, String)>,
 }
 
 impl Export {
-    /// The directories that the line may mean: a path may hold blanks, and the clients' column may be missing.
-    fn readings(&self) -> impl Iterator<Item = &ExportPath> {
-        std::iter::once(&self.path).chain(&self.whole)
+    /// Returns the first way to read the line whose directory fits.
+    fn read_as(&self, fits: impl Fn(&ExportPath) -> bool) -> Option<Self> {
+        if fits(&self.path) {
+            return Some(self.clone());
+        }
+        let (path, clients) = self.readings.iter().find(|(path, _)| fits(path))?;
+        Some(Self {
+            path: path.clone(),
+            clients: clients.clone(),
+            readings: Vec::new(),
+        })
     }
 }
 
@@ -33,20 +41,21 @@ pub struct ExportList {
 }
 
 impl ExportList {
-    /// The export through which `wanted` can be mounted: that very directory, or else the nearest one above it.
+    /// Returns the export through which `wanted` can be mounted: that very directory, or else the nearest above it.
+    ///
     /// Directories are compared by whole segments: `/srv/exp/im` is not found in `/srv/exp/images`.
-    pub fn find(&self, wanted: &ExportPath) -> Option<&Export> {
+    pub fn find(&self, wanted: &ExportPath) -> Option<Export> {
         let normalized = wanted.normalized();
-        let same = |e: &&Export| e.readings().any(|path| path.normalized() == normalized);
-        let depth = |e: &&Export| e.path.normalized().len();
-        let above = |e: &&Export| e.readings().any(|path| wanted.is_within(path));
+        let find = |e: &Export| e.read_as(|path| path.normalized() == normalized);
+        let above = |e: &Export| e.read_as(|path| wanted.is_within(path));
+        let depth = |e: &Export| e.path.normalized().len();
         self.exports
             .iter()
-            .find(same)
-            .or_else(|| self.exports.iter().filter(above).max_by_key(depth))
+            .find_map(find)
+            .or_else(|| self.exports.iter().filter_map(above).max_by_key(depth))
     }
 
-    /// Up to `n` exports that `wanted` may have been meant to be, the likeliest first, to be shown in an error.
+    /// Returns up to `n` exports that `wanted` may have been meant to be, the likeliest first.
     pub fn nearest(&self, wanted: &ExportPath, n: usize) -> Vec<&Export> {
         let wanted = wanted.normalized();
         let mut ranked: Vec<_> = self.exports.iter().collect();
@@ -56,7 +65,7 @@ impl ExportList {
     }
 }
 
-/// How alike two paths are: the same but for case, the same last segment, how many leading characters they share.
+/// Returns how alike two paths are: but for case, in their last segment, in the number of leading characters.
 fn likeness(wanted: &str, listed: &str) -> (bool, bool, usize) {
     let (wanted, listed) = (wanted.to_lowercase(), listed.to_lowercase());
     let last = |path: &str| path.rsplit('/').next().map(str::to_owned);

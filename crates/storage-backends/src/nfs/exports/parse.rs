@@ -2,7 +2,7 @@
 //!
 //! The format has no quoting: a path, blanks that pad it to the longest path's length, one more blank, and the
 //! clients with commas between them. Paths come from the server as they are, with blanks, control characters, line
-//! breaks and bytes that are no UTF-8, so that a hostile server can forge any line: what is read here is a hint for
+//! breaks and bytes that are not UTF-8, so that a hostile server can forge any line: what is read here is a hint for
 //! an operator and never decides what is mounted.
 
 use std::collections::hash_map::Entry;
@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use storage_domain::ExportPath;
 
+use super::columns::Columns;
 use super::list::{Export, ExportList};
 
 /// How many exports are kept.
@@ -19,15 +20,24 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 /// How many bytes of clients one export may have, however many lines name it; what comes after them is left out.
 const MAX_CLIENTS_BYTES: usize = MAX_LINE_BYTES;
 
-/// Reads what showmount printed. Lines that don't begin with a slash, and paths that can't be mounted, are left out.
+/// The clients of an export that everybody may mount.
+const EVERYBODY: [&str; 2] = ["*", "(everyone)"];
+
+/// Reads what showmount printed, without lines that don't begin with a slash and paths that can't be mounted.
 ///
 /// Takes time and memory in proportion to what was printed, whatever it is: it runs on a thread that others need.
 pub fn parse(printed: &[u8]) -> ExportList {
     let mut truncated = false;
     let mut gathered: Vec<Gathered> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
-    let lines = printed.split(|&b| b == b'\n');
-    for export in lines.filter(|l| l.len() <= MAX_LINE_BYTES).filter_map(line) {
+    let lines = || {
+        let lines = printed
+            .split(|&b| b == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        lines.filter(|line| line.starts_with(b"/") && line.len() <= MAX_LINE_BYTES)
+    };
+    let columns = Columns::of(lines());
+    for export in lines().filter_map(|line| read_line(line, &columns)) {
         match known.entry(export.path.normalized()) {
             Entry::Occupied(at) => gathered[*at.get()].merge(&export.clients),
             Entry::Vacant(_) if gathered.len() == MAX_LINES => {
@@ -46,37 +56,52 @@ pub fn parse(printed: &[u8]) -> ExportList {
     }
 }
 
-fn line(bytes: &[u8]) -> Option<Export> {
-    if !bytes.starts_with(b"/") {
-        return None;
-    }
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_end_matches('\r');
-    let blank = |c: char| c == ' ' || c == '\t';
-    // Padding with nothing after it: the server names no clients at all, as QNAP's do.
-    let trimmed = text.trim_end_matches(blank);
-    let columns = if trimmed.len() < text.len() {
-        None
-    } else {
-        trimmed.rsplit_once(blank)
+fn read_line(line: &[u8], columns: &Columns) -> Option<Export> {
+    let Some(at) = columns.likeliest.filter(|&at| at <= line.len()) else {
+        return read_alone(line);
     };
-    let Some((path, clients)) = columns else {
-        return Some(Export {
-            path: path(trimmed)?,
-            clients: String::new(),
-            whole: None,
-        });
+    let (path, clients) = split(line, at)?;
+    let others = columns.others.iter().filter_map(|&at| split(line, at));
+    // Those that stand for everybody stand alone.
+    let is_one = |clients: &str| {
+        !EVERYBODY
+            .iter()
+            .any(|all| clients.ends_with(all) && clients != *all)
     };
-    let says_who = clients == "*" || clients == "(everyone)";
+    let mut readings: Vec<_> = others.filter(|(_, clients)| is_one(clients)).collect();
+    readings.extend(whole(line, &clients));
     Some(Export {
-        path: self::path(path.trim_end_matches(blank))?,
-        clients: printable(clients),
-        whole: (!says_who).then(|| self::path(trimmed)).flatten(),
+        path,
+        clients,
+        readings,
     })
 }
 
-fn path(text: &str) -> Option<ExportPath> {
-    printable(text).parse().ok()
+/// Reads a line that has no column in common with the others: the clients follow the last blank.
+fn read_alone(line: &[u8]) -> Option<Export> {
+    let is_blank = |b: &u8| *b == b' ' || *b == b'\t';
+    let last = line.iter().rposition(is_blank);
+    let (path, clients) = split(line, last.map_or(line.len(), |last| last + 1))?;
+    Some(Export {
+        readings: whole(line, &clients).into_iter().collect(),
+        path,
+        clients,
+    })
+}
+
+/// Reads the whole line as a path, unless its end can't be one: the server may have printed no clients.
+fn whole(line: &[u8], clients: &str) -> Option<(ExportPath, String)> {
+    if clients.is_empty() || EVERYBODY.contains(&clients) {
+        return None;
+    }
+    split(line, line.len())
+}
+
+fn split(line: &[u8], at: usize) -> Option<(ExportPath, String)> {
+    let (path, clients) = line.split_at_checked(at)?;
+    let path = String::from_utf8_lossy(path);
+    let path = printable(path.trim_end_matches([' ', '\t'])).parse().ok()?;
+    Some((path, printable(&String::from_utf8_lossy(clients))))
 }
 
 fn printable(text: &str) -> String {

@@ -30,7 +30,11 @@ fn found(printed: &str, wanted: &str) -> Option<String> {
 #[case::blank_is_no_end("/volume1/Plex Media (everyone)", "/volume1/Plex", None)]
 #[case::no_clients("/share/Public ", "/share/Public", Some("/share/Public"))]
 #[case::no_clients_and_blank("/share/My Files ", "/share/My Files", Some("/share/My Files"))]
-#[case::no_clients_and_no_padding("/share/My Files", "/share/My Files", Some("/share/My"))]
+#[case::no_clients_and_no_padding("/share/My Files", "/share/My Files", Some("/share/My Files"))]
+#[case::blank_in_a_group("/srv/images domain users\n/srv/iso    *", "/srv/images", Some("/srv/images"))]
+#[case::group_in_doubt("/srv/images domain users", "/srv/images", Some("/srv/images"))]
+#[case::group_of_its_own("/srv/images @domain users", "/srv/images", Some("/srv/images"))]
+#[case::not_the_group("/srv/images @domain users\n/srv/iso    *", "/srv/images @domain", None)]
 fn finds_whole_paths_only(#[case] printed: &str, #[case] wanted: &str, #[case] export: Option<&str>) {
     assert_eq!(found(printed, wanted).as_deref(), export);
 }
@@ -41,6 +45,7 @@ fn finds_whole_paths_only(#[case] printed: &str, #[case] wanted: &str, #[case] e
 #[case("ganesha")]
 #[case("mixed")]
 #[case("qnap")]
+#[case("groups")]
 #[case("duplicates")]
 #[case("hostile")]
 #[case("with_header")]
@@ -96,7 +101,7 @@ fn reading(printed: &str) -> Duration {
 }
 
 #[test]
-fn one_path_listed_again_and_again_costs_no_more_than_many_paths() {
+fn one_path_listed_repeatedly_costs_no_more_than_many_paths() {
     let (one, many) = (
         long_list(|_| "/export".to_owned()),
         long_list(|n| format!("/exp{n:03}")),

@@ -101,7 +101,7 @@ impl NfsBackend {
         let wanted = &self.config.export_path;
         let is_below = |e: &exports::Export| self.speaks_v4() && e.path.is_within(wanted);
         Ok(match list.find(wanted) {
-            Some(export) => Listing::Listed(export.clone()),
+            Some(export) => Listing::Listed(export),
             None if list.exports.iter().any(is_below) => Listing::Above,
             None if list.truncated => Listing::Truncated,
             None => Listing::not_listed(wanted, &list),
