@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use storage_domain::{BackendId, BackendKind, IscsiTarget, ProbeReport};
+use storage_domain::{BackendId, BackendKind, IscsiTarget, ProbeReport, Revision};
 
 use crate::context::OpContext;
 use crate::error::Error;
@@ -49,6 +49,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 /// What a backend is made with, besides its config.
 pub(crate) struct Setup<'a> {
     pub(crate) id: BackendId,
+    pub(crate) revision: Revision,
     pub(crate) settings: &'a Settings,
     pub(crate) queues: &'a Queues,
 }

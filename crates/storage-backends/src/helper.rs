@@ -23,7 +23,7 @@ pub use queue::{HelperQueue, StuckHelper};
 pub use queues::{MAX_MOUNTS_IN_FLIGHT, Queues};
 
 /// The only argument of a helper, which nobody types by accident.
-const SENTINEL: &str = "--storage-backends-helper-protocol=2";
+const SENTINEL: &str = "--storage-backends-helper-protocol=3";
 /// Name of a helper in a list of processes.
 const PROCESS_NAME: &str = "storage-helper";
 /// Exit status of a helper whose input is not a call.

@@ -4,7 +4,6 @@ mod check;
 mod reconcile;
 
 pub use check::SettingsError;
-pub use reconcile::{Reconciled, UNMOUNTS_AT_ONCE};
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,6 +15,7 @@ use crate::backend::{Backend, Setup};
 use crate::error::Error;
 use crate::helper::{Queues, StuckHelper};
 use crate::kinds;
+pub use crate::mount::reconcile::{Reconciled, UNMOUNTS_AT_ONCE};
 use crate::settings::Settings;
 
 /// A live backend and the revision of the config that it was made of.
@@ -85,11 +85,16 @@ impl Registry {
         if let Some((_, backend)) = live.get(&id).filter(|(known, _)| *known == revision) {
             return Ok(Arc::clone(backend));
         }
-        let (settings, queues) = (&self.settings, &self.queues);
-        let backend = self.builder.as_ref().map_or_else(
-            || kinds::open(config, &Setup { id, settings, queues }),
-            |builder| builder(id, config),
-        )?;
+        let setup = Setup {
+            id,
+            revision,
+            settings: &self.settings,
+            queues: &self.queues,
+        };
+        let backend = self
+            .builder
+            .as_ref()
+            .map_or_else(|| kinds::open(config, &setup), |builder| builder(id, config))?;
         // A caller that read an older config does not replace the backend of the current one.
         if live.get(&id).is_none_or(|(known, _)| *known < revision) {
             live.insert(id, (revision, Arc::clone(&backend)));

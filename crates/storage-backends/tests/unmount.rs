@@ -143,6 +143,9 @@ async fn a_start_takes_every_foreign_mount_away() {
     mount(&layered, 3);
     places.push(layered);
     let _in_use = File::create(places[0].join("open.iso")).unwrap();
+    // Records, with and without their mount.
+    fs::write(places[0].with_extension("mount"), "{}").unwrap();
+    fs::write(world.place(format!("{}.mount", BackendId::generate())), "{}").unwrap();
 
     let found = world.registry.reconcile(&[]).await.unwrap();
     places.sort();

@@ -223,7 +223,7 @@ fn openapi_prints_what_the_service_serves() {
 /// A helper reads a call from its input and ends with it; no thread of the service ever starts in it.
 #[test]
 fn the_binary_is_its_own_helper() {
-    let done = run(&["--storage-backends-helper-protocol=2"]);
+    let done = run(&["--storage-backends-helper-protocol=3"]);
     assert_eq!(
         (done.code, done.out.as_str(), done.err.as_str()),
         (Some(0), "", "")

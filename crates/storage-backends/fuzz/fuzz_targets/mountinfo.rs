@@ -6,6 +6,6 @@ use storage_backends::mount::table::parse;
 
 fuzz_target!(|table: &[u8]| {
     for entry in parse(table) {
-        let _ = (entry.is_nfs(), entry.is_read_write(), entry.host_and_path(), entry.option("addr"), entry.has_flag("ro"));
+        let _ = (entry.is_read_write(), entry.host_and_path(), entry.option("addr"), entry.has_flag("ro"));
     }
 });

@@ -20,6 +20,7 @@ use crate::scan::{ScanOptions, count_directory_blocking};
 pub(super) fn run(call: Call) {
     let reply = match call {
         Call::Mount(call) => mount::mount(&call),
+        Call::Record { file, content } => record(&file, &content),
         Call::Unmount(call) => unmount(&call),
         Call::Remove { place } => mount_point::remove(place.as_ref()),
         Call::Sweep { dir } => mount_point::sweep(&dir),
@@ -40,8 +41,13 @@ fn failure(step: Step, error: &io::Error) -> CallFailure {
     CallFailure {
         step,
         errno: error.raw_os_error().unwrap_or(Errno::EIO as i32),
-        version: None,
+        label: None,
     }
+}
+
+fn record(file: &Path, content: &serde_json::Value) -> Result<Reply, CallFailure> {
+    std::fs::write(file, content.to_string()).map_err(|e| failure(Step::Record, &e))?;
+    Ok(Reply::Recorded)
 }
 
 #[expect(clippy::disallowed_methods, reason = "umount2(2) is called here")]

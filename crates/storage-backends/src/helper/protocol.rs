@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 use crate::holders::Holders;
 use crate::scan::ScanReport;
 
-/// Limit of a message in bytes: a page of mount options for each version of NFS, and paths.
+/// Limit of a message in bytes: a page of mount options for each attempt, and paths.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// A call that a helper makes.
@@ -21,6 +21,11 @@ pub(crate) const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 pub(crate) enum Call {
     /// Make the mount point and mount.
     Mount(MountCall),
+    /// Write what is known of a mount into a file.
+    Record {
+        file: PathBuf,
+        content: serde_json::Value,
+    },
     /// Unmount the topmost mount of a place.
     Unmount(UnmountCall),
     /// Remove a mount point on which nothing is mounted.
@@ -38,22 +43,26 @@ pub(crate) enum Call {
 /// Arguments of mount(2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MountCall {
+    /// Type of the file system.
+    pub(crate) fstype: String,
     /// Source, such as `host:/path`.
     pub(crate) source: String,
     /// Mount point, which is made; it may exist if it is empty.
     pub(crate) target: PathBuf,
     /// Flags besides those that are always set.
     pub(crate) flags: u64,
-    /// Options to try, in this order, until the server speaks the version.
+    /// Options to try, in this order, until the server takes some.
     pub(crate) attempts: Vec<Attempt>,
 }
 
 /// One set of mount options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Attempt {
-    /// Version of NFS, such as `4.1`.
-    pub(crate) version: String,
-    /// Options, version and address included.
+    /// Name in messages, such as that of a version.
+    pub(crate) label: String,
+    /// What the server may serve or refuse as a whole, such as a major version.
+    pub(crate) family: String,
+    /// Options, the address included.
     pub(crate) data: String,
 }
 
@@ -113,6 +122,8 @@ pub(crate) enum Reply {
     Progress { files: u64, directories: u64 },
     /// The mount is made.
     Mounted,
+    /// The file is written.
+    Recorded,
     /// The mount is gone.
     Unmounted,
     /// The empty mount points are gone.
@@ -134,8 +145,8 @@ pub(crate) struct CallFailure {
     pub(crate) step: Step,
     /// Error number (errno(3)).
     pub(crate) errno: i32,
-    /// Version of NFS that was tried, if it was a mount.
-    pub(crate) version: Option<String>,
+    /// Label of the attempt, if it was a mount.
+    pub(crate) label: Option<String>,
 }
 
 /// Calls that may fail.
@@ -146,6 +157,8 @@ pub(crate) enum Step {
     MountPoint,
     /// mount(2).
     Mount,
+    /// Writing what is known of a mount.
+    Record,
     /// umount2(2).
     Unmount,
     /// Removing a mount point.
@@ -164,6 +177,7 @@ impl Step {
         match self {
             Self::MountPoint => "making the mount point",
             Self::Mount => "mount",
+            Self::Record => "recording the mount",
             Self::Unmount => "umount",
             Self::Remove => "removing the mount point",
             Self::Holders => "looking for processes",
@@ -233,12 +247,14 @@ mod tests {
     #[test]
     fn a_message_comes_back_as_it_went() {
         let call = Call::Mount(MountCall {
+            fstype: "ext4".to_owned(),
             source: "nas.lab:/srv/with space".to_owned(),
             target: "/run/mounts/x".into(),
             flags: 1,
             attempts: vec![Attempt {
-                version: "4.1".to_owned(),
-                data: "vers=4.1,addr=10.0.0.5".to_owned(),
+                label: "4.1".to_owned(),
+                family: "4".to_owned(),
+                data: "timeo=50,addr=10.0.0.5".to_owned(),
             }],
         });
         let mut pipe = Vec::new();

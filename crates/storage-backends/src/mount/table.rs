@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -16,7 +17,7 @@ pub(crate) const TABLE: &str = "/proc/self/mountinfo";
 const MAX_OPTIONAL_FIELDS: usize = 16;
 
 /// Describes one mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountEntry {
     /// Mount id, unique among the mounts that exist now.
     pub id: u32,
@@ -28,16 +29,11 @@ pub struct MountEntry {
     pub fstype: String,
     /// Source, such as `10.0.0.5:/srv/images`.
     pub source: String,
-    /// Options of the file system, such as `rw,vers=4.1,addr=10.0.0.5`.
+    /// Options of the file system, such as `rw,timeo=50,addr=10.0.0.5`.
     pub options: String,
 }
 
 impl MountEntry {
-    /// Reports whether the mount is NFS, of any version.
-    pub fn is_nfs(&self) -> bool {
-        matches!(self.fstype.as_str(), "nfs" | "nfs4")
-    }
-
     /// Reports whether the options of the mount have this flag.
     pub fn has_flag(&self, flag: &str) -> bool {
         self.flags.split(',').any(|f| f == flag)

@@ -123,7 +123,7 @@ async fn top_layer(
 /// Calls umount2(2) once, and is done as soon as the table of mounts has lost the mount.
 ///
 /// The kernel takes a mount out of the table at once, and may then wait for half a minute until a server that is gone
-/// confirms the end of the session (seen with NFS 4.1 and 4.2). The helper that waits there is killed in the background.
+/// confirms the end of the session. The helper that waits there is killed in the background.
 async fn take_off(cx: &OpContext, queue: &Arc<HelperQueue>, at: &Path, way: UnmountWay) -> Result<(), Error> {
     let mut watch = MountWatch::open().ok();
     let before = layers(at)?;

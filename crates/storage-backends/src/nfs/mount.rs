@@ -1,41 +1,51 @@
-//! What is passed to mount(2), and how a mount is recognised.
+//! What the kernel's client is asked to mount (nfs(5)).
 
-mod way;
+use std::path::Path;
 
 use nix::mount::MsFlags;
 use storage_domain::net::HostAddr;
 use storage_domain::nfs::{NfsAuthMethod, NfsVersion};
-use storage_domain::{Host, MountOptions, MountPoint, NfsConfig};
+use storage_domain::{MountOptions, NfsConfig, Revision};
 
 use crate::helper::protocol::{Attempt, MountCall};
-use crate::mount::table::MountEntry;
-use crate::net::Permitted as ScopedAddr;
-pub(super) use way::MAX_TIMEO;
+use crate::mount::spec::MountSpec;
+use crate::net::Permitted;
 
 /// How long the kernel waits for an answer before it asks again, in tenths of a second, where the options do not say.
 pub const DEFAULT_TIMEO: u32 = 50;
 /// How often the kernel asks again before it gives up, where the options do not say.
 pub const DEFAULT_RETRANS: u32 = 2;
+/// The longest `timeo` that the kernel keeps over TCP (`NFS_MAX_TCP_TIMEOUT`), in tenths of a second.
+pub(super) const MAX_TIMEO: u64 = 6000;
 
-/// What the config wants to be mounted, and how.
+/// Returns what a config wants to be mounted.
+pub(super) fn spec(config: &NfsConfig, revision: Revision) -> MountSpec {
+    MountSpec {
+        revision,
+        fstypes: &["nfs", "nfs4"],
+        host: config.server.clone(),
+        read_write: config
+            .mount_options
+            .as_ref()
+            .is_some_and(MountOptions::read_write),
+    }
+}
+
+/// Makes the arguments of mount(2).
 #[derive(Debug)]
-pub(super) struct Wanted {
-    server: Host,
-    path: String,
+pub(super) struct MountRequest {
     options: MountOptions,
     kerberos: bool,
     source: String,
 }
 
-impl Wanted {
+impl MountRequest {
     pub(super) fn new(config: &NfsConfig) -> Self {
         let host = match config.server.addr() {
             HostAddr::V6(..) => format!("[{}]", config.server.bare()),
             HostAddr::V4(_) | HostAddr::Name(_) => config.server.bare(),
         };
         Self {
-            server: config.server.clone(),
-            path: config.export_path.normalized(),
             options: config.mount_options.clone().unwrap_or_default(),
             kerberos: config.auth_method == NfsAuthMethod::Kerberos,
             source: format!("{host}:{}", config.export_path.normalized()),
@@ -46,15 +56,21 @@ impl Wanted {
         &self.options
     }
 
-    /// The call that mounts it on `at` from the server's address `addr`.
-    pub(super) fn call(&self, at: &MountPoint, addr: &ScopedAddr) -> MountCall {
+    /// Returns the call that mounts it on `target` from the server's address `addr`.
+    ///
+    /// A server that exports nothing under this path in NFSv4's name space may still do so in version 3 (RFC 7530,
+    /// section 7), and one that refuses the port of version 4 may serve version 3 on another, which version 3 asks it
+    /// for.
+    pub(super) fn call(&self, target: &Path, addr: &Permitted) -> MountCall {
         let attempt = |version: NfsVersion| Attempt {
-            version: version.as_str().to_owned(),
+            label: version.as_str().to_owned(),
+            family: if version == NfsVersion::V3 { "3" } else { "4" }.to_owned(),
             data: self.data(version, addr),
         };
         MountCall {
+            fstype: "nfs".to_owned(),
             source: self.source.clone(),
-            target: at.as_path().to_owned(),
+            target: target.to_owned(),
             flags: self.flags().bits(),
             attempts: self.options.versions().into_iter().map(attempt).collect(),
         }
@@ -84,10 +100,10 @@ impl Wanted {
 
     /// The options for one version. The operator's come first and the service's own address last, because the last
     /// one wins.
-    fn data(&self, version: NfsVersion, addr: &ScopedAddr) -> String {
+    fn data(&self, version: NfsVersion, addr: &Permitted) -> String {
         let said = |keys: &[&str]| self.options.last_of(keys).is_some();
         let mut data = vec![format!("vers={version}")];
-        let given = self.options.nfs_options().map(way::plain);
+        let given = self.options.nfs_options().map(plain);
         data.extend(given.map(|o| for_family(o, addr)));
         if !said(&["soft", "softerr", "hard"]) {
             // Requests that time out fail: with ETIMEDOUT where the version knows how, with EIO otherwise.
@@ -123,68 +139,33 @@ impl Wanted {
         data.push(format!("addr={addr}"));
         data.join(",")
     }
-
-    /// Whether a mount is the one that is wanted, mounted as it is wanted.
-    ///
-    /// The path has to be the same, and the server: by its name in the source, or by its address. Neither alone will
-    /// do: a server's name may mean other addresses than at the time of the mount, and the kernel shows another name
-    /// or address of the same server where it found out that they are one (RFC 8881, section 2.10.5).
-    pub(super) fn matches(&self, entry: &MountEntry, addrs: &[ScopedAddr]) -> bool {
-        self.is_source(entry, addrs)
-            && is_safe(entry)
-            && self.is_access(entry)
-            && way::is_in_force(&self.options, self.kerberos, entry)
-    }
-
-    /// Whether it is the wanted export, however it is mounted.
-    fn is_source(&self, entry: &MountEntry, addrs: &[ScopedAddr]) -> bool {
-        let Some((host, path)) = entry.host_and_path().filter(|_| entry.is_nfs()) else {
-            return false;
-        };
-        let same_host = host.parse::<Host>().is_ok_and(|h| h == self.server);
-        let same_addr = entry
-            .option("addr")
-            .is_some_and(|addr| addrs.iter().any(|a| a.to_string() == addr));
-        (same_host || same_addr) && self.is_path(path)
-    }
-
-    fn is_path(&self, path: &str) -> bool {
-        path.parse::<storage_domain::ExportPath>()
-            .is_ok_and(|p| p.normalized() == self.path)
-    }
-
-    /// Reports whether the source of a mount has the wanted path.
-    pub(super) fn has_path_of(&self, entry: &MountEntry) -> bool {
-        entry.host_and_path().is_some_and(|(_, path)| self.is_path(path))
-    }
-
-    /// Reports whether a mount that this process made is mounted as wanted.
-    ///
-    /// Its path may be another one: the server may have resolved a symbolic link.
-    pub(super) fn is_made_by(&self, entry: &MountEntry) -> bool {
-        entry.is_nfs() && is_safe(entry) && self.is_access(entry)
-    }
-
-    fn is_access(&self, entry: &MountEntry) -> bool {
-        entry.is_read_write() == self.options.read_write()
-    }
-}
-
-/// Whether nothing on the mount can raise anyone's rights.
-fn is_safe(entry: &MountEntry) -> bool {
-    ["nosuid", "nodev", "noexec"]
-        .iter()
-        .all(|flag| entry.has_flag(flag))
 }
 
 /// The option with the transport's name for the address's family: the kernel refuses `proto=tcp` for IPv6.
-fn for_family(option: String, addr: &ScopedAddr) -> String {
+fn for_family(option: String, addr: &Permitted) -> String {
     let Some((key @ ("proto" | "mountproto"), value)) = option.split_once('=') else {
         return option;
     };
     let plain = value.trim_end_matches('6');
     let six = if addr.ip().is_ipv6() { "6" } else { "" };
     format!("{key}={plain}{six}")
+}
+
+/// Writes a number as the kernel is to read it: it takes one that begins with 0 for an octal one, and computes wrongly
+/// with a `timeo` that is longer than it keeps.
+fn plain(option: String) -> String {
+    let Some((key, Ok(value))) = option
+        .split_once('=')
+        .map(|(key, value)| (key, value.parse::<u64>()))
+    else {
+        return option;
+    };
+    let value = if key == "timeo" {
+        value.min(MAX_TIMEO)
+    } else {
+        value
+    };
+    format!("{key}={value}")
 }
 
 #[cfg(test)]

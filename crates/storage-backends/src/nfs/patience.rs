@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use storage_domain::{MountOptions, NfsConfig};
 
-use super::STATFS_DEADLINE;
 use super::messages::Warning;
 use super::mount::{DEFAULT_RETRANS, DEFAULT_TIMEO, MAX_TIMEO};
+use crate::mount::ensure::STATFS_DEADLINE;
 use crate::mount::table::MountEntry;
 
 /// The options that decide how a call fails if the server is down.

@@ -4,15 +4,16 @@ mod export;
 
 use std::time::Duration;
 
-use storage_domain::{Capacity, MountInForce, MountPoint, Outcome, ProbeReport};
+use storage_domain::{Capacity, MountInForce, Outcome, ProbeReport};
 
-use super::live::{Mounted, Tried};
 use super::messages::{
-    self, ExportedOnly, How, Listing, NotChecked, NotMountable, Resolved, ServedUnlisted, Summary, Unproved,
+    self, ExportedOnly, Listing, NotChecked, NotMountable, Resolved, ServedUnlisted, Summary, Unproved,
 };
 use super::{NfsBackend, RESOLVE_DEADLINE, patience};
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::mount::outcome::{Ensured, Origin, Server};
+use crate::mount::place::MountPlace;
 use crate::mount::table::MountEntry;
 use crate::net::Permitted;
 use crate::probe::{Checks, Figure};
@@ -26,18 +27,17 @@ const NAMES: [&str; 4] = ["resolve", "exports", "mount", "capacity"];
 impl NfsBackend {
     /// Makes the checks of a probe.
     pub(super) async fn run_checks(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
-        if let (true, Ok(at)) = (cx.is_light(), self.place())
-            && let Some(report) = self.check_mount_only(cx, at).await?
+        if let (true, Ok(place)) = (cx.is_light(), self.place())
+            && let Some(report) = self.check_mount_only(cx, place).await?
         {
             return Ok(report);
         }
         let mut checks = Checks::new(&NAMES);
-        let Some(mut addrs) = self.check_resolve(cx, &mut checks).await? else {
+        let Some(addrs) = self.check_resolve(cx, &mut checks).await? else {
             checks.skip_rest(NotChecked::NoAddress);
             return Ok(checks.report(""));
         };
-        let (chosen, listing) = self.look_for_export(cx, &addrs).await?;
-        addrs.swap(0, chosen);
+        let (answering, listing) = self.look_for_export(cx, &addrs).await?;
         let place = self.place();
         let hopeless = match &listing {
             Listing::Unreachable(_) => Some(NotChecked::Unreachable),
@@ -45,16 +45,24 @@ impl NfsBackend {
             _ => None,
         };
         if let Some(reason) = hopeless {
+            if let Ok(place) = place {
+                place.note_unreachable();
+            }
             checks.failed(&listing.message(&self.config));
             checks.skip_rest(reason);
             return Ok(checks.report(""));
         }
         match place {
             Err(reason) => Ok(self.without_mount(checks, &listing, reason)),
-            Ok(at) => {
+            Ok(place) => {
                 let exports = checks.lap();
-                let tried = self.mount_and_measure(cx, at, &addrs).await?;
-                Ok(self.after_mount(checks, exports, &listing, tried))
+                let call = self.request.call(place.path(), &addrs[answering.unwrap_or(0)]);
+                let server = Server {
+                    addrs: &addrs,
+                    connects: answering.is_some(),
+                };
+                let ensured = place.ensure(cx, server, &call).await?;
+                Ok(self.after_mount(checks, exports, &listing, ensured))
             }
         }
     }
@@ -76,19 +84,27 @@ impl NfsBackend {
     }
 
     /// Checks only that the export is mounted and answers; `None` if it does not.
-    async fn check_mount_only(&self, cx: &OpContext, at: &MountPoint) -> Result<Option<ProbeReport>, Error> {
+    async fn check_mount_only(
+        &self,
+        cx: &OpContext,
+        place: &MountPlace,
+    ) -> Result<Option<ProbeReport>, Error> {
         let mut checks = Checks::new(&NAMES);
-        let Some((entry, capacity)) = self.still_answers(cx, at).await? else {
+        let Some((entry, capacity)) = place.still_answers(cx).await? else {
             return Ok(None);
         };
         let took = checks.lap();
         for _ in ["resolve", "exports"] {
             checks.skipped(NotChecked::StillMounted);
         }
-        let how = How::Already;
-        checks.end_timed(took, Outcome::Passed, &messages::Mounted { entry: &entry, how });
+        let origin = Origin::Kept;
+        let mounted = messages::Mounted {
+            entry: &entry,
+            origin,
+        };
+        checks.end_timed(took, Outcome::Passed, &mounted);
         checks.passed(Figure(&capacity));
-        Ok(Some(self.mounted_report(checks, entry, Some(capacity), how)))
+        Ok(Some(self.mounted_report(checks, entry, Some(capacity), origin)))
     }
 
     fn mounted_report(
@@ -96,13 +112,13 @@ impl NfsBackend {
         checks: Checks,
         entry: MountEntry,
         capacity: Option<Capacity>,
-        how: How,
+        origin: Origin,
     ) -> ProbeReport {
         let report = checks.report(Summary {
             config: &self.config,
             entry: &entry,
             capacity,
-            how,
+            origin,
         });
         ProbeReport {
             mount: Some(in_force(entry)),
@@ -135,10 +151,10 @@ impl NfsBackend {
     }
 
     /// Returns the mount point, or why this process can't mount.
-    fn place(&self) -> Result<&MountPoint, NotMountable> {
-        let at = self.at.as_ref().ok_or(NotMountable::SwitchedOff)?;
+    fn place(&self) -> Result<&MountPlace, NotMountable> {
+        let place = self.place.as_ref().ok_or(NotMountable::SwitchedOff)?;
         if may_mount() {
-            Ok(at)
+            Ok(place)
         } else {
             Err(NotMountable::NoCapability)
         }
@@ -149,10 +165,10 @@ impl NfsBackend {
         mut checks: Checks,
         exports: Duration,
         listing: &Listing,
-        tried: Tried,
+        ensured: Ensured,
     ) -> ProbeReport {
         let config = &self.config;
-        let is_mounted = matches!(tried.mounted, Mounted::Yes { .. });
+        let is_mounted = ensured.mounted.is_ok();
         match listing {
             Listing::NotListed { .. } if is_mounted => {
                 let unlisted = ServedUnlisted(&config.export_path);
@@ -160,24 +176,33 @@ impl NfsBackend {
             }
             listing => checks.end_timed(exports, outcome(listing), &listing.message(config)),
         }
-        let measuring = checks.lap().saturating_sub(tried.took);
-        let (entry, how) = match tried.mounted {
-            Mounted::Yes { entry, how } => (entry, how),
-            Mounted::No(why) => {
-                checks.end_timed(tried.took, Outcome::Failed, &why.message(config));
+        let measuring = checks.lap().saturating_sub(ensured.took);
+        let (entry, origin) = match ensured.mounted {
+            Ok(mounted) => mounted,
+            Err(why) => {
+                checks.end_timed(
+                    ensured.took,
+                    Outcome::Failed,
+                    &messages::not_mounted(&why, config),
+                );
                 checks.skip_rest(NotChecked::NotMounted);
                 return checks.report("");
             }
         };
-        let mounted = messages::Mounted { entry: &entry, how };
-        checks.end_timed(tried.took, Outcome::Passed, &mounted);
-        match &tried.measured {
+        let mounted = messages::Mounted {
+            entry: &entry,
+            origin,
+        };
+        checks.end_timed(ensured.took, Outcome::Passed, &mounted);
+        match &ensured.measured {
             Some(Ok(capacity)) => checks.end_timed(measuring, Outcome::Passed, &Figure(capacity)),
-            Some(Err(why)) => checks.end_timed(measuring, Outcome::Failed, &why.message(config)),
+            Some(Err(why)) => {
+                checks.end_timed(measuring, Outcome::Failed, &messages::not_measured(*why, config));
+            }
             None => {}
         }
-        let capacity = tried.measured.and_then(Result::ok);
-        self.mounted_report(checks, entry, capacity, how)
+        let capacity = ensured.measured.and_then(Result::ok);
+        self.mounted_report(checks, entry, capacity, origin)
     }
 }
 

@@ -32,7 +32,7 @@ fn mount_once(call: &MountCall, attempt: &Attempt) -> Result<(), Errno> {
     nix::mount::mount(
         Some(call.source.as_str()),
         &call.target,
-        Some("nfs"),
+        Some(call.fstype.as_str()),
         flags,
         Some(attempt.data.as_str()),
     )
@@ -61,20 +61,19 @@ fn make_mount_point(target: &Path) -> io::Result<()> {
     mount_point::close(target)
 }
 
-/// Tries one version after the other. A server that exports nothing under this path in NFSv4's name space may still do
-/// so in version 3 (RFC 7530, section 7), and one that refuses the port of version 4 may serve version 3 on another,
-/// which version 3 asks it for; so that the other versions 4 are skipped then.
+/// Tries one set of options after the other, as long as the failure may be about them alone.
 ///
-/// Fails with the first failure that is about more than the version, and a closed port only if no other failed.
+/// A server that does not have the source, refuses it or its port to one family of attempts may serve it to another;
+/// the other attempts of the same family are skipped then. Fails with the first failure that is about more than the
+/// options, and with a closed port only if no other failed.
 fn negotiate(
     attempts: &[Attempt],
     mut try_mount: impl FnMut(&Attempt) -> Result<(), Errno>,
 ) -> Result<(), CallFailure> {
     let mut reported: Option<CallFailure> = None;
-    let mut skip_v4 = false;
+    let mut skipped: Option<&str> = None;
     for attempt in attempts {
-        let is_v4 = attempt.version.starts_with('4');
-        if skip_v4 && is_v4 {
+        if skipped == Some(attempt.family.as_str()) {
             continue;
         }
         let Err(errno) = try_mount(attempt) else {
@@ -83,36 +82,35 @@ fn negotiate(
         let failure = CallFailure {
             step: Step::Mount,
             errno: errno as i32,
-            version: Some(attempt.version.clone()),
+            label: Some(attempt.label.clone()),
         };
         reported = match reported {
             Some(earlier) if weight(&earlier) >= weight(&failure) => Some(earlier),
             _ => Some(failure),
         };
-        let only_v3 = matches!(
-            errno,
-            Errno::ENOENT | Errno::EPERM | Errno::EACCES | Errno::ECONNREFUSED
-        );
-        skip_v4 |= is_v4 && only_v3;
-        if !(is_version_only(errno) || is_v4 && only_v3) {
-            break;
+        match errno {
+            _ if is_about_options(errno) => {}
+            Errno::ENOENT | Errno::EPERM | Errno::EACCES | Errno::ECONNREFUSED => {
+                skipped = Some(attempt.family.as_str());
+            }
+            _ => break,
         }
     }
     Err(reported.unwrap_or(CallFailure {
         step: Step::Mount,
         errno: Errno::EINVAL as i32,
-        version: None,
+        label: None,
     }))
 }
 
-fn is_version_only(errno: Errno) -> bool {
+fn is_about_options(errno: Errno) -> bool {
     matches!(errno, Errno::EPROTONOSUPPORT | Errno::EINVAL | Errno::EOPNOTSUPP)
 }
 
 /// How much a failure says about why nothing was mounted.
 fn weight(failure: &CallFailure) -> u8 {
     match Errno::from_raw(failure.errno) {
-        errno if is_version_only(errno) => 0,
+        errno if is_about_options(errno) => 0,
         Errno::ECONNREFUSED => 1,
         _ => 2,
     }

@@ -65,28 +65,35 @@ fn is_mounted(place: &Path) -> io::Result<bool> {
     Ok(!known || stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-/// Removes the directory itself if it is empty and nothing is mounted on it; never what is in it.
+/// Removes the directory itself if it is empty and nothing is mounted on it, and its record; never what is in it.
 pub(super) fn remove(place: &Path) -> Result<Reply, CallFailure> {
-    match is_mounted(place).and_then(|mounted| {
-        if mounted {
-            Err(Errno::EBUSY.into())
-        } else {
-            remove_dir(place)
-        }
-    }) {
+    let removed = match is_mounted(place) {
+        Ok(true) => return Err(failure(Step::Remove, &Errno::EBUSY.into())),
+        Ok(false) => remove_dir(place),
+        Err(error) => Err(error),
+    };
+    remove_record(place);
+    match removed {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failure(Step::Remove, &e)),
         _ => Ok(Reply::Removed),
     }
 }
 
-/// Removes the empty directories that are named by an id and on which nothing is mounted.
+/// Removes what the service recorded of a mount point that is a backend's.
+fn remove_record(place: &Path) {
+    if let Some(at) = place.parent().and_then(|dir| MountPoint::of_entry(dir, place)) {
+        let _may_be_missing = fs::remove_file(at.record());
+    }
+}
+
+/// Removes the empty directories that are named by an id and on which nothing is mounted, and their records.
 ///
 /// What cannot be removed stays: it may hold somebody's files.
 pub(super) fn sweep(dir: &Path) -> Result<Reply, CallFailure> {
     let entries = fs::read_dir(dir).map_err(|e| failure(Step::Remove, &e))?;
-    let places = entries.flatten().map(|entry| entry.path());
-    for place in places.filter(|place| MountPoint::owner(dir, place).is_some()) {
-        let _may_be_in_use = remove(&place);
+    let entries = entries.flatten().map(|entry| entry.path());
+    for at in entries.filter_map(|entry| MountPoint::of_entry(dir, &entry)) {
+        let _may_be_in_use = remove(at.as_path());
     }
     Ok(Reply::Removed)
 }

@@ -1,7 +1,7 @@
 //! The right to run helpers of a queue.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -108,17 +108,37 @@ impl Lease {
         cx.bound(step, self.bound(step, permit)).await?
     }
 
-    /// Mounts; `cleanup` runs if the helper was ended before it answered, when it is gone.
+    /// Mounts within `limit`, which begins now that there is a permit; `cleanup` runs if the helper was ended before it
+    /// answered, when it is gone.
     pub(crate) async fn mount(
         &self,
         _permit: OwnedSemaphorePermit,
         cx: &OpContext,
+        limit: Duration,
         call: &Call,
         cleanup: Cleanup,
     ) -> Result<Result<(), CallFailure>, Error> {
-        match self.ask(cx, "the mount", call, Some(cleanup), |_, _| ()).await? {
+        let cx = cx.step(limit);
+        match self.ask(&cx, "the mount", call, Some(cleanup), |_, _| ()).await? {
             Reply::Mounted => Ok(Ok(())),
             Reply::Failed(failure) => Ok(Err(failure)),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Writes what is known of a mount into a file: the disk below the mount directory may hang.
+    pub(crate) async fn record(
+        &self,
+        cx: &OpContext,
+        file: PathBuf,
+        content: serde_json::Value,
+    ) -> Result<(), Error> {
+        let call = Call::Record { file, content };
+        match self
+            .ask(cx, "recording the mount", &call, None, |_, _| ())
+            .await?
+        {
+            Reply::Recorded => Ok(()),
             other => Err(unexpected(other)),
         }
     }

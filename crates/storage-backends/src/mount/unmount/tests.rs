@@ -72,7 +72,7 @@ async fn a_mount_that_was_broken_off_is_taken_away_before_the_next_call() {
     let call = Call::Statfs { path: "/".into() };
     let permit = lease.mount_permit(&cx).await.unwrap();
     {
-        let mut mounting = pin!(lease.mount(permit, &cx, &call, cleanup));
+        let mut mounting = pin!(lease.mount(permit, &cx, cx.remaining(), &call, cleanup));
         let mut watch = MountWatch::open().unwrap();
         while layers(&place).unwrap() == 0 {
             tokio::select! {

@@ -8,35 +8,23 @@ use std::time::Duration;
 use storage_domain::{Capacity, ExportPath, NfsConfig};
 
 use crate::helper::MAX_MOUNTS_IN_FLIGHT;
-use crate::helper::protocol::{CallFailure, Step};
+use crate::helper::protocol::Step;
+use crate::mount::outcome::{Failure, NotMounted, Origin, Unmeasured};
 use crate::mount::table::MountEntry;
-
-/// How a mount came to exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::nfs) enum How {
-    /// It existed before.
-    Already,
-    /// It was made now.
-    New,
-    /// It was made again, because another program had unmounted it.
-    Lost,
-    /// It was made again in place of a dead one.
-    Dead,
-}
 
 /// The mount, for the check `mount`.
 pub(in crate::nfs) struct Mounted<'a> {
     pub(in crate::nfs) entry: &'a MountEntry,
-    pub(in crate::nfs) how: How,
+    pub(in crate::nfs) origin: Origin,
 }
 
 impl fmt::Display for Mounted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let begin = match self.how {
-            How::Already => "Already mounted",
-            How::New => "Mounted",
-            How::Lost => "Mounted again, because another program had unmounted it,",
-            How::Dead => "Mounted again in place of a dead mount,",
+        let begin = match self.origin {
+            Origin::Kept => "Already mounted",
+            Origin::Made => "Mounted",
+            Origin::Restored => "Mounted again, because another program had unmounted it,",
+            Origin::Replaced => "Mounted again in place of a dead mount,",
         };
         write!(
             f,
@@ -63,7 +51,7 @@ pub(in crate::nfs) struct Summary<'a> {
     pub(in crate::nfs) config: &'a NfsConfig,
     pub(in crate::nfs) entry: &'a MountEntry,
     pub(in crate::nfs) capacity: Option<Capacity>,
-    pub(in crate::nfs) how: How,
+    pub(in crate::nfs) origin: Origin,
 }
 
 impl Summary<'_> {
@@ -86,64 +74,44 @@ impl fmt::Display for Summary<'_> {
         if let Some(there) = self.resolved() {
             write!(f, "; it is {there} there")?;
         }
-        match self.how {
-            How::Already | How::New => Ok(()),
-            How::Lost => f.write_str("; another program had unmounted it, and it was mounted again"),
-            How::Dead => f.write_str("; the mount before was dead, and it was replaced"),
+        match self.origin {
+            Origin::Kept | Origin::Made => Ok(()),
+            Origin::Restored => f.write_str("; another program had unmounted it, and it was mounted again"),
+            Origin::Replaced => f.write_str("; the mount before was dead, and it was replaced"),
         }
     }
 }
 
-/// Why the export is not mounted.
-#[derive(Debug)]
-pub(in crate::nfs) enum NotMounted {
-    NoAddress,
-    /// As many mounts as are allowed at once are under way; the server was not asked.
-    NoPermit,
-    /// mount(2) did not end within this time.
-    Hung(Duration),
-    Failed(CallFailure),
-    /// The server referred the kernel to another one.
-    Referred(MountEntry),
-    /// The mount is not as it was asked for.
-    Otherwise,
-}
-
-impl NotMounted {
-    /// Returns the message for a config.
-    pub(in crate::nfs) fn message(&self, config: &NfsConfig) -> impl fmt::Display {
-        fmt::from_fn(move |f| self.write(f, config))
-    }
-
-    fn write(&self, f: &mut fmt::Formatter<'_>, config: &NfsConfig) -> fmt::Result {
-        let (server, path) = (&config.server, &config.export_path);
-        match self {
-            Self::NoAddress => write!(f, "{server} has no address. Check server"),
-            Self::NoPermit => write!(
-                f,
-                "Not mounted, because {MAX_MOUNTS_IN_FLIGHT} mounts of other backends, as many as are allowed at \
+/// Returns the message that says why the export is not mounted.
+pub(in crate::nfs) fn not_mounted(why: &NotMounted, config: &NfsConfig) -> impl fmt::Display {
+    let (server, path) = (&config.server, &config.export_path);
+    fmt::from_fn(move |f| match why {
+        NotMounted::NoPermit => write!(
+            f,
+            "Not mounted, because {MAX_MOUNTS_IN_FLIGHT} mounts of other backends, as many as are allowed at \
                  once, did not end. Find the backend whose server does not answer, then test again"
-            ),
-            Self::Hung(limit) => write!(
-                f,
-                "{server} accepts connections, but the mount did not end within {} s. Check the NFS service there",
-                seconds(*limit)
-            ),
-            Self::Failed(failure) if failure.step == Step::MountPoint => errno::mount_point(f, failure.errno),
-            Self::Failed(failure) => errno::mount(f, failure, config),
-            Self::Referred(entry) => write!(
-                f,
-                "{server} refers {path} to another server, {} at {}, so it was unmounted. Register a backend for \
-                 that server",
-                entry.source,
-                entry.option("addr").unwrap_or("an unknown address")
-            ),
-            Self::Otherwise => write!(
-                f,
-                "The kernel mounted {path} otherwise than it was asked to, so it was unmounted. Check mount_options"
-            ),
+        ),
+        NotMounted::Hung(limit) => write!(
+            f,
+            "{server} accepts connections, but the mount did not end within {} s. Check the NFS service there",
+            seconds(*limit)
+        ),
+        NotMounted::Failed(failure) if failure.step == Step::MountPoint => {
+            errno::mount_point(f, failure.errno)
         }
-    }
+        NotMounted::Failed(failure) => errno::mount(f, failure, config),
+        NotMounted::Referred(entry) => write!(
+            f,
+            "{server} refers {path} to another server, {} at {}, so it was unmounted. Register a backend for \
+                 that server",
+            entry.source,
+            entry.option("addr").unwrap_or("an unknown address")
+        ),
+        NotMounted::Otherwise => write!(
+            f,
+            "The kernel mounted {path} otherwise than it was asked to, so it was unmounted. Check mount_options"
+        ),
+    })
 }
 
 /// Rounds a time limit up to whole seconds.
@@ -151,29 +119,18 @@ fn seconds(limit: Duration) -> u64 {
     limit.as_secs() + u64::from(limit.subsec_nanos() > 0)
 }
 
-/// Why the capacity of a mount is unknown.
-#[derive(Debug)]
-pub(in crate::nfs) enum NotMeasured {
-    /// statfs(2) did not end within this time.
-    Hung(Duration),
-    /// statfs(2) failed with this number (errno(3)).
-    Failed(i32),
-}
-
-impl NotMeasured {
-    /// Returns the message for a config.
-    pub(in crate::nfs) fn message(&self, config: &NfsConfig) -> impl fmt::Display {
-        fmt::from_fn(move |f| match self {
-            Self::Hung(limit) => write!(
-                f,
-                "{} is mounted, but {} did not report its capacity within {} s. Check the NFS service there",
-                config.export_path,
-                config.server,
-                seconds(*limit)
-            ),
-            Self::Failed(errno) => errno::statfs(f, *errno, config),
-        })
-    }
+/// Returns the message that says why the capacity of a mount is unknown.
+pub(in crate::nfs) fn not_measured(why: Unmeasured, config: &NfsConfig) -> impl fmt::Display {
+    fmt::from_fn(move |f| match why.failure {
+        Failure::Timeout => write!(
+            f,
+            "{} is mounted, but {} did not report its capacity within {} s. Check the NFS service there",
+            config.export_path,
+            config.server,
+            seconds(why.limit)
+        ),
+        Failure::Kernel(errno) => errno::statfs(f, errno, config),
+    })
 }
 
 /// What a config allows, and what may be a problem later.
@@ -217,5 +174,33 @@ impl Warning {
                 service.as_secs() * 10
             ),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use storage_domain::{BackendConfig, BackendKind};
+
+    use super::*;
+    use crate::mount::table;
+
+    #[test]
+    fn a_path_that_the_server_resolved_is_shown() {
+        let members = serde_json::json!({"server": "nas", "export_path": "/srv/images"});
+        let config = BackendConfig::parse(BackendKind::Nfs, members.as_object().unwrap()).unwrap();
+        let BackendConfig::Nfs(config) = config else {
+            unreachable!()
+        };
+        let line = b"36 25 0:32 / /m ro - nfs4 nas:/srv/exp/images ro,vers=4.2\n";
+        let summary = Summary {
+            config: &config,
+            entry: &table::parse(line)[0],
+            capacity: None,
+            origin: Origin::Kept,
+        };
+        assert_eq!(
+            summary.to_string(),
+            "/srv/images of nas is mounted over NFS 4.2, read-only; it is /srv/exp/images there"
+        );
     }
 }

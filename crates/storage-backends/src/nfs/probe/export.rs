@@ -17,12 +17,12 @@ const NFS_PORT: u16 = 2049;
 impl NfsBackend {
     /// Asks for the export list and connects to NFS's port at once, so that a dead host costs one time limit.
     ///
-    /// Returns which of the addresses answers. There is at least one.
+    /// Returns which of the addresses accepted a connection, if one was tried and did. There is at least one.
     pub(super) async fn look_for_export(
         &self,
         cx: &OpContext,
         addrs: &[Permitted],
-    ) -> Result<(usize, Listing), Error> {
+    ) -> Result<(Option<usize>, Listing), Error> {
         let server = &self.config.server;
         let mut reach = pin!(cx.bound("connecting", self.reach(addrs)));
         let mut list = pin!(exports::list(cx, server, &addrs[0]));
@@ -32,31 +32,31 @@ impl NfsBackend {
         };
         let (chosen, error) = match reached? {
             Ok(chosen) => (chosen, None),
-            Err(error) => (0, Some(error)),
+            Err(error) => (None, Some(error)),
         };
         let error = match error {
-            Some(error) if self.needs_port(&error) => return Ok((0, Listing::Unreachable(error))),
+            Some(error) if self.needs_port(&error) => return Ok((None, Listing::Unreachable(error))),
             other => other,
         };
-        let list = match early {
-            _ if chosen > 0 => exports::list(cx, server, &addrs[chosen]).await,
-            Some(early) => early,
-            None => list.await,
+        let list = match (chosen, early) {
+            (Some(other @ 1..), _) => exports::list(cx, server, &addrs[other]).await,
+            (_, Some(early)) => early,
+            (_, None) => list.await,
         };
         match error {
             // Version 3 asks the server for its port, which may be another: the export list decides.
-            Some(error) if list.is_err() => Ok((0, Listing::Unreachable(error))),
+            Some(error) if list.is_err() => Ok((None, Listing::Unreachable(error))),
             _ => Ok((chosen, self.find_export(list)?)),
         }
     }
 
-    /// Returns the first of the addresses whose NFS port answers.
-    async fn reach(&self, addrs: &[Permitted]) -> Result<usize, ConnectError> {
-        let options = self.wanted.options();
+    /// Returns the first of the addresses whose NFS port answers; `None` if that can't be tried.
+    async fn reach(&self, addrs: &[Permitted]) -> Result<Option<usize>, ConnectError> {
+        let options = self.request.options();
         let port = match options.value("port").map(str::parse) {
             // Nothing listens on TCP there, or rpcbind names the port.
-            _ if options.is_rdma() => return Ok(0),
-            Some(Ok(0)) => return Ok(0),
+            _ if options.is_rdma() => return Ok(None),
+            Some(Ok(0)) => return Ok(None),
             Some(Ok(port)) => port,
             _ => NFS_PORT,
         };
@@ -70,22 +70,22 @@ impl NfsBackend {
             .enumerate()
         {
             match tried {
-                Ok(_) => return Ok(i),
+                Ok(_) => return Ok(Some(i)),
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        first_error.map_or(Ok(0), Err)
+        first_error.map_or(Ok(None), Err)
     }
 
     /// Reports whether no mount can succeed, because NFS's port does not answer.
     fn needs_port(&self, error: &ConnectError) -> bool {
-        let options = self.wanted.options();
+        let options = self.request.options();
         let asks_for_port = options.versions().contains(&NfsVersion::V3) && !options.has("port");
         !asks_for_port || matches!(error, ConnectError::Unreachable { .. })
     }
 
     pub(super) fn speaks_v4(&self) -> bool {
-        self.wanted
+        self.request
             .options()
             .versions()
             .iter()

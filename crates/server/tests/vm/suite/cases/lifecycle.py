@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 
 from .. import checks, syscalls
-from ..netns import SERVER
+from ..netns import SERVER, SERVER_MAC, ip
 from ..service import BASE, BINARY, PORT, Later, Service, until
 from ..world import DEFAULT_EXPORTS, IMAGES
 from . import stuck
@@ -218,6 +218,61 @@ def killed_and_restarted(world):
     checks.measured(world, kept, IMAGES, *world.images)
 
 
+def a_resolved_path_is_adopted(world):
+    """The server resolves a symbolic link, so that the table of mounts shows another path than was asked for."""
+    folder, link = world.server.path("/srv/exp/second/there"), world.server.path("/srv/exp/second/link")
+    world.server.write("/srv/exp/second/there/a.iso")
+    os.symlink("there", link)
+    try:
+        backend, layer = _online(world, "linked", "/srv/exp/second/link")
+        assert layer.source == f"{SERVER}:/srv/exp/second/there", layer
+        with checks.kept(world, backend, layer):
+            world.service.kill()
+            world.service.start()
+            result = world.service.test(backend)
+            assert "lready mounted" in str(result["checks"]), result["checks"]
+        assert "it is /srv/exp/second/there there" in result["message"], result["message"]
+        point = layer.point
+        assert world.service.call("DELETE", f"/{backend}").status == 200
+        left = [name for name in os.listdir(os.path.dirname(point)) if backend in name]
+        assert not left, f"left in the mount directory: {left}"
+    finally:
+        os.remove(link)
+        shutil.rmtree(folder)
+
+
+def a_referral_is_refused_unless_it_is_the_same_server(world):
+    """Versions 4.1 and later find out that another address is the same server's, and show the known one (RFC 8881, 2.10.5)."""
+    other = "10.9.0.7"
+    ip(f"addr add {other}/24 dev vs", host=world.server)
+    ip(f"neigh replace {other} dev vc nud permanent lladdr {SERVER_MAC}")
+    try:
+        kept, _ = _online(world, "kept")
+        world.server.export({IMAGES: "*"}, apply=False)
+        with open(world.server.path("/etc/exports"), "a") as file:
+            file.write(f"/srv/exp/second *(ro,fsid=11,refer={IMAGES}@{other},insecure,no_subtree_check)\n")
+        world.server.run("exportfs", "-ra")
+        register = world.service.register
+        referred = {version: register(version, SERVER, "/srv/exp/second", f"vers={version}") for version in ("4.2", "4.0")}
+        result = world.service.test(referred["4.2"])
+        assert result["success"] is True and f"it is {IMAGES} there" in result["message"], result
+        result = world.service.test(referred["4.0"])
+        checks.failed(result, "mount")
+        assert f"another server, {other}:{IMAGES} at {other}" in result["message"], result["message"]
+        assert not world.service.mounts(referred["4.0"])
+        asked = world.service.register("asked", other, IMAGES, "vers=4.1")
+        checks.passed(world.service.test(asked))
+        layer = checks.mounted(world, asked, "4.1", SERVER)
+        assert layer.source == f"{other}:{IMAGES}", layer
+        checks.passed(world.service.test(asked))
+        for backend in (kept, asked, *referred.values()):
+            assert world.service.call("DELETE", f"/{backend}").status == 200
+    finally:
+        world.server.export(DEFAULT_EXPORTS)
+        ip(f"addr del {other}/24 dev vs", host=world.server)
+        ip(f"neigh del {other} dev vc")
+
+
 def options_in_any_form_are_adopted(world):
     """The kernel shows many options in another way than they were given, or not at all."""
     forms = [
@@ -343,6 +398,8 @@ CASES = [
     replaced_under_the_mount,
     client_hangs_up,
     killed_and_restarted,
+    a_resolved_path_is_adopted,
+    a_referral_is_refused_unless_it_is_the_same_server,
     options_in_any_form_are_adopted,
     version_3_on_another_port,
     killed_in_the_middle_of_a_test,

@@ -2,78 +2,78 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 
-fn attempts(versions: &[&str]) -> Vec<Attempt> {
-    let attempt = |v: &&str| Attempt {
-        version: (*v).to_owned(),
-        data: format!("vers={v}"),
+const ALL: [&str; 4] = ["b.2", "b.1", "b.0", "a"];
+
+/// Makes attempts whose family is the first letter of their label.
+fn attempts(labels: &[&str]) -> Vec<Attempt> {
+    let attempt = |label: &&str| Attempt {
+        label: (*label).to_owned(),
+        family: label[..1].to_owned(),
+        data: String::new(),
     };
-    versions.iter().map(attempt).collect()
+    labels.iter().map(attempt).collect()
 }
 
-/// Returns what negotiation tries, and what it ends with, if each version answers as given.
-fn run(answers: &[(&str, Errno)], versions: &[&str]) -> (Vec<String>, Option<(Errno, String)>) {
+/// Returns what negotiation tries, and what it ends with, if the attempts answer as given.
+fn run(answers: &[(&str, Errno)], labels: &[&str]) -> (Vec<String>, Option<(Errno, String)>) {
     let mut tried = Vec::new();
-    let ended = negotiate(&attempts(versions), |a| {
-        tried.push(a.version.clone());
-        match answers.iter().find(|(v, _)| *v == a.version) {
+    let ended = negotiate(&attempts(labels), |attempt| {
+        tried.push(attempt.label.clone());
+        match answers.iter().find(|(label, _)| *label == attempt.label) {
             Some((_, errno)) => Err(*errno),
             None => Ok(()),
         }
     });
-    let failed = ended
-        .err()
-        .map(|f| (Errno::from_raw(f.errno), f.version.unwrap_or_default()));
+    let failed = ended.err();
+    let failed = failed.map(|f| (Errno::from_raw(f.errno), f.label.unwrap_or_default()));
     (tried, failed)
 }
 
-const ALL: [&str; 4] = ["4.2", "4.1", "4.0", "3"];
-
 #[test]
-fn an_older_version_is_tried_where_the_server_does_not_speak_the_newer() {
+fn the_next_options_are_tried_if_the_server_does_not_know_some() {
     let no = Errno::EPROTONOSUPPORT;
-    assert_eq!(run(&[("4.2", no), ("4.1", no)], &ALL).0, ["4.2", "4.1", "4.0"]);
-    let (tried, failed) = run(&[("4.2", no), ("4.1", no), ("4.0", no), ("3", no)], &ALL);
+    assert_eq!(run(&[("b.2", no), ("b.1", no)], &ALL).0, ["b.2", "b.1", "b.0"]);
+    let (tried, failed) = run(&[("b.2", no), ("b.1", no), ("b.0", no), ("a", no)], &ALL);
     assert_eq!(tried, ALL);
-    assert_eq!(failed, Some((no, "4.2".to_owned())));
+    assert_eq!(failed, Some((no, "b.2".to_owned())));
 }
 
 #[test]
-fn a_path_that_version_4_does_not_know_is_tried_with_version_3() {
-    let (tried, failed) = run(&[("4.2", Errno::ENOENT)], &ALL);
-    assert_eq!((tried, failed), (vec!["4.2".to_owned(), "3".to_owned()], None));
-    let both = [("4.2", Errno::ENOENT), ("3", Errno::EOPNOTSUPP)];
-    assert_eq!(run(&both, &ALL).1, Some((Errno::ENOENT, "4.2".to_owned())));
+fn a_path_that_one_family_does_not_know_is_tried_with_another() {
+    let (tried, failed) = run(&[("b.2", Errno::ENOENT)], &ALL);
+    assert_eq!((tried, failed), (vec!["b.2".to_owned(), "a".to_owned()], None));
+    let both = [("b.2", Errno::ENOENT), ("a", Errno::EOPNOTSUPP)];
+    assert_eq!(run(&both, &ALL).1, Some((Errno::ENOENT, "b.2".to_owned())));
 }
 
 #[test]
-fn what_is_not_about_the_version_ends_it() {
-    let (tried, failed) = run(&[("4.2", Errno::ETIMEDOUT)], &ALL);
-    assert_eq!(tried, ["4.2"]);
-    assert_eq!(failed, Some((Errno::ETIMEDOUT, "4.2".to_owned())));
-    let mixed = [("4.2", Errno::EPROTONOSUPPORT), ("4.1", Errno::ECONNREFUSED)];
+fn what_is_not_about_the_options_ends_it() {
+    let (tried, failed) = run(&[("b.2", Errno::ETIMEDOUT)], &ALL);
+    assert_eq!(tried, ["b.2"]);
+    assert_eq!(failed, Some((Errno::ETIMEDOUT, "b.2".to_owned())));
+    let mixed = [("b.2", Errno::EPROTONOSUPPORT), ("b.1", Errno::ECONNREFUSED)];
     let (tried, failed) = run(&mixed, &ALL[..3]);
-    assert_eq!(tried, ["4.2", "4.1"]);
-    assert_eq!(failed, Some((Errno::ECONNREFUSED, "4.1".to_owned())));
+    assert_eq!(tried, ["b.2", "b.1"]);
+    assert_eq!(failed, Some((Errno::ECONNREFUSED, "b.1".to_owned())));
 }
 
-/// Only version 3 asks the server for its port.
+/// Whatever the other family finds out says more than the closed port, unless it finds out no more.
 #[test]
-fn a_port_that_is_closed_to_version_4_may_be_another_in_version_3() {
-    let refused = ("4.2", Errno::ECONNREFUSED);
+fn a_port_that_is_closed_to_one_family_may_be_another_for_the_next() {
+    let refused = ("b.2", Errno::ECONNREFUSED);
     let (tried, failed) = run(&[refused], &ALL);
-    assert_eq!((tried, failed), (vec!["4.2".to_owned(), "3".to_owned()], None));
-    // Whatever version 3 finds out says more than the closed port, unless it finds out no more.
-    for (v3, reported) in [
-        (Errno::EACCES, (Errno::EACCES, "3")),
-        (Errno::ETIMEDOUT, (Errno::ETIMEDOUT, "3")),
-        (Errno::ECONNREFUSED, (Errno::ECONNREFUSED, "4.2")),
-        (Errno::EOPNOTSUPP, (Errno::ECONNREFUSED, "4.2")),
+    assert_eq!((tried, failed), (vec!["b.2".to_owned(), "a".to_owned()], None));
+    for (other, reported) in [
+        (Errno::EACCES, (Errno::EACCES, "a")),
+        (Errno::ETIMEDOUT, (Errno::ETIMEDOUT, "a")),
+        (Errno::ECONNREFUSED, (Errno::ECONNREFUSED, "b.2")),
+        (Errno::EOPNOTSUPP, (Errno::ECONNREFUSED, "b.2")),
     ] {
-        let (tried, failed) = run(&[refused, ("3", v3)], &ALL);
-        assert_eq!(tried, ["4.2", "3"]);
+        let (tried, failed) = run(&[refused, ("a", other)], &ALL);
+        assert_eq!(tried, ["b.2", "a"]);
         assert_eq!(failed, Some((reported.0, reported.1.to_owned())));
     }
-    assert_eq!(run(&[("3", Errno::ECONNREFUSED)], &ALL[3..]).0, ["3"]);
+    assert_eq!(run(&[("a", Errno::ECONNREFUSED)], &ALL[3..]).0, ["a"]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn mount_point(f: &mut fmt::Formatter<'_>, errno: i32) -> fmt::Result
 /// Writes why mount(2) failed.
 pub(super) fn mount(f: &mut fmt::Formatter<'_>, failure: &CallFailure, config: &NfsConfig) -> fmt::Result {
     let (server, path) = (&config.server, &config.export_path);
-    let version = failure.version.as_deref().unwrap_or("an unknown version");
+    let version = failure.label.as_deref().unwrap_or("an unknown version");
     let is_v3 = version == "3";
     match Errno::from_raw(failure.errno) {
         Errno::ENOENT => write!(
@@ -111,9 +111,9 @@ fn invalid(f: &mut fmt::Formatter<'_>, config: &NfsConfig, version: &str) -> fmt
 }
 
 /// Writes why statfs(2) failed on a mount.
-pub(super) fn statfs(f: &mut fmt::Formatter<'_>, errno: i32, config: &NfsConfig) -> fmt::Result {
+pub(super) fn statfs(f: &mut fmt::Formatter<'_>, errno: Errno, config: &NfsConfig) -> fmt::Result {
     let (server, path) = (&config.server, &config.export_path);
-    match Errno::from_raw(errno) {
+    match errno {
         Errno::ESTALE => write!(
             f,
             "{server} no longer knows {path} (stale file handle), because it was deleted or exported again. Check \
@@ -130,7 +130,7 @@ pub(super) fn statfs(f: &mut fmt::Formatter<'_>, errno: i32, config: &NfsConfig)
         _ => write!(
             f,
             "Reading the capacity of {path} of {server} failed: {}",
-            io::Error::from_raw_os_error(errno)
+            io::Error::from(errno)
         ),
     }
 }
