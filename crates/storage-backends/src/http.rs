@@ -20,6 +20,7 @@ pub(crate) mod auth;
 mod lister;
 pub mod listing;
 mod messages;
+mod not_listed;
 mod probe;
 mod tree;
 
@@ -29,7 +30,7 @@ const SETTING: &str = "base_url";
 pub use crate::web::{Limits, MAX_REDIRECTS};
 use auth::Credentials;
 use lister::Lister;
-use messages::Finding;
+use messages::{Finding, Reservation};
 use tree::HttpTree;
 
 /// A directory of a web server.
@@ -83,9 +84,13 @@ impl Backend for HttpBackend {
     async fn probe(&self, cx: &OpContext) -> Result<ProbeReport, Error> {
         let _permit = self.connector.probe_permit(&self.directory, cx).await?;
         let step = cx.step(self.connector.limits.probe);
-        let all = async |checks: &mut Checks| self.check_all(checks, &step).await;
+        let mut reservation = Reservation::None;
+        let all = async |checks: &mut Checks| {
+            reservation = self.check_all(checks, &step).await?;
+            Ok(())
+        };
         let checks = Checks::run(&probe::NAMES, "server", &step, all).await?;
-        Ok(checks.report(Finding::Readable(shown(&self.directory))))
+        Ok(checks.report(Finding::Readable(shown(&self.directory), reservation)))
     }
 
     fn as_tree(&self) -> Option<&dyn Tree> {

@@ -8,6 +8,7 @@ pub(crate) mod checks;
 mod classify;
 pub(crate) mod client;
 pub(crate) mod connection;
+pub(crate) mod content;
 mod error;
 mod limits;
 pub(crate) mod redirect;

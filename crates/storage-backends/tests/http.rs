@@ -1,8 +1,10 @@
 //! The HTTP backend against real web servers, and against servers that misbehave.
 
+mod answers;
 mod conformance;
 mod fakes;
 mod fixtures;
+mod listings;
 mod networks;
 mod patience;
 mod real;

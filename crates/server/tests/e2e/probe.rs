@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::service::{binary, directory, finish, run};
 
-/// A web server that answers everything with an empty page, until the test's process ends.
+/// A web server that lists an empty directory, until the test's process ends.
 fn web_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -17,7 +17,12 @@ fn web_server() -> SocketAddr {
             let mut stream = stream.expect("a connection");
             let mut request = [0; 4096];
             let _ = stream.read(&mut request);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let (status, page) = match request.starts_with(b"GET / ") {
+                true => ("200 OK", "<pre>\n</pre>"),
+                false => ("404 Not Found", ""),
+            };
+            let head = "Content-Type: text/html\r\nConnection: close";
+            let _ = write!(stream, "HTTP/1.1 {status}\r\n{head}\r\n\r\n{page}");
         }
     });
     address

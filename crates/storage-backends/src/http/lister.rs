@@ -1,21 +1,25 @@
 //! Fetches one directory's listing.
 
-use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use hyper::header::{CONTENT_TYPE, HeaderName};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use hyper::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::context::OpContext;
-use crate::error::{Error, ErrorKind};
-use crate::http::SETTING;
+use crate::error::Error;
 use crate::http::listing::url_names::{encode, path_below};
-use crate::http::listing::{self, Format, Listing, webdav};
+use crate::http::listing::{self, Bounds, Directory, Format, Found, Listing, webdav};
+use crate::http::not_listed::NoPage;
 use crate::web::redirect::shown;
-use crate::web::retry::{self, Backoff, Pace};
-use crate::web::{self, Answer, Ask, Client, body};
+use crate::web::retry::{Backoff, Pace};
+use crate::web::{self, Answer, Ask, Client, body, content};
+
+mod names;
+
+pub(crate) use names::{Asked, length};
 
 /// A text above this size is parsed on a thread for such work, in bytes: 64 KiB are about a millisecond.
 const INLINE_BYTES: usize = 64 * 1024;
@@ -23,8 +27,10 @@ const INLINE_BYTES: usize = 64 * 1024;
 /// How a server is asked for listings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// By GET: index pages and JSON.
+    /// By GET, for JSON if the server has it.
     Get,
+    /// By GET, for an index page alone.
+    Page,
     /// By PROPFIND (RFC 4918).
     WebDav,
 }
@@ -41,112 +47,15 @@ pub(crate) struct Page {
 impl Page {
     /// Returns the path of an entry.
     pub(crate) fn join(&self, name: &[u8]) -> Vec<u8> {
-        let separator: &[u8] = if self.path.is_empty() { b"" } else { b"/" };
-        [&self.path, separator, name].concat()
+        join(&self.path, name)
     }
 }
 
-/// Why a directory has no listing.
-#[derive(Debug)]
-pub(crate) enum NoPage {
-    /// The server was not asked, or did not answer.
-    Failed(web::Error),
-    /// The server answers with another status; it may ask for a wait.
-    Refused(StatusCode, Option<Duration>),
-    /// The server shows a page that is not a listing.
-    NoListing,
-    /// The server redirects to a place that is not below the base.
-    Away(String),
+/// Returns the path of a child of the directory at `path`.
+pub(crate) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
+    [path, separator, name].concat()
 }
-
-impl From<web::Error> for NoPage {
-    fn from(error: web::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl fmt::Display for NoPage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) => write!(f, "{}", error.sentence(SETTING)),
-            Self::Refused(status, _) => write!(f, "the server answers {status}"),
-            Self::NoListing => {
-                f.write_str("the server shows a page of its own there, and no directory listing")
-            }
-            Self::Away(to) => write!(f, "the server redirects to {to}, which is not below base_url"),
-        }
-    }
-}
-
-impl NoPage {
-    fn asked(&self) -> Option<Duration> {
-        match self {
-            Self::Refused(_, asked) => *asked,
-            _ => None,
-        }
-    }
-
-    /// Returns whether the server asks for fewer requests.
-    pub(crate) fn is_throttled(&self) -> bool {
-        matches!(self, Self::Refused(status, _) if matches!(status.as_u16(), 429 | 503))
-    }
-
-    /// Returns whether the same request may succeed soon.
-    fn is_temporary(&self) -> bool {
-        match self {
-            Self::Failed(error) => error.is_temporary(),
-            Self::Refused(status, _) => matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
-            Self::NoListing | Self::Away(_) => false,
-        }
-    }
-
-    /// Makes the error of a count.
-    fn into_error(self) -> Error {
-        let kind = match &self {
-            Self::Failed(_) => ErrorKind::Server,
-            Self::Refused(..) if self.is_temporary() => ErrorKind::Server,
-            _ => ErrorKind::NotListable,
-        };
-        let temporary = self.is_temporary();
-        let step = match &self {
-            Self::Failed(error) => error.step(),
-            _ => "the listing",
-        };
-        Error::new(kind, step)
-            .with_temporary(temporary)
-            .with_source(NotCounted(&self).to_string())
-    }
-}
-
-/// Why files are not counted, and what to do about it.
-#[derive(Debug)]
-pub(crate) struct NotCounted<'a>(pub(crate) &'a NoPage);
-
-impl fmt::Display for NotCounted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let NoPage::Failed(error) = self.0 {
-            return write!(f, "{}", error.sentence(SETTING));
-        }
-        write!(f, "The files can't be counted, because {}: ", self.0)?;
-        f.write_str(match self.0 {
-            NoPage::Away(_) => "set base_url to where the files are",
-            NoPage::Refused(status, _) => match status.as_u16() {
-                401 => "set auth_method, username and password to credentials that the server accepts",
-                407 => "take the proxy that asks for credentials out of the way",
-                403 => {
-                    "allow the directory to be read, set credentials, or switch the listing on (nginx: autoindex on; Apache: Options +Indexes)"
-                }
-                408 | 429 | 503 => "try again later, or allow more requests at the server",
-                500 | 502 | 504 => "look into the server's log",
-                _ => LISTING_ON,
-            },
-            NoPage::Failed(_) | NoPage::NoListing => LISTING_ON,
-        })
-    }
-}
-
-const LISTING_ON: &str =
-    "switch the listing on (nginx: autoindex on; Apache: Options +Indexes), to have files counted";
 
 /// Fetches the listings below one base URL.
 #[derive(Debug)]
@@ -186,7 +95,7 @@ impl<'a> Lister<'a> {
     /// As [`Lister::root`], and waits if the server asks for fewer requests.
     ///
     /// # Errors
-    /// [`ErrorKind::NotListable`] and [`ErrorKind::Server`].
+    /// [`ErrorKind::NotListable`](crate::ErrorKind::NotListable) and [`ErrorKind::Server`](crate::ErrorKind::Server).
     pub(crate) async fn root_patiently(&self, cx: &OpContext) -> Result<(Style, Page), Error> {
         let mut backoff = Backoff::default();
         loop {
@@ -197,20 +106,33 @@ impl<'a> Lister<'a> {
         }
     }
 
-    /// Returns the listing of the base itself, and the style in which it was got.
+    async fn root(&self) -> Result<(Style, Page), NoPage> {
+        let answer = self.ask(Style::Get, b"").await?;
+        self.root_of(answer).await
+    }
+
+    /// Returns the listing of the base itself, of which this is the answer to GET, and the style in which it was got.
     ///
     /// # Errors
     /// Why the base has no listing.
-    pub(crate) async fn root(&self) -> Result<(Style, Page), NoPage> {
-        let why = match self.fetch(Style::Get, b"").await {
+    pub(crate) async fn root_of(&self, answer: Answer) -> Result<(Style, Page), NoPage> {
+        let why = match self.read(Style::Get, b"", answer).await {
+            // An error page may look like an empty directory.
+            Ok(page) if page.listing.is_bare() && self.answers_any_name().await => NoPage::NoListing,
             Ok(page) => return Ok((Style::Get, page)),
-            Err(why) if why.is_temporary() || matches!(why, NoPage::Failed(_)) => return Err(why),
+            Err(why) if why.is_temporary() => return Err(why),
             Err(why) => why,
         };
-        match self.fetch(Style::WebDav, b"").await {
-            Ok(page) => Ok((Style::WebDav, page)),
-            Err(_) => Err(why),
+        let styles = [Style::Page, Style::WebDav];
+        for style in styles
+            .into_iter()
+            .filter(|style| *style == Style::WebDav || why.may_have_a_page())
+        {
+            if let Ok(page) = self.fetch(style, b"").await {
+                return Ok((style, page));
+            }
         }
+        Err(why)
     }
 
     /// As [`Lister::fetch`], and asks again after what may pass; fewer requests are sent at once if the server says so.
@@ -237,55 +159,100 @@ impl<'a> Lister<'a> {
         }
     }
 
-    /// The listing of the directory at `path` below the base.
+    /// Returns the listing of the directory at `path` below the base.
     pub(crate) async fn fetch(&self, style: Style, path: &[u8]) -> Result<Page, NoPage> {
-        let answer = self.client.send(&ask(style, self.directory_url(path)?)).await?;
+        let answer = self.ask(style, path).await?;
+        self.read(style, path, answer).await
+    }
+
+    /// Asks for a directory.
+    ///
+    /// # Errors
+    /// Any [`web::Error`]; a status is none.
+    pub(crate) async fn ask(&self, style: Style, path: &[u8]) -> Result<Answer, web::Error> {
+        let url = self.directory_url(path)?;
+        let ask = match style {
+            Style::Get => Ask::new(Method::GET, url),
+            Style::Page => Ask::new(Method::GET, url).with(ACCEPT, "text/html, */*;q=0.1"),
+            Style::WebDav => {
+                // Any method's name that is a token is one.
+                let method = Method::from_bytes(b"PROPFIND").unwrap_or(Method::OPTIONS);
+                Ask::new(method, url)
+                    .with(HeaderName::from_static("depth"), "1")
+                    .with(CONTENT_TYPE, "application/xml; charset=utf-8")
+                    .with_body(webdav::REQUEST)
+            }
+        };
+        self.client.send(&ask).await
+    }
+
+    async fn read(&self, style: Style, path: &[u8], answer: Answer) -> Result<Page, NoPage> {
         let expected = match style {
-            Style::Get => StatusCode::OK,
+            Style::Get | Style::Page => StatusCode::OK,
             Style::WebDav => StatusCode::MULTI_STATUS,
         };
         if answer.status != expected {
-            return Err(NoPage::Refused(answer.status, retry::asked(&answer.headers)));
+            return Err(NoPage::refused(answer.status, &answer.headers));
         }
-        let url = answer.route.url().clone();
-        let path = path_below(self.base, &url).ok_or_else(|| NoPage::Away(shown(&url)))?;
-        let format = match style {
-            Style::Get => {
-                Format::of_content_type(answer.headers.get(CONTENT_TYPE)).ok_or(NoPage::NoListing)?
-            }
-            Style::WebDav => Format::WebDav,
+        let (asked, url) = (self.directory_url(path)?, answer.route.url().clone());
+        let away = || NoPage::Away(shown(&url));
+        let directory = Directory::answered(&asked, url.clone()).ok_or_else(away)?;
+        let path = if directory.is_at(&asked) {
+            path.to_vec()
+        } else {
+            path_below(self.base, &directory).ok_or_else(away)?
         };
-        let listing = self.read(format, url, answer).await?;
+        let listing = self.parse(directory, answer).await?;
         Ok(Page { path, listing })
     }
 
-    async fn read(&self, format: Format, url: Url, answer: Answer) -> Result<Listing, NoPage> {
+    async fn parse(&self, directory: Directory, answer: Answer) -> Result<Listing, NoPage> {
         let limits = self.client.limits();
+        let (content_type, encoding) = (
+            answer.headers.get(CONTENT_TYPE).cloned(),
+            answer.headers.get(CONTENT_ENCODING).cloned(),
+        );
+        let is_redirected_to_a_file = !answer.route.url().path().ends_with('/');
         let text = body::read(answer.body, limits, &self.large).await?;
-        let (complete, max_entries) = (text.complete, limits.page_entries);
-        let parse = move |bytes: &[u8]| listing::read(format, &url, bytes, complete, max_entries);
-        let listing = if text.bytes.len() <= INLINE_BYTES {
-            parse(&text.bytes)
+        let (complete, max_bytes, max_entries) = (text.complete, limits.page_bytes, limits.page_entries);
+        let stop = StopOnDrop::default();
+        let cancelled = Arc::clone(&stop.0);
+        let parse = move |bytes: Vec<u8>| -> Result<_, web::Error> {
+            let (bytes, all) = content::decode(bytes, encoding.as_ref(), max_bytes)?;
+            let Some(format) = Format::of(content_type.as_ref(), &bytes) else {
+                return Ok(None);
+            };
+            let bounds = Bounds {
+                complete: complete && all,
+                max_entries,
+                cancelled: &cancelled,
+            };
+            Ok(Some(listing::read(format, directory, &bytes, bounds)))
+        };
+        let found = if text.bytes.len() <= INLINE_BYTES {
+            parse(text.bytes)
         } else {
             let body::Text { bytes, permit, .. } = text;
-            let parsed = tokio::task::spawn_blocking(move || parse(&bytes)).await;
+            let parsed = tokio::task::spawn_blocking(move || parse(bytes)).await;
             drop(permit);
             parsed.map_err(|error| web::Error::Other(error.to_string()))?
         };
-        listing.ok_or(NoPage::NoListing)
+        match found? {
+            Some(Found::Listing(listing)) => Ok(listing),
+            Some(Found::Bucket) => Err(NoPage::Bucket),
+            Some(Found::Page) => Err(NoPage::NoListing),
+            None if is_redirected_to_a_file => Err(NoPage::File),
+            Some(Found::Json) | None => Err(NoPage::NotUnderstood),
+        }
     }
 }
 
-fn ask(style: Style, url: Url) -> Ask {
-    match style {
-        Style::Get => Ask::new(Method::GET, url),
-        Style::WebDav => {
-            // Any method's name that is a token is one.
-            let method = Method::from_bytes(b"PROPFIND").unwrap_or(Method::OPTIONS);
-            Ask::new(method, url)
-                .with(HeaderName::from_static("depth"), "1")
-                .with(CONTENT_TYPE, "application/xml; charset=utf-8")
-                .with_body(webdav::REQUEST)
-        }
+/// Sets its flag when it is dropped: nobody waits for the work any more.
+#[derive(Debug, Default)]
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -1,51 +1,41 @@
-//! Directory listings: index pages, nginx's and Caddy's JSON, and WebDAV, all read into the same entries.
+//! Directory listings: index pages, JSON and XML of nginx and Caddy, and WebDAV, all read into the same entries.
 //!
 //! Foreign text: nothing here fails or panics on any input, and an entry is always a direct child of the page.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use hyper::header::HeaderValue;
 use storage_domain::TemplatePatterns;
-use url::Url;
 
+mod format;
 pub mod html;
 pub mod json;
 pub mod url_names;
 pub mod webdav;
+pub mod xml;
 
-use crate::tree::{self, EntryKind};
-use url_names::Child;
+pub use format::{Format, Found};
+pub use url_names::Directory;
 
-/// How a listing is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// An index page for people.
-    Html,
-    /// A JSON array of objects.
-    Json,
-    /// A WebDAV multistatus (RFC 4918, section 13).
-    WebDav,
-}
-
-impl Format {
-    /// The format that a `Content-Type` names; what is none is no listing.
-    pub(crate) fn of_content_type(value: Option<&HeaderValue>) -> Option<Self> {
-        let text = value?.to_str().ok()?;
-        let media = text.split(';').next()?.trim().to_ascii_lowercase();
-        match media.as_str() {
-            "text/html" | "application/xhtml+xml" => Some(Self::Html),
-            "application/json" => Some(Self::Json),
-            _ => None,
-        }
-    }
+/// Names what an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// Either: the listing does not say.
+    Unknown,
 }
 
 /// One entry of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// Its name, and whether it is a directory.
-    pub child: Child,
+    /// Its name, decoded: never empty, `.` or `..`, without `/` and NUL, and of a bounded length.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
     /// Its size in bytes, if the listing gives it exactly.
     pub size: Option<u64>,
 }
@@ -54,70 +44,165 @@ pub struct Entry {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The entries, each once.
-    pub entries: Vec<tree::Entry>,
+    pub entries: Vec<Entry>,
+    /// How many entries lead elsewhere, so that they can't be reached by a name below the page.
+    pub elsewhere: u64,
     /// Whether the page has more entries than were read.
     pub cut: bool,
+    /// The same for two pages if they have the same entries, with sizes and dates, in any order.
+    pub fingerprint: u64,
 }
 
 impl Listing {
-    /// Returns the name of a file to try: an image if there is one. An empty file proves nothing.
-    pub(crate) fn sample(&self, templates: &TemplatePatterns) -> Option<&[u8]> {
-        let files = || self.entries.iter().filter(|entry| entry.kind == EntryKind::File);
-        let is_image = |entry: &&tree::Entry| templates.matches(&entry.name) && entry.size != Some(0);
-        let sample = files().find(is_image).or_else(|| files().next());
-        sample.map(|entry| entry.name.as_slice())
+    /// Returns a file to try: an image if there is one. An empty file proves nothing.
+    pub(crate) fn sample(&self, templates: &TemplatePatterns) -> Option<&Entry> {
+        let files = || self.entries.iter().filter(|entry| entry.kind != Kind::Directory);
+        let is_image = |entry: &&Entry| templates.matches(&entry.name) && entry.size != Some(0);
+        let is_file = |entry: &&Entry| entry.kind == Kind::File;
+        files()
+            .find(is_image)
+            .or_else(|| files().find(is_file))
+            .or_else(|| files().next())
     }
+
+    /// Returns whether nothing was found that only a listing has.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.entries.is_empty() && self.elsewhere == 0
+    }
+
+    /// Returns whether the page says of any entry that it is a directory.
+    pub(crate) fn marks_directories(&self) -> bool {
+        self.entries.iter().any(|entry| entry.kind == Kind::Directory)
+    }
+}
+
+/// What a text is read within.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds<'a> {
+    /// Whether the text is all there is, or breaks off.
+    pub complete: bool,
+    /// How many entries are read.
+    pub max_entries: usize,
+    /// Ends the work early if it is set.
+    pub cancelled: &'a AtomicBool,
 }
 
 /// Collects entries, each once.
 #[derive(Debug)]
-struct Collector {
+struct Collector<'a> {
     listing: Listing,
-    max_entries: usize,
-    // Hashes instead of names: 9 bytes an entry, whatever the names' lengths.
-    seen: HashSet<u64>,
+    bounds: Bounds<'a>,
+    // Hashes instead of names: whatever the names' lengths, an entry costs the same.
+    seen: HashMap<u64, usize>,
     hasher: RandomState,
 }
 
-impl Collector {
-    fn add(&mut self, entry: Entry) {
-        let hash = self.hasher.hash_one(&entry.child.name);
-        if self.seen.contains(&hash) {
-            return;
+impl<'a> Collector<'a> {
+    fn new(bounds: Bounds<'a>) -> Self {
+        Self {
+            listing: Listing::default(),
+            bounds,
+            seen: HashMap::new(),
+            hasher: RandomState::new(),
         }
-        if self.seen.len() >= self.max_entries {
+    }
+
+    /// Returns whether enough was read.
+    fn is_full(&self) -> bool {
+        self.listing.cut || self.bounds.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Adds an entry; returns its index if it is new. What the page says beside it is part of the fingerprint.
+    fn add(&mut self, entry: Entry, beside: impl Hash) -> Option<usize> {
+        let hash = self.hasher.hash_one(&entry.name);
+        if let Some(first) = self.seen.get(&hash) {
+            let first = &mut self.listing.entries[*first];
+            first.size = first.size.or(entry.size);
+            if first.kind == Kind::Unknown {
+                first.kind = entry.kind;
+            }
+            return None;
+        }
+        if self.seen.len() >= self.bounds.max_entries {
             self.listing.cut = true;
-            return;
+            return None;
         }
-        self.seen.insert(hash);
-        self.listing.entries.push(tree::Entry {
-            kind: if entry.child.is_directory {
-                EntryKind::Directory
-            } else {
-                EntryKind::File
-            },
-            name: entry.child.name,
-            size: entry.size,
-        });
+        let at = self.listing.entries.len();
+        self.seen.insert(hash, at);
+        self.listing.fingerprint ^= fixed().hash_one((&entry, beside));
+        self.listing.entries.push(entry);
+        Some(at)
+    }
+
+    fn elsewhere(&mut self) {
+        self.listing.elsewhere += 1;
     }
 }
 
-/// Reads at most `max_entries` of a listing that was found at `page`. Returns `None` if the text is not a listing. A text
-/// that is not `complete` may break off.
-pub fn read(format: Format, page: &Url, text: &[u8], complete: bool, max_entries: usize) -> Option<Listing> {
-    let mut collector = Collector {
-        listing: Listing::default(),
-        max_entries,
-        seen: HashSet::new(),
-        hasher: RandomState::new(),
-    };
-    let is_listing = match format {
-        Format::Html => html::read(page, text, &mut |entry| collector.add(entry)),
-        Format::Json => json::read(page, text, &mut |entry| collector.add(entry)),
-        Format::WebDav => webdav::read(page, text, &mut |entry| collector.add(entry)),
+/// A hasher whose hashes can be compared between pages.
+fn fixed() -> impl BuildHasher {
+    static STATE: std::sync::OnceLock<RandomState> = std::sync::OnceLock::new();
+    STATE.get_or_init(RandomState::new).clone()
+}
+
+/// Reads a text of the directory that it was found at.
+pub fn read(format: Format, directory: Directory, text: &[u8], bounds: Bounds<'_>) -> Found {
+    let mut collector = Collector::new(bounds);
+    let (is_listing, otherwise) = match format {
+        Format::Html => (html::read(directory, text, &mut collector), Found::Page),
+        Format::Json => (json::read(&directory, text, &mut collector), Found::Json),
+        Format::Xml => (xml::read(text, &mut collector), Found::Page),
+        Format::WebDav => (webdav::read(&directory, text, &mut collector), Found::Page),
+        Format::Bucket => (false, Found::Bucket),
     };
     let mut listing = collector.listing;
-    let has_begun = !complete && !listing.entries.is_empty();
-    listing.cut |= !complete;
-    (is_listing || has_begun).then_some(listing)
+    let has_begun = !bounds.complete && !listing.entries.is_empty();
+    listing.cut |= !bounds.complete;
+    if is_listing || (has_begun && format != Format::Html) {
+        Found::Listing(listing)
+    } else {
+        otherwise
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use url::Url;
+
+    use super::*;
+
+    /// Reads a page at http://h/b/.
+    pub(crate) fn listing(format: Format, text: &[u8]) -> Option<Listing> {
+        let directory = Directory::of(Url::parse("http://h/b/").unwrap()).unwrap();
+        let cancelled = AtomicBool::new(false);
+        let bounds = Bounds {
+            complete: true,
+            max_entries: 1000,
+            cancelled: &cancelled,
+        };
+        match read(format, directory, text, bounds) {
+            Found::Listing(listing) => Some(listing),
+            _ => None,
+        }
+    }
+
+    /// Lists what a page at http://h/b/ has: `name size`, `name/` for a directory, `name?` for either.
+    pub(crate) fn names(format: Format, text: &[u8]) -> Option<Vec<String>> {
+        let listing = listing(format, text)?;
+        let mut names: Vec<_> = listing.entries.iter().map(shown).collect();
+        if listing.elsewhere > 0 {
+            names.push(format!("{} elsewhere", listing.elsewhere));
+        }
+        Some(names)
+    }
+
+    fn shown(entry: &Entry) -> String {
+        let mark = match entry.kind {
+            Kind::File => "",
+            Kind::Directory => "/",
+            Kind::Unknown => "?",
+        };
+        let size = entry.size.map(|size| format!(" {size}")).unwrap_or_default();
+        format!("{}{mark}{size}", String::from_utf8_lossy(&entry.name))
+    }
 }

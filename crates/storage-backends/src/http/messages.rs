@@ -34,6 +34,14 @@ pub(crate) enum Finding {
     /// The server refuses these credentials.
     Refused(&'static str),
     Status(Status),
+    /// GET is refused, and PROPFIND lists the directory.
+    WebDavOnly(Status),
+    /// A name that can't exist is answered in the same way.
+    AnyName(Status),
+    /// A redirect leads to another page.
+    LeadsAway(String),
+    NamesAFile,
+    Bucket(Status),
     /// Only a quick check was asked for.
     Quick,
     /// No file was found to try, because of this.
@@ -41,11 +49,22 @@ pub(crate) enum Finding {
     /// The check `boot` took longer.
     Slow(Duration),
     /// The directory can be read.
-    Readable(String),
+    Readable(String, Reservation),
     Boot {
         name: String,
         troubles: Vec<Trouble>,
     },
+}
+
+/// What the message about a directory that can be read says as well.
+#[derive(Debug, Hash, Default)]
+pub(crate) enum Reservation {
+    #[default]
+    None,
+    /// Why its files are not counted.
+    NotCounted(String),
+    /// What boot clients will meet. A quick check does not ask for it, and so it is no other finding.
+    Boot(String),
 }
 
 /// The status of an answer, and how it was reached.
@@ -70,6 +89,18 @@ pub(crate) enum Trouble {
     NothingFollows(String),
     HeadRefused(StatusCode),
     NoLength,
+    /// HEAD and GET give other lengths.
+    OtherLength {
+        head: u64,
+        size: u64,
+    },
+    /// The listing has another size.
+    OtherSize {
+        listed: u64,
+        size: u64,
+    },
+    /// A web page is sent in place of the file.
+    Page,
     Compressed,
     Redirected(String),
     NoRanges,
@@ -89,6 +120,15 @@ impl Status {
         }
     }
 
+    pub(crate) fn is_success(&self) -> bool {
+        self.code.is_success()
+    }
+
+    /// Returns whether servers answer so if the name of a file has a slash at its end.
+    pub(crate) fn may_be_a_file(&self) -> bool {
+        !matches!(self.code.as_u16(), 401 | 407 | 408 | 429 | 502..=504)
+    }
+
     fn advice(&self) -> &'static str {
         match self.code.as_u16() {
             400 if self.is_plain => {
@@ -100,7 +140,12 @@ impl Status {
             403 => {
                 "the directory may not be read, its listing is switched off (nginx: autoindex on), or credentials are needed"
             }
-            404 | 410 => "there is no such directory: check the path of base_url",
+            404 | 410 => {
+                "there is no such directory, or its listing is switched off (Caddy: browse): check the path of base_url"
+            }
+            405 | 501 => {
+                "the directory can be read neither by GET nor by PROPFIND: switch its listing on (nginx: autoindex on)"
+            }
             408 => "it did not get the request in time: try again later",
             429 => "it asks for fewer requests: try again later",
             500..=599 => "the fault is on the server's side: look into its log",
@@ -159,6 +204,28 @@ impl fmt::Display for Finding {
                 write!(f, "The server refuses {what} (401): check username, password and auth_method")
             }
             Self::Status(status) => status.fmt(f),
+            Self::WebDavOnly(status) => write!(
+                f,
+                "The server answers {} to GET, and lists the directory by WebDAV",
+                status.code
+            ),
+            Self::AnyName(status) => write!(
+                f,
+                "The server answers {} to any name, even to one that can't exist, and shows no directory listing, so that nothing says that the directory is there: set base_url to where the files are, or switch the listing on",
+                status.code
+            ),
+            Self::LeadsAway(to) => write!(
+                f,
+                "The server redirects to {to}, another page than base_url, such as a login: set base_url to where the files are, and credentials if they are needed"
+            ),
+            Self::NamesAFile => {
+                f.write_str("base_url names a file: set it to the directory that the file is in")
+            }
+            Self::Bucket(status) => write!(
+                f,
+                "The server answers {}, and is an S3 server: register the bucket with type s3",
+                status.code
+            ),
             Self::Quick => f.write_str("Not checked, because only a quick check was asked for"),
             Self::NoSample(None) => f.write_str("Not checked, because no file was found to try"),
             Self::NoSample(Some(why)) => write!(f, "Not checked, because no file was found to try. {why}"),
@@ -167,7 +234,14 @@ impl fmt::Display for Finding {
                 "Not checked, because the server took longer than {} s to list a directory and give out a file",
                 limit.as_secs()
             ),
-            Self::Readable(url) => write!(f, "{url} can be read"),
+            Self::Readable(url, reservation) => {
+                write!(f, "{url} can be read")?;
+                match reservation {
+                    Reservation::NotCounted(why) => write!(f, ". {why}"),
+                    Reservation::Boot(advice) if !f.alternate() => write!(f, ". {advice}"),
+                    Reservation::None | Reservation::Boot(_) => Ok(()),
+                }
+            }
             Self::Boot { name, troubles } => match troubles.as_slice() {
                 [] => write!(
                     f,
@@ -194,6 +268,14 @@ impl fmt::Display for Trouble {
                 f,
                 "HEAD is answered with {status}, and firmware asks for a file's size that way"
             ),
+            Self::OtherLength { head, size } => write!(
+                f,
+                "HEAD gives {head} bytes and GET {size}, and firmware asks for a file's size by HEAD"
+            ),
+            Self::OtherSize { listed, size } => {
+                write!(f, "the listing gives {listed} bytes, and the server sends {size}")
+            }
+            Self::Page => f.write_str("the server sends a web page in its place, such as a login"),
             Self::NoLength => {
                 f.write_str("it has no Content-Length, without which firmware can't load a file")
             }

@@ -1,36 +1,69 @@
 //! The checks of an HTTP directory.
 
-use hyper::header::WWW_AUTHENTICATE;
-use hyper::{Method, StatusCode};
-use url::Url;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use crate::context::OpContext;
 use crate::http::auth::Credentials;
-use crate::http::lister::Lister;
-use crate::http::messages::{Finding, Status};
+use crate::http::lister::{Lister, Page, Style};
+use crate::http::messages::{Finding, Reservation, Status};
+use crate::http::not_listed::{NoPage, NotCounted};
 use crate::http::{HttpBackend, SETTING};
 use crate::probe::{Checks, Stopped};
 use crate::web::connection::Connection;
-use crate::web::{self, Answer, Ask, Client, Error, Origin};
+use crate::web::{self, Answer, Client, Error, Origin};
 
 mod boot;
 
 /// The names of the checks, in the order in which they run. Every report has all of them.
 pub(super) const NAMES: [&str; 6] = ["resolve", "connect", "tls", "auth", "status", "boot"];
 
+/// What is left of a probe's time when the listing has to be read: the probe's own end would be a failure.
+const SPARE: Duration = Duration::from_millis(500);
+
 impl HttpBackend {
-    pub(super) async fn check_all(&self, checks: &mut Checks, step: &OpContext) -> Result<(), Stopped> {
+    /// Makes all checks. Returns what a message about a directory that passed has to say as well.
+    pub(super) async fn check_all(
+        &self,
+        checks: &mut Checks,
+        step: &OpContext,
+    ) -> Result<Reservation, Stopped> {
         let connection = self.connect(checks).await;
         let connection = connection.map_err(|error| web::checks::failed(checks, &error, SETTING))?;
         let client = Client::over(self.connector.clone(), self.authorization(), connection);
-        check_answer(checks, &client, &self.credentials, &self.directory).await?;
+        let lister = Lister::new(&client, &self.directory);
+        let limit = step.remaining().saturating_sub(SPARE).min(client.limits().boot);
+        let (style, root) = match check_answer(checks, &lister, &self.credentials, limit).await? {
+            Ok(root) => root,
+            Err(why) => {
+                let why_not = NotCounted(&why).to_string();
+                checks.skipped(match why {
+                    NoPage::Slow => Finding::Slow(limit),
+                    _ => Finding::NoSample(Some(why_not.clone())),
+                });
+                return Ok(Reservation::NotCounted(why_not));
+            }
+        };
         if step.is_light() {
             checks.skipped(Finding::Quick);
-        } else {
-            let lister = Lister::new(&client, &self.directory);
-            boot::check(checks, &lister, &self.templates, step).await;
+            return Ok(Reservation::None);
         }
-        Ok(())
+        let limit = step.remaining().saturating_sub(SPARE).min(client.limits().boot);
+        let advice = boot::advice(&lister, &self.templates, style, root);
+        let found = tokio::time::timeout(limit, advice)
+            .await
+            .unwrap_or(Finding::Slow(limit));
+        let reservation = match &found {
+            Finding::Boot { troubles, .. } if !troubles.is_empty() => Reservation::Boot(found.to_string()),
+            _ => Reservation::None,
+        };
+        match found {
+            Finding::Boot { .. } => checks.passed(found),
+            unknown => checks.skipped(unknown),
+        }
+        Ok(reservation)
     }
 
     async fn connect(&self, checks: &mut Checks) -> Result<Connection, Error> {
@@ -39,17 +72,18 @@ impl HttpBackend {
     }
 }
 
-/// Makes the checks `auth` and `status`: one request, and what its answer means.
+/// Makes the checks `auth` and `status`: one request, and what its answer means. Returns the listing, or why there is
+/// none. Reading it may take as long as `limit`.
 async fn check_answer(
     checks: &mut Checks,
-    client: &Client,
+    lister: &Lister<'_>,
     credentials: &Credentials,
-    directory: &Url,
-) -> Result<(), Stopped> {
+    limit: Duration,
+) -> Result<Result<(Style, Page), NoPage>, Stopped> {
     if let Credentials::Missing(why) = credentials {
         return Err(checks.failed(&Finding::NothingSent(why)));
     }
-    let answer = match ask(client, directory).await {
+    let answer = match lister.ask(Style::Get, b"").await {
         Ok(answer) => answer,
         Err(error) => {
             checks.skipped(Finding::NotAnswered);
@@ -60,21 +94,41 @@ async fn check_answer(
         return Err(checks.failed(&refused));
     }
     checks.passed(acceptance(&answer, credentials));
-    let status = Finding::Status(Status::of(&answer, credentials.are_sent()));
-    if !answer.status.is_success() {
-        return Err(checks.failed(&status));
+    let status = Status::of(&answer, credentials.are_sent());
+    let root = tokio::time::timeout(limit, lister.root_of(answer)).await;
+    let root = root.unwrap_or(Err(NoPage::Slow));
+    match judge(lister, status, &root).await {
+        Ok(found) => checks.passed(found),
+        Err(found) => return Err(checks.failed(&found)),
     }
-    checks.passed(status);
-    Ok(())
+    Ok(root)
 }
 
-async fn ask(client: &Client, url: &Url) -> Result<Answer, Error> {
-    let enough = |head: &Answer| head.status.is_success() || head.status == StatusCode::UNAUTHORIZED;
-    let answer = client.look(url, enough).await?;
-    if answer.status == StatusCode::RANGE_NOT_SATISFIABLE {
-        return client.send(&Ask::new(Method::GET, url.clone())).await;
+/// Returns what the status means, now that it is known whether there is a listing.
+async fn judge(
+    lister: &Lister<'_>,
+    status: Status,
+    root: &Result<(Style, Page), NoPage>,
+) -> Result<Finding, Finding> {
+    let why = match root {
+        Ok((Style::WebDav, _)) if !status.is_success() => return Ok(Finding::WebDavOnly(status)),
+        Ok(_) => return Ok(Finding::Status(status)),
+        Err(why) => why,
+    };
+    match why {
+        NoPage::File => return Err(Finding::NamesAFile),
+        NoPage::Away(to) => return Err(Finding::LeadsAway(to.clone())),
+        NoPage::Bucket if !status.is_success() => return Err(Finding::Bucket(status)),
+        _ if !status.is_success() => {}
+        NoPage::NoListing | NoPage::NotUnderstood if lister.answers_any_name().await => {
+            return Err(Finding::AnyName(status));
+        }
+        _ => return Ok(Finding::Status(status)),
     }
-    Ok(answer)
+    if status.may_be_a_file() && lister.base_is_a_file().await {
+        return Err(Finding::NamesAFile);
+    }
+    Err(Finding::Status(status))
 }
 
 /// Returns why the answer refuses the credentials, if it does.
@@ -84,7 +138,7 @@ fn refusal(answer: &Answer, credentials: &Credentials) -> Option<Finding> {
         StatusCode::UNAUTHORIZED => {}
         _ => return None,
     }
-    let scheme = offered_scheme(answer);
+    let scheme = offered_scheme(&answer.headers);
     Some(match scheme.as_deref() {
         Some("bearer") if !credentials.are_sent() => Finding::NeedsToken,
         None | Some("basic") if !credentials.are_sent() => Finding::NeedsPassword,
@@ -109,22 +163,58 @@ fn acceptance(answer: &Answer, credentials: &Credentials) -> Finding {
     Finding::SentToFirst { what, there }
 }
 
-/// Returns the scheme of the challenge (RFC 9110, section 11.6.1) that this client can meet, else the first one.
-fn offered_scheme(answer: &Answer) -> Option<String> {
-    let values = answer.headers.get_all(WWW_AUTHENTICATE);
-    let words = values
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split([',', ' ']));
-    let words: Vec<String> = words
-        .filter(|w| !w.is_empty())
+/// The longest scheme that a message shows, in bytes.
+const SCHEME_BYTES: usize = 20;
+
+/// Returns the scheme of the challenges (RFC 9110, section 11.6.1) that this client can meet, else the first one.
+fn offered_scheme(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(WWW_AUTHENTICATE).iter();
+    let schemes: Vec<String> = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(schemes)
         .map(str::to_ascii_lowercase)
         .collect();
-    let known = words.iter().find(|w| matches!(w.as_str(), "basic" | "bearer"));
-    let first = || {
-        words
-            .first()
-            .filter(|w| w.len() <= 20 && w.bytes().all(|b| b.is_ascii_alphanumeric()))
-    };
-    known.or_else(first).cloned()
+    let is_known = |scheme: &&String| matches!(scheme.as_str(), "basic" | "bearer");
+    let found = schemes.iter().find(is_known).or_else(|| schemes.first())?;
+    (found.len() <= SCHEME_BYTES).then(|| found.clone())
+}
+
+/// Returns the schemes of one field. A challenge with a bare token, such as Negotiate's, is known by its first word.
+fn schemes(value: &str) -> Vec<&str> {
+    match http_auth::parse_challenges(value) {
+        Ok(challenges) => challenges.iter().map(|challenge| challenge.scheme).collect(),
+        Err(_) => value.split_ascii_whitespace().take(1).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::basic(&["Basic realm=\"x\""], Some("basic"))]
+    #[case::case(&["BASIC realm=x"], Some("basic"))]
+    #[case::quoted(&["Digest realm=\"basic, bearer\", nonce=\"a\""], Some("digest"))]
+    #[case::quoted_with_escapes(&["Digest realm=\"a\\\", Basic \\\"b\", qop=auth"], Some("digest"))]
+    #[case::several_in_one(&["Digest realm=\"x\", nonce=\"y\", Basic realm=\"z\""], Some("basic"))]
+    #[case::several_lines(&["Negotiate", "Basic realm=x"], Some("basic"))]
+    #[case::bare(&["Negotiate, NTLM"], Some("negotiate"))]
+    #[case::token(&["Negotiate YIIJvwYGKwYBBQUCoIIJszCCCa+g"], Some("negotiate"))]
+    #[case::parameter_of_the_name(&["Custom basic=\"1\""], Some("custom"))]
+    #[case::bearer(&["Bearer"], Some("bearer"))]
+    #[case::none(&[], None)]
+    #[case::empty(&[""], None)]
+    fn the_scheme_stands_in_its_place(#[case] values: &[&str], #[case] expected: Option<&str>) {
+        let values = values
+            .iter()
+            .map(|value| (WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap()));
+        let headers: HeaderMap = values.fold(HeaderMap::new(), |mut headers, (name, value)| {
+            headers.append(name, value);
+            headers
+        });
+        assert_eq!(offered_scheme(&headers).as_deref(), expected);
+    }
 }

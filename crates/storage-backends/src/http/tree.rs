@@ -1,17 +1,20 @@
 //! The directories of a web server as a tree.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use hyper::StatusCode;
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::sync::OnceCell;
 
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::http::lister::{self, Lister, NoPage, Style};
-use crate::tree::{List, Page};
-use crate::web::Answer;
+use crate::http::lister::{self, Asked, Lister, Style};
+use crate::http::listing::{self, Kind, Listing};
+use crate::http::not_listed::NoPage;
+use crate::tree::{Entry, EntryKind, List, Page};
 
 /// Lists the directories below the base URL, each once.
 #[derive(Debug)]
@@ -20,9 +23,15 @@ pub(crate) struct HttpTree<'a> {
     cx: &'a OpContext,
     /// How the root was listed, and with it all below.
     style: OnceLock<Style>,
-    /// Hashes of the paths that were listed: redirects may lead to one of them again.
-    listed: Mutex<HashSet<u64>>,
+    /// The fingerprints of what was listed, by hashes of the paths.
+    listed: Mutex<HashMap<u64, u64>>,
     hasher: RandomState,
+    /// Whether the sizes that listings give are those that a client reads.
+    sizes_are_right: OnceCell<bool>,
+    /// Whether the server's listings mark directories.
+    marks_directories: AtomicBool,
+    /// How many more names may be asked for what they are.
+    names_to_ask: AtomicUsize,
 }
 
 impl<'a> HttpTree<'a> {
@@ -33,6 +42,9 @@ impl<'a> HttpTree<'a> {
             style: OnceLock::new(),
             listed: Mutex::default(),
             hasher: RandomState::new(),
+            sizes_are_right: OnceCell::new(),
+            marks_directories: AtomicBool::new(false),
+            names_to_ask: AtomicUsize::new(lister.client().limits().size_requests),
         }
     }
 
@@ -46,11 +58,87 @@ impl<'a> HttpTree<'a> {
         Ok(page)
     }
 
-    fn is_new(&self, path: &[u8]) -> bool {
-        let hash = self.hasher.hash_one(path);
+    /// Notes what a directory lists; returns whether it is new.
+    fn visit(&self, path: &[u8], listing: &Listing) -> Visit {
+        let hash = |path: &[u8]| self.hasher.hash_one(path);
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.insert(hash)
+        if listed.insert(hash(path), listing.fingerprint).is_some() {
+            return Visit::Again;
+        }
+        // A chain of directories with one entry each has no end to find, and costs little.
+        let is_loop = listing.entries.len() > 1
+            && ancestors(path).any(|above| listed.get(&hash(above)) == Some(&listing.fingerprint));
+        if is_loop { Visit::Loop } else { Visit::First }
     }
+
+    /// Compares a size of the listing with what the server gives out, once.
+    async fn trusts_sizes(&self, page: &lister::Page) -> bool {
+        let is_sized = |entry: &&listing::Entry| entry.size.is_some_and(|size| size > 0);
+        let Some(file) = page.listing.entries.iter().find(is_sized) else {
+            return true;
+        };
+        let is_right = async || match self.lister.ask_for(&page.join(&file.name)).await {
+            Ok(Some(Asked::File(Some(size)))) => file.size == Some(size),
+            // Nothing says otherwise.
+            _ => true,
+        };
+        *self.sizes_are_right.get_or_init(is_right).await
+    }
+
+    /// Finds out what the entries are that the listing does not mark.
+    async fn resolve(&self, page: lister::Page, is_trusted: bool) -> Vec<Entry> {
+        if page.listing.marks_directories() {
+            self.marks_directories.store(true, Ordering::Relaxed);
+        }
+        let path = &page.path;
+        let entries = stream::iter(page.listing.entries).map(|mut entry| {
+            entry.size = entry.size.filter(|_| is_trusted);
+            self.entry(path, entry)
+        });
+        entries
+            .buffered(self.lister.client().limits().parallel)
+            .collect()
+            .await
+    }
+
+    async fn entry(&self, directory: &[u8], entry: listing::Entry) -> Entry {
+        let listing::Entry { name, kind, size } = entry;
+        let may_be_a_directory = kind == Kind::Unknown
+            && !self.marks_directories.load(Ordering::Relaxed)
+            && (size.is_none() || !has_extension(&name));
+        let (kind, size) = match kind {
+            Kind::Directory => (EntryKind::Directory, None),
+            _ if may_be_a_directory && self.may_ask() => {
+                self.ask(&lister::join(directory, &name), size).await
+            }
+            Kind::File | Kind::Unknown => (EntryKind::File, size),
+        };
+        Entry { name, kind, size }
+    }
+
+    async fn ask(&self, path: &[u8], listed: Option<u64>) -> (EntryKind, Option<u64>) {
+        match self.lister.ask_for(path).await {
+            Ok(Some(Asked::Directory)) => (EntryKind::Directory, None),
+            Ok(Some(Asked::File(size))) => (EntryKind::File, size.or(listed)),
+            _ => (EntryKind::File, listed),
+        }
+    }
+
+    fn may_ask(&self) -> bool {
+        let less = |left: usize| left.checked_sub(1);
+        let order = Ordering::Relaxed;
+        self.names_to_ask.fetch_update(order, order, less).is_ok()
+    }
+}
+
+/// Whether a directory was listed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    First,
+    /// A redirect led to it again.
+    Again,
+    /// It lists what a directory above it lists, and so is that directory.
+    Loop,
 }
 
 impl List for HttpTree<'_> {
@@ -63,29 +151,47 @@ impl List for HttpTree<'_> {
         _from: Option<Self::Cursor>,
     ) -> Result<Option<Page<Self::Cursor>>, Error> {
         let found = self.fetch(directory).await?;
-        if !self.is_new(&found.path) {
+        let visit = self.visit(&found.path, &found.listing);
+        if visit != Visit::First {
             return Ok(Some(Page::default()));
         }
         let limits = self.lister.client().limits();
         let (entries, bytes) = (limits.page_entries, limits.page_bytes);
         let bound = || format!("a listing has more than {entries} entries or {bytes} bytes");
+        let truncated = found.listing.cut.then(bound);
+        let is_trusted = self.trusts_sizes(&found).await;
         Ok(Some(Page {
-            entries: found.listing.entries,
-            truncated: found.listing.cut.then(bound),
+            entries: self.resolve(found, is_trusted).await,
+            truncated,
             ..Page::default()
         }))
     }
 
     async fn size(&self, file: &[u8]) -> Option<u64> {
-        let url = self.lister.url(file).ok()?;
-        // Apache answers HEAD of an empty file without a length.
-        let enough = |head: &Answer| head.status.is_success() && length(head).is_some();
-        let answer = self.lister.client().look(&url, enough).await.ok()?;
-        match answer.status {
-            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => complete_length(&answer),
-            StatusCode::OK => length(&answer),
+        match self.lister.ask_for(file).await {
+            Ok(Some(Asked::File(size))) => size,
             _ => None,
         }
+    }
+}
+
+/// Returns the paths of the directories above one, the root included.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    let root = (!path.is_empty()).then_some(&path[..0]);
+    root.into_iter().chain(slashes.map(|(at, _)| &path[..at]))
+}
+
+/// Returns whether a name ends like a file's: in a point and a few letters.
+fn has_extension(name: &[u8]) -> bool {
+    let mut parts = name.rsplitn(2, |b| *b == b'.');
+    match (parts.next(), parts.next()) {
+        (Some(extension), Some(stem)) => {
+            let is_word = extension.iter().all(u8::is_ascii_alphanumeric);
+            let has_letter = extension.iter().any(u8::is_ascii_alphabetic);
+            !stem.is_empty() && is_word && has_letter && extension.len() <= 6
+        }
+        _ => false,
     }
 }
 
@@ -95,14 +201,4 @@ fn unread(why: &NoPage) -> Error {
     Error::new(ErrorKind::Server, "the listing")
         .with_temporary(unanswered)
         .with_source(why.to_string())
-}
-
-fn length(answer: &Answer) -> Option<u64> {
-    answer.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Returns the length behind the slash of `bytes 0-0/1234` (RFC 9110, section 14.4).
-fn complete_length(answer: &Answer) -> Option<u64> {
-    let range = answer.headers.get(CONTENT_RANGE)?.to_str().ok()?;
-    range.rsplit_once('/')?.1.parse().ok()
 }

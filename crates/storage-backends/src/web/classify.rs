@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
 use crate::net::tls::NO_ROOTS;
 use crate::net::tls::certificate::day;
-use crate::web::error::{Error, Tls};
+use crate::web::error::{Error, Head, Tls};
 
 /// Returns what an error of a connection, of a body or of a handshake means.
 pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Error {
@@ -42,15 +42,25 @@ fn meaning(error: &(dyn StdError + 'static)) -> Option<Meaning> {
 }
 
 fn of_hyper(error: &hyper::Error) -> Option<Meaning> {
-    // hyper has a method for this one, but for servers only.
-    if error.is_parse() && error.to_string().contains("too large") {
-        Some(Meaning::Final(Error::HeadTooLarge))
-    } else if error.is_parse() {
-        Some(Meaning::Final(Error::NotHttp))
+    if error.is_parse() {
+        Some(Meaning::Final(of_parse(error)))
     } else if error.is_incomplete_message() || error.is_canceled() {
         Some(Meaning::Vague(Error::ClosedEarly))
     } else {
         None
+    }
+}
+
+/// Returns which part of the header hyper could not read. It says so in its message alone; a test holds it to that.
+fn of_parse(error: &hyper::Error) -> Error {
+    match error.to_string().as_str() {
+        "message head is too large" => Error::HeadTooLarge,
+        "invalid HTTP status-code parsed" => Error::BadHead(Head::Status),
+        "invalid HTTP header parsed" => Error::BadHead(Head::Field),
+        "invalid content-length parsed" => Error::BadHead(Head::ContentLength),
+        "invalid transfer-encoding parsed" => Error::BadHead(Head::TransferEncoding),
+        "unexpected transfer-encoding parsed" => Error::BadHead(Head::TransferEncodingOfHttp10),
+        _ => Error::NotHttp,
     }
 }
 

@@ -220,6 +220,10 @@ impl Connection {
     {
         let mut http = Builder::new();
         http.max_buf_size(HEAD_BYTES);
+        // As browsers and curl do: one bad line is left out, and the others say what there is to know.
+        http.allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .ignore_invalid_headers_in_responses(true);
         let (sender, driver) = http
             .handshake(TokioIo::new(stream))
             .await

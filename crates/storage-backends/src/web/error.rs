@@ -23,6 +23,10 @@ pub(crate) enum Error {
     Reset,
     #[error("the answer is not HTTP")]
     NotHttp,
+    #[error("the answer's header can't be read")]
+    BadHead(Head),
+    #[error("the answer is compressed in a way that is not supported")]
+    Encoding(String),
     #[error("the answer's header is too large")]
     HeadTooLarge,
     #[error("the answer stalled")]
@@ -35,6 +39,16 @@ pub(crate) enum Error {
     BadUrl(String),
     #[error("the request failed: {0}")]
     Other(String),
+}
+
+/// The line of an answer's header that can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Head {
+    Status,
+    Field,
+    ContentLength,
+    TransferEncoding,
+    TransferEncodingOfHttp10,
 }
 
 /// Why a TLS connection was not made.
@@ -74,7 +88,7 @@ impl Error {
         match self {
             Self::Connect(_) => "the connection",
             Self::Tls(_) => "the TLS handshake",
-            Self::BodyStalled | Self::BodyBroken => "the answer",
+            Self::BodyStalled | Self::BodyBroken | Self::Encoding(_) => "the answer",
             Self::Redirect(_) => "the redirect",
             _ => "the request",
         }
@@ -95,6 +109,8 @@ impl Error {
             | Self::Tls(Tls::Timeout(_)) => true,
             Self::Tls(_)
             | Self::NotHttp
+            | Self::BadHead(_)
+            | Self::Encoding(_)
             | Self::HeadTooLarge
             | Self::Redirect(_)
             | Self::BadUrl(_)
@@ -134,6 +150,14 @@ impl Error {
                 f,
                 "What answers is not an HTTP server: check the port, and whether {field} has to begin with https://"
             ),
+            Self::BadHead(line) => write!(
+                f,
+                "The header of the server's answer can't be read: {line}. Mend it at the server, or at the proxy in front of it"
+            ),
+            Self::Encoding(name) => write!(
+                f,
+                "The server compresses its answer with {name}, although it was asked not to: switch that off for this directory"
+            ),
             Self::HeadTooLarge => f.write_str("The header of the server's answer is too large to be read"),
             Self::BodyStalled => {
                 f.write_str("The server stopped in the middle of its answer: look into its log")
@@ -161,6 +185,18 @@ impl fmt::Display for Explained {
 }
 
 impl std::error::Error for Explained {}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Status => "the status line has no number",
+            Self::Field => "a line is not a header field",
+            Self::ContentLength => "Content-Length is not one number",
+            Self::TransferEncoding => "Transfer-Encoding is not chunked",
+            Self::TransferEncodingOfHttp10 => "Transfer-Encoding has no place in an answer of HTTP/1.0",
+        })
+    }
+}
 
 impl Redirect {
     fn write(&self, f: &mut fmt::Formatter<'_>, field: &str) -> fmt::Result {

@@ -39,7 +39,7 @@ fn with_password(tree: &Tree) -> Server {
 #[case::open(open, |url: &str| json!({ "base_url": url }))]
 #[case::with_token(with_token, |url: &str| json!({ "base_url": url, "auth_method": "bearer", "password": TOKEN }))]
 #[case::with_password(with_password, |url: &str| with_basic(url, CANARY))]
-#[case::without_listings(|tree: &Tree| nginx(&tree.path(), "try_files /plain.iso =404;"), |url: &str| json!({ "base_url": url }))]
+#[case::without_listings(|tree: &Tree| nginx(&tree.path(), "index plain.iso;"), |url: &str| json!({ "base_url": url }))]
 #[tokio::test]
 async fn keeps_to_it(#[case] start: fn(&Tree) -> Server, #[case] config: fn(&str) -> Value) {
     let tree = Tree::new();

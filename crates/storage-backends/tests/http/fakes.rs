@@ -181,7 +181,11 @@ async fn bodies_that_never_come_are_told_by_the_boot_check(#[case] knob: Knob, #
 
 #[tokio::test]
 async fn reads_an_endless_page_to_its_bound() {
-    let fake = Fake::start(Knob::Repeats(PAGE.to_owned(), "<a href=x.iso>x</a> ".repeat(50))).await;
+    let fake = Fake::start(Knob::Repeats(
+        PAGE.to_owned(),
+        "<a href=x.iso>x.iso</a> ".repeat(50),
+    ))
+    .await;
     let limits = Limits {
         page_bytes: 300_000,
         ..Limits::default()

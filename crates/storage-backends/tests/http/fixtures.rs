@@ -1,10 +1,10 @@
 //! Listings as real servers sent them: all of one tree, so that all have to say the same.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use rstest::rstest;
-use storage_backends::http::listing::{Format, Listing, read};
-use storage_backends::tree::EntryKind;
+use storage_backends::http::listing::{Bounds, Directory, Format, Found, Kind, Listing, read};
 use storage_domain::TemplatePatterns;
 use url::Url;
 
@@ -19,7 +19,15 @@ fn fixture(name: &str) -> Listing {
         _ => Format::WebDav,
     };
     let page = Url::parse("http://127.0.0.1/").unwrap();
-    read(format, &page, &text, true, 1000).expect("a listing")
+    let bounds = Bounds {
+        complete: true,
+        max_entries: 1000,
+        cancelled: &AtomicBool::new(false),
+    };
+    match read(format, Directory::of(page).unwrap(), &text, bounds) {
+        Found::Listing(listing) => listing,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// What a page tells of sizes: how many bytes, and of how many files nothing exact.
@@ -38,14 +46,17 @@ fn fixture(name: &str) -> Listing {
 #[case("python/page.html", 0, 17)]
 fn says_what_is_there(#[case] name: &str, #[case] bytes: u64, #[case] unsized_files: usize) {
     let found = fixture(name);
-    let of_kind = |kind| found.entries.iter().filter(move |entry| entry.kind == kind);
-    let files: Vec<_> = of_kind(EntryKind::File).collect();
+    let (others, files): (Vec<_>, Vec<_>) = found
+        .entries
+        .iter()
+        .partition(|entry| entry.kind == Kind::Directory);
     let templates = TemplatePatterns::default();
     let images = files.iter().filter(|file| templates.matches(&file.name));
     // Hidden files are hidden by nginx alone.
     let hidden = usize::from(!name.starts_with("nginx"));
     assert_eq!((files.len(), images.count()), (16 + hidden, 12 + hidden));
-    let mut directories: Vec<_> = of_kind(EntryKind::Directory)
+    let mut directories: Vec<_> = others
+        .iter()
         .map(|entry| String::from_utf8_lossy(&entry.name))
         .collect();
     directories.sort();

@@ -19,6 +19,12 @@ fn page(body: &str) -> Told {
     )
 }
 
+/// The first byte of a file of 7.
+fn file() -> Told {
+    let range = ("content-range", "bytes 0-0/7".to_owned());
+    (206, vec![range], "x".to_owned())
+}
+
 fn refusal(status: u16) -> Told {
     (status, vec![("retry-after", "0".to_owned())], String::new())
 }
@@ -31,6 +37,7 @@ async fn a_count_waits_and_goes_on(#[values(429, 503)] status: u16) {
         (0 | 2, _) => refusal(status),
         (_, "/") => page("<a href=d/>d/</a>"),
         (_, "/d/") => page("<a href=a.iso>a.iso</a> 2026-11-22 19:43 7"),
+        (_, "/d/a.iso") => file(),
         other => panic!("{other:?}"),
     })
     .await;
@@ -40,7 +47,8 @@ async fn a_count_waits_and_goes_on(#[values(429, 503)] status: u16) {
         (1, 2, 0),
         "{counted:?}"
     );
-    assert_eq!(fake.asked().len(), 4);
+    // Two refusals, two listings, and one file whose size is compared with the listing's.
+    assert_eq!(fake.asked().len(), 5);
 }
 
 #[rstest]

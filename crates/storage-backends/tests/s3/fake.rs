@@ -28,6 +28,8 @@ pub(crate) struct Asked {
     pub(crate) query: Vec<(String, String)>,
     /// The `Authorization` header.
     pub(crate) authorization: String,
+    /// The `Accept` header.
+    pub(crate) accept: String,
     /// How many requests there were before it.
     pub(crate) number: usize,
 }
@@ -123,6 +125,7 @@ fn note(seen: &Mutex<Vec<Asked>>, request: &Request<Incoming>) -> Asked {
         path: url.path().to_owned(),
         query: url.query_pairs().into_owned().collect(),
         authorization: header("authorization").to_owned(),
+        accept: header("accept").to_owned(),
         number: seen.len(),
     };
     seen.push(asked.clone());

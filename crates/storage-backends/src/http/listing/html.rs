@@ -1,244 +1,209 @@
-//! Index pages: nginx, Apache (all its forms), lighttpd, Caddy, Python, and what looks like them.
+//! Index pages, recognised by their structure: links to children of the page, each with what a listing has beside it.
 //!
-//! A page is taken for a listing where its title or heading says so ("Index of /", "Directory listing for /"), where
-//! it has links that sort it and most links are children, or where all its links are children or lead upwards, there
-//! is at least one child, and no words stand between them but dates, sizes and such. An ordinary page has words and
-//! links to other places.
+//! No server is known by name, and no word of any language. [`tags`] takes tags apart, [`row`] says what one link and
+//! the text beside it are, [`words`] reads dates and sizes by their form, and [`evidence`] judges the page.
 
-use std::cell::RefCell;
+use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
+use html5gum::{Span, Tokenizer};
 
-use html5ever::buffer_queue::BufferQueue;
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
-use url::Url;
+use crate::http::listing::Collector;
+use crate::http::listing::url_names::{Directory, Reference};
 
-use crate::http::listing::Entry;
-use crate::http::listing::url_names::{Child, Reference, reference};
+mod evidence;
+mod row;
+mod tags;
+mod words;
 
-/// How the titles and headings of listings begin, in lower case.
-const MARKS: [&str; 5] = [
-    "index of ",
-    "directory listing",
-    "directory: ",
-    "files within",
-    "listing of ",
-];
-/// How much of a title, a heading and the text behind a link is looked at, in bytes.
-const TEXT_BYTES: usize = 300;
-/// How much text is handed to the tokenizer at once, in bytes.
-const PIECE_BYTES: usize = 16 * 1024;
+use evidence::Evidence;
+use row::Row;
+use tags::{Element, Tag};
 
-/// Reads a page; false where it is no listing. Entries are handed on before that is known.
-pub fn read(page: &Url, text: &[u8], visit: &mut dyn FnMut(Entry)) -> bool {
-    let state = State::new(page, visit);
-    let tokenizer = Tokenizer::new(Sink(RefCell::new(state)), TokenizerOpts::default());
-    let queue = BufferQueue::default();
-    let text = String::from_utf8_lossy(text);
-    let mut rest: &str = &text;
-    while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
-        queue.push_back(StrTendril::from_slice(piece));
-        let _ = tokenizer.feed(&queue);
-        rest = after;
-    }
-    tokenizer.end();
-    let mut state = tokenizer.sink.0.into_inner();
-    state.flush();
-    state.is_listing()
+/// How many events are read between two looks at the bounds.
+const EVENTS: usize = 1024;
+
+/// Reads a page; false if it is not a listing. Entries are added before that is known.
+pub(super) fn read(directory: Directory, text: &[u8], to: &mut Collector<'_>) -> bool {
+    let mut reader = Reader::new(directory, to);
+    let mut events = 0_usize;
+    let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| {
+        reader.event(&event);
+        events += 1;
+        (events.is_multiple_of(EVENTS) && reader.to.is_full()).then_some(())
+    });
+    emitter.naively_switch_states(true);
+    // The first token is the wish to stop.
+    let _ = Tokenizer::new_with_emitter(text, emitter).next();
+    reader.end_row();
+    reader.evidence.is_listing()
 }
 
-struct Sink<'a>(RefCell<State<'a>>);
+/// Where the text that comes now stands.
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that was seen")]
+#[derive(Debug, Default)]
+struct Place {
+    title: bool,
+    heading: bool,
+    link: bool,
+    preformatted: bool,
+    /// Inside `tr` or `li`, where links and lines do not end a row.
+    row: bool,
+    /// The element whose text is not shown.
+    ignored: Option<Element>,
+    /// How many `nav` elements are open.
+    navigation: usize,
+}
 
-impl TokenSink for Sink<'_> {
-    type Handle = ();
+struct Reader<'a, 'b> {
+    directory: Directory,
+    to: &'a mut Collector<'b>,
+    evidence: Evidence,
+    tag: Tag,
+    place: Place,
+    row: Row,
+}
 
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut state = self.0.borrow_mut();
-        match token {
-            Token::TagToken(tag) => return state.tag(&tag),
-            Token::CharacterTokens(text) => state.text(&text),
+impl<'a, 'b> Reader<'a, 'b> {
+    fn new(directory: Directory, to: &'a mut Collector<'b>) -> Self {
+        Self {
+            directory,
+            to,
+            evidence: Evidence::default(),
+            tag: Tag::default(),
+            place: Place::default(),
+            row: Row::default(),
+        }
+    }
+
+    fn event(&mut self, event: &CallbackEvent<'_>) {
+        match event {
+            CallbackEvent::OpenStartTag { name } => self.tag.open(name),
+            CallbackEvent::AttributeName { name } => self.tag.attribute(name),
+            CallbackEvent::AttributeValue { value } => self.tag.value(value),
+            CallbackEvent::CloseStartTag { self_closing } => {
+                let tag = std::mem::take(&mut self.tag);
+                self.start(&tag);
+                if *self_closing && !tag.element.is_void() && tag.element != Element::Link {
+                    self.end(tag.element);
+                }
+                self.tag = tag;
+            }
+            CallbackEvent::EndTag { name } => self.end(Element::of(name)),
+            CallbackEvent::String { value } if self.place.ignored.is_none() => self.text(value),
             _ => {}
         }
-        TokenSinkResult::Continue
-    }
-}
-
-/// What the text that comes now belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inside {
-    Page,
-    Title,
-    Heading,
-    Link,
-    Ignored,
-}
-
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one thing that was seen on the page"
-)]
-struct State<'a> {
-    page: &'a Url,
-    visit: &'a mut dyn FnMut(Entry),
-    inside: Inside,
-    title: String,
-    heading: String,
-    pending: Option<Child>,
-    told_size: Option<u64>,
-    tail: String,
-    children: usize,
-    elsewhere: usize,
-    sorts: bool,
-    has_pre: bool,
-    has_text: bool,
-    has_prose: bool,
-}
-
-impl<'a> State<'a> {
-    fn new(page: &'a Url, visit: &'a mut dyn FnMut(Entry)) -> Self {
-        Self {
-            page,
-            visit,
-            inside: Inside::Page,
-            title: String::new(),
-            heading: String::new(),
-            pending: None,
-            told_size: None,
-            tail: String::new(),
-            children: 0,
-            elsewhere: 0,
-            sorts: false,
-            has_pre: false,
-            has_text: false,
-            has_prose: false,
-        }
     }
 
-    fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
-        let opens = tag.kind == TagKind::StartTag;
-        // Cells side by side are words of their own.
-        push(&mut self.tail, " ");
-        let (inside, raw) = match &*tag.name {
-            "title" => (Inside::Title, Some(RawKind::Rcdata)),
-            "script" => (Inside::Ignored, Some(RawKind::ScriptData)),
-            "textarea" => (Inside::Ignored, Some(RawKind::Rcdata)),
-            "style" | "noscript" | "iframe" | "xmp" => (Inside::Ignored, Some(RawKind::Rawtext)),
-            "h1" | "h2" => (Inside::Heading, None),
-            "a" => (Inside::Link, None),
-            _ => {
-                self.other_tag(tag, opens);
-                return TokenSinkResult::Continue;
+    fn start(&mut self, tag: &Tag) {
+        match tag.element {
+            Element::Base => self.directory.set_base(&tag.href),
+            Element::Title => self.place.title = true,
+            Element::Heading => {
+                self.end_row();
+                self.place.heading = true;
             }
-        };
-        self.inside = if opens { inside } else { Inside::Page };
-        if opens && inside == Inside::Link {
-            self.link(tag);
+            Element::Ignored(_) => self.place.ignored = Some(tag.element),
+            Element::Link => self.link(tag),
+            Element::Row => {
+                self.end_row();
+                self.place.row = true;
+            }
+            Element::Line if !self.place.row => self.end_row(),
+            Element::Preformatted => {
+                self.end_row();
+                self.place.preformatted = true;
+            }
+            Element::Navigation => {
+                self.end_row();
+                self.place.navigation += 1;
+            }
+            _ => {}
         }
-        match raw.filter(|_| opens) {
-            Some(kind) => TokenSinkResult::RawData(kind),
-            None => TokenSinkResult::Continue,
-        }
+        self.evidence.element(tag);
+        self.row.element(tag, self.place.link);
     }
 
-    fn other_tag(&mut self, tag: &Tag, opens: bool) {
-        self.has_pre |= &*tag.name == "pre";
-        if opens && self.pending.is_some() && self.told_size.is_none() {
-            self.told_size = attribute(tag, "data-size").and_then(|value| value.parse().ok());
+    fn end(&mut self, element: Element) {
+        match element {
+            Element::Title => self.place.title = false,
+            Element::Heading => {
+                self.end_row();
+                self.place.heading = false;
+            }
+            Element::Link => {
+                self.place.link = false;
+                self.row.end_link();
+            }
+            Element::Row | Element::Container => {
+                self.end_row();
+                self.place.row = false;
+            }
+            Element::Preformatted => {
+                self.end_row();
+                self.place.preformatted = false;
+            }
+            Element::Navigation => {
+                self.end_row();
+                self.place.navigation = self.place.navigation.saturating_sub(1);
+            }
+            Element::Cell => self.row.end_cell(),
+            _ => {}
+        }
+        if self.place.ignored == Some(element) {
+            self.place.ignored = None;
         }
     }
 
     fn link(&mut self, tag: &Tag) {
-        let Some(href) = attribute(tag, "href") else {
+        if !tag.has_href {
             return;
-        };
-        match reference(self.page, href) {
-            // Apache links an entry's icon and its name.
-            Reference::Child(child) if self.pending.as_ref().is_some_and(|p| p.name == child.name) => {}
-            Reference::Child(child) => {
-                self.flush();
-                self.children += 1;
-                self.pending = Some(child);
-            }
-            Reference::Around { has_query, .. } => {
-                self.flush();
-                self.sorts |= has_query && (href.contains("C=") || href.contains("sort="));
-            }
-            Reference::Elsewhere => {
-                self.flush();
-                self.elsewhere += 1;
-            }
+        }
+        let reference = self.directory.reference(&tag.href);
+        if reference == Reference::Nothing {
+            return;
+        }
+        if self
+            .row
+            .is_ended_by(&reference, self.place.row || self.place.preformatted)
+        {
+            let next = self.row.split_off();
+            self.end_row();
+            self.row = next;
+        }
+        self.evidence.link(&reference, &tag.href);
+        self.place.link = true;
+        self.row.link(reference, self.place.navigation > 0);
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        let text = String::from_utf8_lossy(text);
+        if self.place.title || self.place.heading {
+            self.evidence.heading(&text);
+        }
+        if self.place.title {
+            return;
+        }
+        if !self.place.preformatted || self.place.row || self.place.link {
+            self.row.text(&text, self.place.link);
+            return;
+        }
+        let mut lines = text.split('\n');
+        self.row.text(lines.next().unwrap_or_default(), false);
+        for line in lines {
+            self.end_row();
+            self.row.text(line, false);
         }
     }
 
-    fn text(&mut self, text: &str) {
-        match self.inside {
-            Inside::Title => push(&mut self.title, text),
-            Inside::Heading => push(&mut self.heading, text),
-            Inside::Page if self.pending.is_some() => push(&mut self.tail, text),
-            Inside::Page | Inside::Link | Inside::Ignored => {}
+    fn end_row(&mut self) {
+        let row = std::mem::take(&mut self.row);
+        if row.is_empty() {
+            return;
         }
-        self.has_prose |= self.inside == Inside::Page && text.split_whitespace().any(is_prose);
-        let shown = !matches!(self.inside, Inside::Title | Inside::Ignored);
-        self.has_text |= shown && !text.trim().is_empty();
+        let is_heading = self.place.heading;
+        let found = row.judge();
+        self.evidence.row(&found, is_heading);
+        found.collect(self.evidence.has_unit_in_head(), self.to);
     }
-
-    /// Hands on the entry whose size was looked for.
-    fn flush(&mut self) {
-        let size = self.told_size.take().or_else(|| exact_size(&self.tail));
-        self.tail.clear();
-        if let Some(child) = self.pending.take() {
-            let size = size.filter(|_| !child.is_directory);
-            (self.visit)(Entry { child, size });
-        }
-    }
-
-    fn is_listing(&self) -> bool {
-        let marked = [&self.title, &self.heading].into_iter().any(|text| {
-            let text = text.trim_start().to_ascii_lowercase();
-            MARKS.iter().any(|mark| text.starts_with(mark))
-        });
-        let sorted = self.sorts && self.children >= self.elsewhere;
-        let only_children = self.children > 0 && self.elsewhere == 0 && !self.has_prose;
-        // Go's file server shows an empty directory as an empty <pre>.
-        let empty = self.has_pre && !self.has_text && self.elsewhere == 0;
-        marked || sorted || only_children || empty
-    }
-}
-
-fn attribute<'a>(tag: &'a Tag, name: &str) -> Option<&'a str> {
-    let found = tag.attrs.iter().find(|attribute| &*attribute.name.local == name);
-    found.map(|attribute| &*attribute.value)
-}
-
-fn push(to: &mut String, text: &str) {
-    let room = TEXT_BYTES.saturating_sub(to.len());
-    to.push_str(&text[..text.floor_char_boundary(room)]);
-}
-
-/// The size behind a date and a time, where it is a plain number: `22-Nov-2026 19:43   1234567` (nginx) and
-/// `2026-11-22 19:43  123` (Apache) are exact, `1.2M`, `68K` and lighttpd's `0.1K` are not.
-fn exact_size(tail: &str) -> Option<u64> {
-    let words: Vec<&str> = tail.split_whitespace().collect();
-    let at = words.windows(3).find(|w| is_date(w[0]) && is_time(w[1]))?;
-    at[2]
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| at[2].parse().ok())?
-}
-
-/// Whether a word is more than a month, a unit or a mark such as `<dir>`.
-fn is_prose(word: &str) -> bool {
-    word.len() > 3 && word.chars().all(char::is_alphabetic)
-}
-
-fn is_date(word: &str) -> bool {
-    let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    plain && (10..=11).contains(&word.len()) && word.matches('-').count() == 2
-}
-
-fn is_time(word: &str) -> bool {
-    word.contains(':') && word.bytes().all(|b| b.is_ascii_digit() || b == b':')
 }
 
 #[cfg(test)]

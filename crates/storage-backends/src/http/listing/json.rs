@@ -4,20 +4,22 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
-use url::Url;
 
-use crate::http::listing::Entry;
-use crate::http::listing::url_names::{Child, Reference, reference};
+use crate::http::listing::url_names::{Directory, Reference, is_name};
+use crate::http::listing::{Collector, Entry, Kind};
 
-/// One object of the array; nginx has `type`, Caddy `is_dir` and `url`.
+/// One object of the array; nginx has `type` and `mtime`, Caddy the others.
 #[derive(Deserialize)]
 struct Item {
     name: Name,
     #[serde(rename = "type")]
     kind: Option<String>,
     is_dir: Option<bool>,
+    is_symlink: Option<bool>,
     url: Option<String>,
     size: Option<u64>,
+    #[serde(alias = "mod_time")]
+    mtime: Option<String>,
 }
 
 /// A name in bytes: nginx copies what the file system has, UTF-8 or not.
@@ -46,9 +48,9 @@ impl<'de> Deserialize<'de> for Name {
 }
 
 /// Hands the array's objects on one by one, so that they are never all in memory.
-struct Items<'a>(&'a Url, &'a mut dyn FnMut(Entry));
+struct Items<'a, 'b>(&'a Directory, &'a mut Collector<'b>);
 
-impl<'de> Visitor<'de> for Items<'_> {
+impl<'de> Visitor<'de> for Items<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,71 +59,62 @@ impl<'de> Visitor<'de> for Items<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element::<Item>()? {
-            if let Some(entry) = entry(self.0, item) {
-                (self.1)(entry);
+            let mtime = item.mtime.clone();
+            match entry(self.0, item) {
+                Some(entry) => {
+                    self.1.add(entry, mtime);
+                }
+                None => self.1.elsewhere(),
             }
         }
         Ok(())
     }
 }
 
-/// Reads a listing; false where the text is none, or breaks off.
-pub fn read(page: &Url, text: &[u8], visit: &mut dyn FnMut(Entry)) -> bool {
+/// Reads a listing; false if the text is not one, or breaks off.
+pub(super) fn read(page: &Directory, text: &[u8], to: &mut Collector<'_>) -> bool {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    reader.deserialize_seq(Items(page, visit)).is_ok() && reader.end().is_ok()
+    reader.deserialize_seq(Items(page, to)).is_ok() && reader.end().is_ok()
 }
 
-fn entry(page: &Url, item: Item) -> Option<Entry> {
+fn entry(page: &Directory, item: Item) -> Option<Entry> {
     let is_directory = item.is_dir.unwrap_or(item.kind.as_deref() == Some("directory"));
-    let child = if let Some(href) = item.url {
-        match reference(page, &href) {
-            Reference::Child(child) => Child {
-                is_directory,
-                ..child
-            },
-            Reference::Around { .. } | Reference::Elsewhere => return None,
+    let name = if let Some(href) = item.url {
+        match page.reference(href.as_bytes()) {
+            Reference::Child { name, .. } => name,
+            _ => return None,
         }
     } else {
-        let name = item
-            .name
-            .0
-            .strip_suffix(b"/")
-            .map(<[u8]>::to_vec)
-            .unwrap_or(item.name.0);
-        Child::named(name, is_directory)?
+        let name = item.name.0;
+        name.strip_suffix(b"/").map(<[u8]>::to_vec).unwrap_or(name)
     };
-    let size = item.size.filter(|_| !is_directory);
-    Some(Entry { child, size })
+    // What is read by a link's name is its target, which may be a directory too.
+    let is_link = item.is_symlink == Some(true) || item.kind.as_deref() == Some("symlink");
+    let kind = match (is_directory, is_link) {
+        (true, _) => Kind::Directory,
+        (false, true) => Kind::Unknown,
+        (false, false) => Kind::File,
+    };
+    let size = item.size.filter(|_| kind == Kind::File);
+    is_name(&name).then_some(Entry { name, kind, size })
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
-    use super::*;
-
-    fn names(text: &[u8]) -> Option<Vec<String>> {
-        let page = Url::parse("http://h/b/").unwrap();
-        let mut found = Vec::new();
-        let ok = read(&page, text, &mut |entry| {
-            found.push(format!(
-                "{}{}{:?}",
-                entry.child.segment,
-                if entry.child.is_directory { "/" } else { "" },
-                entry.size
-            ));
-        });
-        ok.then_some(found)
-    }
+    use crate::http::listing::{Format, testing};
 
     #[rstest]
     #[case::empty(b"[\n]", &[])]
-    #[case::nginx(br#"[{"name":"a","type":"file","size":3},{"name":"d","type":"directory"}]"#, &["aSome(3)", "d/None"])]
-    #[case::caddy(br#"[{"name":"d/","size":4096,"url":"./d/","is_dir":true},{"name":"x","url":"./x","size":1,"is_dir":false}]"#, &["d/None", "xSome(1)"])]
-    #[case::no_utf8(b"[{\"name\":\"\xff\",\"type\":\"file\"}]", &["%FFNone"])]
-    #[case::climbing(br#"[{"name":".."},{"name":"a/b"},{"name":"x","url":"http://other/x"}]"#, &[])]
+    #[case::nginx(br#"[{"name":"a","type":"file","size":3},{"name":"d","type":"directory"}]"#, &["a 3", "d/"])]
+    #[case::caddy(br#"[{"name":"d/","size":4096,"url":"./d/","is_dir":true},{"name":"x","url":"./x","size":1,"is_dir":false}]"#, &["d/", "x 1"])]
+    #[case::caddy_link(br#"[{"name":"x","url":"./x","size":13,"is_dir":false,"is_symlink":true}]"#, &["x?"])]
+    #[case::caddy_link_to_a_directory(br#"[{"name":"x/","url":"./x/","size":13,"is_dir":true,"is_symlink":true}]"#, &["x/"])]
+    #[case::no_utf8(b"[{\"name\":\"\xff\",\"type\":\"file\"}]", &["\u{fffd}"])]
+    #[case::climbing(br#"[{"name":".."},{"name":"a/b"},{"name":"x","url":"http://other/x"}]"#, &["3 elsewhere"])]
     fn reads(#[case] text: &[u8], #[case] expected: &[&str]) {
-        assert_eq!(names(text).unwrap(), expected);
+        assert_eq!(testing::names(Format::Json, text).unwrap(), expected);
     }
 
     #[rstest]
@@ -132,6 +125,6 @@ mod tests {
     #[case(br#"[{"name":"a"}"#)]
     #[case(b"[] x")]
     fn refuses(#[case] text: &[u8]) {
-        assert_eq!(names(text), None);
+        assert_eq!(testing::names(Format::Json, text), None);
     }
 }

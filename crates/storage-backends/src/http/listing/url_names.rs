@@ -1,6 +1,8 @@
 //! From the references of a listing to names of direct children.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use url::Url;
 
 /// What is encoded in a path: everything but slashes and unreserved characters (RFC 3986, section 2.3), so that every
@@ -12,73 +14,151 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A direct child of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Child {
-    /// Its name, decoded: never empty, `.` or `..`, and without `/` and NUL.
-    pub name: Vec<u8>,
-    /// Its name as a URL's path segment, in the one canonical form.
-    pub segment: String,
-    /// Whether the reference ends in a slash.
-    pub is_directory: bool,
-}
-
-impl Child {
-    /// A child of this name; `None` where no child can have it.
-    pub(crate) fn named(name: Vec<u8>, is_directory: bool) -> Option<Self> {
-        // A server on Windows takes `\` for `/`.
-        let climbs = name
-            .split(|b| *b == b'\\')
-            .any(|part| matches!(part, b"." | b".."));
-        if name.is_empty() || climbs || name.iter().any(|b| matches!(b, b'/' | 0)) {
-            return None;
-        }
-        let segment = encode(&name);
-        Some(Self {
-            name,
-            segment,
-            is_directory,
-        })
-    }
-}
+/// The longest name of a child, in bytes, decoded. No file system has longer ones.
+pub const MAX_NAME_BYTES: usize = 4096;
+/// The longest path of a page, in bytes, encoded. Every link is resolved against it.
+const MAX_PATH_BYTES: usize = 16 * 1024;
+/// The longest reference that is resolved, in bytes: a name of which every byte is encoded.
+pub(crate) const MAX_REFERENCE_BYTES: usize = 3 * MAX_NAME_BYTES + 256;
 
 /// What a reference on a page points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reference {
     /// A direct child.
-    Child(Child),
+    Child {
+        /// Its name, decoded.
+        name: Vec<u8>,
+        /// Whether the reference ends in a slash.
+        is_directory: bool,
+        /// Whether the reference has a query, which a request by name leaves out.
+        has_query: bool,
+    },
     /// The page itself, or a directory above it, or the same page sorted in another way.
     Around {
-        /// Whether it is the directory right above.
-        is_parent: bool,
+        /// Whether it is a directory above.
+        is_above: bool,
         /// Whether it has a query, as the links that sort a listing have.
         has_query: bool,
     },
-    /// Anything else.
-    Elsewhere,
+    /// Any other page.
+    Elsewhere {
+        /// The last segment of its path, decoded.
+        name: Vec<u8>,
+        /// Whether it is at the page's own origin.
+        is_internal: bool,
+    },
+    /// Not a page of the web.
+    Nothing,
 }
 
-/// Returns what `href` on `page` points to. The comparison is by whole, decoded path segments, after resolution.
-pub(crate) fn reference(page: &Url, href: &str) -> Reference {
-    let Ok(target) = page.join(href) else {
-        return Reference::Elsewhere;
-    };
-    if target.origin() != page.origin() || !target.username().is_empty() || target.password().is_some() {
-        return Reference::Elsewhere;
+/// The directory that a page lists, and what its references are resolved against.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    url: Url,
+    base: Option<Url>,
+    path: Vec<Vec<u8>>,
+}
+
+impl Directory {
+    /// Returns the directory of a page, or `None` if its path is too long. The directory is the path up to the last slash.
+    pub fn of(page: Url) -> Option<Self> {
+        let path = directory_of(&page);
+        Self::with_path(page, path)
     }
-    let here = directory_of(page);
-    let mut there = segments(&target);
-    let is_directory = there.pop_if(|last| last.is_empty()).is_some();
-    let has_query = target.query().is_some();
-    if here.starts_with(&there) {
-        let is_parent = there.len() + 1 == here.len();
-        return Reference::Around { is_parent, has_query };
+
+    /// Returns the directory of a page that answers for the directory `asked`, with or without a slash at its end.
+    pub(crate) fn answered(asked: &Url, page: Url) -> Option<Self> {
+        let is_same = page.path().trim_end_matches('/') == asked.path().trim_end_matches('/');
+        let path = directory_of(if is_same { asked } else { &page });
+        Self::with_path(page, path)
     }
-    let is_child = there.len() == here.len() + 1 && there.starts_with(&here);
-    let plain = !has_query && target.fragment().is_none();
-    let name = there.pop().filter(|_| is_child && plain);
-    name.and_then(|name| Child::named(name, is_directory))
-        .map_or(Reference::Elsewhere, Reference::Child)
+
+    fn with_path(url: Url, path: Vec<Vec<u8>>) -> Option<Self> {
+        let base = None;
+        (url.path().len() <= MAX_PATH_BYTES).then_some(Self { url, base, path })
+    }
+
+    /// Sets the base URL that the page declares (RFC 3986, section 5.1.1). The first one counts.
+    pub(crate) fn set_base(&mut self, href: &[u8]) {
+        if self.base.is_none()
+            && href.len() <= MAX_REFERENCE_BYTES
+            && let Ok(base) = self.url.join(&readable(href))
+            && !base.cannot_be_a_base()
+        {
+            self.base = Some(base);
+        }
+    }
+
+    /// Returns what `href` points to. The comparison is by whole, decoded path segments, after resolution.
+    pub(crate) fn reference(&self, href: &[u8]) -> Reference {
+        let base = self.base.as_ref().unwrap_or(&self.url);
+        let is_short = href.len() <= MAX_REFERENCE_BYTES;
+        let Some(target) = is_short.then(|| base.join(&readable(href)).ok()).flatten() else {
+            let (name, is_internal) = (Vec::new(), true);
+            return Reference::Elsewhere { name, is_internal };
+        };
+        if !matches!(target.scheme(), "http" | "https") || href.trim_ascii_start().starts_with(b"#") {
+            return Reference::Nothing;
+        }
+        let mut there = segments(&target);
+        let is_directory = there.pop_if(|last| last.is_empty()).is_some();
+        let has_query = target.query().is_some();
+        let is_internal = target.origin() == self.url.origin()
+            && target.username().is_empty()
+            && target.password().is_none();
+        if is_internal && self.path.starts_with(&there) {
+            let is_above = there.len() < self.path.len();
+            return Reference::Around { is_above, has_query };
+        }
+        let is_child = there.len() == self.path.len() + 1 && there.starts_with(&self.path);
+        let name = there.pop().unwrap_or_default();
+        if is_internal && is_child && is_name(&name) && target.fragment().is_none() {
+            return Reference::Child {
+                name,
+                is_directory,
+                has_query,
+            };
+        }
+        Reference::Elsewhere { name, is_internal }
+    }
+
+    /// Returns whether this is the directory of `page`, at whatever host.
+    pub(crate) fn is_at(&self, page: &Url) -> bool {
+        self.path == directory_of(page)
+    }
+
+    /// Returns the decoded segments of the directory's path.
+    pub(crate) fn path(&self) -> &[Vec<u8>] {
+        &self.path
+    }
+
+    /// Returns the decoded segments of the path that `href` points to, at any host, without a slash at its end.
+    pub(crate) fn path_of(&self, href: &[u8]) -> Option<Vec<Vec<u8>>> {
+        if href.len() > MAX_REFERENCE_BYTES + self.url.path().len() {
+            return None;
+        }
+        let mut path = segments(&self.url.join(&readable(href)).ok()?);
+        path.pop_if(|last| last.is_empty());
+        Some(path)
+    }
+}
+
+/// Returns whether a child can have this name: one segment that leads nowhere else, of a bounded length.
+pub(crate) fn is_name(name: &[u8]) -> bool {
+    // A server on Windows takes `\` for `/`.
+    let climbs = name
+        .split(|b| *b == b'\\')
+        .any(|part| matches!(part, b"." | b".."));
+    let is_segment = !name.iter().any(|b| matches!(b, b'/' | 0));
+    !name.is_empty() && !climbs && is_segment && name.len() <= MAX_NAME_BYTES
+}
+
+/// Returns a reference as text. Bytes that are not UTF-8 are encoded, so that they stay what they are.
+fn readable(href: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(href) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => percent_encode(href, CONTROLS).into(),
+    }
 }
 
 /// The directory that a page shows: its path up to the last slash.
@@ -94,147 +174,19 @@ fn segments(url: &Url) -> Vec<Vec<u8>> {
 }
 
 /// Returns a decoded path, or a name, as the path of a URL.
-pub(crate) fn encode(path: &[u8]) -> String {
+pub fn encode(path: &[u8]) -> String {
     percent_encode(path, PATH).to_string()
 }
 
-/// Returns the decoded path of `url` below the directory `base`, without a slash at its end, or `None` if it is not a
-/// directory below it.
-pub(crate) fn path_below(base: &Url, url: &Url) -> Option<Vec<u8>> {
-    let (base_path, mut path) = (directory_of(base), segments(url));
-    let ends_in_slash = path.pop_if(|last| last.is_empty()).is_some();
-    if url.origin() != base.origin() || !ends_in_slash || !path.starts_with(&base_path) {
+/// Returns the decoded path of `directory` below the directory `base`, or `None` if it is not below it.
+pub(crate) fn path_below(base: &Url, directory: &Directory) -> Option<Vec<u8>> {
+    let base_path = directory_of(base);
+    if directory.url.origin() != base.origin() {
         return None;
     }
-    let names = path.split_off(base_path.len()).into_iter();
-    let names: Vec<_> = names
-        .map(|name| Child::named(name, true).map(|child| child.name))
-        .collect::<Option<_>>()?;
-    Some(names.join(&b'/'))
+    let names = directory.path.strip_prefix(base_path.as_slice())?;
+    names.iter().all(|name| is_name(name)).then(|| names.join(&b'/'))
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    use super::*;
-
-    fn of(page: &str, href: &str) -> Reference {
-        reference(&Url::parse(page).unwrap(), href)
-    }
-
-    #[rstest]
-    #[case::plain("a.iso", "a.iso", false)]
-    #[case::dot("./a:b.iso", "a:b.iso", false)]
-    #[case::directory("sub/", "sub", true)]
-    #[case::absolute("/base%20dir/x", "x", false)]
-    #[case::absolute_in_another_spelling("/base dir/x", "x", false)]
-    #[case::url("http://h/base%20dir/x", "x", false)]
-    #[case::spelled_port("http://h:80/base%20dir/x", "x", false)]
-    #[case::scheme_relative("//h/base%20dir/x", "x", false)]
-    #[case::encoded("100%25%20%23%3F.iso", "100% #?.iso", false)]
-    #[case::lower_case_hex("gr%c3%b6%c3%9fe", "größe", false)]
-    #[case::raw_unicode("größe", "größe", false)]
-    #[case::bad_escape("50%.iso", "50%.iso", false)]
-    #[case::three_dots("...", "...", false)]
-    #[case::backslash("a%5Cb", "a\\b", false)]
-    #[case::there_and_back("../base%20dir/x", "x", false)]
-    fn finds_children(#[case] href: &str, #[case] name: &str, #[case] is_directory: bool) {
-        let found = of("http://h/base%20dir/", href);
-        let Reference::Child(child) = found else {
-            panic!("{href}: {found:?}")
-        };
-        assert_eq!(
-            (child.name.as_slice(), child.is_directory),
-            (name.as_bytes(), is_directory)
-        );
-    }
-
-    #[rstest]
-    #[case("../x")]
-    #[case("/x")]
-    #[case("/base/../x")]
-    #[case("%2e%2e/x")]
-    #[case(".%2E/x")]
-    #[case("%2e%2e%2fx")]
-    #[case("..%2fx")]
-    #[case("a%2fb")]
-    #[case("a/b")]
-    #[case("a//")]
-    #[case("a%00")]
-    #[case("..%5C")]
-    #[case("..%5Cx")]
-    #[case("a%5C..%5C..%5Cx")]
-    #[case("..\\x")]
-    #[case("/basement/x")]
-    #[case("http://other/base/x")]
-    #[case("https://h/base/x")]
-    #[case("http://h:81/base/x")]
-    #[case("http://u@h/base/x")]
-    #[case("//other/base/x")]
-    #[case("mailto:x")]
-    #[case("javascript:x")]
-    #[case("a:b.iso")]
-    #[case("x?y")]
-    #[case("x#y")]
-    #[case("http://[")]
-    fn leaves_out(#[case] href: &str) {
-        assert_eq!(of("http://h/base/", href), Reference::Elsewhere, "{href}");
-    }
-
-    #[rstest]
-    #[case("../", true, false)]
-    #[case("..", true, false)]
-    #[case("%2e%2e/", true, false)]
-    #[case("/a/", true, false)]
-    #[case("/", false, false)]
-    #[case("", false, false)]
-    #[case("./", false, false)]
-    #[case("?C=N;O=D", false, true)]
-    #[case("#top", false, false)]
-    fn knows_the_way_up(#[case] href: &str, #[case] is_parent: bool, #[case] has_query: bool) {
-        assert_eq!(
-            of("http://h/a/b/", href),
-            Reference::Around { is_parent, has_query }
-        );
-    }
-
-    #[rstest]
-    #[case("http://h/b/", Some(""))]
-    #[case("http://h/b/c%20d/", Some("c d"))]
-    #[case("http://h/b/%63/%C3%A9/", Some("c/é"))]
-    #[case("http://h/b/c", None)]
-    #[case("http://h/", None)]
-    #[case("http://h/bb/", None)]
-    #[case("http://x/b/", None)]
-    #[case("http://h/b/a%2fb/", None)]
-    fn finds_the_path_below(#[case] url: &str, #[case] below: Option<&str>) {
-        let base = Url::parse("http://h/b/").unwrap();
-        let found = path_below(&base, &Url::parse(url).unwrap());
-        assert_eq!(found.as_deref(), below.map(str::as_bytes));
-    }
-
-    proptest! {
-        #[test]
-        fn never_leaves_the_page(href in ".{0,40}") {
-            let page = Url::parse("http://h/base/").unwrap();
-            if let Reference::Child(child) = reference(&page, &href) {
-                let url = page.join(&child.segment).unwrap();
-                prop_assert_eq!(url.as_str(), format!("http://h/base/{}", child.segment));
-                let mut expected = child;
-                expected.is_directory = false;
-                prop_assert_eq!(reference(&page, &expected.segment.clone()), Reference::Child(expected));
-            }
-        }
-
-        #[test]
-        fn names_survive(name in proptest::collection::vec(any::<u8>(), 1..30)) {
-            if let Some(child) = Child::named(name.clone(), true) {
-                let page = Url::parse("http://h/base/").unwrap();
-                let href = format!("{}/", child.segment);
-                prop_assert_eq!(reference(&page, &href), Reference::Child(child));
-            }
-        }
-    }
-}
+mod tests;

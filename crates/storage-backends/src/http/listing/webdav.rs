@@ -3,10 +3,9 @@
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
-use url::Url;
 
-use crate::http::listing::Entry;
-use crate::http::listing::url_names::{Reference, reference};
+use crate::http::listing::url_names::{Directory, is_name};
+use crate::http::listing::{Collector, Entry, Kind};
 
 /// What is asked for: two properties are all that a listing needs.
 pub(crate) const REQUEST: &str = concat!(
@@ -21,7 +20,7 @@ enum Field {
     Length,
 }
 
-/// The `response` element that is being read.
+/// One `response` element.
 #[derive(Debug, Default)]
 struct Response {
     href: String,
@@ -29,17 +28,62 @@ struct Response {
     is_collection: bool,
 }
 
-/// Reads a multistatus; false where the text is none, or breaks off. Namespaces are not looked at: the names of the
+/// A member, or the collection itself: the segments of its path, and what it is.
+#[derive(Debug)]
+struct Member {
+    path: Vec<Vec<u8>>,
+    kind: Kind,
+    size: Option<u64>,
+}
+
+/// Reads a multistatus; false if the text is not one, or breaks off. Namespaces are not looked at: the names of the
 /// elements are enough, and servers choose the prefixes.
-pub fn read(page: &Url, text: &[u8], visit: &mut dyn FnMut(Entry)) -> bool {
+pub(super) fn read(page: &Directory, text: &[u8], to: &mut Collector<'_>) -> bool {
     let mut reader = Reader::from_reader(text);
     let mut state = State::default();
-    loop {
+    let complete = loop {
         match reader.read_event() {
-            Ok(Event::Eof) => return state.complete,
-            Ok(event) => state.take(&event, page, visit),
-            Err(_) => return false,
+            Ok(Event::Eof) => break state.complete,
+            Ok(event) => state.take(&event, page),
+            Err(_) => break false,
         }
+        // A server that ignores `Depth` may list all that it has.
+        if state.members.len() > to.bounds.max_entries {
+            to.listing.cut = true;
+            break true;
+        }
+    };
+    let own = collection(page, &state.members);
+    for member in state.members {
+        match member.path.split_last() {
+            _ if member.path == own => {}
+            Some((name, above)) if above == own && is_name(name) => {
+                let (name, kind, size) = (name.clone(), member.kind, member.size);
+                to.add(Entry { name, kind, size }, ());
+            }
+            _ => to.elsewhere(),
+        }
+    }
+    complete
+}
+
+/// Returns the path that the server itself has for the collection. Behind a proxy it may have another prefix.
+fn collection(page: &Directory, members: &[Member]) -> Vec<Vec<u8>> {
+    let here = page.path();
+    let is_ours = |member: &Member| match member.path.split_last() {
+        Some((_, above)) => member.path == here || above == here,
+        None => here.is_empty(),
+    };
+    let shortest = members.iter().min_by_key(|member| member.path.len());
+    match shortest {
+        Some(own)
+            if own.kind == Kind::Directory
+                && !members.iter().all(is_ours)
+                && members.iter().all(|member| member.path.starts_with(&own.path)) =>
+        {
+            own.path.clone()
+        }
+        _ => here.to_vec(),
     }
 }
 
@@ -49,10 +93,11 @@ struct State {
     complete: bool,
     response: Option<Response>,
     field: Option<Field>,
+    members: Vec<Member>,
 }
 
 impl State {
-    fn take(&mut self, event: &Event<'_>, page: &Url, visit: &mut dyn FnMut(Entry)) {
+    fn take(&mut self, event: &Event<'_>, page: &Directory) {
         match event {
             Event::Start(tag) => self.open(tag.local_name().as_ref()),
             Event::Empty(tag) => {
@@ -68,10 +113,9 @@ impl State {
             Event::End(tag) => match tag.local_name().as_ref() {
                 "multistatus" => self.complete = self.in_multistatus,
                 "response" => {
-                    let entry = self.response.take().and_then(|response| entry(page, &response));
-                    if let Some(entry) = entry {
-                        visit(entry);
-                    }
+                    let response = self.response.take();
+                    self.members
+                        .extend(response.map(|response| member(page, &response)));
                 }
                 _ => self.field = None,
             },
@@ -108,52 +152,23 @@ impl State {
     }
 }
 
-fn entry(page: &Url, response: &Response) -> Option<Entry> {
-    let Reference::Child(mut child) = reference(page, response.href.trim()) else {
-        return None;
+fn member(page: &Directory, response: &Response) -> Member {
+    let href = response.href.trim();
+    let kind = if response.is_collection || href.ends_with('/') {
+        Kind::Directory
+    } else {
+        Kind::File
     };
-    child.is_directory |= response.is_collection;
-    let size = response
-        .length
-        .trim()
-        .parse()
-        .ok()
-        .filter(|_| !child.is_directory);
-    Some(Entry { child, size })
+    let size = response.length.trim().parse().ok();
+    Member {
+        // What can't be resolved leads elsewhere.
+        path: page
+            .path_of(href.as_bytes())
+            .unwrap_or_else(|| vec![Vec::new(); 2]),
+        kind,
+        size: size.filter(|_| kind == Kind::File),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    fn names(text: &str) -> Option<Vec<String>> {
-        let page = Url::parse("http://h/b/").unwrap();
-        let mut found = Vec::new();
-        let ok = read(&page, text.as_bytes(), &mut |entry| {
-            let slash = if entry.child.is_directory { "/" } else { "" };
-            found.push(format!("{}{slash} {:?}", entry.child.segment, entry.size));
-        });
-        ok.then_some(found)
-    }
-
-    #[rstest]
-    #[case::other_prefixes("<multistatus xmlns='DAV:'><response><href>/b/x</href><getcontentlength> 7 </getcontentlength></response></multistatus>", &["x Some(7)"])]
-    #[case::collection_without_slash("<d:multistatus><d:response><d:href>/b/s</d:href><d:collection/></d:response></d:multistatus>", &["s/ None"])]
-    #[case::entities("<multistatus><response><href>/b/a&amp;b&#x21;</href></response></multistatus>", &["a%26b%21 None"])]
-    #[case::cdata("<multistatus><response><href><![CDATA[/b/c]]></href></response></multistatus>", &["c None"])]
-    #[case::climbing("<multistatus><response><href>/b/</href></response><response><href>/etc/x</href></response></multistatus>", &[])]
-    fn reads(#[case] text: &str, #[case] expected: &[&str]) {
-        assert_eq!(names(text).unwrap(), expected);
-    }
-
-    #[rstest]
-    #[case("")]
-    #[case("<html></html>")]
-    #[case("<multistatus><response>")]
-    #[case("<multistatus></response></multistatus>")]
-    fn refuses(#[case] text: &str) {
-        assert_eq!(names(text), None);
-    }
-}
+mod tests;

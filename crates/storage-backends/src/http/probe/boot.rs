@@ -1,56 +1,39 @@
 //! The check `boot`: whether firmware and boot loaders will be happy. It is advice, and never fails.
 
-use std::time::Duration;
-
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use storage_domain::TemplatePatterns;
-use url::Url;
 
-use crate::context::OpContext;
 use crate::http::SETTING;
-use crate::http::lister::{Lister, NotCounted};
+use crate::http::lister::{Lister, Page, Style, length};
+use crate::http::listing::Kind;
 use crate::http::messages::{Finding, Trouble};
-use crate::probe::Checks;
-use crate::tree::{Entry, EntryKind};
 use crate::web::redirect::shown;
-use crate::web::{Answer, Ask, Client, Error};
+use crate::web::{Answer, Ask, Error};
 
 /// How many directories are looked into for a file to try.
 const DIRECTORIES: usize = 4;
-/// What is left of a probe's time when this check has to be over: the probe's own end would be a failure.
-const SPARE: Duration = Duration::from_millis(500);
 
-/// Tries a file of the directory, an image if there is one, as a boot client would.
-pub(super) async fn check(
-    checks: &mut Checks,
-    lister: &Lister<'_>,
-    templates: &TemplatePatterns,
-    step: &OpContext,
-) {
-    let limit = step
-        .remaining()
-        .saturating_sub(SPARE)
-        .min(lister.client().limits().boot);
-    match tokio::time::timeout(limit, advice(lister, templates)).await {
-        Ok(found @ Finding::Boot { .. }) => checks.passed(found),
-        Ok(unknown) => checks.skipped(unknown),
-        Err(_) => checks.skipped(Finding::Slow(limit)),
-    }
+/// A file to try.
+struct Sample {
+    path: Vec<u8>,
+    /// Its size, if the listing gives it.
+    size: Option<u64>,
 }
 
-/// Returns what boot clients will meet, or why that is not known.
-async fn advice(lister: &Lister<'_>, templates: &TemplatePatterns) -> Finding {
-    let path = match sample(lister, templates).await {
-        Ok(Some(path)) => path,
-        Ok(None) => return Finding::NoSample(None),
-        Err(why) => return Finding::NoSample(Some(why)),
+/// Tries a file of the directory, an image if there is one, as a boot client would. Returns what it will meet, or why
+/// that is not known.
+pub(super) async fn advice(
+    lister: &Lister<'_>,
+    templates: &TemplatePatterns,
+    style: Style,
+    root: Page,
+) -> Finding {
+    let Some(sample) = sample(lister, templates, style, root).await else {
+        return Finding::NoSample(None);
     };
-    let name = String::from_utf8_lossy(&path).into_owned();
-    let troubles = match lister.url(&path) {
-        Ok(url) => troubles(lister.client(), &url).await,
-        Err(error) => vec![Trouble::Unreadable(sentence(&error))],
-    };
+    let name = String::from_utf8_lossy(&sample.path).into_owned();
+    let troubles = troubles(lister, &sample).await;
     Finding::Boot { name, troubles }
 }
 
@@ -58,63 +41,108 @@ fn sentence(error: &Error) -> String {
     error.sentence(SETTING).to_string()
 }
 
-/// Returns the path of a file, in the base or in one of the first directories below it.
-async fn sample(lister: &Lister<'_>, templates: &TemplatePatterns) -> Result<Option<Vec<u8>>, String> {
-    let (style, root) = lister.root().await.map_err(|why| NotCounted(&why).to_string())?;
+/// Returns a file in the base or in one of the first directories below it.
+async fn sample(
+    lister: &Lister<'_>,
+    templates: &TemplatePatterns,
+    style: Style,
+    root: Page,
+) -> Option<Sample> {
     let mut page = Some(root);
     let mut waiting = Vec::new();
     for _ in 0..=DIRECTORIES {
         if let Some(page) = page {
-            if let Some(name) = page.listing.sample(templates) {
-                return Ok(Some(page.join(name)));
+            if let Some(entry) = page.listing.sample(templates) {
+                let (path, size) = (page.join(&entry.name), entry.size);
+                return Some(Sample { path, size });
             }
-            let is_directory = |entry: &&Entry| entry.kind == EntryKind::Directory;
-            let directories = page.listing.entries.iter().filter(is_directory).take(DIRECTORIES);
+            let entries = page.listing.entries.iter();
+            let directories = entries
+                .filter(|entry| entry.kind == Kind::Directory)
+                .take(DIRECTORIES);
             let directories: Vec<_> = directories.map(|entry| page.join(&entry.name)).collect();
             waiting.extend(directories.into_iter().rev());
         }
-        let Some(path) = waiting.pop() else { break };
-        page = lister.fetch(style, &path).await.ok();
+        page = lister.fetch(style, &waiting.pop()?).await.ok();
     }
-    Ok(None)
+    None
 }
 
-async fn troubles(client: &Client, url: &Url) -> Vec<Trouble> {
+async fn troubles(lister: &Lister<'_>, sample: &Sample) -> Vec<Trouble> {
     let mut found = Vec::new();
-    match client.send(&Ask::new(Method::HEAD, url.clone())).await {
-        Ok(answer) => of_head(&answer, &mut found),
-        Err(error) => found.push(Trouble::HeadUnanswered(sentence(&error))),
-    }
-    let first_byte = Ask::new(Method::GET, url.clone()).with(RANGE, "bytes=0-0");
-    match client.send(&first_byte).await {
+    let url = match lister.url(&sample.path) {
+        Ok(url) => url,
+        Err(error) => return vec![Trouble::Unreadable(sentence(&error))],
+    };
+    let size = match lister.first_byte(&url).await {
         Ok(answer) => {
-            match answer.status {
-                // The first byte of an empty file is not there.
-                StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {}
-                status if status.is_success() => found.push(Trouble::NoRanges),
-                status => found.push(Trouble::Refused(status)),
-            }
+            of_get(&answer, sample, &mut found);
+            let size = length(&answer);
             if answer.status.is_success()
-                && let Err(error) = answer.body.begin(client.limits()).await
+                && let Err(error) = answer.body.begin(lister.client().limits()).await
             {
                 found.push(Trouble::NothingFollows(sentence(&error)));
             }
+            size
         }
-        Err(error) => found.push(Trouble::Unreadable(sentence(&error))),
+        Err(error) => {
+            found.push(Trouble::Unreadable(sentence(&error)));
+            None
+        }
+    };
+    match lister.client().send(&Ask::new(Method::HEAD, url)).await {
+        Ok(answer) => of_head(&answer, size, &mut found),
+        Err(error) => found.push(Trouble::HeadUnanswered(sentence(&error))),
     }
     found
 }
 
-fn of_head(answer: &Answer, found: &mut Vec<Trouble>) {
-    if !answer.status.is_success() {
-        found.push(Trouble::HeadRefused(answer.status));
-    } else if !answer.headers.contains_key(CONTENT_LENGTH) {
-        found.push(Trouble::NoLength);
-    }
-    if answer.headers.contains_key(CONTENT_ENCODING) {
-        found.push(Trouble::Compressed);
+fn of_get(answer: &Answer, sample: &Sample, found: &mut Vec<Trouble>) {
+    match answer.status {
+        // The first byte of an empty file is not there.
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {}
+        status if status.is_success() => found.push(Trouble::NoRanges),
+        status => found.push(Trouble::Refused(status)),
     }
     if answer.route.redirects() > 0 {
         found.push(Trouble::Redirected(shown(answer.route.url())));
     }
+    if answer.status.is_success() && is_page(answer) && !is_html(&sample.path) {
+        found.insert(0, Trouble::Page);
+    } else if let (Some(listed), Some(size)) = (sample.size, length(answer))
+        && listed != size
+    {
+        found.insert(0, Trouble::OtherSize { listed, size });
+    }
+}
+
+fn of_head(answer: &Answer, size: Option<u64>, found: &mut Vec<Trouble>) {
+    let length = answer.headers.get(CONTENT_LENGTH);
+    let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
+    match (length, size) {
+        _ if !answer.status.is_success() => found.push(Trouble::HeadRefused(answer.status)),
+        // Apache answers HEAD of an empty file without a length.
+        (None, Some(0)) => {}
+        (None, _) => found.push(Trouble::NoLength),
+        (Some(head), Some(size)) if head != size => found.push(Trouble::OtherLength { head, size }),
+        (Some(_), _) => {}
+    }
+    if answer.headers.contains_key(CONTENT_ENCODING) {
+        found.push(Trouble::Compressed);
+    }
+}
+
+fn is_page(answer: &Answer) -> bool {
+    let value = answer
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("text/html"))
+}
+
+fn is_html(path: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(path).to_ascii_lowercase();
+    [".html", ".htm", ".xhtml"]
+        .iter()
+        .any(|extension| name.ends_with(extension))
 }

@@ -1,0 +1,9 @@
+//! nginx's XML may be that of another server.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use storage_backends::http::listing::Format;
+
+mod child;
+
+fuzz_target!(|text: &[u8]| child::check(Format::Xml, text));

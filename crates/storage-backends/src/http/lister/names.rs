@@ -1,0 +1,94 @@
+//! Asks for single names: what they are, and whether the server knows names apart at all.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
+use hyper::{Method, StatusCode};
+use url::Url;
+
+use super::Lister;
+use crate::web::redirect::Route;
+use crate::web::{self, Answer, Ask};
+
+/// What a server answers to a name without a slash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A redirect to the same name with a slash.
+    Directory,
+    /// A file, and its size in bytes, if that is known.
+    File(Option<u64>),
+}
+
+impl Lister<'_> {
+    /// Asks for a name without a slash: what it is, and its size. GET decides, because HEAD is answered with other lengths.
+    ///
+    /// # Errors
+    /// Any [`web::Error`]; a status is none.
+    pub(crate) async fn ask_for(&self, path: &[u8]) -> Result<Option<Asked>, web::Error> {
+        let _permit = self.pace.acquire().await;
+        let url = self.url(path)?;
+        let answer = self.first_byte(&url).await?;
+        if is_slash_added(&url, &answer.route) {
+            return Ok(Some(Asked::Directory));
+        }
+        Ok(match answer.status {
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::OK => {
+                Some(Asked::File(length(&answer)))
+            }
+            _ => None,
+        })
+    }
+
+    /// Asks for the first byte of a file, and reads no more.
+    ///
+    /// # Errors
+    /// Any [`web::Error`]; a status is none.
+    pub(crate) async fn first_byte(&self, url: &Url) -> Result<Answer, web::Error> {
+        let ask = Ask::new(Method::GET, url.clone()).with(ACCEPT, "*/*");
+        self.client.send(&ask.with(RANGE, "bytes=0-0")).await
+    }
+
+    /// Returns whether the base is a file, if its slash is left out.
+    pub(crate) async fn base_is_a_file(&self) -> bool {
+        let mut url = self.base.clone();
+        if url.path() == "/"
+            || url
+                .path_segments_mut()
+                .map(|mut path| _ = path.pop_if_empty())
+                .is_err()
+        {
+            return false;
+        }
+        let answer = self.first_byte(&url).await;
+        answer.is_ok_and(|answer| answer.status.is_success() && !answer.route.url().path().ends_with('/'))
+    }
+
+    /// Returns whether the server answers a name that can't exist as if it were there, so that no answer proves anything.
+    pub(crate) async fn answers_any_name(&self) -> bool {
+        let random = RandomState::new().hash_one(0_u8);
+        let Ok(url) = self.url(format!("no-such-name-{random:016x}").as_bytes()) else {
+            return false;
+        };
+        let answer = self.first_byte(&url).await;
+        answer.is_ok_and(|answer| answer.status.is_success())
+    }
+}
+
+/// Returns whether a redirect added a slash to the name and changed nothing else of the path.
+fn is_slash_added(url: &Url, route: &Route) -> bool {
+    let there = route.url().path().strip_suffix('/');
+    route.redirects() > 0 && there == Some(url.path())
+}
+
+/// Returns the length of a file of which the first byte was asked for (RFC 9110, section 14.4).
+pub(crate) fn length(answer: &Answer) -> Option<u64> {
+    let text = |name| answer.headers.get(name)?.to_str().ok();
+    match answer.status {
+        // `bytes 0-0/1234`, and `bytes */0` for an empty file.
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+            text(CONTENT_RANGE)?.rsplit_once('/')?.1.trim().parse().ok()
+        }
+        _ if answer.headers.contains_key(CONTENT_ENCODING) => None,
+        _ => text(CONTENT_LENGTH)?.parse().ok(),
+    }
+}

@@ -1,0 +1,58 @@
+//! Pages that are not listings.
+
+use rstest::rstest;
+
+use super::names;
+
+#[rstest]
+#[case::empty("")]
+#[case::words("<h1>It works!</h1>")]
+#[case::welcome(
+    "<h1>Welcome to nginx!</h1><p>If you see this page, the server is installed. <a href=http://nginx.org/>nginx.org</a>"
+)]
+#[case::site("<a href=/about>About</a><a href=shop/>Shop</a>")]
+#[case::prose("<a href=docs/>docs</a> Welcome to our pages")]
+#[case::script("<script>document.write('<a href=x>')</script>")]
+#[case::login(
+    "<title>Sign in</title><form method=post action=/login><input name=user><input type=password name=p><button>Go</button></form><a href=../>Back</a>"
+)]
+#[case::single_page_app(
+    "<!doctype html><html><head><title>Storage</title><script src=/app.js></script></head><body><div id=root></div></body></html>"
+)]
+#[case::error_page("<h1>404</h1><p>The page that you are looking for can't be found.</p><a href=/>Home</a>")]
+#[case::error_page_in_german(
+    "<title>Fehler</title><h1>Seite nicht gefunden</h1><p>Die angeforderte Seite ist nicht vorhanden.</p><p><a href=/>Zur Startseite</a></p>"
+)]
+#[case::navigation("<nav><ul><li><a href=docs/>docs</a><li><a href=blog/>blog</a></ul></nav>")]
+#[case::navigation_without_nav(
+    "<title>Lab</title><ul><li><a href=docs>docs</a><li><a href=blog>blog</a></ul>"
+)]
+#[case::shop(
+    "<title>Laptops</title><ul><li><a href=laptop-15/><img src=/img/l15.jpg alt=Laptop></a><a href=laptop-15/>Laptop 15</a> <b>1,299.00 EUR</b><li><a href=laptop-17/>Laptop 17</a> <b>1,599.00 EUR</b></ul><a href=/cart>Cart</a>"
+)]
+#[case::blog(
+    "<title>My blog</title><article><h2><a href=first-post/>The first post</a></h2><time>22 Nov 2026</time><p>Hello world, this is my blog, and there is more to come. <a href=/about>About</a></article><article><h2><a href=second/>Another one</a></h2><time>23 Nov 2026</time></article>"
+)]
+#[case::download_page(
+    "<title>Mini Linux</title><h1>Get it</h1><p>Take <a href=mini.iso>mini.iso</a> (700 MB) and write it to a stick.</p><a href=/>Home</a> <a href=/docs>Docs</a> <a href=/news>News</a>"
+)]
+#[case::documentation(
+    "<title>Manual</title><h1>Manual</h1><p>Read <a href=install.html>Installation</a> first, then <a href=use.html>Usage</a>, and when that is done have a look at the other chapters.</p>"
+)]
+#[case::forum(
+    "<title>Forum</title><table><tr><td><a href=/t/1>Mirror is slow</a><td>22 Nov 2026<td>12<tr><td><a href=/t/2>Checksums</a><td>21 Nov 2026<td>3</table>"
+)]
+#[case::repository(
+    "<title>lab/images: boot images</title><nav><a href=/login>Sign in</a></nav><p>A collection of images for our machines in the rack, built each night from the sources.</p><a href=/lab/images/issues>Issues</a> <a href=/lab/images/pulls>Pulls</a>"
+)]
+#[case::gallery(
+    "<title>Photos</title><a href=p1.jpg><img src=thumbs/p1.jpg alt=''></a><a href=p2.jpg><img src=thumbs/p2.jpg alt=''></a>"
+)]
+#[case::status_page("<h1>All systems go</h1><p>Last check 2026-11-22 19:43</p><a href=/>Home</a>")]
+#[case::nexus(
+    "<title>Sonatype Nexus</title><h1>raw</h1><p>This raw hosted repository is not directly browseable at this URL. Please use the <a href=/#browse>browse</a> interface.</p>"
+)]
+#[case::plain_text("Nothing to see here")]
+fn are_left(#[case] text: &str) {
+    assert_eq!(names(text), None);
+}
