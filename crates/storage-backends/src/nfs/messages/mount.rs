@@ -1,5 +1,6 @@
 //! Messages of the checks `mount` and `capacity`, and of warnings about the mount options.
 
+mod capacity;
 mod errno;
 
 use std::fmt;
@@ -99,7 +100,7 @@ pub(in crate::nfs) fn not_mounted(why: &NotMounted, config: &NfsConfig) -> impl 
         NotMounted::Failed(failure) if failure.step == Step::MountPoint => {
             errno::mount_point(f, failure.errno)
         }
-        NotMounted::Failed(failure) => errno::mount(f, failure, config),
+        NotMounted::Failed(failure) => write!(f, "{}", errno::mount(failure, config)),
         NotMounted::Referred(entry) => write!(
             f,
             "{server} refers {path} to another server, {} at {}, so it was unmounted. Register a backend for \
@@ -129,7 +130,7 @@ pub(in crate::nfs) fn not_measured(why: Unmeasured, config: &NfsConfig) -> impl 
             config.server,
             seconds(why.limit)
         ),
-        Failure::Kernel(errno) => errno::statfs(f, errno, config),
+        Failure::Kernel(errno) => capacity::statfs(f, errno, config),
     })
 }
 
