@@ -16,6 +16,7 @@ mod complaint;
 mod list;
 mod messages;
 mod parse;
+mod pseudo;
 mod rpcbind;
 
 use self::complaint::Complaint;
@@ -24,6 +25,7 @@ use self::rpcbind::{Reached, find_mountd};
 pub use list::{Export, ExportList};
 pub use messages::NoExportList;
 pub use parse::{MAX_LINES, parse};
+pub(super) use pseudo::V4Path;
 
 /// The port of rpcbind (RFC 1833), which knows where the mount daemon listens.
 const RPCBIND_PORT: u16 = 111;

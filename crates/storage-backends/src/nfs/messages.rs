@@ -7,7 +7,7 @@ use std::fmt;
 
 use storage_domain::Host;
 
-pub(super) use self::export::{ExportedOnly, Listing, ServedUnlisted, Unproved};
+pub(super) use self::export::{ExportedOnly, Listing, OtherV4Path, ServedUnlisted, Unproved};
 pub(super) use self::mount::{Mounted, Summary, Warning, not_measured, not_mounted};
 use crate::net::Permitted;
 

@@ -1,20 +1,16 @@
 //! The checks of a probe, from the name of the server to the capacity.
 
 mod export;
+mod report;
 
-use std::time::Duration;
+use storage_domain::{Outcome, ProbeReport};
 
-use storage_domain::{Capacity, MountInForce, Outcome, ProbeReport};
-
-use super::messages::{
-    self, ExportedOnly, Listing, NotChecked, NotMountable, Resolved, ServedUnlisted, Summary, Unproved,
-};
-use super::{NfsBackend, RESOLVE_DEADLINE, patience};
+use super::messages::{self, Listing, NotChecked, NotMountable, Resolved};
+use super::{NfsBackend, RESOLVE_DEADLINE};
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::mount::outcome::{Ensured, Origin, Server};
+use crate::mount::outcome::{Origin, Server};
 use crate::mount::place::MountPlace;
-use crate::mount::table::MountEntry;
 use crate::net::Permitted;
 use crate::probe::{Checks, Figure};
 
@@ -41,7 +37,10 @@ impl NfsBackend {
         let place = self.place();
         let hopeless = match &listing {
             Listing::Unreachable(_) => Some(NotChecked::Unreachable),
-            Listing::NotListed { .. } if place.is_err() || !self.speaks_v4() => Some(NotChecked::NotExported),
+            Listing::NotListed { .. } if !self.speaks_v4() => Some(NotChecked::NotExported),
+            Listing::NotListed { .. } if place.is_err() && !listing.has_alias() => {
+                Some(NotChecked::NotExported)
+            }
             _ => None,
         };
         if let Some(reason) = hopeless {
@@ -67,22 +66,6 @@ impl NfsBackend {
         }
     }
 
-    /// Builds the report of a process that can't mount, so that the export list alone decides.
-    fn without_mount(&self, mut checks: Checks, listing: &Listing, reason: NotMountable) -> ProbeReport {
-        let config = &self.config;
-        if outcome(listing) == Outcome::Passed {
-            checks.passed(listing.message(config));
-        } else {
-            checks.failed(&Unproved {
-                listing,
-                config,
-                reason,
-            });
-        }
-        checks.skip_rest(NotChecked::NotMountable(reason));
-        checks.report(ExportedOnly { config, reason })
-    }
-
     /// Checks only that the export is mounted and answers; `None` if it does not.
     async fn check_mount_only(
         &self,
@@ -105,26 +88,6 @@ impl NfsBackend {
         checks.end_timed(took, Outcome::Passed, &mounted);
         checks.passed(Figure(&capacity));
         Ok(Some(self.mounted_report(checks, entry, Some(capacity), origin)))
-    }
-
-    fn mounted_report(
-        &self,
-        checks: Checks,
-        entry: MountEntry,
-        capacity: Option<Capacity>,
-        origin: Origin,
-    ) -> ProbeReport {
-        let report = checks.report(Summary {
-            config: &self.config,
-            entry: &entry,
-            capacity,
-            origin,
-        });
-        ProbeReport {
-            mount: Some(in_force(entry)),
-            capacity,
-            ..report
-        }
     }
 
     async fn check_resolve(
@@ -158,77 +121,6 @@ impl NfsBackend {
         } else {
             Err(NotMountable::NoCapability)
         }
-    }
-
-    fn after_mount(
-        &self,
-        mut checks: Checks,
-        exports: Duration,
-        listing: &Listing,
-        ensured: Ensured,
-    ) -> ProbeReport {
-        let config = &self.config;
-        let is_mounted = ensured.mounted.is_ok();
-        match listing {
-            Listing::NotListed { .. } if is_mounted => {
-                let unlisted = ServedUnlisted(&config.export_path);
-                checks.end_timed(exports, Outcome::Passed, &unlisted);
-            }
-            listing => checks.end_timed(exports, outcome(listing), &listing.message(config)),
-        }
-        let measuring = checks.lap().saturating_sub(ensured.took);
-        let (entry, origin) = match ensured.mounted {
-            Ok(mounted) => mounted,
-            Err(why) => {
-                checks.end_timed(
-                    ensured.took,
-                    Outcome::Failed,
-                    &messages::not_mounted(&why, config),
-                );
-                checks.skip_rest(NotChecked::NotMounted);
-                return checks.report("");
-            }
-        };
-        let mounted = messages::Mounted {
-            entry: &entry,
-            origin,
-        };
-        checks.end_timed(ensured.took, Outcome::Passed, &mounted);
-        match &ensured.measured {
-            Some(Ok(capacity)) => checks.end_timed(measuring, Outcome::Passed, &Figure(capacity)),
-            Some(Err(why)) => {
-                checks.end_timed(measuring, Outcome::Failed, &messages::not_measured(*why, config));
-            }
-            None => {}
-        }
-        let capacity = ensured.measured.and_then(Result::ok);
-        self.mounted_report(checks, entry, capacity, origin)
-    }
-}
-
-/// Returns how the check `exports` ends if the mount adds nothing to the list.
-fn outcome(listing: &Listing) -> Outcome {
-    match listing {
-        Listing::Listed(_) | Listing::Above => Outcome::Passed,
-        Listing::NotListed { .. } | Listing::Unreachable(_) => Outcome::Failed,
-        Listing::Truncated | Listing::NotAvailable(_) => Outcome::Skipped,
-    }
-}
-
-/// Returns how an export is mounted, as the kernel shows it.
-fn in_force(entry: MountEntry) -> MountInForce {
-    let mut options: Vec<String> = Vec::new();
-    for option in entry.flags.split(',').chain(entry.options.split(',')) {
-        if !options.iter().any(|known| known == option) {
-            options.push(option.to_owned());
-        }
-    }
-    MountInForce {
-        version: entry.option("vers").map(str::to_owned),
-        read_write: entry.is_read_write(),
-        gives_up_after: patience::in_force(&entry),
-        options,
-        source: entry.source,
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use storage_domain::nfs::NfsVersion;
 use storage_domain::{ExportPath, NfsConfig};
 
 use super::{NotMountable, joined};
 use crate::net::ConnectError;
-use crate::nfs::exports::{Export, ExportList, NoExportList};
+use crate::nfs::exports::{Export, ExportList, NoExportList, V4Path};
 
 /// How many exports a message names.
 const NEAREST: usize = 3;
@@ -15,7 +16,11 @@ const NEAREST: usize = 3;
 #[derive(Debug)]
 pub(in crate::nfs) enum Listing {
     /// The server lists it, or a directory above it.
-    Listed(Export),
+    Listed {
+        export: Export,
+        /// The paths that NFSv4 may have for it.
+        v4_paths: Vec<V4Path>,
+    },
     /// It is above directories that the server lists.
     Above,
     /// The server's list does not have it.
@@ -24,6 +29,8 @@ pub(in crate::nfs) enum Listing {
         nearest: Vec<ExportPath>,
         /// Whether the list has others.
         more: bool,
+        /// The export that NFSv4 may have under this path.
+        alias: Option<ExportPath>,
     },
     /// The server lists more exports than are read.
     Truncated,
@@ -34,7 +41,7 @@ pub(in crate::nfs) enum Listing {
 }
 
 impl Listing {
-    pub(in crate::nfs) fn not_listed(wanted: &ExportPath, list: &ExportList) -> Self {
+    pub(in crate::nfs) fn not_listed(wanted: &ExportPath, list: &ExportList, speaks_v4: bool) -> Self {
         let nearest: Vec<_> = list
             .nearest(wanted, NEAREST)
             .into_iter()
@@ -42,8 +49,14 @@ impl Listing {
             .collect();
         Self::NotListed {
             more: list.exports.len() > nearest.len(),
+            alias: list.v4_alias(wanted).filter(|_| speaks_v4),
             nearest,
         }
+    }
+
+    /// Reports whether NFSv4 may have the export under this path, although the list has another.
+    pub(in crate::nfs) fn has_alias(&self) -> bool {
+        matches!(self, Self::NotListed { alias: Some(_), .. })
     }
 
     /// Returns the message for a config.
@@ -54,7 +67,7 @@ impl Listing {
     fn write(&self, f: &mut fmt::Formatter<'_>, config: &NfsConfig) -> fmt::Result {
         let (server, path) = (&config.server, &config.export_path);
         match self {
-            Self::Listed(export) => {
+            Self::Listed { export, .. } => {
                 write!(f, "The server exports {}", export.path)?;
                 if !export.clients.is_empty() {
                     write!(f, " to {}", export.clients)?;
@@ -72,7 +85,7 @@ impl Listing {
                 f,
                 "{server} does not export {path}, because its export list is empty. Export the directory there"
             ),
-            Self::NotListed { nearest, more } => {
+            Self::NotListed { nearest, more, .. } => {
                 let among = if *more { ", among others" } else { "" };
                 write!(
                     f,
@@ -94,19 +107,68 @@ impl Listing {
 }
 
 /// The export is mounted, although the server does not list it.
-pub(in crate::nfs) struct ServedUnlisted<'a>(pub(in crate::nfs) &'a ExportPath);
+pub(in crate::nfs) struct ServedUnlisted<'a> {
+    pub(in crate::nfs) path: &'a ExportPath,
+    pub(in crate::nfs) listing: &'a Listing,
+}
 
 impl fmt::Display for ServedUnlisted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(path) = self;
+        let Self { path, listing } = self;
         write!(
             f,
             "The server's export list does not have {path}, but the server serves it over NFSv4"
-        )
+        )?;
+        match listing {
+            Listing::NotListed {
+                alias: Some(alias), ..
+            } => write!(f, ", probably for {alias}"),
+            _ => Ok(()),
+        }
     }
 }
 
-/// There is no list, and this process can't mount.
+/// The server lists the export, and NFSv4 does not have it under that path.
+pub(in crate::nfs) struct OtherV4Path<'a> {
+    pub(in crate::nfs) config: &'a NfsConfig,
+    pub(in crate::nfs) paths: &'a [V4Path],
+}
+
+impl OtherV4Path<'_> {
+    /// Returns the message of the check `exports`, which agrees with the one of `mount`.
+    pub(in crate::nfs) fn listed(&self) -> impl fmt::Display {
+        let path = &self.config.export_path;
+        fmt::from_fn(move |f| {
+            write!(
+                f,
+                "The server's export list has {path}, but NFSv4 has no such path there"
+            )
+        })
+    }
+}
+
+impl fmt::Display for OtherV4Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { config, paths } = self;
+        let (server, path) = (&config.server, &config.export_path);
+        write!(
+            f,
+            "{server} exports {path}, but NFSv4 has no such path there: its root is another directory of the server \
+             (fsid=0, or Pseudo), or this client may not see it. Set export_path to "
+        )?;
+        for (i, V4Path { path, root }) in paths.iter().take(NEAREST).enumerate() {
+            let or = if i > 0 { ", or to " } else { "" };
+            write!(f, "{or}{path} if the root is {root}")?;
+        }
+        let options = config.mount_options.as_ref();
+        if options.is_some_and(|options| !options.versions().contains(&NfsVersion::V3)) {
+            f.write_str("; or clear mount_options to use version 3, which has the listed path")?;
+        }
+        Ok(())
+    }
+}
+
+/// The list does not decide, and this process can't mount.
 pub(in crate::nfs) struct Unproved<'a> {
     pub(in crate::nfs) listing: &'a Listing,
     pub(in crate::nfs) config: &'a NfsConfig,
@@ -117,12 +179,22 @@ impl fmt::Display for Unproved<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "Whether {} exports {} can't be determined, because {}, and because there is no export list to read: {}",
-            self.config.server,
-            self.config.export_path,
-            self.reason,
-            self.listing.message(self.config)
-        )
+            "Whether {} exports {} can't be determined, because {}",
+            self.config.server, self.config.export_path, self.reason
+        )?;
+        match self.listing {
+            Listing::NotListed {
+                alias: Some(alias), ..
+            } => write!(
+                f,
+                ". Its export list does not have this path, but it has {alias}, which NFSv4 may serve under this path"
+            ),
+            listing => write!(
+                f,
+                ", and because there is no export list to read: {}",
+                listing.message(self.config)
+            ),
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl NfsBackend {
             .any(|v| *v != NfsVersion::V3)
     }
 
-    fn find_export(&self, list: Result<ExportList, ExportsError>) -> Result<Listing, Error> {
+    pub(super) fn find_export(&self, list: Result<ExportList, ExportsError>) -> Result<Listing, Error> {
         let list = match list {
             Ok(list) => list,
             Err(ExportsError::Cancelled) => return Err(Error::cancelled("asking for the export list")),
@@ -101,10 +101,13 @@ impl NfsBackend {
         let wanted = &self.config.export_path;
         let is_below = |e: &exports::Export| self.speaks_v4() && e.path.is_within(wanted);
         Ok(match list.find(wanted) {
-            Some(export) => Listing::Listed(export),
+            Some(export) => Listing::Listed {
+                export,
+                v4_paths: list.v4_paths(wanted),
+            },
             None if list.exports.iter().any(is_below) => Listing::Above,
             None if list.truncated => Listing::Truncated,
-            None => Listing::not_listed(wanted, &list),
+            None => Listing::not_listed(wanted, &list, self.speaks_v4()),
         })
     }
 }

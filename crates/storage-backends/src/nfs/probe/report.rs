@@ -1,0 +1,149 @@
+//! The reports of a probe, and how its checks agree.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+use storage_domain::nfs::NfsVersion;
+use storage_domain::{Capacity, MountInForce, NfsConfig, Outcome, ProbeReport};
+
+use crate::helper::protocol::Step;
+use crate::mount::outcome::{Ensured, NotMounted, Origin};
+use crate::mount::table::MountEntry;
+use crate::nfs::messages::{
+    self, ExportedOnly, Listing, NotChecked, NotMountable, OtherV4Path, ServedUnlisted, Summary, Unproved,
+};
+use crate::nfs::{NfsBackend, patience};
+use crate::probe::{Checks, Figure};
+
+impl NfsBackend {
+    /// Builds the report of a process that can't mount, so that the export list alone decides.
+    pub(super) fn without_mount(
+        &self,
+        mut checks: Checks,
+        listing: &Listing,
+        reason: NotMountable,
+    ) -> ProbeReport {
+        let config = &self.config;
+        if outcome(listing) == Outcome::Passed {
+            checks.passed(listing.message(config));
+        } else {
+            checks.failed(&Unproved {
+                listing,
+                config,
+                reason,
+            });
+        }
+        checks.skip_rest(NotChecked::NotMountable(reason));
+        checks.report(ExportedOnly { config, reason })
+    }
+
+    pub(super) fn mounted_report(
+        &self,
+        checks: Checks,
+        entry: MountEntry,
+        capacity: Option<Capacity>,
+        origin: Origin,
+    ) -> ProbeReport {
+        let report = checks.report(Summary {
+            config: &self.config,
+            entry: &entry,
+            capacity,
+            origin,
+        });
+        ProbeReport {
+            mount: Some(in_force(entry)),
+            capacity,
+            ..report
+        }
+    }
+
+    pub(super) fn after_mount(
+        &self,
+        mut checks: Checks,
+        exports: Duration,
+        listing: &Listing,
+        ensured: Ensured,
+    ) -> ProbeReport {
+        let config = &self.config;
+        let other = other_v4_path(listing, ensured.mounted.as_ref().err(), config);
+        match (listing, &other) {
+            (Listing::NotListed { .. }, _) if ensured.mounted.is_ok() => {
+                let path = &config.export_path;
+                checks.end_timed(exports, Outcome::Passed, &ServedUnlisted { path, listing });
+            }
+            (_, Some(other)) => checks.end_timed(exports, Outcome::Passed, &other.listed()),
+            _ => checks.end_timed(exports, outcome(listing), &listing.message(config)),
+        }
+        let measuring = checks.lap().saturating_sub(ensured.took);
+        let (entry, origin) = match ensured.mounted {
+            Ok(mounted) => mounted,
+            Err(why) => {
+                if let Some(other) = &other {
+                    checks.end_timed(ensured.took, Outcome::Failed, other);
+                } else {
+                    let why = messages::not_mounted(&why, config);
+                    checks.end_timed(ensured.took, Outcome::Failed, &why);
+                }
+                checks.skip_rest(NotChecked::NotMounted);
+                return checks.report("");
+            }
+        };
+        let mounted = messages::Mounted {
+            entry: &entry,
+            origin,
+        };
+        checks.end_timed(ensured.took, Outcome::Passed, &mounted);
+        match &ensured.measured {
+            Some(Ok(capacity)) => checks.end_timed(measuring, Outcome::Passed, &Figure(capacity)),
+            Some(Err(why)) => {
+                checks.end_timed(measuring, Outcome::Failed, &messages::not_measured(*why, config));
+            }
+            None => {}
+        }
+        let capacity = ensured.measured.and_then(Result::ok);
+        self.mounted_report(checks, entry, capacity, origin)
+    }
+}
+
+/// Explains a listed path that NFSv4 does not have: it has another one for the directory.
+fn other_v4_path<'a>(
+    listing: &'a Listing,
+    why: Option<&NotMounted>,
+    config: &'a NfsConfig,
+) -> Option<OtherV4Path<'a>> {
+    let (Listing::Listed { v4_paths: paths, .. }, Some(NotMounted::Failed(failure))) = (listing, why) else {
+        return None;
+    };
+    let is_v4 = failure.label.as_deref() != Some(NfsVersion::V3.as_str());
+    let is_missing = failure.step == Step::Mount && Errno::from_raw(failure.errno) == Errno::ENOENT;
+    (is_v4 && is_missing && !paths.is_empty()).then_some(OtherV4Path { config, paths })
+}
+
+/// Returns how the check `exports` ends if the mount adds nothing to the list.
+fn outcome(listing: &Listing) -> Outcome {
+    match listing {
+        Listing::Listed { .. } | Listing::Above => Outcome::Passed,
+        Listing::NotListed { .. } | Listing::Unreachable(_) => Outcome::Failed,
+        Listing::Truncated | Listing::NotAvailable(_) => Outcome::Skipped,
+    }
+}
+
+/// Returns how an export is mounted, as the kernel shows it.
+fn in_force(entry: MountEntry) -> MountInForce {
+    let mut options: Vec<String> = Vec::new();
+    for option in entry.flags.split(',').chain(entry.options.split(',')) {
+        if !options.iter().any(|known| known == option) {
+            options.push(option.to_owned());
+        }
+    }
+    MountInForce {
+        version: entry.option("vers").map(str::to_owned),
+        read_write: entry.is_read_write(),
+        gives_up_after: patience::in_force(&entry),
+        options,
+        source: entry.source,
+    }
+}
+
+#[cfg(test)]
+mod tests;

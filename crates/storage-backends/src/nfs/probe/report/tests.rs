@@ -1,0 +1,112 @@
+use rstest::rstest;
+use storage_domain::{BackendConfig, BackendId, BackendKind, Revision};
+
+use super::*;
+use crate::helper::protocol::CallFailure;
+use crate::helper::{HelperCommand, Queues};
+use crate::nfs::exports::parse;
+use crate::nfs::probe::NAMES;
+use crate::settings::Settings;
+
+fn backend(path: &str, options: &str) -> NfsBackend {
+    let members = serde_json::json!({"server": "nas", "export_path": path, "mount_options": options});
+    let config = BackendConfig::parse(BackendKind::Nfs, members.as_object().unwrap()).unwrap();
+    let BackendConfig::Nfs(config) = config else {
+        unreachable!()
+    };
+    let queue = Queues::new(HelperCommand::program("/nonexistent")).of(BackendId::generate());
+    NfsBackend::new(config, Revision::FIRST, None, queue, &Settings::new(None))
+}
+
+/// Returns the report of a server that lists this, and on which a mount ends so.
+fn report(backend: &NfsBackend, printed: &str, ended: Result<&str, (Errno, &str)>) -> ProbeReport {
+    let listing = backend.find_export(Ok(parse(printed.as_bytes()))).unwrap();
+    let mounted = match ended {
+        Ok(line) => Ok((
+            crate::mount::table::parse(line.as_bytes()).remove(0),
+            Origin::Made,
+        )),
+        Err((errno, version)) => Err(NotMounted::Failed(CallFailure {
+            step: Step::Mount,
+            errno: errno as i32,
+            label: Some(version.to_owned()),
+        })),
+    };
+    let ensured = Ensured {
+        measured: None,
+        mounted,
+        took: Duration::ZERO,
+    };
+    let mut checks = Checks::new(&NAMES);
+    checks.passed("nas is 10.0.0.5");
+    backend.after_mount(checks, Duration::ZERO, &listing, ensured)
+}
+
+#[rstest]
+#[case::fsid_0(
+    "/srv/exp/images",
+    "vers=4.1",
+    "/srv/exp *\n/srv/exp/images *",
+    "to /images if the root is /srv/exp; or clear mount_options"
+)]
+#[case::below(
+    "/srv/exp/images/x",
+    "vers=4.2",
+    "/srv/exp *",
+    "to /images/x if the root is /srv/exp; or clear"
+)]
+#[case::pseudo(
+    "/mem/images",
+    "vers=4",
+    "/mem/images *",
+    "to /images if the root is /mem, or to / if the root is /mem/images; or"
+)]
+#[case::every_version("/srv/exp/images", "rw", "/srv/exp *", "to /images if the root is /srv/exp")]
+fn another_path_of_v4_is_named(
+    #[case] path: &str,
+    #[case] options: &str,
+    #[case] printed: &str,
+    #[case] advice: &str,
+) {
+    let report = report(&backend(path, options), printed, Err((Errno::ENOENT, "4.1")));
+    assert!(report.message().contains(advice), "{}", report.message());
+    assert_eq!(
+        report.message().contains("version 3"),
+        options != "rw",
+        "{}",
+        report.message()
+    );
+    let exports = &report.checks[1];
+    assert_eq!(exports.outcome, Outcome::Passed);
+    assert!(
+        exports.detail.contains("NFSv4 has no such path"),
+        "{}",
+        exports.detail
+    );
+}
+
+#[rstest]
+#[case::denied(Errno::EACCES, "4.1")]
+#[case::version_3(Errno::ENOENT, "3")]
+fn another_failure_is_not_about_the_path(#[case] errno: Errno, #[case] version: &str) {
+    let backend = backend("/srv/exp/images", "");
+    let report = report(&backend, "/srv/exp *", Err((errno, version)));
+    assert!(!report.message().contains("root"), "{}", report.message());
+    assert_eq!(
+        report.checks[1].detail,
+        "The server exports /srv/exp to *, which contains /srv/exp/images"
+    );
+}
+
+#[test]
+fn a_path_that_only_v4_has_is_explained() {
+    let backend = backend("/images", "vers=4.1");
+    let line = "36 25 0:32 / /m ro - nfs4 nas:/images ro,vers=4.1\n";
+    let report = report(&backend, "/srv/exp *\n/srv/exp/images *", Ok(line));
+    assert!(report.passed(), "{}", report.message());
+    assert!(
+        report.checks[1].detail.ends_with("probably for /srv/exp/images"),
+        "{}",
+        report.checks[1].detail
+    );
+}
