@@ -1,5 +1,6 @@
 //! Makes the calls that touch a mount: here alone, and in a helper process alone.
 
+mod access;
 mod holders;
 mod mount;
 mod mount_point;
@@ -26,6 +27,7 @@ pub(super) fn run(call: Call) {
         Call::Sweep { dir } => mount_point::sweep(&dir),
         Call::Holders(call) => holders::holders(&call),
         Call::Statfs { path } => statfs(&path),
+        Call::Access { path } => access::readable(&path),
         Call::Scan(call) => scan(&call),
     };
     answer(&reply.unwrap_or_else(Reply::Failed));

@@ -36,6 +36,8 @@ pub(crate) enum Call {
     Holders(HoldersCall),
     /// Read the capacity of a file system.
     Statfs { path: PathBuf },
+    /// Check whether the first files of a directory can be read.
+    Access { path: PathBuf },
     /// Count the files below a directory.
     Scan(ScanCall),
 }
@@ -132,10 +134,24 @@ pub(crate) enum Reply {
     Holders(Holders),
     /// Capacity of the file system.
     Capacity(Capacity),
+    /// What can't be read.
+    Readable(Option<Unreadable>),
     /// Count of files.
     Scanned(ScanReport),
     /// The call failed.
     Failed(CallFailure),
+}
+
+/// Says what of a directory this process may not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unreadable {
+    /// The directory itself.
+    Root,
+    /// All of the files and directories in it that were tried.
+    All,
+    /// Some of them.
+    Some,
 }
 
 /// Names the call that failed, and the error.
@@ -167,6 +183,8 @@ pub(crate) enum Step {
     Holders,
     /// statvfs(3).
     Statfs,
+    /// faccessat2(2).
+    Access,
     /// Reading the root of a scan.
     Scan,
 }
@@ -182,6 +200,7 @@ impl Step {
             Self::Remove => "removing the mount point",
             Self::Holders => "looking for processes",
             Self::Statfs => "statfs",
+            Self::Access => "access",
             Self::Scan => "reading the directory",
         }
     }

@@ -15,10 +15,14 @@ use super::unmount::unmount;
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
+use crate::helper::protocol::Unreadable;
 use crate::helper::queue::Purpose;
 use crate::helper::{HelperQueue, ScanCall};
 use crate::net::Network;
 use crate::scan::{ScanProgress, ScanReport};
+
+/// How long finding out whether files can be read may take: some round trips to a server that answers.
+const ACCESS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The mount point of a backend.
 #[derive(Debug)]
@@ -138,6 +142,21 @@ impl MountPlace {
         self.memory().was_mounted = true;
         let measured = self.measure(&lease, cx).await?;
         Ok(measured.ok().map(|capacity| (entry, capacity)))
+    }
+
+    /// Finds out whether the files of the mount can be read; `None` also if that is not known.
+    pub(crate) async fn unreadable(&self, cx: &OpContext) -> Result<Option<Unreadable>, Error> {
+        let asked = async {
+            let lease = self.queue.enter(cx, Purpose::Probe).await?;
+            lease.readable(&cx.step(ACCESS_DEADLINE), self.path()).await
+        };
+        match asked.await {
+            Err(error) if !error.is_cancelled() => {
+                tracing::debug!(%error, mount_point = %self.at, "whether files can be read is not known");
+                Ok(None)
+            }
+            known => known,
+        }
     }
 
     /// Notes that the server can't be reached, so that nothing speaks against its mount.

@@ -5,7 +5,8 @@ mod report;
 
 use storage_domain::{Outcome, ProbeReport};
 
-use super::messages::{self, Listing, NotChecked, NotMountable, Resolved};
+use self::report::Ended;
+use super::messages::{self, Listing, NotChecked, NotMountable, NotReadable, Resolved};
 use super::{NfsBackend, RESOLVE_DEADLINE};
 use crate::context::OpContext;
 use crate::error::Error;
@@ -61,9 +62,29 @@ impl NfsBackend {
                     connects: answering.is_some(),
                 };
                 let ensured = place.ensure(cx, server, &call).await?;
-                Ok(self.after_mount(checks, exports, &listing, ensured))
+                let measuring = checks.lap().saturating_sub(ensured.took);
+                let unreadable = match ensured.measured {
+                    Some(Ok(_)) => self.find_unreadable(cx, place).await?,
+                    _ => None,
+                };
+                let ended = Ended {
+                    ensured,
+                    measuring,
+                    unreadable,
+                };
+                Ok(self.after_mount(checks, exports, &listing, ended))
             }
         }
+    }
+
+    /// Returns why the files of the mount can't be read: it can be mounted all the same.
+    async fn find_unreadable(
+        &self,
+        cx: &OpContext,
+        place: &MountPlace,
+    ) -> Result<Option<NotReadable>, Error> {
+        let found = place.unreadable(cx).await?;
+        Ok(found.map(|what| NotReadable::new(what, &self.config)))
     }
 
     /// Checks only that the export is mounted and answers; `None` if it does not.
@@ -77,6 +98,7 @@ impl NfsBackend {
             return Ok(None);
         };
         let took = checks.lap();
+        let unreadable = self.find_unreadable(cx, place).await?;
         for _ in ["resolve", "exports"] {
             checks.skipped(NotChecked::StillMounted);
         }
@@ -84,10 +106,17 @@ impl NfsBackend {
         let mounted = messages::Mounted {
             entry: &entry,
             origin,
+            unreadable,
         };
         checks.end_timed(took, Outcome::Passed, &mounted);
         checks.passed(Figure(&capacity));
-        Ok(Some(self.mounted_report(checks, entry, Some(capacity), origin)))
+        Ok(Some(self.mounted_report(
+            checks,
+            entry,
+            Some(capacity),
+            origin,
+            unreadable,
+        )))
     }
 
     async fn check_resolve(

@@ -15,7 +15,7 @@ use super::{HelperQueue, Purpose, StuckHelper};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::helper::process::{Cleanup, Ending, Process, Supervision};
-use crate::helper::protocol::{self, Call, CallFailure, Reply, ScanCall};
+use crate::helper::protocol::{self, Call, CallFailure, Reply, ScanCall, Unreadable};
 use crate::scan::{ScanProgress, ScanReport};
 
 /// The right to run helpers, one after the other, until it is dropped and the last of them is gone.
@@ -76,6 +76,17 @@ impl Lease {
         };
         match self.ask(cx, "statfs", &call, None, |_, _| ()).await? {
             Reply::Capacity(capacity) => Ok(capacity),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Finds out whether the first files of the directory at `path` can be read.
+    pub(crate) async fn readable(&self, cx: &OpContext, path: &Path) -> Result<Option<Unreadable>, Error> {
+        let call = Call::Access {
+            path: path.to_owned(),
+        };
+        match self.ask(cx, "access", &call, None, |_, _| ()).await? {
+            Reply::Readable(unreadable) => Ok(unreadable),
             other => Err(unexpected(other)),
         }
     }

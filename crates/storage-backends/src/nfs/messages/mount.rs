@@ -2,12 +2,14 @@
 
 mod capacity;
 mod errno;
+mod readable;
 
 use std::fmt;
 use std::time::Duration;
 
 use storage_domain::{Capacity, ExportPath, NfsConfig};
 
+pub(in crate::nfs) use self::readable::NotReadable;
 use crate::helper::MAX_MOUNTS_IN_FLIGHT;
 use crate::helper::protocol::Step;
 use crate::mount::outcome::{Failure, NotMounted, Origin, Unmeasured};
@@ -17,6 +19,7 @@ use crate::mount::table::MountEntry;
 pub(in crate::nfs) struct Mounted<'a> {
     pub(in crate::nfs) entry: &'a MountEntry,
     pub(in crate::nfs) origin: Origin,
+    pub(in crate::nfs) unreadable: Option<NotReadable>,
 }
 
 impl fmt::Display for Mounted<'_> {
@@ -32,7 +35,11 @@ impl fmt::Display for Mounted<'_> {
             "{begin} {}; options in force: {}",
             over(self.entry),
             self.entry.options
-        )
+        )?;
+        match self.unreadable {
+            Some(unreadable) => write!(f, "; but {unreadable}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -53,6 +60,7 @@ pub(in crate::nfs) struct Summary<'a> {
     pub(in crate::nfs) entry: &'a MountEntry,
     pub(in crate::nfs) capacity: Option<Capacity>,
     pub(in crate::nfs) origin: Origin,
+    pub(in crate::nfs) unreadable: Option<NotReadable>,
 }
 
 impl Summary<'_> {
@@ -76,9 +84,15 @@ impl fmt::Display for Summary<'_> {
             write!(f, "; it is {there} there")?;
         }
         match self.origin {
-            Origin::Kept | Origin::Made => Ok(()),
-            Origin::Restored => f.write_str("; another program had unmounted it, and it was mounted again"),
-            Origin::Replaced => f.write_str("; the mount before was dead, and it was replaced"),
+            Origin::Kept | Origin::Made => {}
+            Origin::Restored => {
+                f.write_str("; another program had unmounted it, and it was mounted again")?;
+            }
+            Origin::Replaced => f.write_str("; the mount before was dead, and it was replaced")?,
+        }
+        match self.unreadable {
+            Some(unreadable) => write!(f, ", but {unreadable}"),
+            None => Ok(()),
         }
     }
 }
@@ -198,6 +212,7 @@ mod tests {
             entry: &table::parse(line)[0],
             capacity: None,
             origin: Origin::Kept,
+            unreadable: None,
         };
         assert_eq!(
             summary.to_string(),

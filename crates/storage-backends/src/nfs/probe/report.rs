@@ -10,10 +10,19 @@ use crate::helper::protocol::Step;
 use crate::mount::outcome::{Ensured, NotMounted, Origin};
 use crate::mount::table::MountEntry;
 use crate::nfs::messages::{
-    self, ExportedOnly, Listing, NotChecked, NotMountable, OtherV4Path, ServedUnlisted, Summary, Unproved,
+    self, ExportedOnly, Listing, NotChecked, NotMountable, NotReadable, OtherV4Path, ServedUnlisted, Summary,
+    Unproved,
 };
 use crate::nfs::{NfsBackend, patience};
 use crate::probe::{Checks, Figure};
+
+/// How a mount was ensured, and what was asked of it then.
+pub(super) struct Ended {
+    pub(super) ensured: Ensured,
+    /// The time that the capacity took.
+    pub(super) measuring: Duration,
+    pub(super) unreadable: Option<NotReadable>,
+}
 
 impl NfsBackend {
     /// Builds the report of a process that can't mount, so that the export list alone decides.
@@ -43,12 +52,14 @@ impl NfsBackend {
         entry: MountEntry,
         capacity: Option<Capacity>,
         origin: Origin,
+        unreadable: Option<NotReadable>,
     ) -> ProbeReport {
         let report = checks.report(Summary {
             config: &self.config,
             entry: &entry,
             capacity,
             origin,
+            unreadable,
         });
         ProbeReport {
             mount: Some(in_force(entry)),
@@ -62,9 +73,14 @@ impl NfsBackend {
         mut checks: Checks,
         exports: Duration,
         listing: &Listing,
-        ensured: Ensured,
+        mount: Ended,
     ) -> ProbeReport {
         let config = &self.config;
+        let Ended {
+            ensured,
+            measuring,
+            unreadable,
+        } = mount;
         let other = other_v4_path(listing, ensured.mounted.as_ref().err(), config);
         match (listing, &other) {
             (Listing::NotListed { .. }, _) if ensured.mounted.is_ok() => {
@@ -74,7 +90,6 @@ impl NfsBackend {
             (_, Some(other)) => checks.end_timed(exports, Outcome::Passed, &other.listed()),
             _ => checks.end_timed(exports, outcome(listing), &listing.message(config)),
         }
-        let measuring = checks.lap().saturating_sub(ensured.took);
         let (entry, origin) = match ensured.mounted {
             Ok(mounted) => mounted,
             Err(why) => {
@@ -91,6 +106,7 @@ impl NfsBackend {
         let mounted = messages::Mounted {
             entry: &entry,
             origin,
+            unreadable,
         };
         checks.end_timed(ensured.took, Outcome::Passed, &mounted);
         match &ensured.measured {
@@ -101,7 +117,7 @@ impl NfsBackend {
             None => {}
         }
         let capacity = ensured.measured.and_then(Result::ok);
-        self.mounted_report(checks, entry, capacity, origin)
+        self.mounted_report(checks, entry, capacity, origin, unreadable)
     }
 }
 

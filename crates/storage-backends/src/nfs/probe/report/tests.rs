@@ -32,14 +32,18 @@ fn report(backend: &NfsBackend, printed: &str, ended: Result<&str, (Errno, &str)
             label: Some(version.to_owned()),
         })),
     };
-    let ensured = Ensured {
-        measured: None,
-        mounted,
-        took: Duration::ZERO,
+    let ended = Ended {
+        ensured: Ensured {
+            measured: None,
+            mounted,
+            took: Duration::ZERO,
+        },
+        measuring: Duration::ZERO,
+        unreadable: None,
     };
     let mut checks = Checks::new(&NAMES);
     checks.passed("nas is 10.0.0.5");
-    backend.after_mount(checks, Duration::ZERO, &listing, ensured)
+    backend.after_mount(checks, Duration::ZERO, &listing, ended)
 }
 
 #[rstest]
