@@ -69,6 +69,13 @@ pub struct Capacity {
     pub available: ByteCount,
 }
 
+impl Capacity {
+    /// Returns it if the file system has a size: one without blocks reports 0 for what is not known.
+    pub fn known(self) -> Option<Self> {
+        (self.total.get() > 0).then_some(self)
+    }
+}
+
 impl fmt::Display for Capacity {
     /// Writes it for people: `1.5 GiB of 4.0 GiB used`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use std::fmt;
 use storage_domain::Host;
 
 pub(super) use self::export::{ExportedOnly, Listing, OtherV4Path, ServedUnlisted, Unproved};
-pub(super) use self::mount::{Mounted, NotReadable, Summary, Warning, not_measured, not_mounted};
+pub(super) use self::mount::{Measured, Mounted, NotReadable, Summary, Warning, not_measured, not_mounted};
 use crate::net::Permitted;
 
 /// The addresses of the server.

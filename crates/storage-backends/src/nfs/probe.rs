@@ -6,14 +6,14 @@ mod report;
 use storage_domain::{Outcome, ProbeReport};
 
 use self::report::Ended;
-use super::messages::{self, Listing, NotChecked, NotMountable, NotReadable, Resolved};
+use super::messages::{self, Listing, Measured, NotChecked, NotMountable, NotReadable, Resolved};
 use super::{NfsBackend, RESOLVE_DEADLINE};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::mount::outcome::{Origin, Server};
 use crate::mount::place::MountPlace;
 use crate::net::Permitted;
-use crate::probe::{Checks, Figure};
+use crate::probe::Checks;
 
 /// The capability that mount(2) asks for (capabilities(7)), as a bit of the sets in `/proc/self/status`.
 const CAP_SYS_ADMIN: u32 = 21;
@@ -109,14 +109,11 @@ impl NfsBackend {
             unreadable,
         };
         checks.end_timed(took, Outcome::Passed, &mounted);
-        checks.passed(Figure(&capacity));
-        Ok(Some(self.mounted_report(
-            checks,
-            entry,
-            Some(capacity),
-            origin,
-            unreadable,
-        )))
+        let capacity = capacity.known();
+        checks.passed(Measured(capacity));
+        Ok(Some(
+            self.mounted_report(checks, entry, capacity, origin, unreadable),
+        ))
     }
 
     async fn check_resolve(

@@ -14,6 +14,7 @@ use crate::helper::MAX_MOUNTS_IN_FLIGHT;
 use crate::helper::protocol::Step;
 use crate::mount::outcome::{Failure, NotMounted, Origin, Unmeasured};
 use crate::mount::table::MountEntry;
+use crate::probe::Figure;
 
 /// The mount, for the check `mount`.
 pub(in crate::nfs) struct Mounted<'a> {
@@ -132,6 +133,18 @@ pub(in crate::nfs) fn not_mounted(why: &NotMounted, config: &NfsConfig) -> impl 
 /// Rounds a time limit up to whole seconds.
 fn seconds(limit: Duration) -> u64 {
     limit.as_secs() + u64::from(limit.subsec_nanos() > 0)
+}
+
+/// The capacity of a mount; `None` if the server reports no size.
+pub(in crate::nfs) struct Measured(pub(in crate::nfs) Option<Capacity>);
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(capacity) => Figure(capacity).fmt(f),
+            None => f.write_str("The server reports no size of this file system"),
+        }
+    }
 }
 
 /// Returns the message that says why the capacity of a mount is unknown.

@@ -10,11 +10,11 @@ use crate::helper::protocol::Step;
 use crate::mount::outcome::{Ensured, NotMounted, Origin};
 use crate::mount::table::MountEntry;
 use crate::nfs::messages::{
-    self, ExportedOnly, Listing, NotChecked, NotMountable, NotReadable, OtherV4Path, ServedUnlisted, Summary,
-    Unproved,
+    self, ExportedOnly, Listing, Measured, NotChecked, NotMountable, NotReadable, OtherV4Path,
+    ServedUnlisted, Summary, Unproved,
 };
 use crate::nfs::{NfsBackend, patience};
-use crate::probe::{Checks, Figure};
+use crate::probe::Checks;
 
 /// How a mount was ensured, and what was asked of it then.
 pub(super) struct Ended {
@@ -109,14 +109,18 @@ impl NfsBackend {
             unreadable,
         };
         checks.end_timed(ensured.took, Outcome::Passed, &mounted);
-        match &ensured.measured {
-            Some(Ok(capacity)) => checks.end_timed(measuring, Outcome::Passed, &Figure(capacity)),
-            Some(Err(why)) => {
-                checks.end_timed(measuring, Outcome::Failed, &messages::not_measured(*why, config));
+        let capacity = match ensured.measured {
+            Some(Ok(capacity)) => {
+                let capacity = capacity.known();
+                checks.end_timed(measuring, Outcome::Passed, &Measured(capacity));
+                capacity
             }
-            None => {}
-        }
-        let capacity = ensured.measured.and_then(Result::ok);
+            Some(Err(why)) => {
+                checks.end_timed(measuring, Outcome::Failed, &messages::not_measured(why, config));
+                None
+            }
+            None => None,
+        };
         self.mounted_report(checks, entry, capacity, origin, unreadable)
     }
 }

@@ -1,5 +1,5 @@
 use rstest::rstest;
-use storage_domain::{BackendConfig, BackendId, BackendKind, Revision};
+use storage_domain::{BackendConfig, BackendId, BackendKind, ByteCount, Revision};
 
 use super::*;
 use crate::helper::protocol::CallFailure;
@@ -20,6 +20,15 @@ fn backend(path: &str, options: &str) -> NfsBackend {
 
 /// Returns the report of a server that lists this, and on which a mount ends so.
 fn report(backend: &NfsBackend, printed: &str, ended: Result<&str, (Errno, &str)>) -> ProbeReport {
+    measured(backend, printed, ended, None)
+}
+
+fn measured(
+    backend: &NfsBackend,
+    printed: &str,
+    ended: Result<&str, (Errno, &str)>,
+    capacity: Option<Capacity>,
+) -> ProbeReport {
     let listing = backend.find_export(Ok(parse(printed.as_bytes()))).unwrap();
     let mounted = match ended {
         Ok(line) => Ok((
@@ -34,7 +43,7 @@ fn report(backend: &NfsBackend, printed: &str, ended: Result<&str, (Errno, &str)
     };
     let ended = Ended {
         ensured: Ensured {
-            measured: None,
+            measured: capacity.map(Ok),
             mounted,
             took: Duration::ZERO,
         },
@@ -113,4 +122,32 @@ fn a_path_that_only_v4_has_is_explained() {
         "{}",
         report.checks[1].detail
     );
+}
+
+#[rstest]
+#[case::no_blocks(0, 0, None, "The server reports no size of this file system")]
+#[case::empty(0, 1 << 30, Some(1 << 30), "0 B of 1.0 GiB used")]
+fn a_file_system_without_a_size_has_no_capacity(
+    #[case] used: u64,
+    #[case] total: u64,
+    #[case] reported: Option<u64>,
+    #[case] detail: &str,
+) {
+    let backend = backend("/srv/exp", "vers=4.1");
+    let line = "36 25 0:32 / /m ro - nfs4 nas:/srv/exp ro,vers=4.1\n";
+    let capacity = Capacity {
+        used: ByteCount::saturating(used),
+        total: ByteCount::saturating(total),
+        available: ByteCount::saturating(total - used),
+    };
+    let report = measured(&backend, "/srv/exp *", Ok(line), Some(capacity));
+    assert!(report.passed(), "{}", report.message());
+    assert_eq!(report.capacity.map(|c| c.total.get()), reported);
+    assert_eq!(
+        report.message().contains(" used"),
+        reported.is_some(),
+        "{}",
+        report.message()
+    );
+    assert_eq!(report.checks[3].detail, detail);
 }
