@@ -8,6 +8,7 @@ mod m0002_create_access_tokens;
 mod m0003_create_audit_records;
 mod m0004_seal_secrets;
 mod m0005_identify_findings;
+mod m0006_mark_partial_counts;
 
 use sea_orm_migration::prelude::*;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_create_audit_records::Migration),
             Box::new(m0004_seal_secrets::Migration),
             Box::new(m0005_identify_findings::Migration),
+            Box::new(m0006_mark_partial_counts::Migration),
         ]
     }
 }

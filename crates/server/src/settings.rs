@@ -23,8 +23,8 @@ use clap::ArgMatches;
 use storage_api::JwtSettings;
 use storage_backends::Egress;
 use storage_backends::{Settings as BackendSettings, SettingsError};
-use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
+use storage_domain::{IgnoredDirectories, TemplatePatterns};
 use storage_persistence::{KeySource, StoreSettings};
 
 use crate::tls::TlsFiles;
@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) mount_dir: Option<PathBuf>,
     pub(crate) unmount_at_stop: bool,
     pub(crate) templates: TemplatePatterns,
+    pub(crate) ignored: IgnoredDirectories,
     pub(crate) mount_deadline: Duration,
     pub(crate) test_deadline: Duration,
     pub(crate) scan_deadline: Duration,
@@ -120,6 +121,10 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
     let templates = reader.whole(key(keys::TEMPLATE_EXTENSIONS), |endings| {
         TemplatePatterns::new(endings).map_err(|rule| rule.to_string())
     });
+    let ignored = reader.whole(key(keys::IGNORED_DIRECTORIES), |names| {
+        let names: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
+        IgnoredDirectories::new(&names).map_err(|rule| rule.to_string())
+    });
     let settings = Settings {
         listen: listen.unwrap_or_default(),
         tls: tls(&mut reader),
@@ -133,6 +138,7 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
             .one(key(keys::UNMOUNT_AT_STOP), values::switch)
             .unwrap_or(false),
         templates: templates.unwrap_or_default(),
+        ignored: ignored.unwrap_or_default(),
         mount_deadline: mount_deadline.unwrap_or_default(),
         test_deadline: test_deadline.unwrap_or_default(),
         scan_deadline: reader

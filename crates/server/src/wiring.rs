@@ -82,6 +82,7 @@ pub(crate) fn access(settings: &Settings, store: Store, only_here: bool) -> Resu
 pub(crate) fn backends(settings: &Settings) -> storage_backends::Settings {
     storage_backends::Settings {
         templates: settings.templates.clone(),
+        ignored: settings.ignored.clone(),
         mount_deadline: settings.mount_deadline,
         scan_deadline: settings.scan_deadline,
         initiator: settings.initiator.clone(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use storage_domain::{BackendKind, HttpConfig, ProbeReport, TemplatePatterns};
+use storage_domain::{BackendKind, HttpConfig, IgnoredDirectories, ProbeReport, TemplatePatterns};
 use url::Url;
 
 use crate::backend::{Backend, Kind, Setup, Tree};
@@ -43,6 +43,7 @@ pub struct HttpBackend {
     connector: Connector,
     credentials: Credentials,
     templates: TemplatePatterns,
+    ignored: IgnoredDirectories,
 }
 
 impl HttpBackend {
@@ -59,6 +60,7 @@ impl HttpBackend {
             directory,
             verified: config.tls_verify,
             templates: settings.templates.clone(),
+            ignored: settings.ignored.clone(),
         })
     }
 
@@ -107,6 +109,7 @@ impl Tree for HttpBackend {
         let limits = client.limits();
         let options = ScanOptions {
             templates: &self.templates,
+            ignored: &self.ignored,
             bytes: true,
             parallel: limits.parallel,
             listings: limits.requests,
@@ -114,8 +117,7 @@ impl Tree for HttpBackend {
             size_requests: limits.size_requests,
         };
         let lister = Lister::new(&client, &self.directory);
-        let report = scan::count(&HttpTree::new(&lister, cx), &options, cx, &progress).await?;
-        Ok(report.without_partial_bytes())
+        scan::count(&HttpTree::new(&lister, cx), &options, cx, &progress).await
     }
 }
 

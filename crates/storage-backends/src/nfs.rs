@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use storage_domain::{BackendKind, MountPoint, NfsConfig, ProbeReport, Revision, TemplatePatterns};
+use storage_domain::{
+    BackendKind, IgnoredDirectories, MountPoint, NfsConfig, ProbeReport, Revision, TemplatePatterns,
+};
 
 use crate::backend::{Backend, Kind, Mount, MountState, Setup, Tree, UnmountMode};
 use crate::context::OpContext;
@@ -42,6 +44,7 @@ pub struct NfsBackend {
     place: Option<MountPlace>,
     queue: Arc<HelperQueue>,
     templates: TemplatePatterns,
+    ignored: IgnoredDirectories,
     network: Network,
     scan_deadline: Duration,
 }
@@ -64,6 +67,7 @@ impl NfsBackend {
             place,
             queue,
             templates: settings.templates.clone(),
+            ignored: settings.ignored.clone(),
             network: settings.network.clone(),
             scan_deadline: settings.scan_deadline,
         }
@@ -142,9 +146,7 @@ impl Tree for NfsBackend {
             let reason = "mounting is switched off, so that the files can't be counted".to_owned();
             return Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason));
         };
-        let templates = self.templates.extensions().to_vec();
-        place
-            .scan(&cx.step(self.scan_deadline), templates, &progress)
-            .await
+        let names = (&self.templates, &self.ignored);
+        place.scan(&cx.step(self.scan_deadline), names, &progress).await
     }
 }

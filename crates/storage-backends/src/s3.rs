@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use storage_domain::s3::KeyPrefix;
-use storage_domain::{BackendKind, BaseUrl, ProbeReport, S3Config, TemplatePatterns};
+use storage_domain::{BackendKind, BaseUrl, IgnoredDirectories, ProbeReport, S3Config, TemplatePatterns};
 
 use crate::backend::{Backend, Kind, Setup, Tree};
 use crate::context::OpContext;
@@ -45,7 +45,8 @@ pub struct S3Backend {
     bucket: String,
     prefix: Option<KeyPrefix>,
     cdn: Option<BaseUrl>,
-    templates: Arc<TemplatePatterns>,
+    templates: TemplatePatterns,
+    ignored: IgnoredDirectories,
 }
 
 impl S3Backend {
@@ -80,7 +81,8 @@ impl S3Backend {
             bucket: config.bucket.to_string(),
             prefix: config.prefix.clone(),
             cdn: config.cdn_url.clone().filter(|_| config.cdn_enabled),
-            templates: Arc::new(settings.templates.clone()),
+            templates: settings.templates.clone(),
+            ignored: settings.ignored.clone(),
         })
     }
 
@@ -130,14 +132,14 @@ impl Tree for S3Backend {
         let limits = self.service.limits();
         let options = ScanOptions {
             templates: &self.templates,
+            ignored: &self.ignored,
             bytes: true,
             parallel: limits.parallel,
             listings: limits.requests,
             depth: limits.depth,
             size_requests: 0,
         };
-        let report = scan::count(&ObjectTree::new(self, cx), &options, cx, &progress).await?;
-        Ok(report.without_partial_bytes())
+        scan::count(&ObjectTree::new(self, cx), &options, cx, &progress).await
     }
 }
 

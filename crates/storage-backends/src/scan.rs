@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use storage_domain::{ByteCount, TemplatePatterns};
+use storage_domain::{ByteCount, IgnoredDirectories, Incomplete, Skipped, TemplatePatterns};
 
 mod counter;
 mod local;
@@ -17,6 +17,8 @@ pub use local::{count_directory, count_directory_blocking};
 pub struct ScanOptions<'a> {
     /// Which files are boot or install images.
     pub templates: &'a TemplatePatterns,
+    /// Which directories are not counted.
+    pub ignored: &'a IgnoredDirectories,
     /// Whether the files' sizes are added up.
     pub bytes: bool,
     /// Listings under way at once.
@@ -63,12 +65,15 @@ pub struct ScanReport {
     pub directories: u64,
     /// Files that are boot or install images by their names.
     pub templates: u64,
-    /// The files' sizes added up, if the scan was asked for it or the listing gave them.
+    /// The files' sizes added up, if the scan was asked for it; a lower bound if some are not known.
     pub bytes: Option<ByteCount>,
     /// Directories and files that could not be read.
     pub errors: u64,
-    /// The first thing that could not be read, in plain words.
+    /// The first thing that could not be read, with its cause: `private/: 401`.
     pub first_error: Option<String>,
+    /// What was left out on purpose.
+    #[serde(default)]
+    pub skipped: Skipped,
     /// Why the scan ended before it had seen everything: a bound that it names.
     pub truncated: Option<String>,
     /// How long the scan took.
@@ -76,12 +81,15 @@ pub struct ScanReport {
 }
 
 impl ScanReport {
-    /// Drops the sum of bytes if something was not seen: a sum with gaps would look like a size.
-    #[must_use]
-    pub fn without_partial_bytes(mut self) -> Self {
-        self.bytes = self
-            .bytes
-            .filter(|_| self.errors == 0 && self.truncated.is_none());
-        self
+    /// Returns what the count could not read; `None` if it is complete.
+    pub fn incomplete(&self) -> Option<Incomplete> {
+        let first = self.first_error.as_ref().or(self.truncated.as_ref())?.clone();
+        let errors = self.errors + u64::from(self.truncated.is_some());
+        Some(Incomplete { errors, first })
+    }
+
+    /// Returns what was left out on purpose; `None` if nothing was.
+    pub fn skipped(&self) -> Option<&Skipped> {
+        Some(&self.skipped).filter(|skipped| !skipped.is_empty())
     }
 }

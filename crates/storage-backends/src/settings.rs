@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use storage_domain::TemplatePatterns;
 use storage_domain::iscsi::InitiatorName;
+use storage_domain::{IgnoredDirectories, TemplatePatterns};
 
 use crate::helper::HelperCommand;
 use crate::net::Network;
@@ -18,6 +18,8 @@ pub struct Settings {
     pub helper: HelperCommand,
     /// Which files are boot or install images.
     pub templates: TemplatePatterns,
+    /// Which directories are not counted.
+    pub ignored: IgnoredDirectories,
     /// How long a mount may take.
     pub mount_deadline: Duration,
     /// How long a scan may take.
@@ -42,6 +44,7 @@ impl Settings {
             mount_dir,
             helper: HelperCommand::this_program(),
             templates: TemplatePatterns::default(),
+            ignored: IgnoredDirectories::default(),
             mount_deadline: Self::DEFAULT_MOUNT_DEADLINE,
             scan_deadline: Self::DEFAULT_SCAN_DEADLINE,
             network: Network::default(),

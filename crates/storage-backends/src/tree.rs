@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use storage_domain::Skipped;
+
 use crate::error::Error;
 
 mod local;
@@ -41,6 +43,8 @@ pub struct Page<C> {
     pub next: Option<C>,
     /// What could not be read: names of entries, or an empty name for the rest of the directory.
     pub failures: Vec<(Vec<u8>, Error)>,
+    /// What was left out on purpose; `first` is below the directory, and absent if it is the directory itself.
+    pub skipped: Skipped,
     /// The bound that ended the listing early.
     pub truncated: Option<String>,
 }
@@ -52,6 +56,7 @@ impl<C> Default for Page<C> {
             recursive: false,
             next: None,
             failures: Vec::new(),
+            skipped: Skipped::default(),
             truncated: None,
         }
     }

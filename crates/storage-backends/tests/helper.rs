@@ -15,7 +15,7 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, setrlimit};
 use storage_backends::helper::{self, HelperCommand, HelperQueue, Queues, ScanCall};
 use storage_backends::{Error, ErrorKind, OpContext, ScanProgress};
-use storage_domain::{BackendId, TemplatePatterns};
+use storage_domain::{BackendId, IgnoredDirectories, TemplatePatterns};
 use until::{SOON, until};
 
 #[path = "support/alone.rs"]
@@ -78,6 +78,7 @@ fn scan_of(root: impl AsRef<Path>, bytes: bool) -> ScanCall {
     ScanCall {
         root: root.as_ref().to_owned(),
         templates: TemplatePatterns::default().extensions().to_vec(),
+        ignored: IgnoredDirectories::default().names().to_vec(),
         bytes,
         max_memory: ScanCall::MAX_MEMORY,
     }

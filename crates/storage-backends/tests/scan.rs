@@ -7,13 +7,14 @@ use std::path::Path;
 
 use storage_backends::ScanReport;
 use storage_backends::scan::{ScanOptions, count_directory_blocking};
-use storage_domain::TemplatePatterns;
+use storage_domain::{IgnoredDirectories, TemplatePatterns};
 
 use crate::support::fuse;
 
 fn count(root: &Path, bytes: bool) -> ScanReport {
     let templates = TemplatePatterns::default();
-    let options = ScanOptions::of_directory(&templates, bytes);
+    let ignored = IgnoredDirectories::default();
+    let options = ScanOptions::of_directory(&templates, &ignored, bytes);
     count_directory_blocking(root, &options, |_, _| {}).unwrap()
 }
 

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::capacity::Stats;
 use crate::invalid::Rule;
 use crate::kinds::{BackendConfig, BackendKind};
 use crate::probe::FindingId;
+use crate::stats::Stats;
 use crate::string_enum::string_enum;
 use crate::text::text;
 

@@ -42,18 +42,19 @@ impl From<u64> for ByteCount {
 }
 
 impl fmt::Display for ByteCount {
-    /// Writes the count for people, in binary units: `1.5 GiB`.
+    /// Writes the count for people, in binary units and rounded to the nearest tenth: `1.5 GiB`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
         if self.0 < 1024 {
             return write!(f, "{} B", self.0);
         }
-        let mut unit = 0;
-        let mut tenths = u128::from(self.0) * 10 / 1024;
-        while tenths >= 10_240 && unit + 1 < UNITS.len() {
-            tenths /= 1024;
+        let (mut unit, mut size) = (0, 1024_u128);
+        let tenths = |size: u128| (u128::from(self.0) * 10 + size / 2) / size;
+        while tenths(size) >= 10_240 && unit + 1 < UNITS.len() {
+            size *= 1024;
             unit += 1;
         }
+        let tenths = tenths(size);
         write!(f, "{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
     }
 }
@@ -83,48 +84,6 @@ impl fmt::Display for Capacity {
     }
 }
 
-fn write_fullness(f: &mut impl fmt::Write, used: ByteCount, total: ByteCount) -> fmt::Result {
+pub(crate) fn write_fullness(f: &mut impl fmt::Write, used: ByteCount, total: ByteCount) -> fmt::Result {
     write!(f, "{used} of {total} used")
-}
-
-/// The sizes and counts of a backend's content. `None` is "not measured", which is not zero.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Bytes in use.
-    pub used: Option<ByteCount>,
-    /// Bytes in total, if the kind of storage has a limit.
-    pub total: Option<ByteCount>,
-    /// Regular files.
-    pub file_count: Option<u64>,
-    /// Files that are boot or install images by their name ([`crate::TemplatePatterns`]).
-    pub template_count: Option<u64>,
-}
-
-impl Stats {
-    /// Returns the text of [`Capacity`], if both sizes are known.
-    pub fn fullness(&self) -> Option<String> {
-        let mut text = String::new();
-        write_fullness(&mut text, self.used?, self.total?).ok()?;
-        Some(text)
-    }
-
-    /// Returns whether the sizes differ enough to be reported: the total at all, or the used size by a hundredth of it.
-    pub fn is_off(&self, stored: &Self) -> bool {
-        let (Some(used), Some(total)) = (self.used, self.total) else {
-            return false;
-        };
-        let (Some(was), true) = (stored.used, stored.total == Some(total)) else {
-            return true;
-        };
-        used.get().abs_diff(was.get()) >= (total.get() / Self::STEPS).max(1)
-    }
-
-    /// The number of steps of the used size from empty to full.
-    const STEPS: u64 = 100;
-
-    /// Returns whether the sizes differ at all.
-    pub fn has_other_sizes(&self, stored: &Self) -> bool {
-        let differs = |now: Option<ByteCount>, was| now.is_some() && now != was;
-        differs(self.used, stored.used) || differs(self.total, stored.total)
-    }
 }

@@ -3,6 +3,8 @@
 mod config;
 
 use sea_orm::{FromQueryResult, QueryResult};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use storage_domain::{Backend, BackendId, BackendKind, ByteCount, FindingId, LastTest, Revision, Stats};
 use time::OffsetDateTime;
 
@@ -24,6 +26,8 @@ pub(crate) struct Columns<'a> {
     pub(crate) total_bytes: Option<i64>,
     pub(crate) file_count: Option<i64>,
     pub(crate) template_count: Option<i64>,
+    pub(crate) incomplete: Option<&'a str>,
+    pub(crate) skipped: Option<&'a str>,
     pub(crate) tested_at: Option<i64>,
     pub(crate) test_message: Option<&'a str>,
     pub(crate) test_finding: Option<i64>,
@@ -107,6 +111,8 @@ fn checked(id: BackendId, row: &Columns<'_>, secrets: Secrets<'_>) -> Result<Bac
         total: bytes("total_bytes", row.total_bytes)?,
         file_count: count("file_count", row.file_count)?,
         template_count: count("template_count", row.template_count)?,
+        incomplete: gaps("incomplete", row.incomplete)?,
+        skipped: gaps("skipped", row.skipped)?,
     };
     let last_test = match (row.tested_at, row.test_message) {
         (Some(at), Some(message)) => Some(LastTest {
@@ -144,6 +150,8 @@ impl Model {
             total_bytes: self.total_bytes,
             file_count: self.file_count,
             template_count: self.template_count,
+            incomplete: self.incomplete.as_deref(),
+            skipped: self.skipped.as_deref(),
             tested_at: self.tested_at,
             test_message: self.test_message.as_deref(),
             test_finding: self.test_finding,
@@ -164,6 +172,12 @@ fn bytes(column: &str, value: Option<i64>) -> Result<Option<ByteCount>, String> 
 fn count(column: &str, value: Option<i64>) -> Result<Option<u64>, String> {
     value
         .map(|v| u64::try_from(v).map_err(|_| format!("its {column} is negative")))
+        .transpose()
+}
+
+/// Reads what a count did not see. Most counts see everything, so that there is nothing to read.
+fn gaps<T: DeserializeOwned>(column: &str, json: Option<&str>) -> Result<Option<T>, String> {
+    json.map(|json| serde_json::from_str(json).map_err(|_| format!("its {column} is not what it should be")))
         .transpose()
 }
 
@@ -194,6 +208,8 @@ pub(crate) fn write(backend: &Backend, config: SealedConfig) -> Model {
         total_bytes: backend.stats.total.map(ByteCount::to_i64),
         file_count: backend.stats.file_count.map(count),
         template_count: backend.stats.template_count.map(count),
+        incomplete: backend.stats.incomplete.as_ref().and_then(json),
+        skipped: backend.stats.skipped.as_ref().and_then(json),
         tested_at,
         test_message,
         test_finding: backend.last_test.as_ref().and_then(|test| Some(test.finding?.0)),
@@ -201,6 +217,10 @@ pub(crate) fn write(backend: &Backend, config: SealedConfig) -> Model {
         updated_at: to_millis(backend.updated_at),
         secret_key: config.key,
     }
+}
+
+fn json(gaps: &impl Serialize) -> Option<String> {
+    serde_json::to_string(gaps).ok()
 }
 
 /// Folds case one character at a time, so that a part of a text folds to a part of the folded text. By way of the

@@ -45,6 +45,10 @@ pub struct Model {
     pub secret_key: Option<String>,
     /// Identity of what the last test found; `None` if a program that did not know it stored the test.
     pub test_finding: Option<i64>,
+    /// What the last count could not read, as JSON.
+    pub incomplete: Option<String>,
+    /// What the last count left out on purpose, as JSON.
+    pub skipped: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

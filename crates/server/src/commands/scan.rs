@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::builder::PathBufValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Map, Value};
+use serde_json::json;
 use storage_backends::scan::{ScanOptions, count_directory};
 use storage_backends::{ScanProgress, ScanReport};
 
@@ -48,13 +48,14 @@ pub(crate) fn command() -> Command {
             "Adds the files' sizes up, which costs a stat a file",
         ))
         .arg(threads);
-    with_some_flags(command, &[keys::TEMPLATE_EXTENSIONS]).after_help(exit::HELP)
+    with_some_flags(command, &[keys::TEMPLATE_EXTENSIONS, keys::IGNORED_DIRECTORIES]).after_help(exit::HELP)
 }
 
 /// Counts; exit code 0 where the directory itself could be read.
 pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let settings = settings::load_without_file(flags).map_err(|m| Failure::Usage(m.to_string()))?;
-    let mut options = ScanOptions::of_directory(&settings.templates, flags.get_flag("bytes"));
+    let mut options =
+        ScanOptions::of_directory(&settings.templates, &settings.ignored, flags.get_flag("bytes"));
     if let Some(threads) = flags.get_one::<u32>("threads") {
         options.parallel = usize::try_from(*threads).unwrap_or(options.parallel);
     }
@@ -67,14 +68,11 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     } else {
         human(path, &report)
     };
-    if let Some(error) = &report.first_error {
-        output::tell(&format!(
-            "pureboot-storage: {} could not be read, the first: {error}",
-            report.errors
-        ));
+    if let Some(gaps) = report.incomplete() {
+        output::tell(&format!("pureboot-storage: {gaps}"));
     }
-    if let Some(bound) = &report.truncated {
-        output::tell(&format!("pureboot-storage: the count is not complete: {bound}"));
+    if let Some(skipped) = report.skipped() {
+        output::tell(&format!("pureboot-storage: {skipped}"));
     }
     output::result(&text).context("writing failed")?;
     Ok(ExitCode::SUCCESS)
@@ -116,17 +114,23 @@ fn draw(bar: &ProgressBar, progress: &ScanProgress) {
 }
 
 fn json(report: &ScanReport) -> String {
-    let mut object = Map::new();
-    object.insert("files".to_owned(), report.files.into());
-    object.insert("directories".to_owned(), report.directories.into());
-    object.insert("templates".to_owned(), report.templates.into());
-    object.insert("errors".to_owned(), report.errors.into());
-    let millis = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
-    object.insert("duration_ms".to_owned(), millis.into());
+    let mut object = json!({
+        "files": report.files,
+        "directories": report.directories,
+        "templates": report.templates,
+        "errors": report.errors,
+        "duration_ms": u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
+    });
     if let Some(bytes) = report.bytes {
-        object.insert("bytes".to_owned(), bytes.get().into());
+        object["bytes"] = bytes.get().into();
     }
-    format!("{}\n", Value::Object(object))
+    if let Some(gaps) = report.incomplete() {
+        object["incomplete"] = json!(gaps);
+    }
+    if let Some(skipped) = report.skipped() {
+        object["skipped"] = json!(skipped);
+    }
+    format!("{object}\n")
 }
 
 fn human(path: &Path, report: &ScanReport) -> String {

@@ -19,6 +19,13 @@ use crate::chain::Chain;
 /// The name of the check that tells what was counted.
 const SCAN: &str = "scan";
 
+/// What a count adds to a test.
+pub(super) struct Counted {
+    pub(super) check: Check,
+    /// What the count did not see, if that matters to a person.
+    pub(super) reservation: Option<String>,
+}
+
 impl App {
     /// Starts a scan, or joins the one that runs, and waits for it a little; what is told is a check of the test.
     pub(super) async fn count_files(
@@ -27,7 +34,7 @@ impl App {
         backend: &Backend,
         live: Arc<dyn LiveBackend>,
         cancel: &CancellationToken,
-    ) -> Option<Check> {
+    ) -> Option<Counted> {
         let started = Instant::now();
         let running = slot.scan();
         // A quiesce may have begun; it waits for this test, and then for the scan that is noted here.
@@ -40,8 +47,12 @@ impl App {
             end = tokio::time::timeout(self.settings.scan_wait, scan.work.ended()) => end,
             () = cancel.cancelled() => Ok(None),
         };
+        let mut reservation = None;
         let (outcome, detail) = match end {
-            Ok(Some(ScanEnd::Counted(report))) => (Outcome::Passed, counted(&report)),
+            Ok(Some(ScanEnd::Counted(report))) => {
+                reservation = reserved(&report);
+                (Outcome::Passed, counted(&report))
+            }
             Ok(Some(ScanEnd::NotCounted(reason))) => (Outcome::Skipped, reason),
             Ok(None) => (
                 Outcome::Skipped,
@@ -49,12 +60,13 @@ impl App {
             ),
             Err(_) => (Outcome::Skipped, still_counting(&scan.progress)),
         };
-        Some(Check {
+        let check = Check {
             name: SCAN,
             outcome,
             detail,
             duration: started.elapsed(),
-        })
+        };
+        Some(Counted { check, reservation })
     }
 
     fn start_scan(
@@ -102,6 +114,8 @@ impl App {
                 total: None,
                 file_count: Some(report.files),
                 template_count: Some(report.templates),
+                incomplete: report.incomplete(),
+                skipped: report.skipped().cloned(),
             },
             ..Measurement::default()
         };
@@ -139,6 +153,19 @@ impl App {
     }
 }
 
+/// Returns the most important reservation of a count.
+fn reserved(report: &ScanReport) -> Option<String> {
+    let gaps = report.incomplete().map(|gaps| gaps.to_string());
+    gaps.or_else(|| {
+        Some(
+            report
+                .skipped()
+                .filter(|skipped| skipped.is_notable())?
+                .to_string(),
+        )
+    })
+}
+
 fn counted(report: &ScanReport) -> String {
     let ScanReport {
         files,
@@ -155,14 +182,11 @@ fn counted(report: &ScanReport) -> String {
             "directories"
         },
     );
-    if report.errors > 0 {
-        let _ = write!(detail, "; {} could not be read", report.errors);
-        if let Some(first) = &report.first_error {
-            let _ = write!(detail, " (first: {first})");
-        }
+    if let Some(gaps) = report.incomplete() {
+        let _ = write!(detail, "; {gaps}");
     }
-    if let Some(bound) = &report.truncated {
-        let _ = write!(detail, "; the count ended early: {bound}");
+    if let Some(skipped) = report.skipped() {
+        let _ = write!(detail, "; {skipped}");
     }
     detail
 }

@@ -200,8 +200,12 @@ impl App {
         let counts = outcome.success && self.counts_files(backend, running.unattended);
         if let Some(live) = live.filter(|live| counts && live.as_tree().is_some()) {
             self.rounds.note_scan(backend.id);
-            let check = self.count_files(slot, backend, live, cancel).await;
-            outcome.checks.extend(check);
+            if let Some(counted) = self.count_files(slot, backend, live, cancel).await {
+                outcome.checks.push(counted.check);
+                if let Some(reservation) = counted.reservation {
+                    outcome.message = format!("{}; {reservation}", outcome.message);
+                }
+            }
         }
         outcome.duration = started.elapsed();
         self.rounds

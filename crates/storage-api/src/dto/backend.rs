@@ -1,7 +1,9 @@
 //! A backend as it is shown.
 
 use serde::{Serialize, Serializer};
-use storage_domain::{Backend, BackendKind, BackendStatus, ByteCount, LastTest, ShownConfig, Stats};
+use storage_domain::{
+    Backend, BackendKind, BackendStatus, ByteCount, Incomplete, LastTest, ShownConfig, Skipped, Stats,
+};
 use storage_persistence::UnreadableBackend;
 
 use super::timestamp;
@@ -15,7 +17,7 @@ pub(crate) struct BackendDto<'a> {
     kind: BackendKind,
     status: BackendStatus,
     config: ShownConfig<'a>,
-    stats: StatsDto,
+    stats: StatsDto<'a>,
     last_test: Option<LastTestDto<'a>>,
     created_at: String,
     updated_at: String,
@@ -42,11 +44,15 @@ impl Serialize for BackendsDto<'_> {
 
 /// What is known of the content. Clients of old take numbers only, so that what was never measured is 0 for them.
 #[derive(Debug, Serialize)]
-struct StatsDto {
+struct StatsDto<'a> {
     used_bytes: u64,
     total_bytes: Option<u64>,
     file_count: u64,
     template_count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomplete: Option<&'a Incomplete>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<&'a Skipped>,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,7 +69,7 @@ impl<'a> From<&'a Backend> for BackendDto<'a> {
             kind: backend.kind(),
             status: backend.status,
             config: backend.config.as_shown(),
-            stats: StatsDto::from(backend.stats),
+            stats: StatsDto::from(&backend.stats),
             last_test: backend.last_test.as_ref().map(LastTestDto::from),
             created_at: timestamp(backend.created_at),
             updated_at: timestamp(backend.updated_at),
@@ -71,13 +77,15 @@ impl<'a> From<&'a Backend> for BackendDto<'a> {
     }
 }
 
-impl From<Stats> for StatsDto {
-    fn from(stats: Stats) -> Self {
+impl<'a> From<&'a Stats> for StatsDto<'a> {
+    fn from(stats: &'a Stats) -> Self {
         Self {
             used_bytes: stats.used.map_or(0, ByteCount::get),
             total_bytes: stats.total.map(ByteCount::get),
             file_count: stats.file_count.unwrap_or(0),
             template_count: stats.template_count.unwrap_or(0),
+            incomplete: stats.incomplete.as_ref(),
+            skipped: stats.skipped.as_ref(),
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) fn all() -> Map<String, Value> {
         ("Backend", alternatives("Backend")),
         ("S3Account", discover::account()),
         ("Stats", stats()),
+        ("Incomplete", incomplete()),
+        ("Skipped", skipped()),
         ("LastTest", tested::last_test()),
         ("Check", tested::check()),
         ("TestResult", tested::test_result()),
@@ -201,6 +203,35 @@ fn stats() -> Value {
             "total_bytes": total,
             "file_count": count("Regular files; 0 where they were not counted."),
             "template_count": count("Files that are boot or install images by their names."),
+            "incomplete": reference("Incomplete"),
+            "skipped": reference("Skipped"),
+        },
+    })
+}
+
+fn incomplete() -> Value {
+    json!({
+        "type": "object",
+        "description": "What the last count could not read: its figures are lower bounds. Absent if it was complete.",
+        "required": ["errors", "first"],
+        "properties": {
+            "errors": count("Directories and files that could not be read, and bounds that ended the count."),
+            "first": { "type": "string", "description": "The first of them, with its cause." },
+        },
+    })
+}
+
+fn skipped() -> Value {
+    json!({
+        "type": "object",
+        "description": "What the last count left out on purpose. Absent if nothing was.",
+        "required": ["ignored", "other_file_systems", "elsewhere", "unreadable_names", "first"],
+        "properties": {
+            "ignored": count("Directories that a file server keeps for itself."),
+            "other_file_systems": count("Directories on which another file system is mounted."),
+            "elsewhere": count("Entries that lead out of the backend."),
+            "unreadable_names": count("Names that can't be read."),
+            "first": { "type": ["string", "null"], "description": "The first of all." },
         },
     })
 }

@@ -9,7 +9,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use storage_backends::testkit::FakeBackend;
 use storage_backends::{MountState, ScanReport, UnmountMode};
-use storage_domain::{BackendKind, ByteCount};
+use storage_domain::{BackendKind, ByteCount, Skipped};
 
 use super::harness::{Api, BACKENDS, config};
 
@@ -152,6 +152,40 @@ async fn a_change_of_the_config_unmounts_and_forgets() {
     assert_eq!(changed.status, 200);
     assert_json_snapshot!("backend-changed", changed.stable());
     assert_eq!(calls.unmounts(), [UnmountMode::Plain]);
+}
+
+/// What a count did not see is in the stats, in its check, and in the message, which is all that many users see.
+#[actix_web::test]
+async fn a_partial_count_is_stored_and_marked() {
+    let partial = ScanReport {
+        errors: 2,
+        first_error: Some("private/: 401".to_owned()),
+        skipped: Skipped {
+            elsewhere: 40,
+            first: Some("../x".to_owned()),
+            ..Skipped::default()
+        },
+        ..report()
+    };
+    let fake = Arc::new(FakeBackend::healthy(BackendKind::Http).with_tree(partial, Duration::ZERO));
+    let api = Api::with(move |_| fake.clone()).await;
+    let path = api.create("web", BackendKind::Http).await;
+    let tested = api.call("POST", &format!("{path}/test"), None).await;
+    let message = tested.data()["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.ends_with("; the count is incomplete (2 errors, the first: private/: 401)"),
+        "{message}"
+    );
+    let stats = api.call("GET", &path, None).await.data()["stats"].clone();
+    assert_eq!(stats["file_count"], report().files);
+    assert_eq!(
+        stats["incomplete"],
+        json!({"errors": 2, "first": "private/: 401"})
+    );
+    assert_eq!(
+        stats["skipped"],
+        json!({"ignored": 0, "other_file_systems": 0, "elsewhere": 40, "unreadable_names": 0, "first": "../x"})
+    );
 }
 
 #[actix_web::test]

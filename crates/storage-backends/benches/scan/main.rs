@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use storage_backends::ScanReport;
 use storage_backends::scan::{ScanOptions, count_directory_blocking};
-use storage_domain::TemplatePatterns;
+use storage_domain::{IgnoredDirectories, TemplatePatterns};
 
 #[path = "../../tests/support/fuse.rs"]
 mod fuse;
@@ -247,7 +247,8 @@ fn walk_alone(root: &Path) -> ExitCode {
 
 fn count(root: &Path) -> io::Result<ScanReport> {
     let templates = TemplatePatterns::default();
-    let options = ScanOptions::of_directory(&templates, false);
+    let ignored = IgnoredDirectories::default();
+    let options = ScanOptions::of_directory(&templates, &ignored, false);
     count_directory_blocking(root, &options, |_, _| {}).map_err(io::Error::other)
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::resource::{Resource, setrlimit};
-use storage_domain::{ByteCount, Capacity, TemplatePatterns};
+use storage_domain::{ByteCount, Capacity, IgnoredDirectories, TemplatePatterns};
 
 use super::EXIT_PROTOCOL;
 use super::protocol::{self, Call, CallFailure, Reply, ScanCall, Step, UnmountCall, UnmountWay};
@@ -75,12 +75,13 @@ fn statfs(path: &Path) -> Result<Reply, CallFailure> {
 
 fn scan(call: &ScanCall) -> Result<Reply, CallFailure> {
     let failed = |error: &io::Error| failure(Step::Scan, error);
-    let templates =
-        TemplatePatterns::new(&call.templates).map_err(|_| failed(&io::ErrorKind::InvalidInput.into()))?;
+    let invalid = |_| failed(&io::ErrorKind::InvalidInput.into());
+    let templates = TemplatePatterns::new(&call.templates).map_err(invalid)?;
+    let ignored = IgnoredDirectories::new(&call.ignored).map_err(invalid)?;
     let limit = call.max_memory;
     setrlimit(Resource::RLIMIT_DATA, limit, limit).map_err(|e| failed(&e.into()))?;
     let progress = |files, directories| answer(&Reply::Progress { files, directories });
-    let options = ScanOptions::of_directory(&templates, call.bytes);
+    let options = ScanOptions::of_directory(&templates, &ignored, call.bytes);
     count_directory_blocking(&call.root, &options, progress)
         .map(Reply::Scanned)
         .map_err(|error| failed(error.io_source().unwrap_or(&io::ErrorKind::Other.into())))

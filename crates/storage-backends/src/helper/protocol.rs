@@ -105,6 +105,8 @@ pub struct ScanCall {
     pub root: PathBuf,
     /// Extensions of images.
     pub templates: Vec<String>,
+    /// Names of directories that are not counted.
+    pub ignored: Vec<String>,
     /// Whether the sizes of files are added up.
     pub bytes: bool,
     /// Memory that the helper may write to, in bytes.

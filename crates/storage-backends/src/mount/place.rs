@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use storage_domain::{Capacity, MountPoint};
+use storage_domain::{Capacity, IgnoredDirectories, MountPoint, TemplatePatterns};
 use tokio::time::Instant;
 
 use super::decide::{Decision, Memory, Reason, Seen, decide};
@@ -102,14 +102,15 @@ impl MountPlace {
     pub(crate) async fn scan(
         &self,
         cx: &OpContext,
-        templates: Vec<String>,
+        (templates, ignored): (&TemplatePatterns, &IgnoredDirectories),
         progress: &ScanProgress,
     ) -> Result<ScanReport, Error> {
         let lease = self.queue.enter(cx, Purpose::Scan).await?;
         let before = self.counted()?;
         let call = ScanCall {
             root: self.path().to_owned(),
-            templates,
+            templates: templates.extensions().to_vec(),
+            ignored: ignored.names().to_vec(),
             bytes: false,
             max_memory: ScanCall::MAX_MEMORY,
         };

@@ -7,12 +7,18 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
-use storage_domain::ByteCount;
+use storage_domain::{ByteCount, Skipped};
 
 use super::{ScanOptions, ScanProgress, ScanReport};
 use crate::context::OpContext;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::tree::{Entry, EntryKind, List, Page};
+
+mod paths;
+mod pending;
+
+use paths::{last_name, shown};
+use pending::Pending;
 
 /// The name of a scan in errors.
 const THE_SCAN: &str = "the scan";
@@ -22,8 +28,6 @@ const MAX_PATH_BYTES: usize = 4095;
 const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
 /// Listings without an answer in a row after which the server counts as gone.
 const MAX_UNANSWERED: u32 = 12;
-/// Longest path in a report, in bytes.
-const MAX_SHOWN_BYTES: usize = 1024;
 
 /// Counts everything below the root of a tree.
 ///
@@ -50,46 +54,20 @@ pub async fn count<L: List>(
         }
         done => done?,
     }
-    let bytes = match cx.bound(THE_SCAN, counter.total_bytes(tree)).await {
-        Err(error) if error.is_timeout() => None,
-        done => done?,
-    };
+    if options.bytes {
+        match cx.bound(THE_SCAN, counter.ask_sizes(tree)).await {
+            Err(error) if error.is_timeout() => {
+                counter.truncate(|| "the scan's time was over before all sizes were known".to_owned());
+            }
+            done => done?,
+        }
+    }
+    let is_known = counter.report.files == 0 || counter.unsized_files < counter.report.files;
+    let bytes = Some(counter.bytes).filter(|_| options.bytes && is_known);
     let mut report = counter.report;
     report.bytes = bytes.map(ByteCount::saturating);
     report.duration = begun.elapsed();
     Ok(report)
-}
-
-/// A directory that waits to be listed, or to be listed further.
-#[derive(Debug)]
-struct Pending<C> {
-    path: Vec<u8>,
-    depth: usize,
-    from: Option<C>,
-}
-
-impl<C> Pending<C> {
-    const fn root() -> Self {
-        Self {
-            path: Vec::new(),
-            depth: 0,
-            from: None,
-        }
-    }
-
-    /// Returns the path of what is below, or of the directory itself if the name is empty.
-    fn join(&self, name: &[u8]) -> Vec<u8> {
-        let separator: &[u8] = if self.path.is_empty() || name.is_empty() {
-            b""
-        } else {
-            b"/"
-        };
-        [&self.path, separator, name].concat()
-    }
-
-    fn memory(&self) -> usize {
-        size_of::<Self>() + self.path.len()
-    }
 }
 
 /// The state of a count.
@@ -171,8 +149,22 @@ impl<'a, C> Counter<'a, C> {
         match page {
             Ok(Some(page)) => self.page(directory, page),
             Ok(None) => self.report.directories -= 1,
-            Err(error) => self.fail(&directory.path, &error),
+            Err(error) => self.fail(&directory.join(b""), &error),
         }
+    }
+
+    /// Reports whether an entry of a recursive page is below a directory that is not counted.
+    fn is_in_ignored(&self, path: &[u8]) -> bool {
+        let mut names = path.split(|b| *b == b'/');
+        names.next_back();
+        names.any(|name| self.options.ignored.matches(name))
+    }
+
+    /// Counts what was left out of a directory on purpose.
+    fn skip(&mut self, directory: &Pending<C>, mut skipped: Skipped) {
+        let first = skipped.first.unwrap_or_default();
+        skipped.first = Some(shown(&directory.join(first.as_bytes())));
+        self.report.skipped.add(skipped);
     }
 
     fn page(&mut self, directory: &Pending<C>, page: Page<C>) {
@@ -183,7 +175,16 @@ impl<'a, C> Counter<'a, C> {
         }
         for entry in page.entries {
             match entry.kind {
+                _ if page.recursive && self.is_in_ignored(&entry.name) => {}
                 EntryKind::File => self.file(directory, &entry),
+                EntryKind::Directory if self.options.ignored.matches(last_name(&entry.name)) => {
+                    let ignored = Skipped {
+                        ignored: 1,
+                        first: Some(format!("{}/", String::from_utf8_lossy(&entry.name))),
+                        ..Skipped::default()
+                    };
+                    self.skip(directory, ignored);
+                }
                 EntryKind::Directory => {
                     self.report.directories += 1;
                     if !page.recursive {
@@ -196,6 +197,9 @@ impl<'a, C> Counter<'a, C> {
         for (name, error) in page.failures {
             self.fail(&directory.join(&name), &error);
         }
+        if !page.skipped.is_empty() {
+            self.skip(directory, page.skipped);
+        }
         if let Some(bound) = page.truncated {
             self.truncate(|| bound);
         }
@@ -204,8 +208,7 @@ impl<'a, C> Counter<'a, C> {
 
     fn file(&mut self, directory: &Pending<C>, entry: &Entry) {
         self.report.files += 1;
-        let name = entry.name.rsplit(|b| *b == b'/').next().unwrap_or_default();
-        self.report.templates += u64::from(self.options.templates.matches(name));
+        self.report.templates += u64::from(self.options.templates.matches(last_name(&entry.name)));
         if let Some(size) = entry.size {
             self.bytes = self.bytes.saturating_add(size);
             return;
@@ -248,7 +251,7 @@ impl<'a, C> Counter<'a, C> {
         self.report.errors += 1;
         self.report
             .first_error
-            .get_or_insert_with(|| format!("{} cannot be read: {}", shown(path), error.reason()));
+            .get_or_insert_with(|| format!("{}: {}", shown(path), error.reason()));
     }
 
     /// Notes the first bound that was reached.
@@ -256,41 +259,34 @@ impl<'a, C> Counter<'a, C> {
         self.report.truncated.get_or_insert_with(bound);
     }
 
-    /// Returns the sizes of all files that were counted, or `None` if one of them is unknown.
-    async fn total_bytes<L: List>(&self, tree: &L) -> Option<u64> {
-        let are_few = u64::try_from(self.unsized_paths.len()) == Ok(self.unsized_files);
-        if !(self.options.bytes && are_few) {
-            return None;
-        }
-        let sizes =
-            stream::iter(self.unsized_paths.clone()).map(|path| async move { tree.size(&path).await });
+    /// Asks for the sizes that no listing had, as many as may be asked for, and adds them up.
+    async fn ask_sizes<L: List>(&mut self, tree: &L) {
+        let paths = std::mem::take(&mut self.unsized_paths);
+        let asked = u64::try_from(paths.len()).unwrap_or(u64::MAX);
+        let more = self.unsized_files.saturating_sub(asked);
+        let sizes = stream::iter(paths).map(|path| async move { (tree.size(&path).await, path) });
         let mut sizes = std::pin::pin!(sizes.buffer_unordered(self.options.parallel));
-        let mut sum = self.bytes;
-        while let Some(size) = sizes.next().await {
-            sum = sum.saturating_add(size?);
+        while let Some((size, path)) = sizes.next().await {
+            match size {
+                Some(size) => {
+                    self.unsized_files -= 1;
+                    self.bytes = self.bytes.saturating_add(size);
+                }
+                None => self.fail(&path, &no_size()),
+            }
         }
-        Some(sum)
+
+        if more > 0 {
+            self.report.errors += more;
+            let first = || format!("{more} files have no size in their listing");
+            self.report.first_error.get_or_insert_with(first);
+        }
     }
 }
 
-/// Returns a path for a person to read, no more than its beginning if it is long.
-fn shown(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&path[..path.len().min(MAX_SHOWN_BYTES)]);
-    let printable = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    let mut shown: String = text.chars().map(printable).collect();
-    if shown.is_empty() {
-        "The root directory".clone_into(&mut shown);
-    }
-    if path.len() > MAX_SHOWN_BYTES {
-        shown.push('…');
-    }
-    shown
+/// Returns the error of a file whose size nothing says.
+fn no_size() -> Error {
+    Error::new(ErrorKind::Server, "the listing").with_source("its size is not known")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use storage_domain::TemplatePatterns;
+use storage_domain::{IgnoredDirectories, TemplatePatterns};
 
 use super::{ScanOptions, ScanProgress, ScanReport, count};
 use crate::context::OpContext;
@@ -25,9 +25,14 @@ impl<'a> ScanOptions<'a> {
     pub const DEFAULT_THREADS: usize = 32;
 
     /// Returns the options of a directory of this host. With `bytes` each file costs one `lstat(2)`.
-    pub fn of_directory(templates: &'a TemplatePatterns, bytes: bool) -> Self {
+    pub fn of_directory(
+        templates: &'a TemplatePatterns,
+        ignored: &'a IgnoredDirectories,
+        bytes: bool,
+    ) -> Self {
         Self {
             templates,
+            ignored,
             bytes,
             parallel: Self::DEFAULT_THREADS,
             listings: usize::MAX,

@@ -53,7 +53,11 @@ impl List for LocalTree {
             let directory =
                 match from.map_or_else(|| tree.root.open(&directory), |fd| Ok(Opened::Directory(fd)))? {
                     Opened::Directory(directory) => directory,
-                    Opened::Mount => return Ok(Some(Page::default())),
+                    Opened::Mount => {
+                        let mut page = Page::default();
+                        page.skipped.other_file_systems = 1;
+                        return Ok(Some(page));
+                    }
                     Opened::Gone => return Ok(None),
                 };
             read(directory, tree.sizes).map(Some)

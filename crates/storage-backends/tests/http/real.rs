@@ -131,6 +131,6 @@ async fn counts_directories_that_can_not_be_read() {
         report
             .first_error
             .unwrap()
-            .starts_with("empty cannot be read: the server answers 403")
+            .starts_with("empty/: the server answers 403")
     );
 }

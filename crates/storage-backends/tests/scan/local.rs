@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
 use storage_backends::scan::{ScanOptions, count_directory_blocking};
-use storage_domain::{ByteCount, TemplatePatterns};
+use storage_domain::{ByteCount, IgnoredDirectories, TemplatePatterns};
 
 use crate::scan::{count, counted};
 
@@ -185,7 +185,8 @@ fn a_root_that_is_not_a_directory_is_an_error() {
     File::create(&file).unwrap();
     let kind = |path: &Path| {
         let templates = TemplatePatterns::default();
-        let options = ScanOptions::of_directory(&templates, false);
+        let ignored = IgnoredDirectories::default();
+        let options = ScanOptions::of_directory(&templates, &ignored, false);
         let result = count_directory_blocking(path, &options, |_, _| {});
         result.unwrap_err().io_source().map(io::Error::kind)
     };

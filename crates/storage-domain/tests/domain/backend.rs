@@ -132,7 +132,10 @@ fn fullness_is_told_where_it_is_known() {
 #[case(1023, "1023 B")]
 #[case(1024, "1.0 KiB")]
 #[case(1_610_612_736, "1.5 GiB")]
-#[case(u64::MAX, "7.9 EiB")]
+#[case(5_422_000_000, "5.0 GiB")]
+#[case(5_440_000_000, "5.1 GiB")]
+#[case(1_048_575, "1.0 MiB")]
+#[case(u64::MAX, "8.0 EiB")]
 fn counts_are_shown_in_binary_units(#[case] bytes: u64, #[case] shown: &str) {
     assert_eq!(ByteCount::saturating(bytes).to_string(), shown);
 }

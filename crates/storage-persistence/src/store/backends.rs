@@ -230,11 +230,15 @@ impl Measurement {
             test.at = convert::to_stored_precision(test.at);
             changed.last_test = Some(test);
         }
+        let is_count = self.stats.file_count.is_some();
+        let gaps = if is_count { &self.stats } else { &read.stats };
         changed.stats = Stats {
             used: self.stats.used.or(read.stats.used),
             total: self.stats.total.or(read.stats.total),
             file_count: self.stats.file_count.or(read.stats.file_count),
             template_count: self.stats.template_count.or(read.stats.template_count),
+            incomplete: gaps.incomplete.clone(),
+            skipped: gaps.skipped.clone(),
         };
         changed
     }

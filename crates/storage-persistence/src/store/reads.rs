@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use rusqlite::types::ValueRef;
 use rusqlite::{Error, Row};
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, QueryTrait, Statement};
 use storage_domain::BackendId;
 
 use super::list::{TOTAL, oldest_first};
@@ -16,9 +16,6 @@ use crate::entity::{Column, Entity};
 /// One row by its id, and all rows, in SQLite's words: what is asked most is built once.
 static ONE: LazyLock<String> = LazyLock::new(|| Entity::find_by_id("").build(DbBackend::Sqlite).sql);
 static ALL: LazyLock<String> = LazyLock::new(|| oldest_first(Entity::find()).build(DbBackend::Sqlite).sql);
-
-/// Where [`TOTAL`] stands: behind the entity's columns.
-const TOTAL_INDEX: usize = Column::SecretKey as usize + 1;
 
 /// Rows, and how many match in all, where the query asks for that.
 #[derive(Default)]
@@ -74,8 +71,10 @@ impl Store {
         if let Some(reader) = &self.reader {
             let Statement { sql, values, .. } = DbBackend::Sqlite.build(query);
             let values = values.map(|v| v.0).unwrap_or_default();
+            // It stands behind the entity's columns.
+            let total = Column::iter().count();
             let take = |row: &Row<'_>| {
-                rows.total = rows.total.or_else(|| row.get(TOTAL_INDEX).ok());
+                rows.total = rows.total.or_else(|| row.get(total).ok());
                 rows.push(read(row, Secrets::LeftOut));
             };
             if reader.each(&sql, &values, take).is_ok() {
@@ -121,6 +120,8 @@ fn columns<'a>(row: &'a Row<'_>) -> Result<Columns<'a>, Error> {
         total_bytes: count(Column::TotalBytes)?,
         file_count: count(Column::FileCount)?,
         template_count: count(Column::TemplateCount)?,
+        incomplete: value(row, Column::Incomplete)?.as_str_or_null()?,
+        skipped: value(row, Column::Skipped)?.as_str_or_null()?,
         tested_at: count(Column::TestedAt)?,
         test_message: value(row, Column::TestMessage)?.as_str_or_null()?,
         test_finding: count(Column::TestFinding)?,

@@ -46,7 +46,11 @@ async fn the_oldest_is_first_and_equal_times_have_one_order(
     expected.sort_by_key(ToString::to_string);
     expected.insert(0, made[7].id);
     assert_eq!(page.backends.iter().map(|b| b.id).collect::<Vec<_>>(), expected);
-    // Pages are parts of the same order.
+    // Pages are parts of the same order, and a stored result is no total.
+    store
+        .record(made[3].id, made[3].revision, &measured())
+        .await
+        .unwrap();
     let mut paged = Vec::new();
     for offset in (0..21).step_by(3) {
         let filter = BackendFilter {
@@ -202,7 +206,7 @@ async fn a_thousand_backends_are_one_list(#[values(Sqlite, Postgres)] kind: Test
     let sql = format!(
         "INSERT INTO backends SELECT {id}, 'b' || n.i, 'b' || n.i, kind, config, status, revision, version, \
          created_at + n.i, updated_at, used_bytes, total_bytes, file_count, template_count, tested_at, test_message, \
-         secret_key, test_finding \
+         secret_key, test_finding, incomplete, skipped \
          FROM backends b, {numbers}"
     );
     assert_eq!(database.execute(&sql).await, 999);

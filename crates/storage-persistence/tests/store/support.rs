@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use storage_domain::access::AuditRecord;
 use storage_domain::{
-    Backend, BackendConfig, BackendKind, BackendName, BackendStatus, ByteCount, LastTest, Stats,
+    Backend, BackendConfig, BackendKind, BackendName, BackendStatus, ByteCount, Incomplete, LastTest,
+    Skipped, Stats,
 };
 use storage_persistence::testkit::TestDatabase;
 use storage_persistence::{AuditFilter, Measurement, NewBackend, Store, StoreError};
@@ -63,6 +64,14 @@ pub(crate) fn measured() -> Measurement {
             total: Some(ByteCount::MAX),
             file_count: Some(i64::MAX.unsigned_abs()),
             template_count: Some(0),
+            incomplete: Some(Incomplete {
+                errors: 2,
+                first: "private/: 401\0".to_owned(),
+            }),
+            skipped: Some(Skipped {
+                elsewhere: 40,
+                ..Skipped::default()
+            }),
         },
     }
 }

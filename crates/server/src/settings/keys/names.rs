@@ -12,6 +12,7 @@ pub(crate) const MOUNT_DIR: &str = "mount_dir";
 pub(crate) const MOUNTING: &str = "mounting";
 pub(crate) const UNMOUNT_AT_STOP: &str = "unmount_at_stop";
 pub(crate) const TEMPLATE_EXTENSIONS: &str = "template_extensions";
+pub(crate) const IGNORED_DIRECTORIES: &str = "ignored_directories";
 pub(crate) const MOUNT_DEADLINE: &str = "mount_deadline";
 pub(crate) const TEST_DEADLINE: &str = "test_deadline";
 pub(crate) const SCAN_DEADLINE: &str = "scan_deadline";

@@ -4,11 +4,12 @@ use storage_domain::iscsi::InitiatorName;
 
 use super::names::{
     ALLOW_NETWORKS, AUDIT_RETENTION, AUTH, CORS_ORIGINS, DATABASE_MAX_CONNECTIONS, DATABASE_URL,
-    DENY_NETWORKS, FAILED_LOGINS, HTTP_WORKERS, ISCSI_INITIATOR_NAME, JWT_AUDIENCE, JWT_HS256_SECRET_FILE,
-    JWT_ISSUER, JWT_JWKS_FILE, JWT_ROLE_CLAIM, JWT_ROLES, LISTEN, LOG_FORMAT, LOG_LEVEL, MAX_CONNECTIONS,
-    MOUNT_DEADLINE, MOUNT_DIR, MOUNTING, NONE, RATE_BURST, RATE_LIMIT, SCAN_DEADLINE, SCAN_INTERVAL,
-    SECRET_KEY_FILE, SHUTDOWN_DEADLINE, STATE_DIR, TEMPLATE_EXTENSIONS, TEST_DEADLINE, TESTS_PER_CLIENT,
-    TLS_CERT_FILE, TLS_KEY_FILE, UNIX_SOCKET_MODE, UNMOUNT_AT_STOP, WATCH_INTERVAL,
+    DENY_NETWORKS, FAILED_LOGINS, HTTP_WORKERS, IGNORED_DIRECTORIES, ISCSI_INITIATOR_NAME, JWT_AUDIENCE,
+    JWT_HS256_SECRET_FILE, JWT_ISSUER, JWT_JWKS_FILE, JWT_ROLE_CLAIM, JWT_ROLES, LISTEN, LOG_FORMAT,
+    LOG_LEVEL, MAX_CONNECTIONS, MOUNT_DEADLINE, MOUNT_DIR, MOUNTING, NONE, RATE_BURST, RATE_LIMIT,
+    SCAN_DEADLINE, SCAN_INTERVAL, SECRET_KEY_FILE, SHUTDOWN_DEADLINE, STATE_DIR, TEMPLATE_EXTENSIONS,
+    TEST_DEADLINE, TESTS_PER_CLIENT, TLS_CERT_FILE, TLS_KEY_FILE, UNIX_SOCKET_MODE, UNMOUNT_AT_STOP,
+    WATCH_INTERVAL,
 };
 use super::{Key, Kind, any, many, on_host, one, switch};
 
@@ -87,6 +88,12 @@ pub(crate) const KEYS: &[Key] = &[
         "ENDING",
         "iso,img,qcow2,raw,wim,vhd,vhdx,vmdk,squashfs",
         "Endings of files that count as boot or install images, compressed forms included",
+    ),
+    many(
+        IGNORED_DIRECTORIES,
+        "NAME",
+        ".snapshot,.zfs,~snapshot,#snapshot,.ckpt,#recycle,@Recycle,@eaDir,.Trash-*,lost+found,$RECYCLE.BIN,System Volume Information",
+        "Directories that file servers keep for themselves, which are not counted; a * may end a name",
     ),
     one(
         MOUNT_DEADLINE,
@@ -185,7 +192,7 @@ pub(crate) const KEYS: &[Key] = &[
     many(
         JWT_ROLES,
         "WORD=ROLE",
-        "viewer=viewer,operator=operator,admin=admin",
+        "viewer=viewer,approver=viewer,operator=operator,admin=admin",
         "Which words of that claim are which role; where there are several, the highest counts",
     ),
     any(

@@ -35,13 +35,15 @@ pub struct Dropped {
 
 const WHAT: &str = "dropping secrets whose key is lost";
 /// What was found under the config that had its secrets; a new config knows nothing of it.
-const MEASURED: [Column; 6] = [
+const MEASURED: [Column; 8] = [
     Column::UsedBytes,
     Column::TotalBytes,
     Column::FileCount,
     Column::TemplateCount,
     Column::TestedAt,
     Column::TestFinding,
+    Column::Incomplete,
+    Column::Skipped,
 ];
 
 impl Store {

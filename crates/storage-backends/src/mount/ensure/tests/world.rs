@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::mount::MsFlags;
-use storage_domain::{BackendId, MountPoint, Revision};
+use storage_domain::{BackendId, IgnoredDirectories, MountPoint, Revision, TemplatePatterns};
 
 use super::waiting::SOON;
 use crate::context::OpContext;
@@ -146,9 +146,8 @@ impl World {
     }
 
     pub(super) async fn scan(&self) -> Result<ScanReport, Error> {
-        self.place
-            .scan(&self.cx, Vec::new(), &ScanProgress::default())
-            .await
+        let names = (&TemplatePatterns::default(), &IgnoredDirectories::default());
+        self.place.scan(&self.cx, names, &ScanProgress::default()).await
     }
 
     pub(super) async fn mount(&self, cx: &OpContext) -> Result<Ensured, Error> {
