@@ -1,6 +1,6 @@
 //! The kinds of storage, and the config of a backend of any kind.
 //!
-//! A new kind is a module below this one, and a line of [`kinds!`].
+//! A new kind is a module below this one, and a line of `kinds!`.
 
 pub mod http;
 pub mod iscsi;

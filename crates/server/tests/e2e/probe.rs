@@ -17,9 +17,10 @@ fn web_server() -> SocketAddr {
             let mut stream = stream.expect("a connection");
             let mut request = [0; 4096];
             let _ = stream.read(&mut request);
-            let (status, page) = match request.starts_with(b"GET / ") {
-                true => ("200 OK", "<pre>\n</pre>"),
-                false => ("404 Not Found", ""),
+            let (status, page) = if request.starts_with(b"GET / ") {
+                ("200 OK", "<pre>\n</pre>")
+            } else {
+                ("404 Not Found", "")
             };
             let head = "Content-Type: text/html\r\nConnection: close";
             let _ = write!(stream, "HTTP/1.1 {status}\r\n{head}\r\n\r\n{page}");

@@ -1,7 +1,7 @@
 //! Index pages, recognised by their structure: links to children of the page, each with what a listing has beside it.
 //!
-//! No server is known by name, and no word of any language. [`tags`] takes tags apart, [`row`] says what one link and
-//! the text beside it are, [`words`] reads dates and sizes by their form, and [`evidence`] judges the page.
+//! No server is known by name, and no word of any language. `tags` takes tags apart, `row` says what one link and
+//! the text beside it are, `words` reads dates and sizes by their form, and `evidence` judges the page.
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};

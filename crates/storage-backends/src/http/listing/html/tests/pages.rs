@@ -21,7 +21,7 @@ use super::names;
 )]
 #[case::error_page("<h1>404</h1><p>The page that you are looking for can't be found.</p><a href=/>Home</a>")]
 #[case::error_page_in_german(
-    "<title>Fehler</title><h1>Seite nicht gefunden</h1><p>Die angeforderte Seite ist nicht vorhanden.</p><p><a href=/>Zur Startseite</a></p>"
+    "<title>Fehler</title><h1>Seite nicht gefunden</h1><p>Diese Seite gibt es nicht.</p><p><a href=/>Zur Startseite</a></p>"
 )]
 #[case::navigation("<nav><ul><li><a href=docs/>docs</a><li><a href=blog/>blog</a></ul></nav>")]
 #[case::navigation_without_nav(
@@ -50,7 +50,7 @@ use super::names;
 )]
 #[case::status_page("<h1>All systems go</h1><p>Last check 2026-11-22 19:43</p><a href=/>Home</a>")]
 #[case::nexus(
-    "<title>Sonatype Nexus</title><h1>raw</h1><p>This raw hosted repository is not directly browseable at this URL. Please use the <a href=/#browse>browse</a> interface.</p>"
+    "<title>Sonatype Nexus</title><h1>raw</h1><p>This raw hosted repository has no listing at this URL. Please use the <a href=/#browse>browse</a> interface.</p>"
 )]
 #[case::plain_text("Nothing to see here")]
 fn are_left(#[case] text: &str) {
