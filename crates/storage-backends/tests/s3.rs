@@ -10,6 +10,7 @@ mod garage;
 mod listings;
 mod memory;
 mod real;
+mod refusals;
 mod s3s_fs;
 mod secrets;
 mod swift;

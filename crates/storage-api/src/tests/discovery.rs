@@ -54,7 +54,7 @@ async fn buckets_are_listed() {
     "<Error><Code>InvalidAccessKeyId</Code></Error>",
     "does not know the access key"
 )]
-#[case::no_s3("200 OK", "<html/>", "no S3 server")]
+#[case::no_s3("200 OK", "<html/>", "not an S3 server")]
 #[tokio::test]
 async fn what_keeps_a_server_from_telling(
     #[case] status: &'static str,

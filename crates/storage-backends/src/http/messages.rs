@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use crate::web::Answer;
+use crate::web::checks;
 use crate::web::redirect::shown;
 
 /// What a check found. Its `Display` is the sentence.
@@ -73,7 +74,7 @@ pub(crate) struct Status {
     code: StatusCode,
     redirects: usize,
     to: String,
-    is_plain: bool,
+    may_want_tls: bool,
     downgraded: bool,
     with_credentials: bool,
 }
@@ -114,7 +115,7 @@ impl Status {
             code: answer.status,
             redirects: route.redirects(),
             to: shown(route.url()),
-            is_plain: route.url().scheme() == "http",
+            may_want_tls: checks::may_want_tls(route.url(), answer.status),
             downgraded: route.downgraded,
             with_credentials,
         }
@@ -131,7 +132,7 @@ impl Status {
 
     fn advice(&self) -> &'static str {
         match self.code.as_u16() {
-            400 if self.is_plain => {
+            _ if self.may_want_tls => {
                 "it does not take the request; if this port expects https, begin base_url with https://"
             }
             403 if self.with_credentials => {

@@ -7,7 +7,6 @@ use crate::error::{Error, ErrorKind};
 use crate::net::Network;
 use crate::s3::messages::{Asked, Refusal};
 use crate::s3::service::Service;
-use crate::s3::service::refusal::meaning;
 use crate::s3::xml::Answer;
 use crate::s3::{S3Backend, SETTING};
 
@@ -39,6 +38,6 @@ pub async fn buckets(account: &S3Account, network: &Network, cx: &OpContext) -> 
         let names = names.iter().filter_map(|name| name.parse().ok());
         return Ok(names.map(|name| Bucket { name }).collect());
     }
-    let refusal = Refusal::new(meaning(&reply), &reply, &service, Asked::AllBuckets);
+    let refusal = Refusal::new(&reply, &service, Asked::AllBuckets);
     Err(Error::new(ErrorKind::NotListable, "the listing").with_source(refusal))
 }

@@ -1,10 +1,13 @@
 //! What a probe of a bucket found, in sentences that say what to do.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use hyper::StatusCode;
+
+use crate::probe::Figure;
+use crate::s3::SETTING;
+use crate::web::Error;
 
 mod refusal;
 
@@ -16,7 +19,7 @@ const SMALL_SKEW: Duration = Duration::from_mins(1);
 const REFUSED_SKEW: Duration = Duration::from_mins(15);
 
 /// What a check found. Its `Display` is the sentence.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 pub(crate) enum Finding {
     /// The key was not refused, signed for this region.
     Accepted(String),
@@ -32,6 +35,8 @@ pub(crate) enum Finding {
         is_empty: bool,
     },
     Refused(Refusal),
+    /// The server hung up on a request without TLS.
+    ClosedPlain(Error),
     RefusedForTime(Refusal, Clock),
     Clock(Clock),
     CanBeListed(String),
@@ -46,13 +51,8 @@ pub(crate) enum Finding {
 #[derive(Debug)]
 pub(crate) struct Clock(pub(crate) Option<Duration>);
 
-/// The skew changes while nothing is wrong.
-impl Hash for Clock {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
 /// What a content delivery network answered.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 pub(crate) enum Cdn {
     Serves,
     /// It answers, and there is no object to ask for.
@@ -61,6 +61,20 @@ pub(crate) enum Cdn {
     Refuses(String, StatusCode),
     Fails(String, StatusCode),
     IsBroken(StatusCode),
+}
+
+/// The most of a server's own words that a sentence repeats, in characters.
+const OWN_WORDS: usize = 300;
+
+/// Makes a server's words fit for a sentence: one line of what can be seen, and not too long.
+fn clean(words: &str) -> String {
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_hidden = |c: char| {
+        let turns_or_hides = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        c.is_control() || turns_or_hides
+    };
+    let plain = words.chars().filter(|c| !is_hidden(*c));
+    plain.take(OWN_WORDS).collect()
 }
 
 impl fmt::Display for Clock {
@@ -107,7 +121,17 @@ impl fmt::Display for Finding {
                 f.write_str(if *is_empty { " yet" } else { "" })
             }
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::RefusedForTime(refusal, clock) => write!(f, "{refusal} ({clock})"),
+            Self::ClosedPlain(error) => write!(
+                f,
+                "{}; if this port expects https, begin endpoint with https://",
+                error.sentence(SETTING)
+            ),
+            Self::RefusedForTime(refusal, clock) => {
+                refusal.fmt(f)?;
+                f.write_str(" (")?;
+                Figure(clock).fmt(f)?;
+                f.write_str(")")
+            }
             Self::Clock(clock) => clock.fmt(f),
             Self::CanBeListed(bucket) => write!(f, "The bucket {bucket} can be listed"),
             Self::CdnOff => f.write_str("cdn_enabled is false, so that clients read from the bucket itself"),

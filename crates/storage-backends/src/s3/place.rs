@@ -59,6 +59,25 @@ pub(crate) fn url(endpoint: &BaseUrl, style: Style, bucket: Option<&BucketName>)
     Ok(url)
 }
 
+/// Returns the part of an endpoint that names the bucket already: the end of its path, or the beginning of its host.
+pub(crate) fn excess(endpoint: &Url, bucket: &str) -> Option<String> {
+    let path = endpoint.path();
+    let segment = path.split('/').position(|segment| segment == bucket);
+    if let Some(before) = segment {
+        let kept: usize = path
+            .split('/')
+            .take(before)
+            .map(|segment| segment.len() + 1)
+            .sum();
+        return path.get(kept - 1..).map(str::to_owned);
+    }
+    let begin = format!("{bucket}.");
+    endpoint
+        .host_str()?
+        .starts_with(&begin.to_lowercase())
+        .then_some(begin)
+}
+
 /// A request's target below that URL.
 pub(crate) fn uri(url: &Url, query: &[(&str, &str)]) -> Result<Uri, Error> {
     let text = match encoding::query(query) {
@@ -88,6 +107,16 @@ mod tests {
         let style = Style::of(Addressing::Auto, endpoint.as_url(), Some(&bucket));
         let found = url(&endpoint, style, Some(&bucket)).unwrap();
         assert_eq!(found.as_str(), expected);
+    }
+
+    #[rstest]
+    #[case::path("https://s3.lab/images", Some("/images"))]
+    #[case::below_a_path("https://s3.lab/s3/images/iso", Some("/images/iso"))]
+    #[case::host("https://images.s3.lab", Some("images."))]
+    #[case::alike("https://images2.s3.lab/myimages", None)]
+    fn endpoints_that_name_the_bucket(#[case] endpoint: &str, #[case] expected: Option<&str>) {
+        let endpoint = Url::parse(endpoint).unwrap();
+        assert_eq!(excess(&endpoint, "images").as_deref(), expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc2822;
 use crate::probe::{Checks, Stopped};
 use crate::s3::messages::{Asked, Clock, Finding, Refusal};
 use crate::s3::place::Style;
-use crate::s3::service::refusal::{Meaning, meaning};
+use crate::s3::service::refusal::Meaning;
 use crate::s3::service::{Reply, Service, is_of_the_name};
 use crate::s3::xml::{Answer, Object};
 use crate::s3::{S3Backend, SETTING};
@@ -53,6 +53,9 @@ pub(crate) async fn listing(
     ];
     let reply = match service.get_by(client, style, &query).await {
         Ok(reply) => reply,
+        Err(error) if error.is_closed_unanswered() && service.endpoint().scheme() == "http" => {
+            return Err(checks.failed(&Finding::ClosedPlain(error)));
+        }
         Err(error) => return Err(web::checks::failed(checks, &error, SETTING)),
     };
     report_listing(checks, backend, &reply)?;
@@ -65,9 +68,9 @@ pub(crate) async fn listing(
 }
 
 fn report_listing(checks: &mut Checks, backend: &S3Backend, reply: &Reply) -> Result<(), Stopped> {
-    let meaning = meaning(reply);
+    let meaning = backend.service.meaning(reply);
     let asked = Asked::Bucket(backend.bucket.clone());
-    let refusal = Refusal::new(meaning, reply, &backend.service, asked.clone());
+    let refusal = Refusal::new(reply, &backend.service, asked.clone());
     match meaning {
         Meaning::Listed => {
             checks.passed(accepted(reply, &backend.service));
@@ -75,14 +78,20 @@ fn report_listing(checks: &mut Checks, backend: &S3Backend, reply: &Reply) -> Re
             checks.passed(listed(reply, backend));
             return Ok(());
         }
-        Meaning::NoBucket | Meaning::Moved => {
+        Meaning::NoBucket
+        | Meaning::BadName
+        | Meaning::Moved
+        | Meaning::InHostName
+        | Meaning::InPath
+        | Meaning::InBucket
+        | Meaning::PathDropped => {
             checks.passed(accepted(reply, &backend.service));
         }
-        Meaning::Denied | Meaning::Unsupported => {
+        Meaning::Denied | Meaning::Blocked | Meaning::Unsupported => {
             checks.passed(accepted(reply, &backend.service));
             checks.passed(Finding::NotMissing(asked));
         }
-        Meaning::Throttled | Meaning::Fault | Meaning::Other => {
+        Meaning::Throttled | Meaning::Unavailable | Meaning::Fault | Meaning::Other => {
             checks.skipped(Finding::NoAnswer);
             checks.skipped(Finding::NoAnswer);
         }
@@ -92,7 +101,16 @@ fn report_listing(checks: &mut Checks, backend: &S3Backend, reply: &Reply) -> Re
             }
             return Err(checks.failed(&Finding::RefusedForTime(refusal, clock(reply))));
         }
-        Meaning::KeyUnknown | Meaning::Signature | Meaning::KeyEnded | Meaning::Region | Meaning::NotS3 => {}
+        Meaning::KeyUnknown
+        | Meaning::KeysSwapped
+        | Meaning::Signature
+        | Meaning::TokenMissing
+        | Meaning::TokenWrong
+        | Meaning::TokenEnded
+        | Meaning::Unsigned
+        | Meaning::Region
+        | Meaning::WantsTls
+        | Meaning::NotS3 => {}
     }
     Err(checks.failed(&Finding::Refused(refusal)))
 }

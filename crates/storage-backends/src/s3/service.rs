@@ -2,11 +2,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Method, Request};
 use storage_domain::s3::{Addressing, BucketName, Identifier, S3Account};
 use storage_domain::{BaseUrl, S3Config};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,24 +11,21 @@ use url::Url;
 use crate::context::OpContext;
 use crate::net::Network;
 use crate::s3::place::{self, Style};
-use crate::s3::service::refusal::{Meaning, meaning};
 use crate::s3::sign::Key;
-use crate::web::{Client, Connector, Error, Limits, body};
+use crate::web::{Client, Connector, Error, Limits};
 
 pub(crate) mod refusal;
 mod reply;
+mod requests;
 mod style;
 
-pub(crate) use reply::Reply;
+pub(crate) use reply::{EndpointHint, Reply};
 pub(crate) use style::is_of_the_name;
-use style::{is_of_the_style, may_be_of_the_style, shows_account};
 
 /// The region that requests are signed for until the server names another.
 pub(crate) const FIRST_REGION: &str = "us-east-1";
 /// How many large bodies are in memory at once.
 const LARGE_BODIES: usize = 2;
-/// How often one request is sent in one style, at the most: as it is, and for another region.
-const TRIES: usize = 2;
 
 /// What was learned from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +62,8 @@ impl Service {
         let (endpoint, ca_pem) = (config.endpoint.url(), config.ca_pem.as_ref());
         let connector = Connector::new(network, (config.tls_verify, ca_pem), limits)?;
         let secret = config.secret_access_key.as_ref();
-        let key = secret.map(|secret| Key::new(&config.access_key_id, secret));
+        let token = config.session_token.as_ref();
+        let key = secret.map(|secret| Key::new(&config.access_key_id, secret, token));
         let server = (endpoint.clone(), config.tls_verify, connector);
         Ok(Self::new(server, key, config.region.as_ref()).with_bucket(&config.bucket, config.addressing))
     }
@@ -85,7 +79,8 @@ impl Service {
     ) -> Result<Self, crate::Error> {
         let (endpoint, ca_pem) = (account.endpoint.url(), account.ca_pem.as_ref());
         let connector = Connector::new(network, (account.tls_verify, ca_pem), limits)?;
-        let key = Key::new(&account.access_key_id, &account.secret_access_key);
+        let token = account.session_token.as_ref();
+        let key = Key::new(&account.access_key_id, &account.secret_access_key, token);
         let server = (endpoint.clone(), account.tls_verify, connector);
         Ok(Self::new(server, Some(key), account.region.as_ref()))
     }
@@ -136,7 +131,7 @@ impl Service {
 
     /// Whether a bucket that is not found by the host name may be looked for in the path.
     pub(crate) fn may_turn(&self, style: Style) -> bool {
-        self.addressing == Addressing::Auto && style == Style::Virtual
+        self.is_auto() && style == Style::Virtual
     }
 
     /// Makes a client for the requests of one operation. Signatures are all that is ever sent.
@@ -144,90 +139,31 @@ impl Service {
         Client::new(self.connector.clone(), None)
     }
 
-    /// Asks for something of the bucket, or of the service if there is no bucket.
-    ///
-    /// # Errors
-    /// Any [`Error`]; a refusal is none.
-    /// # Cancel safety
-    /// Dropping the future closes the connection that was in use.
-    pub(crate) async fn get(&self, client: &Client, query: &[(&str, &str)]) -> Result<Reply, Error> {
-        self.get_by(client, self.way().style, query).await
+    /// Returns the bucket's name.
+    pub(crate) fn bucket_name(&self) -> Option<&str> {
+        self.bucket.as_ref().map(BucketName::as_str)
     }
 
-    /// As [`Self::get`], and in this style first.
-    ///
-    /// Only an answer decides on the style of later requests: a name server that fails for a moment decides nothing.
-    pub(crate) async fn get_by(
-        &self,
-        client: &Client,
-        style: Style,
-        query: &[(&str, &str)],
-    ) -> Result<Reply, Error> {
-        let first = self.in_style(client, style, query).await;
-        if !self.may_turn(style) || !may_be_of_the_style(&first) {
-            self.keep_if_listed(style, &first);
-            return first;
-        }
-        let second = self.in_style(client, Style::Path, query).await;
-        let is_better = self.keep_if_listed(Style::Path, &second);
-        if shows_account(&first) {
-            self.learn(|way| way.style = Style::Path);
-        }
-        // Where the path is no better, the first answer says more.
-        if is_better || is_of_the_style(&first) {
-            return second;
-        }
-        first
+    /// Returns the part of the endpoint that names the bucket already, if there is one.
+    pub(crate) fn excess(&self) -> Option<String> {
+        place::excess(self.endpoint.as_url(), self.bucket_name()?)
     }
 
-    /// Goes on in the style in which the bucket was listed.
-    fn keep_if_listed(&self, style: Style, found: &Result<Reply, Error>) -> bool {
-        let is_listed = matches!(found, Ok(reply) if meaning(reply) == Meaning::Listed);
-        if is_listed && self.bucket.is_some() {
-            self.learn(|way| way.style = style);
-        }
-        is_listed
+    /// Returns the service's URL.
+    pub(crate) fn endpoint(&self) -> &Url {
+        self.endpoint.as_url()
     }
 
-    async fn in_style(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
-        let mut last = self.once(client, style, query).await;
-        for _ in 1..TRIES {
-            if !matches!(&last, Ok(reply) if self.takes_region(reply)) {
-                break;
-            }
-            last = self.once(client, style, query).await;
-        }
-        last
+    /// Returns whether the place of the bucket is found by trying.
+    pub(crate) fn is_auto(&self) -> bool {
+        self.addressing == Addressing::Auto
     }
 
-    fn takes_region(&self, reply: &Reply) -> bool {
-        if self.fixed_region || self.key.is_none() || reply.status.is_success() {
-            return false;
-        }
-        let other = reply.region().filter(|region| *region != reply.signed_for);
-        other.is_some_and(|region| {
-            self.learn(|way| region.clone_into(&mut way.region));
-            true
-        })
-    }
-
-    async fn once(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
-        let region = self.way().region;
-        let url = self.url_in(style)?;
-        let mut request = Request::new(Full::new(Bytes::new()));
-        *request.method_mut() = Method::GET;
-        *request.uri_mut() = place::uri(&url, query)?;
-        if let Some(key) = &self.key {
-            key.sign(&region, SystemTime::now(), &mut request)?;
-        }
-        let (parts, body) = client.exchange(&url, request).await?.into_parts();
-        let text = body::read(body, client.limits(), &self.large).await?;
-        Ok(Reply {
-            status: parts.status,
-            headers: parts.headers,
-            answer: reply::parse(text).await?,
-            signed_for: region,
-        })
+    /// Blots out the secrets in a server's words.
+    pub(crate) fn redact(&self, words: &str) -> String {
+        self.key
+            .as_ref()
+            .map_or_else(|| words.to_owned(), |key| key.redact(words))
     }
 
     /// Whether requests are signed.

@@ -11,25 +11,69 @@ use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderName};
 use storage_domain::Secret;
 use storage_domain::s3::Identifier;
 
 use crate::web::Error;
 
-/// An access key and its secret; `Debug` does not show the secret.
+/// The header of a session token.
+const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+/// How the ids of temporary keys begin: those of AWS, and of Alibaba Cloud.
+const TEMPORARY: [&str; 2] = ["ASIA", "STS."];
+/// The shortest secret of a server that makes its keys itself; shorter ones are words.
+const MIN_SECRET: usize = 8;
+
+/// An access key, its secret and its session token; `Debug` shows the id alone.
 #[derive(Debug, Clone)]
 pub(crate) struct Key(Credentials);
 
 impl Key {
-    pub(crate) fn new(id: &Identifier, secret: &Secret) -> Self {
+    pub(crate) fn new(id: &Identifier, secret: &Secret, token: Option<&Secret>) -> Self {
+        let token = token.map(|token| token.expose().to_owned());
         Self(Credentials::new(
             id.as_str(),
             secret.expose(),
-            None,
+            token,
             None,
             "config",
         ))
+    }
+
+    /// Returns whether the key comes with a session token.
+    pub(crate) fn has_token(&self) -> bool {
+        self.0.session_token().is_some()
+    }
+
+    /// Returns whether it is a temporary key without its session token.
+    pub(crate) fn lacks_token(&self) -> bool {
+        let id = self.0.access_key_id();
+        !self.has_token() && TEMPORARY.iter().any(|begin| id.starts_with(begin))
+    }
+
+    /// Returns whether the id has a slash, which is frequent in secrets and in no id that a server makes.
+    pub(crate) fn has_slash(&self) -> bool {
+        self.0.access_key_id().contains('/')
+    }
+
+    /// Returns whether the id looks like a secret and the secret like an id: servers make ids shorter than secrets.
+    pub(crate) fn looks_swapped(&self) -> bool {
+        let (id, secret) = (self.0.access_key_id(), self.0.secret_access_key());
+        self.has_slash() || (secret.len() >= 16 && id.len() > secret.len())
+    }
+
+    /// Blots out the secrets in a server's words, and the id if it may be one.
+    pub(crate) fn redact(&self, words: &str) -> String {
+        let secrets = [
+            Some(self.0.secret_access_key()),
+            self.0.session_token(),
+            Some(self.0.access_key_id()).filter(|_| self.looks_swapped()),
+        ];
+        let long = secrets
+            .into_iter()
+            .flatten()
+            .filter(|secret| secret.len() >= MIN_SECRET);
+        long.fold(words.to_owned(), |words, secret| words.replace(secret, "…"))
     }
 
     /// Signs a request that has no body, for S3.
@@ -75,8 +119,10 @@ impl Key {
             .map_err(|error| unsigned(&error))?
             .into_parts();
         signed.apply_to_request_http1x(request);
-        if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
-            value.set_sensitive(true);
+        for name in [AUTHORIZATION, SESSION_TOKEN] {
+            if let Some(value) = request.headers_mut().get_mut(name) {
+                value.set_sensitive(true);
+            }
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::s3::messages::{Asked, Refusal};
 use crate::s3::service::Reply;
-use crate::s3::service::refusal::{Meaning, meaning};
+use crate::s3::service::refusal::Meaning;
 use crate::s3::xml::{self, Answer};
 use crate::s3::{S3Backend, SETTING};
 use crate::tree::{Entry, EntryKind, List, Page};
@@ -147,7 +147,7 @@ impl<'a> ObjectTree<'a> {
         loop {
             let slot = self.pace.acquire().await;
             let (error, asked, is_throttled) = match self.backend.service.get(&self.client, query).await {
-                Ok(reply) => match meaning(&reply) {
+                Ok(reply) => match self.backend.service.meaning(&reply) {
                     Meaning::Listed => {
                         return match reply.answer {
                             Some(Answer::Listing(page)) => Ok(page),
@@ -173,9 +173,9 @@ impl<'a> ObjectTree<'a> {
     /// Makes the error of an answer that is not a listing.
     fn refused(&self, meaning: Meaning, reply: &Reply) -> Error {
         let asked = Asked::Bucket(self.backend.bucket.clone());
-        let refusal = Refusal::new(meaning, reply, &self.backend.service, asked);
+        let refusal = Refusal::new(reply, &self.backend.service, asked);
         let kind = match meaning {
-            Meaning::Throttled | Meaning::Fault => ErrorKind::Server,
+            meaning if meaning.is_temporary() => ErrorKind::Server,
             _ => ErrorKind::NotListable,
         };
         Error::new(kind, "the listing").with_source(refusal)

@@ -67,6 +67,10 @@ pub struct ErrorBody {
     pub region: String,
     /// Where the bucket is reached.
     pub endpoint: String,
+    /// The bucket that the server looked for.
+    pub bucket: String,
+    /// The request as the server read it, to compute the signature.
+    pub canonical_request: String,
 }
 
 /// Reads an answer; `None` where the text is none of S3, breaks off, or goes beyond the bounds.
@@ -178,7 +182,9 @@ impl Document {
             "Code" => text.trim().clone_into(&mut self.error.code),
             "Message" => self.error.message = text,
             "Region" => text.trim().clone_into(&mut self.error.region),
-            "Endpoint" => text.trim().clone_into(&mut self.error.endpoint),
+            "Endpoint" | "VirtualHost" => text.trim().clone_into(&mut self.error.endpoint),
+            "BucketName" | "Bucket" => text.trim().clone_into(&mut self.error.bucket),
+            "CanonicalRequest" => self.error.canonical_request = text,
             _ => {}
         }
     }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use hyper::StatusCode;
 use storage_domain::HostAddr;
+use url::Url;
 
 use crate::net::Permitted;
 use crate::probe::{Checks, Stopped};
@@ -37,6 +39,12 @@ pub(crate) async fn check(
         )),
     }
     Ok(connection)
+}
+
+/// Returns whether an answer may be that of a port that expects TLS to a request without: 400 of most servers, 426
+/// (RFC 9110, section 15.5.22), and nginx's own 497.
+pub(crate) fn may_want_tls(url: &Url, status: StatusCode) -> bool {
+    url.scheme() == "http" && matches!(status.as_u16(), 400 | 426 | 497)
 }
 
 /// Ends the check with an error's sentence.

@@ -191,6 +191,37 @@ async fn what_is_nowhere_is_told_once() {
     }
 }
 
+/// A service on a port of its own, which allows the bucket in the host name alone.
+#[rstest]
+#[case::code("SecondLevelDomainForbidden", "Access Denied")]
+#[case::words("InvalidRequest", "Path-style requests are not supported.")]
+#[tokio::test]
+async fn auto_finds_the_host_name(#[case] code: &'static str, #[case] message: &'static str) {
+    const PORT: &str = "http://s3.lab:9000";
+    let fake = Fake::start(move |asked| match asked.host.as_str() {
+        "images.s3.lab:9000" => listing(),
+        _ => refusal(403, code, message, ""),
+    })
+    .await;
+    let settings = where_are(&[(NAME, fake.port()), (BUCKET_NAME, fake.port())]);
+    let auto = bucket(&settings, PORT, &json!({}));
+    let report = probe(&auto).await;
+    assert!(report.passed(), "{report:#?}");
+    assert_eq!(scan(&auto).await.files, 1);
+    assert_eq!(fake.asked().len(), 3, "what was learned stays");
+    let path = bucket(&settings, PORT, &json!({ "addressing": "path" }));
+    let report = probe(&path).await;
+    let found = failure(&report);
+    assert!(
+        found.0 == "bucket" && found.1.contains("set addressing to virtual"),
+        "{found:?}"
+    );
+    let unnamed = where_are(&[(NAME, fake.port()), (BUCKET_NAME, 0)]);
+    let report = probe(&bucket(&unnamed, PORT, &json!({}))).await;
+    let found = failure(&report).1;
+    assert!(found.contains("the bucket's name before s3.lab:9000"), "{found}");
+}
+
 /// A name server that fails for a moment is no reason to look for the bucket elsewhere from then on.
 #[tokio::test]
 async fn a_name_that_is_unknown_for_a_while_decides_nothing() {

@@ -102,7 +102,7 @@ pub(crate) fn on(fake: &Fake) -> Value {
     "The bucket you are attempting to access must be addressed using the specified endpoint.",
     "<Endpoint>images.s3.eu-west-1.amazonaws.com</Endpoint>",
     "bucket",
-    "set endpoint to images.s3.eu-west-1.amazonaws.com"
+    "set endpoint to s3.eu-west-1.amazonaws.com"
 )]
 #[case::clock(
     403,
@@ -136,7 +136,14 @@ pub(crate) fn on(fake: &Fake) -> Value {
     "list",
     "does not know how to list objects"
 )]
-#[case::unknown(418, "Teapot", "short\nand  stout", "", "list", "(Teapot: short and stout)")]
+#[case::unknown(
+    418,
+    "Teapot",
+    "short\nand  stout",
+    "",
+    "list",
+    "(the server says: Teapot: short and stout)"
+)]
 #[tokio::test]
 async fn each_refusal_has_its_sentence(
     #[case] status: u16,
@@ -180,7 +187,7 @@ async fn what_is_no_s3_server(#[case] told: Told) {
     let report = probe(&backend(on(&fake))).await;
     let failed = failure(&report);
     assert_eq!(failed.0, "credentials", "{report:#?}");
-    assert!(failed.1.contains("no S3 server"), "{}", failed.1);
+    assert!(failed.1.contains("not an S3 server"), "{}", failed.1);
     let error = backend(on(&fake)).scan(&cx(), std::sync::Arc::default()).await;
     assert!(
         error.as_ref().is_err_and(|e| *e.kind() == ErrorKind::NotListable),

@@ -169,6 +169,7 @@ config! {
         region: Option<Identifier>, "The region that requests are signed for";
         access_key_id: Identifier, "The access key's id";
         secret_access_key: Option<Secret>, "The secret that requests are signed with";
+        session_token: Option<Secret>, "The token that belongs to a temporary access key";
         cdn_enabled: bool = Constant::Flag(false),
             "Whether clients read through a content delivery network";
         cdn_url: Option<BaseUrl>, "The network's URL; required if cdn_enabled is true";

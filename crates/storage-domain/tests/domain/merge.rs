@@ -12,7 +12,7 @@ fn http() -> BackendConfig {
 }
 
 fn s3() -> BackendConfig {
-    let config = json!({"endpoint": "s3.lab", "bucket": "images", "access_key_id": "AK", "secret_access_key": "hunter2"});
+    let config = json!({"endpoint": "s3.lab", "bucket": "images", "access_key_id": "AK", "secret_access_key": "hunter2", "session_token": "hunter3"});
     parse(BackendKind::S3, &config).unwrap()
 }
 
@@ -67,7 +67,7 @@ fn null_clears_and_restores_defaults() {
 #[case::empty(http(), json!({"base_url": "https://evil.lab", "password": ""}), &["/config/password"])]
 #[case::sent_again(http(), json!({"base_url": "https://evil.lab", "password": "hunter2"}), &[])]
 #[case::cleared(http(), json!({"base_url": "https://evil.lab", "password": null}), &[])]
-#[case::endpoint(s3(), json!({"endpoint": "evil.lab"}), &["/config/secret_access_key"])]
+#[case::endpoint(s3(), json!({"endpoint": "evil.lab"}), &["/config/secret_access_key", "/config/session_token"])]
 #[case::spelled(s3(), json!({"endpoint": "https://S3.lab/"}), &[])]
 #[case::bucket(s3(), json!({"bucket": "other"}), &[])]
 #[case::target(iscsi(), json!({"target": "evil.lab"}),

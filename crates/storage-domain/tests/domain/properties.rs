@@ -84,6 +84,7 @@ fn members() -> impl Strategy<Value = Map<String, Value>> {
         "region",
         "access_key_id",
         "secret_access_key",
+        "session_token",
         "cdn_enabled",
         "cdn_url",
         "target",

@@ -56,6 +56,7 @@ fn a_bare_host_means_https(#[case] endpoint: &str, #[case] url: &str) {
 #[case("access_key_id", "A".repeat(129).into())]
 #[case("access_key_id", "A K".into())]
 #[case("secret_access_key", "hunter2\r".into())]
+#[case("session_token", "hunter2\r".into())]
 #[case("cdn_enabled", "yes".into())]
 #[case("cdn_url", "cdn.lab".into())]
 #[case("addressing", "host".into())]

@@ -72,7 +72,7 @@ fn configs(at: SocketAddr, secret: &str) -> Vec<(&'static str, Value)> {
         ),
         (
             "s3",
-            json!({"endpoint": format!("http://{at}"), "bucket": "images", "access_key_id": "AK", "secret_access_key": secret}),
+            json!({"endpoint": format!("http://{at}"), "bucket": "images", "access_key_id": "AK", "secret_access_key": secret, "session_token": secret}),
         ),
         (
             "iscsi",

@@ -4,156 +4,218 @@ use std::fmt;
 
 use hyper::StatusCode;
 
+use crate::probe::Figure;
+use crate::s3::messages::clean;
 use crate::s3::service::refusal::Meaning;
 use crate::s3::service::{Reply, Service};
-use crate::s3::xml::Answer;
 
-/// The most of a server's own words that a sentence repeats, in characters.
-const OWN_WORDS: usize = 160;
+mod place;
+
 /// What was asked for.
-#[derive(Debug, Clone, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) enum Asked {
     Bucket(String),
     AllBuckets,
 }
 
 /// A refusal, with what its sentence needs.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 pub(crate) struct Refusal {
     meaning: Meaning,
     asked: Asked,
     status: StatusCode,
     signs: bool,
-    fixed_region: bool,
-    signed_for: String,
-    region: Option<String>,
-    endpoint: Option<String>,
-    own_words: String,
+    place: place::Place,
+    /// The host that the server computed the signature with.
+    seen_host: Option<String>,
+    /// The server's code and its message.
+    own_words: Option<(String, String)>,
 }
 
 impl Refusal {
-    pub(crate) fn new(meaning: Meaning, reply: &Reply, service: &Service, asked: Asked) -> Self {
-        let error = match &reply.answer {
-            Some(Answer::Error(error)) => Some(error),
-            _ => None,
-        };
-        let own_words = match error.map(|error| (clean(&error.code), clean(&error.message))) {
-            None => reply.status.to_string(),
-            Some((code, message)) if message.is_empty() => code,
-            Some((code, message)) => format!("{code}: {message}"),
-        };
+    pub(crate) fn new(reply: &Reply, service: &Service, asked: Asked) -> Self {
+        let own_words = reply.error().map(|error| {
+            let message = service.redact(&error.message);
+            (clean(&service.redact(&error.code)), clean(&message))
+        });
         Self {
-            meaning,
+            meaning: service.meaning(reply),
             asked,
             status: reply.status,
             signs: service.signs(),
-            fixed_region: service.has_fixed_region(),
-            signed_for: reply.signed_for.clone(),
-            region: reply.region().map(str::to_owned),
-            endpoint: error
-                .map(|error| clean(&error.endpoint))
-                .filter(|e| !e.is_empty()),
+            place: place::Place::new(reply, service),
+            seen_host: reply.seen_host().map(clean),
             own_words,
         }
     }
 
-    fn write_region(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signed_for = &self.signed_for;
-        match &self.region {
-            Some(region) if region != signed_for => write!(
+    fn write_signature(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, region) = (&self.place.host, &self.place.signed_for);
+        match &self.seen_host {
+            Some(seen) if !seen.eq_ignore_ascii_case(host) => write!(
                 f,
-                "The server's region is {region} and not {signed_for}: set region to {region}"
+                "The signature does not fit, because a proxy in front of the server changes the Host header from {host} to {seen}: make the proxy pass the header on as it is"
             ),
-            _ if self.fixed_region => write!(
-                f,
-                "The server refuses the region {signed_for} and does not say which one it has: set region to the one in its settings"
-            ),
-            _ => f.write_str(
-                "The server wants another region and does not say which: set region to the one in its settings",
-            ),
-        }
-    }
-
-    fn write_moved(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "The server redirects to another region, which is not followed: for {}, set ",
-            self.asked
-        )?;
-        let region = self
-            .region
-            .as_ref()
-            .filter(|region| **region != self.signed_for || self.fixed_region || self.endpoint.is_none());
-        match (&self.endpoint, region) {
-            (Some(endpoint), Some(region)) => write!(f, "endpoint to {endpoint} and region to {region}"),
-            (Some(endpoint), None) => write!(f, "endpoint to {endpoint}"),
-            (None, Some(region)) => write!(f, "region to {region} and endpoint to that region's"),
-            (None, None) => f.write_str("endpoint and region to where the bucket is"),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            asked,
-            status,
-            own_words,
-            ..
-        } = self;
-        match self.meaning {
-            Meaning::Listed => write!(f, "The server lists {asked}"),
-            Meaning::KeyUnknown => f.write_str(
-                "The server does not know the access key: check access_key_id, and that endpoint is the service that the key is for",
-            ),
-            Meaning::Signature => f.write_str(
+            Some(_) => f.write_str(
                 "The server refuses the signature: secret_access_key does not belong to access_key_id, or the server does not know that key; set both again",
             ),
-            Meaning::KeyEnded => f.write_str(
-                "The access key was a temporary one and is not valid any more: use a permanent one",
-            ),
-            Meaning::Region => self.write_region(f),
-            Meaning::Moved => self.write_moved(f),
-            Meaning::NoBucket if !self.signs => write!(
+            None => write!(
                 f,
-                "There is no such thing as {asked} on this server: check bucket, or create it"
+                "The server refuses the signature, because secret_access_key does not belong to access_key_id, the server does not know that key, it wants another region than {region}, or a proxy in front of it changes the Host header ({host}) or the path: set both again, check region, and make the proxy pass on what it gets"
             ),
-            Meaning::NoBucket => write!(
+        }
+    }
+
+    fn write_key(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.meaning {
+            Meaning::KeysSwapped => {
+                "access_key_id looks like a secret and is probably exchanged with secret_access_key: set each to the other's value"
+            }
+            Meaning::TokenMissing => {
+                "The access key is a temporary one, and a session token belongs to it: set session_token, or use a permanent key"
+            }
+            Meaning::TokenWrong => {
+                "The server does not accept the session token: set access_key_id, secret_access_key and session_token of one temporary key, or clear session_token if the key is a permanent one"
+            }
+            Meaning::TokenEnded => {
+                "The access key was a temporary one and is not valid any more: set access_key_id, secret_access_key and session_token of a new one, or use a permanent key"
+            }
+            Meaning::Unsigned => {
+                "The signature did not reach the server: make the proxy in front of it pass on the Authorization header"
+            }
+            _ => {
+                "The server does not know the access key: check access_key_id, and that endpoint is the service that the key is for"
+            }
+        })
+    }
+
+    fn write_bucket(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let asked = &self.asked;
+        match (self.meaning, asked) {
+            (Meaning::NoBucket, _) => {
+                write!(f, "There is no such thing as {asked} on this server")?;
+                if let Some(other) = &self.place.other_bucket {
+                    write!(f, ", which looked for {other}")?;
+                }
+                f.write_str(if self.signs {
+                    ": check bucket, create it, or allow the access key to use it (Garage hides buckets from other keys)"
+                } else {
+                    ": check bucket, or create it"
+                })
+            }
+            (Meaning::BadName, _) => write!(f, "The server does not allow the name of {asked}: check bucket"),
+            (Meaning::Unsupported, Asked::AllBuckets) => write!(
                 f,
-                "There is no such thing as {asked} on this server: check bucket, create it, or allow the access key to use it (Garage hides buckets from other keys)"
+                "The server does not know how to list buckets and answers {}: register a bucket by its name",
+                self.status
             ),
-            Meaning::Denied if !self.signs => write!(
+            (Meaning::Unsupported, _) => write!(
+                f,
+                "The server does not know how to list objects and answers {}: it is too old, or speaks only a part of S3",
+                self.status
+            ),
+            (_, Asked::AllBuckets) => f.write_str(
+                "The access key may not list all buckets: allow it s3:ListAllMyBuckets, or register a bucket by its name",
+            ),
+            (_, _) if !self.signs => write!(
                 f,
                 "Reading {asked} without a key is not allowed: set secret_access_key, or allow everybody to list it"
             ),
-            Meaning::Denied => write!(
+            (_, _) => write!(
                 f,
-                "The access key may not list {asked}: allow it s3:ListBucket, or the right to read on servers that have it so ({own_words})"
+                "The access key may not list {asked}: allow it s3:ListBucket, or the right to read on servers that have it so"
+            ),
+        }
+    }
+
+    fn write_server(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = &self.status;
+        match self.meaning {
+            Meaning::Blocked => f.write_str(
+                "The provider blocks the account or the access key: look into the provider's console",
             ),
             Meaning::Clock => f.write_str(
                 "The server refuses the request for its time: set the clocks of this host and of the server, best by NTP",
             ),
-            Meaning::Throttled => {
-                write!(f, "The server asks for fewer requests ({status}): try again later")
+            Meaning::Throttled => write!(f, "The server asks for fewer requests ({status}): try again later"),
+            Meaning::Unavailable => {
+                write!(f, "The server is too busy, or not ready yet ({status}): try again later")
             }
             Meaning::Fault => write!(
                 f,
                 "The server answers {status}: the fault is on its side, look into its log"
             ),
-            Meaning::Unsupported => write!(
-                f,
-                "The server does not know how to list objects (ListObjectsV2) and answers {status}: it is too old, or speaks only a part of S3"
-            ),
             Meaning::NotS3 if !self.signs => write!(
                 f,
-                "What answers is no S3 server, or one that does not know S3 without a signature ({status}, and no XML of S3): set secret_access_key, and check endpoint"
+                "What answers is not an S3 server, or one that does not know S3 without a signature ({status}, and no XML of S3): set secret_access_key, and check endpoint"
             ),
             Meaning::NotS3 => write!(
                 f,
-                "What answers is no S3 server ({status}, and no XML of S3): check the host, the port and the path of endpoint"
+                "What answers is not an S3 server ({status}, and no XML of S3): check the host, the port and the path of endpoint"
             ),
-            Meaning::Other => write!(f, "The server answers {status} ({own_words})"),
+            _ => write!(f, "The server answers {status}"),
         }
+    }
+
+    /// Returns whether an endpoint that names the bucket too may be the cause.
+    const fn may_be_of_the_endpoint(&self) -> bool {
+        matches!(
+            self.meaning,
+            Meaning::NoBucket
+                | Meaning::BadName
+                | Meaning::Denied
+                | Meaning::Unsupported
+                | Meaning::NotS3
+                | Meaning::Other
+        )
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.meaning {
+            Meaning::Signature => self.write_signature(f)?,
+            Meaning::KeyUnknown
+            | Meaning::KeysSwapped
+            | Meaning::TokenMissing
+            | Meaning::TokenWrong
+            | Meaning::TokenEnded
+            | Meaning::Unsigned => self.write_key(f)?,
+            Meaning::Region
+            | Meaning::Moved
+            | Meaning::InHostName
+            | Meaning::InPath
+            | Meaning::InBucket
+            | Meaning::PathDropped
+            | Meaning::WantsTls => self.place.write(f, self.meaning, &self.asked, self.status)?,
+            Meaning::NoBucket | Meaning::BadName | Meaning::Denied | Meaning::Unsupported => {
+                self.write_bucket(f)?;
+            }
+            _ => self.write_server(f)?,
+        }
+        if let Some(excess) = self
+            .place
+            .excess
+            .as_ref()
+            .filter(|_| self.may_be_of_the_endpoint())
+        {
+            write!(
+                f,
+                "; or take {excess} out of endpoint, which names the bucket already"
+            )?;
+        }
+        let Some((code, message)) = &self.own_words else {
+            return Ok(());
+        };
+        let colon = if code.is_empty() || message.is_empty() {
+            ""
+        } else {
+            ": "
+        };
+        write!(f, " (the server says: {code}{colon}")?;
+        // Many messages hold the time, or a number of the request.
+        Figure(message).fmt(f)?;
+        f.write_str(")")
     }
 }
 
@@ -167,10 +229,3 @@ impl fmt::Display for Asked {
 }
 
 impl std::error::Error for Refusal {}
-
-/// A server's words, fit for a sentence: one line, and not too long.
-fn clean(words: &str) -> String {
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let plain = words.chars().filter(|c| !c.is_control());
-    plain.take(OWN_WORDS).collect()
-}

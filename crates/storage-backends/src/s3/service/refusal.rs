@@ -1,33 +1,63 @@
-//! What a refusal means: one table over status, code and words, since servers name the same thing differently.
+//! What a refusal means: by its code first, and then by all that the server and the config add to it.
 
 use hyper::StatusCode;
+use hyper::header::LOCATION;
+use url::Url;
 
-use crate::s3::service::Reply;
+use crate::s3::place::Style;
+use crate::s3::service::{Reply, Service};
 use crate::s3::xml::{Answer, ErrorBody};
+use crate::web;
+
+mod codes;
 
 /// What an answer to a listing means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// It is a listing.
     Listed,
     /// The server does not know the access key.
     KeyUnknown,
-    /// The signature does not fit: the secret is wrong, or on some servers the key is unknown.
+    /// The id and the secret are exchanged.
+    KeysSwapped,
+    /// The signature does not fit.
     Signature,
-    /// The key is of a kind that ends, and did.
-    KeyEnded,
+    /// The key is a temporary one, and its token is missing.
+    TokenMissing,
+    /// The server does not accept the session token.
+    TokenWrong,
+    /// The key was a temporary one, and has ended.
+    TokenEnded,
+    /// The signature did not reach the server.
+    Unsigned,
     /// The request was signed for another region.
     Region,
     /// The bucket is reached elsewhere.
     Moved,
+    /// The server wants the bucket in the host name.
+    InHostName,
+    /// The server wants the bucket in the path.
+    InPath,
+    /// The endpoint leads into a bucket already.
+    InBucket,
+    /// The server lists its buckets, although the path names one.
+    PathDropped,
+    /// The port may expect TLS.
+    WantsTls,
     /// There is no such bucket.
     NoBucket,
+    /// The server does not allow the bucket's name.
+    BadName,
     /// The key may not list.
     Denied,
+    /// The provider blocks the account or the key.
+    Blocked,
     /// The clocks differ too much.
     Clock,
     /// The server asks for fewer requests.
     Throttled,
+    /// The server is not ready.
+    Unavailable,
     /// The fault is on the server's side.
     Fault,
     /// The server does not know this request.
@@ -38,79 +68,121 @@ pub(crate) enum Meaning {
     Other,
 }
 
-/// A code and words of the message, either empty for any, and what they mean. The first row that fits decides.
-const ROWS: &[(&str, &str, Meaning)] = &[
-    // Garage refuses with AccessDenied alone and says why in the message.
-    ("AccessDenied", "No such key", Meaning::KeyUnknown),
-    ("AccessDenied", "Invalid signature", Meaning::Signature),
-    ("AccessDenied", "Request has expired", Meaning::Clock),
-    ("InvalidAccessKeyId", "", Meaning::KeyUnknown),
-    ("NotSignedUp", "", Meaning::KeyUnknown),
-    ("InvalidClientTokenId", "", Meaning::KeyUnknown),
-    ("SignatureDoesNotMatch", "", Meaning::Signature),
-    ("InvalidSecurity", "", Meaning::Signature),
-    ("ExpiredToken", "", Meaning::KeyEnded),
-    ("InvalidToken", "", Meaning::KeyEnded),
-    ("TokenRefreshRequired", "", Meaning::KeyEnded),
-    ("AuthorizationHeaderMalformed", "", Meaning::Region),
-    ("AuthorizationQueryParametersError", "", Meaning::Region),
-    ("IllegalLocationConstraintException", "", Meaning::Region),
-    ("PermanentRedirect", "", Meaning::Moved),
-    ("TemporaryRedirect", "", Meaning::Moved),
-    ("Redirect", "", Meaning::Moved),
-    ("NoSuchBucket", "", Meaning::NoBucket),
-    ("InvalidBucketName", "", Meaning::NoBucket),
-    ("RequestTimeTooSkewed", "", Meaning::Clock),
-    ("RequestExpired", "", Meaning::Clock),
-    ("InvalidRequest", "Date is too old", Meaning::Clock),
-    ("AccessDenied", "", Meaning::Denied),
-    ("AllAccessDisabled", "", Meaning::Denied),
-    ("AccountProblem", "", Meaning::Denied),
-    ("Forbidden", "", Meaning::Denied),
-    ("UnauthorizedAccess", "", Meaning::Denied),
-    ("SlowDown", "", Meaning::Throttled),
-    ("ServiceUnavailable", "", Meaning::Throttled),
-    ("RequestLimitExceeded", "", Meaning::Throttled),
-    ("Throttling", "", Meaning::Throttled),
-    ("ThrottlingException", "", Meaning::Throttled),
-    ("TooManyRequests", "", Meaning::Throttled),
-    ("BandwidthLimitExceeded", "", Meaning::Throttled),
-    ("InternalError", "", Meaning::Fault),
-    ("NotImplemented", "", Meaning::Unsupported),
-    ("MethodNotAllowed", "", Meaning::Unsupported),
-];
+impl Meaning {
+    /// Returns whether the same request may be answered soon.
+    pub(crate) const fn is_temporary(self) -> bool {
+        matches!(self, Self::Throttled | Self::Unavailable | Self::Fault)
+    }
 
-/// Returns what an answer to a listing means.
-pub(crate) fn meaning(reply: &Reply) -> Meaning {
-    match &reply.answer {
-        Some(Answer::Listing(_)) if reply.status.is_success() => Meaning::Listed,
-        Some(Answer::Error(error)) => of_error(reply.status, error),
-        _ => of_status(reply),
+    /// Returns whether the key may be the cause.
+    const fn is_of_key(self) -> bool {
+        matches!(
+            self,
+            Self::KeyUnknown | Self::Signature | Self::TokenWrong | Self::Unsigned | Self::Denied
+        )
+    }
+}
+
+impl Service {
+    /// Returns what an answer to a listing means.
+    pub(crate) fn meaning(&self, reply: &Reply) -> Meaning {
+        match &reply.answer {
+            Some(Answer::Listing(_)) if reply.status.is_success() => match &self.bucket {
+                Some(_) => Meaning::Listed,
+                None => Meaning::InBucket,
+            },
+            Some(Answer::Buckets(_)) if reply.status.is_success() => match (&self.bucket, reply.style) {
+                (None, _) => Meaning::Listed,
+                (Some(_), Style::Virtual) => Meaning::InPath,
+                (Some(_), Style::Path) => Meaning::PathDropped,
+            },
+            Some(Answer::Error(error)) => self.by_hints(of_error(reply.status, error), reply),
+            _ => self.by_status(reply),
+        }
+    }
+
+    /// Corrects the meaning of a code by what else is known.
+    fn by_hints(&self, found: Meaning, reply: &Reply) -> Meaning {
+        if found.is_temporary() || found == Meaning::Clock {
+            return found;
+        }
+        if let Some(found) = self.by_key(found) {
+            return found;
+        }
+        let bucket = self.bucket_name();
+        let is_path = reply.style == Style::Path;
+        if let Some(hint) = reply.endpoint_hint(bucket) {
+            if !hint.is_at(self.endpoint.as_url()) {
+                return Meaning::Moved;
+            }
+            if hint.held_bucket && is_path && matches!(found, Meaning::Moved | Meaning::Denied) {
+                return Meaning::InHostName;
+            }
+        }
+        if (found.is_of_key() || found == Meaning::Other) && reply.other_region().is_some() {
+            return Meaning::Region;
+        }
+        match found {
+            Meaning::InHostName if !is_path => Meaning::InPath,
+            Meaning::NoBucket if !is_path && self.excess().is_some() => Meaning::InBucket,
+            Meaning::NoBucket if !is_path && reply.other_bucket(bucket).is_some() => Meaning::InPath,
+            Meaning::Unsigned if !self.signs() => Meaning::Denied,
+            found => found,
+        }
+    }
+
+    /// Returns what the look of the key makes of a refusal.
+    fn by_key(&self, found: Meaning) -> Option<Meaning> {
+        let key = self.key.as_ref()?;
+        let may_be_swapped = match found {
+            Meaning::KeyUnknown | Meaning::Signature => key.looks_swapped(),
+            Meaning::Region | Meaning::Other => key.has_slash(),
+            found => found.is_of_key() && key.has_slash(),
+        };
+        if may_be_swapped {
+            return Some(Meaning::KeysSwapped);
+        }
+        let is_token = found == Meaning::TokenWrong && !key.has_token();
+        (is_token || found.is_of_key() && key.lacks_token()).then_some(Meaning::TokenMissing)
+    }
+
+    /// Returns what an answer means whose body is not known. The region's header is S3's own.
+    fn by_status(&self, reply: &Reply) -> Meaning {
+        let url = self.endpoint.as_url();
+        let is_refused = web::checks::may_want_tls(url, reply.status);
+        if is_refused || is_sent_to_https(url, reply) {
+            return Meaning::WantsTls;
+        }
+        match reply.status.as_u16() {
+            301 | 307 | 308 if reply.region().is_some() => Meaning::Moved,
+            status => of_fault(status).unwrap_or(Meaning::NotS3),
+        }
     }
 }
 
 fn of_error(status: StatusCode, error: &ErrorBody) -> Meaning {
-    let fits = |(code, words, _): &&(&str, &str, Meaning)| {
-        *code == error.code && (words.is_empty() || error.message.contains(words))
+    let by_status = || match status.as_u16() {
+        401 | 403 => Some(Meaning::Denied),
+        301 | 302 | 307 | 308 => Some(Meaning::Moved),
+        status => of_fault(status),
     };
-    if let Some((_, _, meaning)) = ROWS.iter().find(fits) {
-        return *meaning;
-    }
-    match status.as_u16() {
-        429 | 503 => Meaning::Throttled,
-        500..=599 => Meaning::Fault,
-        401 | 403 => Meaning::Denied,
-        301 | 302 | 307 | 308 => Meaning::Moved,
-        _ => Meaning::Other,
+    codes::find(error).or_else(by_status).unwrap_or(Meaning::Other)
+}
+
+const fn of_fault(status: u16) -> Option<Meaning> {
+    match status {
+        429 => Some(Meaning::Throttled),
+        503 => Some(Meaning::Unavailable),
+        500..=599 => Some(Meaning::Fault),
+        _ => None,
     }
 }
 
-/// An answer without a body that is known. The region's header is S3's own.
-fn of_status(reply: &Reply) -> Meaning {
-    match reply.status.as_u16() {
-        301 | 307 | 308 if reply.region().is_some() => Meaning::Moved,
-        429 | 503 => Meaning::Throttled,
-        500..=599 => Meaning::Fault,
-        _ => Meaning::NotS3,
-    }
+/// Returns whether an answer sends from http to https on the same host.
+fn is_sent_to_https(url: &Url, reply: &Reply) -> bool {
+    let location = reply.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let location = location.and_then(|location| Url::parse(location).ok());
+    reply.status.is_redirection()
+        && url.scheme() == "http"
+        && location.is_some_and(|to| to.scheme() == "https" && to.host() == url.host())
 }

@@ -6,7 +6,7 @@ use time::macros::datetime;
 use super::*;
 
 fn key(id: &str, secret: &str) -> Key {
-    Key::new(&id.parse().unwrap(), &Secret::new(secret).unwrap())
+    Key::new(&id.parse().unwrap(), &Secret::new(secret).unwrap(), None)
 }
 
 fn get(uri: &str) -> Request<Full<Bytes>> {
@@ -63,6 +63,44 @@ fn vectors(#[case] target: &str, #[case] expected: &str) {
     )
     .unwrap();
     assert_eq!(signature(&request), expected);
+}
+
+#[rstest]
+#[case::slash("wJalr/XUtnFEMI", "AKIAIOSFODNN7EXAMPLE", true)]
+#[case::longer("9f2c41d07b6e8a359f2c41d07b6e8a35", "GK31c2f218a2e44f48", true)]
+#[case::right("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", false)]
+#[case::chosen_by_a_person("pureboot-service", "password", false)]
+fn exchanged_keys_are_seen(#[case] id: &str, #[case] secret: &str, #[case] expected: bool) {
+    assert_eq!(key(id, secret).looks_swapped(), expected);
+}
+
+#[test]
+fn words_are_rid_of_secrets() {
+    let words = |id, secret| key(id, secret).redact("no such key: id/hush-hush, secret hush-hush!");
+    assert_eq!(words("AK", "hush-hush"), "no such key: id/…, secret …!");
+    assert_eq!(
+        words("id/hush-hush", "AKIAEXAMPLE"),
+        "no such key: …, secret hush-hush!"
+    );
+    assert_eq!(
+        words("AK", "secret"),
+        "no such key: id/hush-hush, secret hush-hush!"
+    );
+}
+
+#[test]
+fn a_token_is_sent_signed_and_hidden() {
+    let token = Secret::new("canary-hush-ünïcode").unwrap();
+    let secret = Secret::new("canary-hush-secret").unwrap();
+    let key = Key::new(&"ASIA1".parse().unwrap(), &secret, Some(&token));
+    assert!(!key.lacks_token());
+    let mut request = get("https://s3.lab/b?list-type=2");
+    key.sign("r", SystemTime::now(), &mut request).unwrap();
+    let sent = request.headers()[SESSION_TOKEN].as_bytes();
+    assert_eq!(sent, token.expose().as_bytes());
+    let signed = request.headers()[AUTHORIZATION].to_str().unwrap();
+    assert!(signed.contains("x-amz-date;x-amz-security-token"), "{signed}");
+    assert!(!format!("{key:?} {request:?}").contains("hush"));
 }
 
 #[test]

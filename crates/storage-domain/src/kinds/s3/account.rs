@@ -15,6 +15,7 @@ config! {
         region: Option<Identifier>, "The region that requests are signed for";
         access_key_id: Identifier, "The access key's id";
         secret_access_key: Secret, "The secret that requests are signed with";
+        session_token: Option<Secret>, "The token that belongs to a temporary access key";
         ca_pem: Option<CaBundle>, "Certificates that are trusted besides the system's, in PEM";
         tls_verify: bool = Constant::Flag(true), "Whether the server's certificate is verified";
     }

@@ -1,0 +1,105 @@
+//! Sends requests: in the style and for the region that the server wants.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, Request};
+use url::Position;
+
+use crate::s3::place::{self, Style};
+use crate::s3::service::refusal::Meaning;
+use crate::s3::service::style::shows_account;
+use crate::s3::service::{Reply, Service, reply};
+use crate::web::{Client, Error, body};
+
+/// How often one request is sent in one style, at the most: as it is, and for another region.
+const TRIES: usize = 2;
+
+impl Service {
+    /// Asks for something of the bucket, or of the service if there is no bucket.
+    ///
+    /// # Errors
+    /// Any [`Error`]; a refusal is none.
+    /// # Cancel safety
+    /// Dropping the future closes the connection that was in use.
+    pub(crate) async fn get(&self, client: &Client, query: &[(&str, &str)]) -> Result<Reply, Error> {
+        self.get_by(client, self.way().style, query).await
+    }
+
+    /// As [`Self::get`], and in this style first.
+    ///
+    /// Only an answer decides on the style of later requests: a name server that fails for a moment decides nothing.
+    pub(crate) async fn get_by(
+        &self,
+        client: &Client,
+        style: Style,
+        query: &[(&str, &str)],
+    ) -> Result<Reply, Error> {
+        let first = self.in_style(client, style, query).await;
+        let Some(other) = self.other_style(style, &first) else {
+            self.keep_if_listed(style, &first);
+            return first;
+        };
+        let second = self.in_style(client, other, query).await;
+        let is_better = self.keep_if_listed(other, &second);
+        if shows_account(&first) {
+            self.learn(|way| way.style = other);
+        }
+        if is_better || self.says_more(style, &first, &second) {
+            return second;
+        }
+        first
+    }
+
+    /// Goes on in the style in which the bucket was listed.
+    fn keep_if_listed(&self, style: Style, found: &Result<Reply, Error>) -> bool {
+        let is_listed = matches!(found, Ok(reply) if self.meaning(reply) == Meaning::Listed);
+        if is_listed && self.bucket.is_some() {
+            self.learn(|way| way.style = style);
+        }
+        is_listed
+    }
+
+    async fn in_style(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
+        let mut last = self.once(client, style, query).await;
+        for _ in 1..TRIES {
+            if !matches!(&last, Ok(reply) if self.takes_region(reply)) {
+                break;
+            }
+            last = self.once(client, style, query).await;
+        }
+        last
+    }
+
+    fn takes_region(&self, reply: &Reply) -> bool {
+        if self.fixed_region || self.key.is_none() || reply.status.is_success() {
+            return false;
+        }
+        reply.other_region().is_some_and(|region| {
+            self.learn(|way| region.clone_into(&mut way.region));
+            true
+        })
+    }
+
+    async fn once(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
+        let region = self.way().region;
+        let url = self.url_in(style)?;
+        let mut request = Request::new(Full::new(Bytes::new()));
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = place::uri(&url, query)?;
+        if let Some(key) = &self.key {
+            key.sign(&region, SystemTime::now(), &mut request)?;
+        }
+        let (parts, body) = client.exchange(&url, request).await?.into_parts();
+        let text = body::read(body, client.limits(), &self.large).await?;
+        Ok(Reply {
+            status: parts.status,
+            headers: parts.headers,
+            answer: reply::parse(text).await?,
+            signed_for: region,
+            host: url[Position::BeforeHost..Position::AfterPort].to_owned(),
+            style,
+        })
+    }
+}
