@@ -1,5 +1,6 @@
 //! Messages of the checks: findings as types, whose `Display` is the text.
 
+mod explanation;
 mod export;
 mod mount;
 
@@ -7,7 +8,8 @@ use std::fmt;
 
 use storage_domain::Host;
 
-pub(super) use self::export::{ExportedOnly, Listing, OtherV4Path, ServedUnlisted, Unproved};
+pub(super) use self::explanation::Explanation;
+pub(super) use self::export::{ExportedOnly, Listing, ServedUnlisted, Unproved};
 pub(super) use self::mount::{Measured, Mounted, NotReadable, Summary, Warning, not_measured, not_mounted};
 use crate::net::Permitted;
 

@@ -18,6 +18,23 @@ pub struct NoExportList {
     pub(super) cause: Cause,
 }
 
+impl NoExportList {
+    #[cfg(test)]
+    pub(in crate::nfs) fn no_mountd(server: Host, port: u16, error: ConnectError) -> Self {
+        let cause = Cause::NoMountd(Some((port, error)));
+        Self { server, cause }
+    }
+
+    /// Reports whether rpcbind or the mount daemon did not answer, or does not run.
+    pub(in crate::nfs) fn is_unanswered(&self) -> bool {
+        match &self.cause {
+            Cause::NoRpcbind(_) | Cause::RpcbindSilent | Cause::NoMountd(_) | Cause::MountdSilent => true,
+            Cause::Complaint(complaint) => complaint.is_silence(),
+            Cause::Program(_) => false,
+        }
+    }
+}
+
 /// What kept the list from being read.
 #[derive(Debug)]
 pub(super) enum Cause {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use storage_domain::nfs::NfsVersion;
 use storage_domain::{ExportPath, NfsConfig};
 
 use super::{NotMountable, joined};
@@ -10,7 +9,7 @@ use crate::net::ConnectError;
 use crate::nfs::exports::{Export, ExportList, NoExportList, V4Path};
 
 /// How many exports a message names.
-const NEAREST: usize = 3;
+pub(super) const NEAREST: usize = 3;
 
 /// What is known of the export before it is mounted.
 #[derive(Debug)]
@@ -125,46 +124,6 @@ impl fmt::Display for ServedUnlisted<'_> {
             } => write!(f, ", probably for {alias}"),
             _ => Ok(()),
         }
-    }
-}
-
-/// The server lists the export, and NFSv4 does not have it under that path.
-pub(in crate::nfs) struct OtherV4Path<'a> {
-    pub(in crate::nfs) config: &'a NfsConfig,
-    pub(in crate::nfs) paths: &'a [V4Path],
-}
-
-impl OtherV4Path<'_> {
-    /// Returns the message of the check `exports`, which agrees with the one of `mount`.
-    pub(in crate::nfs) fn listed(&self) -> impl fmt::Display {
-        let path = &self.config.export_path;
-        fmt::from_fn(move |f| {
-            write!(
-                f,
-                "The server's export list has {path}, but NFSv4 has no such path there"
-            )
-        })
-    }
-}
-
-impl fmt::Display for OtherV4Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config, paths } = self;
-        let (server, path) = (&config.server, &config.export_path);
-        write!(
-            f,
-            "{server} exports {path}, but NFSv4 has no such path there: its root is another directory of the server \
-             (fsid=0, or Pseudo), or this client may not see it. Set export_path to "
-        )?;
-        for (i, V4Path { path, root }) in paths.iter().take(NEAREST).enumerate() {
-            let or = if i > 0 { ", or to " } else { "" };
-            write!(f, "{or}{path} if the root is {root}")?;
-        }
-        let options = config.mount_options.as_ref();
-        if options.is_some_and(|options| !options.versions().contains(&NfsVersion::V3)) {
-            f.write_str("; or clear mount_options to use version 3, which has the listed path")?;
-        }
-        Ok(())
     }
 }
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use storage_domain::nfs::NfsVersion;
-use storage_domain::{Capacity, MountInForce, NfsConfig, Outcome, ProbeReport};
+use storage_domain::{Capacity, MountInForce, MountOptions, NfsConfig, Outcome, ProbeReport};
 
 use crate::helper::protocol::Step;
 use crate::mount::outcome::{Ensured, NotMounted, Origin};
 use crate::mount::table::MountEntry;
 use crate::nfs::messages::{
-    self, ExportedOnly, Listing, Measured, NotChecked, NotMountable, NotReadable, OtherV4Path,
+    self, Explanation, ExportedOnly, Listing, Measured, NotChecked, NotMountable, NotReadable,
     ServedUnlisted, Summary, Unproved,
 };
 use crate::nfs::{NfsBackend, patience};
@@ -81,20 +81,21 @@ impl NfsBackend {
             measuring,
             unreadable,
         } = mount;
-        let other = other_v4_path(listing, ensured.mounted.as_ref().err(), config);
-        match (listing, &other) {
+        let explanation = ensured.mounted.as_ref().err();
+        let explanation = explanation.and_then(|why| explain(listing, why, config));
+        match (listing, explanation.as_ref().and_then(Explanation::of_exports)) {
             (Listing::NotListed { .. }, _) if ensured.mounted.is_ok() => {
                 let path = &config.export_path;
                 checks.end_timed(exports, Outcome::Passed, &ServedUnlisted { path, listing });
             }
-            (_, Some(other)) => checks.end_timed(exports, Outcome::Passed, &other.listed()),
+            (_, Some(message)) => checks.end_timed(exports, outcome(listing), &message),
             _ => checks.end_timed(exports, outcome(listing), &listing.message(config)),
         }
         let (entry, origin) = match ensured.mounted {
             Ok(mounted) => mounted,
             Err(why) => {
-                if let Some(other) = &other {
-                    checks.end_timed(ensured.took, Outcome::Failed, other);
+                if let Some(explanation) = &explanation {
+                    checks.end_timed(ensured.took, Outcome::Failed, explanation);
                 } else {
                     let why = messages::not_mounted(&why, config);
                     checks.end_timed(ensured.took, Outcome::Failed, &why);
@@ -125,18 +126,41 @@ impl NfsBackend {
     }
 }
 
-/// Explains a listed path that NFSv4 does not have: it has another one for the directory.
-fn other_v4_path<'a>(
-    listing: &'a Listing,
-    why: Option<&NotMounted>,
-    config: &'a NfsConfig,
-) -> Option<OtherV4Path<'a>> {
-    let (Listing::Listed { v4_paths: paths, .. }, Some(NotMounted::Failed(failure))) = (listing, why) else {
-        return None;
+/// Explains a failed mount by what is known of the export list.
+fn explain<'a>(listing: &'a Listing, why: &NotMounted, config: &'a NfsConfig) -> Option<Explanation<'a>> {
+    let (errno, is_v3) = match why {
+        NotMounted::Failed(failure) if failure.step == Step::Mount => {
+            let version = failure.label.as_deref();
+            (
+                Errno::from_raw(failure.errno),
+                version == Some(NfsVersion::V3.as_str()),
+            )
+        }
+        NotMounted::Hung(_) => {
+            let none = MountOptions::default();
+            let options = config.mount_options.as_ref().unwrap_or(&none);
+            (Errno::ETIMEDOUT, options.versions() == [NfsVersion::V3])
+        }
+        _ => return None,
     };
-    let is_v4 = failure.label.as_deref() != Some(NfsVersion::V3.as_str());
-    let is_missing = failure.step == Step::Mount && Errno::from_raw(failure.errno) == Errno::ENOENT;
-    (is_v4 && is_missing && !paths.is_empty()).then_some(OtherV4Path { config, paths })
+    match listing {
+        Listing::Listed { v4_paths: paths, .. } if !is_v3 && errno == Errno::ENOENT && !paths.is_empty() => {
+            Some(Explanation::OtherV4Path { config, paths })
+        }
+        // Without the port of the mount daemon, version 3 asks as showmount does.
+        Listing::NotAvailable(list) if is_v3 && list.is_unanswered() && is_unanswered(errno) => {
+            Some(Explanation::NoMountd(list))
+        }
+        _ => None,
+    }
+}
+
+/// Reports whether a mount failed because a daemon did not answer or is not registered.
+fn is_unanswered(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::ECONNREFUSED | Errno::ETIMEDOUT | Errno::EIO | Errno::EHOSTUNREACH | Errno::EOPNOTSUPP
+    )
 }
 
 /// Returns how the check `exports` ends if the mount adds nothing to the list.

@@ -4,7 +4,8 @@ use storage_domain::{BackendConfig, BackendId, BackendKind, ByteCount, Revision}
 use super::*;
 use crate::helper::protocol::CallFailure;
 use crate::helper::{HelperCommand, Queues};
-use crate::nfs::exports::parse;
+use crate::net::ConnectError;
+use crate::nfs::exports::{NoExportList, parse};
 use crate::nfs::probe::NAMES;
 use crate::settings::Settings;
 
@@ -30,6 +31,15 @@ fn measured(
     capacity: Option<Capacity>,
 ) -> ProbeReport {
     let listing = backend.find_export(Ok(parse(printed.as_bytes()))).unwrap();
+    ended_with(backend, &listing, ended, capacity)
+}
+
+fn ended_with(
+    backend: &NfsBackend,
+    listing: &Listing,
+    ended: Result<&str, (Errno, &str)>,
+    capacity: Option<Capacity>,
+) -> ProbeReport {
     let mounted = match ended {
         Ok(line) => Ok((
             crate::mount::table::parse(line.as_bytes()).remove(0),
@@ -52,7 +62,7 @@ fn measured(
     };
     let mut checks = Checks::new(&NAMES);
     checks.passed("nas is 10.0.0.5");
-    backend.after_mount(checks, Duration::ZERO, &listing, ended)
+    backend.after_mount(checks, Duration::ZERO, listing, ended)
 }
 
 #[rstest]
@@ -150,4 +160,38 @@ fn a_file_system_without_a_size_has_no_capacity(
         report.message()
     );
     assert_eq!(report.checks[3].detail, detail);
+}
+
+#[rstest]
+#[case::mount_daemon_refuses("vers=3", Errno::ECONNREFUSED, "3", true)]
+#[case::firewall_drops("vers=3", Errno::ETIMEDOUT, "3", true)]
+#[case::not_registered("vers=3", Errno::EOPNOTSUPP, "3", true)]
+#[case::denied("vers=3", Errno::EACCES, "3", false)]
+#[case::version_4("vers=4.1", Errno::ETIMEDOUT, "4.1", false)]
+fn version_3_fails_as_the_list_does(
+    #[case] options: &str,
+    #[case] errno: Errno,
+    #[case] version: &str,
+    #[case] explained: bool,
+) {
+    let at = (std::net::Ipv4Addr::LOCALHOST, 20048).into();
+    let list = NoExportList::no_mountd("nas".parse().unwrap(), 20048, ConnectError::Refused { at });
+    let listing = Listing::NotAvailable(list);
+    let report = ended_with(
+        &backend("/srv/exp", options),
+        &listing,
+        Err((errno, version)),
+        None,
+    );
+    let message = report.message();
+    assert_eq!(
+        message.contains("mountd, or open port 20048"),
+        explained,
+        "{message}"
+    );
+    assert_eq!(
+        message.starts_with("NFS version 3 can't be mounted. rpcbind on nas answers"),
+        explained,
+        "{message}"
+    );
 }
