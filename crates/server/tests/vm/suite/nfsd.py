@@ -74,6 +74,13 @@ class Server(netns.Host):
         with open(self.path("/proc/fs/nfsd/v4_end_grace"), "w") as grace:
             grace.write("Y")
 
+    def kill_mountd(self):
+        """Kills the mount daemon, which rpcbind still names."""
+        self.run("pkill", "-KILL", "-x", "rpc.mountd")
+
+    def start_mountd(self):
+        self.run("rpc.mountd")
+
     def halt(self):
         """Stops nfsd: its port resets connections from now on."""
         self.run("rpc.nfsd", "0")
@@ -99,10 +106,10 @@ class Server(netns.Host):
         self.ids[path] += 100
         self.export(before)
 
-    def export(self, exports, apply=True):
+    def export(self, exports, apply=True, options=OPTIONS):
         """Exports {path: clients} and nothing else."""
         self.exports = dict(exports)
-        lines = [f'"{path}" {clients}({OPTIONS},fsid={self.ids[path]})\n' for path, clients in exports.items()]
+        lines = [f'"{path}" {clients}({options},fsid={self.ids[path]})\n' for path, clients in exports.items()]
         with open(self.path("/etc/exports"), "w") as file:
             file.writelines(lines)
         if apply:

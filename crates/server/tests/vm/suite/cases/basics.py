@@ -1,10 +1,13 @@
 """Register, test, mounted, measured: versions, addresses, exports."""
 
+import os
 import socket
 
 from .. import checks
 from ..netns import SERVER, SERVER6, SERVER_LINK_LOCAL
 from ..world import IMAGES
+
+SECOND = "/srv/exp/second"
 
 
 def _whole_way(world, server, options, version, addr=SERVER, export=IMAGES, counts=None):
@@ -134,6 +137,54 @@ def denied_v3(world):
     _denied(world, "vers=3")
 
 
+def root_of_v4_is_the_export(world):
+    """With fsid=0, NFSv4 has the listed path as /; both checks say so, and the advice works."""
+    before = world.server.ids[IMAGES]
+    world.server.ids[IMAGES] = 0
+    try:
+        world.server.export({IMAGES: "*"})
+        backend = world.service.register("listed", SERVER, IMAGES, "vers=4.2")
+        result = world.service.test(backend)
+        checks.failed(result, "mount")
+        exports = next(c for c in result["checks"] if c["name"] == "exports")
+        assert "no such path" in exports["detail"], exports
+        assert "to / if the root is /srv/exp/images" in result["message"], result["message"]
+        checks.passed(world.service.test(world.service.register("advised", SERVER, "/", "vers=4.2")))
+        checks.passed(world.service.test(world.service.register("version 3", SERVER, IMAGES, "vers=3")))
+    finally:
+        world.server.ids[IMAGES] = before
+
+
+def root_is_squashed(world):
+    """The mount passes, and the message says that the files can't be read, of a file and of the directory."""
+    root = world.server.path(SECOND)
+    world.server.write(f"{SECOND}/closed.iso")
+    try:
+        world.server.export({SECOND: "*"}, options="ro,root_squash,insecure,no_subtree_check")
+        os.chmod(f"{root}/closed.iso", 0o600)
+        for mode in (0o755, 0o700):
+            os.chmod(root, mode)
+            for options in ("vers=4.1", "vers=3"):
+                backend = world.service.register(f"{mode:o} {options}", SERVER, SECOND, options)
+                result = world.service.test(backend)
+                checks.passed(result)
+                assert "can't be read: the server squashes root" in result["message"], result["message"]
+    finally:
+        os.chmod(root, 0o755)
+        os.remove(f"{root}/closed.iso")
+
+
+def mount_daemon_is_dead(world):
+    """rpcbind answers, and names the port of a mount daemon that was killed."""
+    world.server.kill_mountd()
+    try:
+        result = world.service.test(world.service.register("v3", SERVER, IMAGES, "vers=3"))
+        checks.failed(result, "mount")
+        assert "the mount daemon refuses connections" in result["message"], result["message"]
+    finally:
+        world.server.start_mountd()
+
+
 def kerberos_without_keys(world):
     backend = world.service.register("kerberos", SERVER, IMAGES, auth="kerberos")
     checks.failed(world.service.test(backend), "mount")
@@ -178,6 +229,9 @@ CASES = [
     export_is_prefix,
     denied_v4,
     denied_v3,
+    root_of_v4_is_the_export,
+    root_is_squashed,
+    mount_daemon_is_dead,
     kerberos_without_keys,
     patch_to_another_export,
     patch_of_the_name_keeps_the_mount,
