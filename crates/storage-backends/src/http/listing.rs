@@ -47,6 +47,8 @@ pub struct Listing {
     pub entries: Vec<Entry>,
     /// How many entries lead elsewhere, so that they can't be reached by a name below the page.
     pub elsewhere: u64,
+    /// The first of them, as the listing names it.
+    pub first_elsewhere: Option<String>,
     /// Whether the page has more entries than were read.
     pub cut: bool,
     /// The same for two pages if they have the same entries, with sizes and dates, in any order.
@@ -86,6 +88,9 @@ pub struct Bounds<'a> {
     /// Ends the work early if it is set.
     pub cancelled: &'a AtomicBool,
 }
+
+/// How much of a name that leads elsewhere is kept, in characters.
+const SHOWN_CHARS: usize = 200;
 
 /// Collects entries, each once.
 #[derive(Debug)]
@@ -134,8 +139,11 @@ impl<'a> Collector<'a> {
         Some(at)
     }
 
-    fn elsewhere(&mut self) {
+    fn elsewhere(&mut self, name: &str) {
         self.listing.elsewhere += 1;
+        self.listing
+            .first_elsewhere
+            .get_or_insert_with(|| name.chars().take(SHOWN_CHARS).collect());
     }
 }
 

@@ -77,8 +77,8 @@ impl<'a> HttpTree<'a> {
         let Some(file) = page.listing.entries.iter().find(is_sized) else {
             return true;
         };
-        let is_right = async || match self.lister.ask_for(&page.join(&file.name)).await {
-            Ok(Some(Asked::File(Some(size)))) => file.size == Some(size),
+        let is_right = async || match self.lister.ask_for(self.cx, &page.join(&file.name)).await {
+            Some(Asked::File(Some(size))) => file.size == Some(size),
             // Nothing says otherwise.
             _ => true,
         };
@@ -117,9 +117,9 @@ impl<'a> HttpTree<'a> {
     }
 
     async fn ask(&self, path: &[u8], listed: Option<u64>) -> (EntryKind, Option<u64>) {
-        match self.lister.ask_for(path).await {
-            Ok(Some(Asked::Directory)) => (EntryKind::Directory, None),
-            Ok(Some(Asked::File(size))) => (EntryKind::File, size.or(listed)),
+        match self.lister.ask_for(self.cx, path).await {
+            Some(Asked::Directory) => (EntryKind::Directory, None),
+            Some(Asked::File(size)) => (EntryKind::File, size.or(listed)),
             _ => (EntryKind::File, listed),
         }
     }
@@ -168,8 +168,8 @@ impl List for HttpTree<'_> {
     }
 
     async fn size(&self, file: &[u8]) -> Option<u64> {
-        match self.lister.ask_for(file).await {
-            Ok(Some(Asked::File(size))) => size,
+        match self.lister.ask_for(self.cx, file).await {
+            Some(Asked::File(size)) => size,
             _ => None,
         }
     }

@@ -1,12 +1,16 @@
 //! Every server that is named in the documentation: the probe passes, and the scan counts what is there.
 
+use std::path::Path;
+
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::http::Limits;
 use storage_backends::{ErrorKind, Tree as _};
 use storage_domain::Outcome;
 
-use crate::http::servers::{FILES, Server, Tree, apache, caddy, lighttpd, nginx, python};
+use crate::http::servers::{
+    FILES, Server, Tree, apache, caddy, fancy_nginx, lighttpd, mini_httpd, nginx, python, webfs,
+};
 use crate::http::{backend, check, cx, plain, probe, scan};
 
 const TABLE: &str =
@@ -16,6 +20,11 @@ const TABLE: &str =
 #[case::nginx(|t: &Tree| nginx(&t.path(), "autoindex on;"), false)]
 #[case::nginx_rounded(|t: &Tree| nginx(&t.path(), "autoindex on; autoindex_exact_size off;"), false)]
 #[case::nginx_json(|t: &Tree| nginx(&t.path(), "autoindex on; autoindex_format json;"), false)]
+#[case::nginx_xml(|t: &Tree| nginx(&t.path(), "autoindex on; autoindex_format xml;"), false)]
+#[case::nginx_fancy(|t: &Tree| fancy_nginx(&t.path(), "fancyindex on;"), false)]
+#[case::nginx_fancy_exact(|t: &Tree| fancy_nginx(&t.path(), "fancyindex on; fancyindex_exact_size on;"), false)]
+#[case::apache_xhtml(|t: &Tree| apache(&t.path(), "Options +Indexes\nIndexIgnoreReset ON\nIndexOptions FancyIndexing HTMLTable XHTML SuppressDescription SuppressColumnSorting"), true)]
+#[case::apache_names(|t: &Tree| apache(&t.path(), "Options +Indexes\nIndexIgnoreReset ON\nIndexOptions FancyIndexing SuppressIcon SuppressLastModified SuppressSize SuppressDescription"), true)]
 #[case::apache_table(|t: &Tree| apache(&t.path(), TABLE), true)]
 #[case::apache_pre(|t: &Tree| apache(&t.path(), "Options +Indexes\nIndexIgnoreReset ON\nIndexOptions FancyIndexing"), true)]
 #[case::apache_list(|t: &Tree| apache(&t.path(), "Options +Indexes\nIndexIgnoreReset ON"), true)]
@@ -62,6 +71,36 @@ async fn passes_the_probe(#[case] start: fn(&Tree) -> Server, #[case] boot: &str
         "{:#?}",
         report.checks
     );
+}
+
+/// Servers that do not encode all names rightly have plain ones to list.
+#[rstest]
+#[case::webfs(webfs)]
+#[case::mini_httpd(mini_httpd)]
+#[tokio::test]
+async fn counts_plain_names(#[case] start: fn(&Path) -> Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "a-name-that-is-longer-than-the-column-that-it-is-shown-in.iso";
+    let files = [
+        ("mini.iso", 3000),
+        ("README", 6),
+        (long, 70),
+        ("sub/b.img", 2048),
+        ("v1.0/deep/x y.raw", 1500),
+    ];
+    for (name, size) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::File::create(&path).unwrap().set_len(size).unwrap();
+    }
+    let server = start(dir.path());
+    let report = scan(&plain(&server.url())).await;
+    assert_eq!(
+        (report.files, report.directories, report.templates),
+        (5, 4, 4),
+        "{report:?}"
+    );
+    assert_eq!(report.bytes.map(storage_domain::ByteCount::get), Some(6624));
 }
 
 #[tokio::test]

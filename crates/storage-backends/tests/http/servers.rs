@@ -66,10 +66,20 @@ fn config(dir: &TempDir, text: &str) -> String {
 
 /// nginx with these directives in its only server.
 pub(crate) fn nginx(root: &Path, directives: &str) -> Server {
+    nginx_with("", root, directives)
+}
+
+/// nginx with the module of listings that themes can be made for.
+pub(crate) fn fancy_nginx(root: &Path, directives: &str) -> Server {
+    let module = "load_module /usr/lib/nginx/modules/ngx_http_fancyindex_module.so;";
+    nginx_with(module, root, directives)
+}
+
+fn nginx_with(module: &str, root: &Path, directives: &str) -> Server {
     let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
     let at = dir.path().display().to_string();
     let text = format!(
-        "daemon off; master_process off; pid {at}/pid; error_log {at}/err;
+        "{module} daemon off; master_process off; pid {at}/pid; error_log {at}/err;
          events {{ worker_connections 64; }}
          http {{ access_log off; client_body_temp_path {at}/b; proxy_temp_path {at}/p; fastcgi_temp_path {at}/f;
                 uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
@@ -148,6 +158,22 @@ pub(crate) fn python(root: &Path) -> Server {
         &["-m", "http.server", "-b", "127.0.0.1", &text],
         root,
     )
+}
+
+/// Debian's webfs.
+pub(crate) fn webfs(root: &Path) -> Server {
+    let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
+    let (text, at) = (port.to_string(), root.display().to_string());
+    let args = ["-F", "-4", "-i", "127.0.0.1", "-p", &text, "-r", &at];
+    start(port, dir, "webfsd", &args, Path::new("/"))
+}
+
+/// mini_httpd, as many small devices have it.
+pub(crate) fn mini_httpd(root: &Path) -> Server {
+    let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
+    let (text, at) = (port.to_string(), root.display().to_string());
+    let args = ["-D", "-h", "127.0.0.1", "-p", &text, "-d", &at];
+    start(port, dir, "mini_httpd", &args, Path::new("/"))
 }
 
 /// A tree with names that are hard to write in URLs and HTML, and what there is in it.

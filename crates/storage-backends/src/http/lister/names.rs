@@ -7,7 +7,11 @@ use hyper::{Method, StatusCode};
 use url::Url;
 
 use super::Lister;
+use crate::context::OpContext;
+use crate::http::listing::url_names::is_with_slash;
+use crate::http::not_listed::NoPage;
 use crate::web::redirect::Route;
+use crate::web::retry::Backoff;
 use crate::web::{self, Answer, Ask};
 
 /// What a server answers to a name without a slash.
@@ -21,22 +25,25 @@ pub(crate) enum Asked {
 
 impl Lister<'_> {
     /// Asks for a name without a slash: what it is, and its size. GET decides, because HEAD is answered with other lengths.
-    ///
-    /// # Errors
-    /// Any [`web::Error`]; a status is none.
-    pub(crate) async fn ask_for(&self, path: &[u8]) -> Result<Option<Asked>, web::Error> {
-        let _permit = self.pace.acquire().await;
-        let url = self.url(path)?;
-        let answer = self.first_byte(&url).await?;
-        if is_slash_added(&url, &answer.route) {
-            return Ok(Some(Asked::Directory));
-        }
-        Ok(match answer.status {
-            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::OK => {
-                Some(Asked::File(length(&answer)))
+    /// Asks again after what may pass. Returns `None` if the server has no answer to it.
+    pub(crate) async fn ask_for(&self, cx: &OpContext, path: &[u8]) -> Option<Asked> {
+        let url = self.url(path).ok()?;
+        let mut backoff = Backoff::default();
+        loop {
+            let permit = self.pace.acquire().await;
+            let why = match self.first_byte(&url).await {
+                Ok(answer) if is_slash_added(&url, &answer.route) => return Some(Asked::Directory),
+                Ok(answer) if is_file(answer.status) => return Some(Asked::File(length(&answer))),
+                Ok(answer) => NoPage::refused(answer.status, &answer.headers),
+                Err(error) => NoPage::from(error),
+            };
+            if !why.is_temporary() || !backoff.wait(cx, why.asked()).await {
+                return None;
             }
-            _ => None,
-        })
+            if why.is_throttled() {
+                permit.give_up();
+            }
+        }
     }
 
     /// Asks for the first byte of a file, and reads no more.
@@ -74,10 +81,16 @@ impl Lister<'_> {
     }
 }
 
+fn is_file(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE
+    )
+}
+
 /// Returns whether a redirect added a slash to the name and changed nothing else of the path.
 fn is_slash_added(url: &Url, route: &Route) -> bool {
-    let there = route.url().path().strip_suffix('/');
-    route.redirects() > 0 && there == Some(url.path())
+    route.redirects() > 0 && is_with_slash(url, route.url())
 }
 
 /// Returns the length of a file of which the first byte was asked for (RFC 9110, section 14.4).

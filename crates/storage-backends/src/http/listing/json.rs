@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 use crate::http::listing::url_names::{Directory, Reference, is_name};
 use crate::http::listing::{Collector, Entry, Kind};
@@ -47,6 +47,33 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
+impl Item {
+    /// Returns what the entry is; `None` if the object is not one of a known listing.
+    fn kind(&self) -> Option<Kind> {
+        // What is read by a link's name is its target, which may be a directory too.
+        let is_link = self.is_symlink == Some(true);
+        match (self.is_dir, self.kind.as_deref()) {
+            (Some(true), _) | (None, Some("directory")) => Some(Kind::Directory),
+            (Some(false), _) if is_link => Some(Kind::Unknown),
+            (Some(false), _) | (None, Some("file")) => Some(Kind::File),
+            (None, Some("symlink" | "other")) => Some(Kind::Unknown),
+            (None, _) => None,
+        }
+    }
+
+    fn entry(self, page: &Directory, kind: Kind) -> Option<Entry> {
+        let name = match &self.url {
+            Some(href) => match page.reference(href.as_bytes()) {
+                Reference::Child { name, .. } => name,
+                _ => return None,
+            },
+            None => self.name.0.strip_suffix(b"/").unwrap_or(&self.name.0).to_vec(),
+        };
+        let size = self.size.filter(|_| kind == Kind::File);
+        is_name(&name).then_some(Entry { name, kind, size })
+    }
+}
+
 /// Hands the array's objects on one by one, so that they are never all in memory.
 struct Items<'a, 'b>(&'a Directory, &'a mut Collector<'b>);
 
@@ -54,17 +81,20 @@ impl<'de> Visitor<'de> for Items<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a listing: an array of objects that have a name")
+        f.write_str("a listing: an array of objects that have a name and a type")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element::<Item>()? {
-            let mtime = item.mtime.clone();
-            match entry(self.0, item) {
+        while let Some(mut item) = items.next_element::<Item>()? {
+            let kind = item.kind();
+            let kind = kind.ok_or_else(|| de::Error::missing_field("type"))?;
+            let mtime = item.mtime.take();
+            let shown = String::from_utf8_lossy(&item.name.0).into_owned();
+            match item.entry(self.0, kind) {
                 Some(entry) => {
                     self.1.add(entry, mtime);
                 }
-                None => self.1.elsewhere(),
+                None => self.1.elsewhere(&shown),
             }
         }
         Ok(())
@@ -75,28 +105,6 @@ impl<'de> Visitor<'de> for Items<'_, '_> {
 pub(super) fn read(page: &Directory, text: &[u8], to: &mut Collector<'_>) -> bool {
     let mut reader = serde_json::Deserializer::from_slice(text);
     reader.deserialize_seq(Items(page, to)).is_ok() && reader.end().is_ok()
-}
-
-fn entry(page: &Directory, item: Item) -> Option<Entry> {
-    let is_directory = item.is_dir.unwrap_or(item.kind.as_deref() == Some("directory"));
-    let name = if let Some(href) = item.url {
-        match page.reference(href.as_bytes()) {
-            Reference::Child { name, .. } => name,
-            _ => return None,
-        }
-    } else {
-        let name = item.name.0;
-        name.strip_suffix(b"/").map(<[u8]>::to_vec).unwrap_or(name)
-    };
-    // What is read by a link's name is its target, which may be a directory too.
-    let is_link = item.is_symlink == Some(true) || item.kind.as_deref() == Some("symlink");
-    let kind = match (is_directory, is_link) {
-        (true, _) => Kind::Directory,
-        (false, true) => Kind::Unknown,
-        (false, false) => Kind::File,
-    };
-    let size = item.size.filter(|_| kind == Kind::File);
-    is_name(&name).then_some(Entry { name, kind, size })
 }
 
 #[cfg(test)]
@@ -112,7 +120,7 @@ mod tests {
     #[case::caddy_link(br#"[{"name":"x","url":"./x","size":13,"is_dir":false,"is_symlink":true}]"#, &["x?"])]
     #[case::caddy_link_to_a_directory(br#"[{"name":"x/","url":"./x/","size":13,"is_dir":true,"is_symlink":true}]"#, &["x/"])]
     #[case::no_utf8(b"[{\"name\":\"\xff\",\"type\":\"file\"}]", &["\u{fffd}"])]
-    #[case::climbing(br#"[{"name":".."},{"name":"a/b"},{"name":"x","url":"http://other/x"}]"#, &["3 elsewhere"])]
+    #[case::climbing(br#"[{"name":"..","type":"file"},{"name":"a/b","type":"file"},{"name":"x","url":"http://other/x","is_dir":false}]"#, &["3 elsewhere"])]
     fn reads(#[case] text: &[u8], #[case] expected: &[&str]) {
         assert_eq!(testing::names(Format::Json, text).unwrap(), expected);
     }
@@ -123,6 +131,8 @@ mod tests {
     #[case(b"[1]")]
     #[case(br#"[{"id":1}]"#)]
     #[case(br#"[{"name":"a"}"#)]
+    #[case::no_type(br#"[{"name":"a"}]"#)]
+    #[case::other_types(br#"[{"name":"a","type":"iso"}]"#)]
     #[case(b"[] x")]
     fn refuses(#[case] text: &[u8]) {
         assert_eq!(testing::names(Format::Json, text), None);

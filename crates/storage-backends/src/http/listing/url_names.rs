@@ -21,6 +21,22 @@ const MAX_PATH_BYTES: usize = 16 * 1024;
 /// The longest reference that is resolved, in bytes: a name of which every byte is encoded.
 pub(crate) const MAX_REFERENCE_BYTES: usize = 3 * MAX_NAME_BYTES + 256;
 
+/// The schemes of links that lead to no page of the web (those that pages have).
+const NO_PAGES: [&str; 12] = [
+    "about",
+    "blob",
+    "data",
+    "file",
+    "ftp",
+    "irc",
+    "javascript",
+    "magnet",
+    "mailto",
+    "sms",
+    "tel",
+    "ws",
+];
+
 /// What a reference on a page points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reference {
@@ -97,7 +113,16 @@ impl Directory {
             let (name, is_internal) = (Vec::new(), true);
             return Reference::Elsewhere { name, is_internal };
         };
-        if !matches!(target.scheme(), "http" | "https") || href.trim_ascii_start().starts_with(b"#") {
+        let target = match target.scheme() {
+            "http" | "https" => target,
+            scheme if NO_PAGES.contains(&scheme) => return Reference::Nothing,
+            // A name with a colon that the server forgot to encode.
+            _ => match base.join(&format!("./{}", readable(href))) {
+                Ok(target) => target,
+                Err(_) => return Reference::Nothing,
+            },
+        };
+        if href.trim_ascii_start().starts_with(b"#") {
             return Reference::Nothing;
         }
         let mut there = segments(&target);
@@ -141,6 +166,12 @@ impl Directory {
         path.pop_if(|last| last.is_empty());
         Some(path)
     }
+}
+
+/// Returns whether `page` is at the path of `name` with a slash added, however either is encoded.
+pub(crate) fn is_with_slash(name: &Url, page: &Url) -> bool {
+    let (name, mut there) = (segments(name), segments(page));
+    there.pop_if(|last| last.is_empty()).is_some() && there == name
 }
 
 /// Returns whether a child can have this name: one segment that leads nowhere else, of a bounded length.

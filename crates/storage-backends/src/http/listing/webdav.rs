@@ -61,7 +61,7 @@ pub(super) fn read(page: &Directory, text: &[u8], to: &mut Collector<'_>) -> boo
                 let (name, kind, size) = (name.clone(), member.kind, member.size);
                 to.add(Entry { name, kind, size }, ());
             }
-            _ => to.elsewhere(),
+            last => to.elsewhere(&String::from_utf8_lossy(last.map_or(&[], |(name, _)| name))),
         }
     }
     complete

@@ -42,7 +42,7 @@ pub(super) fn read(text: &[u8], to: &mut Collector<'_>) -> bool {
                     if is_name(&name) {
                         to.add(Entry { name, kind, size }, mtime);
                     } else {
-                        to.elsewhere();
+                        to.elsewhere(&String::from_utf8_lossy(&name));
                     }
                 }
             }

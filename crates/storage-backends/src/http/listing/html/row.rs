@@ -62,6 +62,8 @@ pub(super) struct Judged {
     pub(super) is_head: bool,
     /// The text beside the link, or all of it if there is no link.
     pub(super) text: String,
+    /// The link's text.
+    label: String,
     kind: Kind,
     /// A size that is read by scripts is exact.
     size: Option<u64>,
@@ -223,6 +225,7 @@ impl Row {
             has_slash,
             elsewhere: (self.internal, self.external),
             is_head: self.is_head,
+            label: self.label,
             kind: match (is_directory, is_file && !is_link) {
                 (true, _) => Kind::Directory,
                 (false, true) => Kind::File,
@@ -269,7 +272,7 @@ impl Judged {
                 Reference::Child { .. }
                 | Reference::Elsewhere { .. }
                 | Reference::Around { has_query: true, .. },
-            ) if is_entry => to.elsewhere(),
+            ) if is_entry => to.elsewhere(&squeezed(&self.label.replace(CELL, " "))),
             _ => {}
         }
     }

@@ -28,6 +28,8 @@ fn of(page: &str, href: &str) -> Reference {
 #[case::backslash("a%5Cb", "a\\b", false)]
 #[case::there_and_back("../base%20dir/x", "x", false)]
 #[case::query("x?key=1", "x", false)]
+#[case::colon("colon:name.iso", "colon:name.iso", false)]
+#[case::colon_of_a_directory("colon:dir/", "colon:dir", true)]
 fn finds_children(#[case] href: &str, #[case] expected: &str, #[case] ends_in_slash: bool) {
     let found = of("http://h/base%20dir/", href);
     let Reference::Child {
@@ -106,6 +108,17 @@ fn resolves_against_the_base_element(#[case] base: &str, #[case] href: &str) {
         matches!(&found, Reference::Child { name, .. } if name == b"x"),
         "{found:?}"
     );
+}
+
+#[rstest]
+#[case("http://h/a", "http://h/a/", true)]
+#[case("http://h/a%25b", "http://h/a%b/", true)]
+#[case("http://h/a", "https://h/a/", true)]
+#[case("http://h/a", "http://h/a", false)]
+#[case("http://h/a", "http://h/b/", false)]
+fn a_slash_may_be_added(#[case] name: &str, #[case] page: &str, #[case] expected: bool) {
+    let (name, page) = (Url::parse(name).unwrap(), Url::parse(page).unwrap());
+    assert_eq!(is_with_slash(&name, &page), expected);
 }
 
 #[test]

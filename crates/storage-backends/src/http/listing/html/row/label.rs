@@ -2,6 +2,9 @@
 
 use crate::http::listing::html::words::CELL;
 
+/// The narrowest column of names, in characters.
+const COLUMN: usize = 16;
+
 /// The text of a link that bears its target's name.
 #[derive(Debug)]
 pub(super) struct Label {
@@ -61,6 +64,10 @@ fn bears<'a>(text: &'a str, name: &str) -> Option<(Option<char>, &'a str)> {
     let path = text.trim_end_matches('/');
     if path.rsplit_once('/').is_some_and(|(_, last)| last == name) {
         return Some((text.ends_with('/').then_some('/'), ""));
+    }
+    // Some servers cut names at the width of the column, and do not say so.
+    if text.chars().count() >= COLUMN && name.starts_with(text) {
+        return Some((None, ""));
     }
     for ellipsis in ["..>", "...", "…", ".."] {
         if let Some((head, tail)) = text.split_once(ellipsis)
