@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use storage_domain::Skipped;
 use tokio::sync::OnceCell;
 
 use crate::context::OpContext;
@@ -153,15 +154,21 @@ impl List for HttpTree<'_> {
         let found = self.fetch(directory).await?;
         let visit = self.visit(&found.path, &found.listing);
         if visit != Visit::First {
-            return Ok(Some(Page::default()));
+            let skipped = elsewhere(1, None);
+            return Ok(Some(Page {
+                skipped,
+                ..Page::default()
+            }));
         }
         let limits = self.lister.client().limits();
         let (entries, bytes) = (limits.page_entries, limits.page_bytes);
         let bound = || format!("a listing has more than {entries} entries or {bytes} bytes");
         let truncated = found.listing.cut.then(bound);
+        let skipped = elsewhere(found.listing.elsewhere, found.listing.first_elsewhere.clone());
         let is_trusted = self.trusts_sizes(&found).await;
         Ok(Some(Page {
             entries: self.resolve(found, is_trusted).await,
+            skipped,
             truncated,
             ..Page::default()
         }))
@@ -172,6 +179,15 @@ impl List for HttpTree<'_> {
             Some(Asked::File(size)) => size,
             _ => None,
         }
+    }
+}
+
+/// Says that entries lead out of the directory, or to one that was listed.
+fn elsewhere(count: u64, first: Option<String>) -> Skipped {
+    Skipped {
+        elsewhere: count,
+        first,
+        ..Skipped::default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rstest::rstest;
-use storage_backends::Tree as _;
+use storage_backends::{ScanReport, Tree as _};
 use storage_domain::ByteCount;
 
 use crate::http::answers::{LISTING, file, html};
@@ -33,6 +33,36 @@ async fn counted(fake: &Fake) -> (u64, u64, Option<u64>) {
     let report = scan(&plain(&fake.url())).await;
     assert_eq!((report.errors, &report.truncated), (0, &None), "{report:?}");
     (report.files, report.directories, report.bytes.map(ByteCount::get))
+}
+
+/// How many entries lead elsewhere, and the first of them.
+fn skipped(report: &ScanReport) -> (u64, Option<&str>) {
+    (report.skipped.elsewhere, report.skipped.first.as_deref())
+}
+
+/// Entries that can't be counted are said to be left out.
+#[rstest]
+#[case::another_host(
+    "<h1>/</h1><pre><a href=http://backend.internal/a.iso>a.iso</a> 2026-11-22 7\n<a href=http://backend.internal/b.iso>b.iso</a> 2026-11-22 7</pre>",
+    0
+)]
+#[case::a_script(
+    "<h1>/</h1><table><tr><td><a href='get.php?f=a.iso'>a.iso</a><td>7<td>2026-11-22<tr><td><a href='?dir=sub'>sub</a><td>-<td>2026-11-22</table>",
+    0
+)]
+#[case::some(
+    "<h1>/</h1><pre><a href=/x/y/z>a.iso</a> 2026-11-22 7\n<a href=c.iso>c.iso</a> 2026-11-22 7\n<a href=../../../up/b.iso>b.iso</a> 2026-11-22 7</pre>",
+    1
+)]
+#[tokio::test]
+async fn what_leads_elsewhere_is_said(#[case] root: &str, #[case] files: u64) {
+    let fake = serve(&[("/", root.to_owned())]).await;
+    let report = scan(&plain(&fake.url())).await;
+    assert_eq!(
+        (report.files, skipped(&report)),
+        (files, (2, Some("a.iso"))),
+        "{report:?}"
+    );
 }
 
 /// The server marks no directories, so that names are asked for.
@@ -71,7 +101,13 @@ async fn directories_without_marks_are_found(#[case] root: &str) {
 #[tokio::test]
 async fn a_loop_ends(#[case] root: &str, #[case] below: &str) {
     let fake = serve(&[("/", root.to_owned()), ("/again/", below.to_owned())]).await;
-    assert_eq!(counted(&fake).await, (1, 2, Some(7)));
+    let report = scan(&plain(&fake.url())).await;
+    assert_eq!(
+        (report.files, report.directories, report.errors),
+        (1, 2, 0),
+        "{report:?}"
+    );
+    assert_eq!(skipped(&report), (1, Some("again/")));
     assert!(fake.asked().len() < 6, "{:?}", fake.asked());
 }
 
