@@ -36,8 +36,10 @@ EXPORT {
 }
 CONF
     ganesha.nfsd -F -L /run/ganesha.log -f /run/ganesha.conf -p /run/ganesha/pid &
+    # It registers with rpcbind for each address family on its own.
+    lists() { showmount --no-headers -e "$1" 2>/dev/null | grep -q .; }
     tries=0
-    until showmount --no-headers -e 127.0.0.1 2>/dev/null | grep -q .; do
+    until lists 127.0.0.1 && lists ::1; do
         tries=$((tries + 1))
         if [ "$tries" -gt 200 ]; then
             cat /run/ganesha.log >&2
