@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
@@ -192,7 +192,7 @@ impl<'a> Lister<'a> {
             Style::WebDav => StatusCode::MULTI_STATUS,
         };
         if answer.status != expected {
-            return Err(NoPage::refused(answer.status, &answer.headers));
+            return Err(self.refused(answer).await);
         }
         let (asked, url) = (self.directory_url(path)?, answer.route.url().clone());
         let away = || NoPage::Away(shown(&url));
@@ -204,6 +204,21 @@ impl<'a> Lister<'a> {
         };
         let listing = self.parse(directory, answer).await?;
         Ok(Page { path, listing })
+    }
+
+    /// Returns why there is no listing by the status, and by the body of S3's errors.
+    async fn refused(&self, answer: Answer) -> NoPage {
+        let why = NoPage::refused(answer.status, &answer.headers);
+        let content_type = answer.headers.get(CONTENT_TYPE).cloned();
+        let is_xml = |value: &HeaderValue| value.as_bytes().ends_with(b"xml");
+        if !why.is_temporary()
+            && content_type.as_ref().is_some_and(is_xml)
+            && let Ok(text) = body::read(answer.body, self.client.limits(), &self.large).await
+            && Format::of(content_type.as_ref(), &text.bytes) == Some(Format::Bucket)
+        {
+            return NoPage::Bucket;
+        }
+        why
     }
 
     async fn parse(&self, directory: Directory, answer: Answer) -> Result<Listing, NoPage> {

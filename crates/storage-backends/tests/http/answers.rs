@@ -216,6 +216,21 @@ async fn buckets_belong_to_s3(#[case] status: u16, #[case] body: &'static str, #
     assert!(report.message().contains("type s3"), "{}", report.message());
 }
 
+/// Servers that speak as S3 does need not number their answers.
+#[tokio::test]
+async fn errors_of_s3_are_known_by_their_form() {
+    let report = probed(|_: &Asked| {
+        let headers = vec![("content-type", "application/xml".to_owned())];
+        (
+            403,
+            headers,
+            "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>".to_owned(),
+        )
+    })
+    .await;
+    assert!(failure(&report).1.contains("type s3"), "{report:#?}");
+}
+
 /// Answers with this as it is, whatever is asked.
 async fn raw(answer: &'static str) -> ProbeReport {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

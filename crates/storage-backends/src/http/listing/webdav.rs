@@ -28,12 +28,21 @@ struct Response {
     is_collection: bool,
 }
 
-/// A member, or the collection itself: the segments of its path, and what it is.
+/// A member, or the collection itself.
 #[derive(Debug)]
 struct Member {
-    path: Vec<Vec<u8>>,
+    /// As the server writes it: the segments of its path take many times the memory.
+    href: String,
     kind: Kind,
     size: Option<u64>,
+}
+
+impl Member {
+    /// Returns the segments of its path, decoded. What can't be resolved is nowhere.
+    fn path(&self, page: &Directory) -> Vec<Vec<u8>> {
+        let path = page.path_of(self.href.as_bytes());
+        path.unwrap_or_else(|| vec![Vec::new(); 2])
+    }
 }
 
 /// Reads a multistatus; false if the text is not one, or breaks off. Namespaces are not looked at: the names of the
@@ -44,7 +53,7 @@ pub(super) fn read(page: &Directory, text: &[u8], to: &mut Collector<'_>) -> boo
     let complete = loop {
         match reader.read_event() {
             Ok(Event::Eof) => break state.complete,
-            Ok(event) => state.take(&event, page),
+            Ok(event) => state.take(&event),
             Err(_) => break false,
         }
         // A server that ignores `Depth` may list all that it has.
@@ -55,8 +64,9 @@ pub(super) fn read(page: &Directory, text: &[u8], to: &mut Collector<'_>) -> boo
     };
     let own = collection(page, &state.members);
     for member in state.members {
-        match member.path.split_last() {
-            _ if member.path == own => {}
+        let path = member.path(page);
+        match path.split_last() {
+            _ if path == own => {}
             Some((name, above)) if above == own && is_name(name) => {
                 let (name, kind, size) = (name.clone(), member.kind, member.size);
                 to.add(Entry { name, kind, size }, ());
@@ -70,21 +80,16 @@ pub(super) fn read(page: &Directory, text: &[u8], to: &mut Collector<'_>) -> boo
 /// Returns the path that the server itself has for the collection. Behind a proxy it may have another prefix.
 fn collection(page: &Directory, members: &[Member]) -> Vec<Vec<u8>> {
     let here = page.path();
-    let is_ours = |member: &Member| match member.path.split_last() {
-        Some((_, above)) => member.path == here || above == here,
+    let paths = || members.iter().map(|member| member.path(page));
+    let is_ours = |path: Vec<Vec<u8>>| match path.split_last() {
+        Some((_, above)) => path == here || above == here,
         None => here.is_empty(),
     };
-    let shortest = members.iter().min_by_key(|member| member.path.len());
-    match shortest {
-        Some(own)
-            if own.kind == Kind::Directory
-                && !members.iter().all(is_ours)
-                && members.iter().all(|member| member.path.starts_with(&own.path)) =>
-        {
-            own.path.clone()
-        }
-        _ => here.to_vec(),
-    }
+    let first = members.iter().min_by_key(|member| member.path(page).len());
+    let first = first.filter(|first| first.kind == Kind::Directory && !paths().all(is_ours));
+    let own = first.map(|first| first.path(page));
+    own.filter(|own| paths().all(|path| path.starts_with(own)))
+        .unwrap_or_else(|| here.to_vec())
 }
 
 #[derive(Debug, Default)]
@@ -97,7 +102,7 @@ struct State {
 }
 
 impl State {
-    fn take(&mut self, event: &Event<'_>, page: &Directory) {
+    fn take(&mut self, event: &Event<'_>) {
         match event {
             Event::Start(tag) => self.open(tag.local_name().as_ref()),
             Event::Empty(tag) => {
@@ -114,8 +119,7 @@ impl State {
                 "multistatus" => self.complete = self.in_multistatus,
                 "response" => {
                     let response = self.response.take();
-                    self.members
-                        .extend(response.map(|response| member(page, &response)));
+                    self.members.extend(response.map(|response| member(&response)));
                 }
                 _ => self.field = None,
             },
@@ -152,7 +156,7 @@ impl State {
     }
 }
 
-fn member(page: &Directory, response: &Response) -> Member {
+fn member(response: &Response) -> Member {
     let href = response.href.trim();
     let kind = if response.is_collection || href.ends_with('/') {
         Kind::Directory
@@ -161,12 +165,9 @@ fn member(page: &Directory, response: &Response) -> Member {
     };
     let size = response.length.trim().parse().ok();
     Member {
-        // What can't be resolved leads elsewhere.
-        path: page
-            .path_of(href.as_bytes())
-            .unwrap_or_else(|| vec![Vec::new(); 2]),
-        kind,
         size: size.filter(|_| kind == Kind::File),
+        href: href.to_owned(),
+        kind,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The check `boot`: whether firmware and boot loaders will be happy. It is advice, and never fails.
 
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use storage_domain::TemplatePatterns;
 
@@ -90,7 +90,8 @@ async fn troubles(lister: &Lister<'_>, sample: &Sample) -> Vec<Trouble> {
             None
         }
     };
-    match lister.client().send(&Ask::new(Method::HEAD, url)).await {
+    let head = Ask::new(Method::HEAD, url).with(ACCEPT, "*/*");
+    match lister.client().send(&head).await {
         Ok(answer) => of_head(&answer, size, &mut found),
         Err(error) => found.push(Trouble::HeadUnanswered(sentence(&error))),
     }

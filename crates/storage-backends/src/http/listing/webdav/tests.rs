@@ -45,6 +45,14 @@ fn maps_by_the_collections_own_href(#[case] hrefs: &[&str], #[case] expected: &[
     assert_eq!(names(&multistatus(hrefs)).unwrap(), expected);
 }
 
+/// The segments of all paths at once would take many times the text's memory.
+#[test]
+fn slashes_without_end_are_left_out() {
+    let deep = format!("/b/{}x", "/".repeat(10_000));
+    let hrefs: Vec<&str> = std::iter::once("/b/").chain([deep.as_str(); 500]).collect();
+    assert_eq!(names(&multistatus(&hrefs)).unwrap(), ["500 elsewhere"]);
+}
+
 #[rstest]
 #[case("")]
 #[case("<html></html>")]
