@@ -45,7 +45,12 @@ impl TemplatePatterns {
     }
 
     /// Returns whether a file name (the last segment of a path) is that of a boot or install image.
+    ///
+    /// `._debian.iso` holds what macOS knows of `debian.iso` (AppleDouble, RFC 1740), and is not an image.
     pub fn matches(&self, file_name: &[u8]) -> bool {
+        if file_name.starts_with(b"._") {
+            return false;
+        }
         let plain = Self::COMPRESSIONS
             .iter()
             .find_map(|c| strip_extension(file_name, c))
@@ -74,4 +79,22 @@ fn strip_extension<'a>(name: &'a [u8], extension: &str) -> Option<&'a [u8]> {
     let stem = name.len().checked_sub(extension.len() + 1).filter(|&n| n > 0)?;
     let (head, tail) = name.split_at(stem);
     (tail[0] == b'.' && tail[1..].eq_ignore_ascii_case(extension.as_bytes())).then_some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("debian.iso", true)]
+    #[case(".debian.iso", true)]
+    #[case("_debian.img.xz", true)]
+    #[case("._debian.iso", false)]
+    #[case("._debian.img.xz", false)]
+    #[case("debian.txt", false)]
+    fn images_are_known_by_their_names(#[case] name: &str, #[case] is_image: bool) {
+        assert_eq!(TemplatePatterns::default().matches(name.as_bytes()), is_image);
+    }
 }
