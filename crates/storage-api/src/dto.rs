@@ -74,6 +74,9 @@ pub(crate) struct List<D> {
     /// The rows of this page that can't be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unreadable: Vec<UnreadableDto>,
+    /// What is missing, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
 }
 
 impl<T> List<Vec<T>> {
@@ -90,7 +93,14 @@ impl<T> List<Vec<T>> {
             total,
             data,
             unreadable: Vec::new(),
+            message: None,
         }
+    }
+
+    /// Adds what is missing.
+    pub(crate) fn with_message(mut self, message: Option<String>) -> Self {
+        self.message = message;
+        self
     }
 }
 

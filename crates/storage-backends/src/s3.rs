@@ -25,7 +25,7 @@ mod sign;
 mod tree;
 pub mod xml;
 
-pub use discover::{Bucket, buckets};
+pub use discover::{Bucket, Buckets, LeftOut, buckets};
 use service::Service;
 use tree::ObjectTree;
 
@@ -102,6 +102,12 @@ impl Kind for S3Backend {
 
     fn open(config: &S3Config, setup: &Setup<'_>) -> Result<Self, Error> {
         Self::new(config, setup.settings, Self::limits())
+    }
+
+    fn warnings(config: &S3Config) -> Vec<String> {
+        messages::warning(&config.bucket, config.addressing)
+            .into_iter()
+            .collect()
     }
 }
 

@@ -3,12 +3,14 @@
 mod account;
 mod addressing;
 mod conformance;
+mod discovery;
 pub(crate) mod fake;
 mod fakes;
 mod fixtures;
 mod garage;
 mod listings;
 mod memory;
+mod oddities;
 mod real;
 mod refusals;
 mod s3s_fs;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use storage_backends::iscsi::{self, Limits};
 use storage_backends::nfs::{ExportList, exports_of};
-use storage_backends::s3::{Bucket, buckets};
+use storage_backends::s3::{Buckets, buckets};
 use storage_backends::{Error, OpContext};
 use storage_domain::iscsi::Portal;
 use storage_domain::s3::S3Account;
@@ -25,7 +25,7 @@ impl App {
         self: &Arc<Self>,
         account: S3Account,
         permit: Permit,
-    ) -> Result<Vec<Bucket>, AppError> {
+    ) -> Result<Buckets, AppError> {
         let network = self.registry.settings().network.clone();
         self.discover(
             permit,

@@ -16,13 +16,16 @@ const DISCOVERY: [Code; 2] = [Code::DiscoveryFailed, Code::ShuttingDown];
 pub(super) fn s3() -> Value {
     let bucket =
         json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });
+    let mut buckets = list_of(&bucket);
+    buckets["properties"]["message"] =
+        json!({ "type": "string", "description": "What the list lacks; absent if nothing." });
     operation(
         Role::Operator,
         "discoverS3",
         "The buckets that a key may see; nothing of the body is stored",
         json!([]),
         Some("S3Account"),
-        &[("200", answer("The buckets.", &list_of(&bucket), &[]))],
+        &[("200", answer("The buckets.", &buckets, &[]))],
         &[&BODY, &DISCOVERY],
     )
 }

@@ -26,6 +26,7 @@ pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Answer {
     let data = BackendsDto(&page.backends);
     let mut body = Vec::with_capacity(ENVELOPE_BYTES + data.bytes());
     let list = List {
+        message: None,
         success: true,
         data,
         total: page.total,

@@ -16,8 +16,10 @@ type Answer = Result<HttpResponse, ApiError>;
 pub(crate) async fn s3(state: Data<State>, Turn(turn): Turn, JsonBody(body): JsonBody) -> Answer {
     let account = S3Account::parse(&body)
         .map_err(|wrong| Problem::of_input(Code::InvalidRequest, wrong.into_problems()))?;
-    let buckets = state.app.discover_s3(account, turn).await?;
-    Ok(HttpResponse::Ok().json(List::whole(buckets.iter().map(BucketDto::from).collect())))
+    let found = state.app.discover_s3(account, turn).await?;
+    let buckets = found.buckets.iter().map(BucketDto::from).collect();
+    let message = found.left_out.map(|left_out| left_out.to_string());
+    Ok(HttpResponse::Ok().json(List::whole(buckets).with_message(message)))
 }
 
 /// `GET /storage/discover/nfs`

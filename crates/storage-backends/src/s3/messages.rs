@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use hyper::StatusCode;
+use storage_domain::s3::{Addressing, BucketName};
 
 use crate::probe::Figure;
 use crate::s3::SETTING;
@@ -39,6 +40,10 @@ pub(crate) enum Finding {
     ClosedPlain(Error),
     RefusedForTime(Refusal, Clock),
     Clock(Clock),
+    /// The same, as a reservation.
+    Skewed(Clock),
+    /// Nothing is below this prefix: a reservation.
+    Empty(String),
     CanBeListed(String),
     CdnOff,
     Cdn {
@@ -48,8 +53,22 @@ pub(crate) enum Finding {
 }
 
 /// How far the server's clock is from this host's; `None` if the server does not say its time.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock(pub(crate) Option<Duration>);
+
+impl Clock {
+    /// Returns whether the difference has to be mended.
+    pub(crate) fn is_wrong(self) -> bool {
+        self.0.is_some_and(|skew| skew > SMALL_SKEW)
+    }
+
+    fn by(self) -> impl fmt::Display {
+        fmt::from_fn(move |f| match self.0.unwrap_or_default().as_secs() {
+            seconds @ 0..=119 => write!(f, " by {seconds} s"),
+            seconds => write!(f, " by {} min", seconds / 60),
+        })
+    }
+}
 
 /// What a content delivery network answered.
 #[derive(Debug)]
@@ -63,11 +82,25 @@ pub(crate) enum Cdn {
     IsBroken(StatusCode),
 }
 
+/// Returns what a bucket's name costs: the rules for new buckets keep those out that no host name can begin with.
+pub(crate) fn warning(bucket: &BucketName, addressing: Addressing) -> Option<String> {
+    let why = if bucket.fits_host_name() {
+        return None;
+    } else if addressing == Addressing::Virtual {
+        "set addressing to path, or the server will look for another one"
+    } else {
+        "requests name it in the path, which the server has to allow"
+    };
+    Some(format!(
+        "No host name can begin with {bucket}, and S3 has no such name for a new bucket: {why}"
+    ))
+}
+
 /// The most of a server's own words that a sentence repeats, in characters.
 const OWN_WORDS: usize = 300;
 
 /// Makes a server's words fit for a sentence: one line of what can be seen, and not too long.
-fn clean(words: &str) -> String {
+pub(crate) fn clean(words: &str) -> String {
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let is_hidden = |c: char| {
         let turns_or_hides = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
@@ -77,17 +110,20 @@ fn clean(words: &str) -> String {
     plain.take(OWN_WORDS).collect()
 }
 
+impl Finding {
+    /// Returns whether nothing was found below the prefix.
+    pub(crate) const fn is_empty(&self) -> bool {
+        matches!(self, Self::Listed { is_empty: true, .. })
+    }
+}
+
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(skew) = self.0 else {
+        if self.0.is_none() {
             return f.write_str("The server does not send its time");
-        };
-        f.write_str("The clocks of this host and of the server differ by ")?;
-        match skew.as_secs() {
-            seconds @ 0..=119 => write!(f, "{seconds} s")?,
-            seconds => write!(f, "{} min", seconds / 60)?,
         }
-        if skew <= SMALL_SKEW {
+        write!(f, "The clocks of this host and of the server differ{}", self.by())?;
+        if !self.is_wrong() {
             return Ok(());
         }
         let limit = REFUSED_SKEW.as_secs() / 60;
@@ -133,6 +169,13 @@ impl fmt::Display for Finding {
                 f.write_str(")")
             }
             Self::Clock(clock) => clock.fmt(f),
+            Self::Skewed(clock) => {
+                f.write_str("the clocks of this host and of the server differ")?;
+                Figure(clock.by()).fmt(f)?;
+                f.write_str(": set them by NTP before the server refuses requests")
+            }
+            Self::Empty(prefix) if prefix.is_empty() => f.write_str("it holds no object yet"),
+            Self::Empty(prefix) => write!(f, "no object is below {prefix}, so check prefix"),
             Self::CanBeListed(bucket) => write!(f, "The bucket {bucket} can be listed"),
             Self::CdnOff => f.write_str("cdn_enabled is false, so that clients read from the bucket itself"),
             Self::Cdn { at, found } => found.write(f, at),

@@ -30,7 +30,11 @@ impl Style {
                 let named = matches!(endpoint.host(), Some(Host::Domain(name)) if name.contains('.'));
                 // A certificate for `*.endpoint` does not cover two more labels, and a service on a port of its own
                 // seldom has a wildcard in the DNS.
-                if named && endpoint.port().is_none() && !bucket.as_str().contains('.') {
+                if named
+                    && endpoint.port().is_none()
+                    && bucket.fits_host_name()
+                    && !bucket.as_str().contains('.')
+                {
                     Self::Virtual
                 } else {
                     Self::Path
@@ -99,6 +103,9 @@ mod tests {
     #[case::ipv4("https://10.0.0.5", "images", "https://10.0.0.5/images")]
     #[case::ipv6("http://[fd00::5]", "images", "http://[fd00::5]/images")]
     #[case::dots("https://s3.lab", "my.images", "https://s3.lab/my.images")]
+    #[case::upper_case("https://s3.lab", "ISO-Store", "https://s3.lab/ISO-Store")]
+    #[case::underscore("https://s3.lab", "pxe_boot", "https://s3.lab/pxe_boot")]
+    #[case::alias("https://s3.lab", "p-1-s3alias", "https://p-1-s3alias.s3.lab/")]
     #[case::one_label("http://minio", "images", "http://minio/images")]
     #[case::below_a_path("http://s3.lab:80/store", "images", "http://images.s3.lab/store")]
     fn auto(#[case] endpoint: &str, #[case] bucket: &str, #[case] expected: &str) {

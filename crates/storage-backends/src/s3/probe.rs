@@ -59,7 +59,11 @@ pub(crate) async fn listing(
         Err(error) => return Err(web::checks::failed(checks, &error, SETTING)),
     };
     report_listing(checks, backend, &reply)?;
-    checks.passed(Finding::Clock(clock(&reply)));
+    let clock = clock(&reply);
+    if clock.is_wrong() {
+        checks.reserve(&Finding::Skewed(clock));
+    }
+    checks.passed(Finding::Clock(clock));
     let Some(Answer::Listing(page)) = reply.answer else {
         return Ok(None);
     };
@@ -75,7 +79,11 @@ fn report_listing(checks: &mut Checks, backend: &S3Backend, reply: &Reply) -> Re
         Meaning::Listed => {
             checks.passed(accepted(reply, &backend.service));
             checks.passed(Finding::Exists(asked));
-            checks.passed(listed(reply, backend));
+            let listed = listed(reply, backend);
+            if listed.is_empty() {
+                checks.reserve(&Finding::Empty(backend.prefix().to_owned()));
+            }
+            checks.passed(listed);
             return Ok(());
         }
         Meaning::NoBucket

@@ -34,6 +34,8 @@ pub(crate) struct Way {
     pub(crate) style: Style,
     /// The region that requests are signed for.
     pub(crate) region: String,
+    /// Whether the server lists by version 1 alone.
+    pub(crate) is_version_1: bool,
 }
 
 /// Talks to one service with one key, or with none.
@@ -93,6 +95,7 @@ impl Service {
         let way = Way {
             style: Style::Path,
             region: region.map_or(FIRST_REGION, Identifier::as_str).to_owned(),
+            is_version_1: false,
         };
         Self {
             endpoint,

@@ -19,6 +19,7 @@ use crate::web::retry::{self, Backoff, Pace};
 mod cursor;
 
 pub(crate) use cursor::Cursor;
+use cursor::Stray;
 
 /// Prefixes of a top level that are listed beside each other. Each costs a request, and a page of the entire bucket
 /// may hold hundreds of them.
@@ -93,7 +94,7 @@ impl<'a> ObjectTree<'a> {
             (is_clear && prefix.starts_with(self.backend.prefix())).then_some(name)
         };
         let names: HashSet<_> = page.prefixes.iter().map(name).collect::<Option<_>>()?;
-        let are_few = !page.truncated && names.len() <= MAX_PREFIXES;
+        let are_few = !page.more.is_more() && names.len() <= MAX_PREFIXES;
         // A server that ignores the delimiter lists what is below the prefixes too.
         let is_level = names.is_empty() || !page.objects.iter().any(|object| self.is_deep(&object.key));
         (are_few && is_level && names.len() == page.prefixes.len()).then_some(names)
@@ -111,11 +112,15 @@ impl<'a> ObjectTree<'a> {
             recursive: true,
             ..Page::default()
         };
+        if cursor.has_seen(&found) {
+            page.failures.push((Vec::new(), unlisted(Stray::Circle)));
+            return Ok(page);
+        }
         self.add_objects(&mut page, &mut cursor, &found);
         match cursor.advance(&found) {
             Ok(true) => page.next = Some(cursor),
             Ok(false) => {}
-            Err(reason) => page.failures.push((Vec::new(), unlisted(reason))),
+            Err(stray) => page.failures.push((Vec::new(), unlisted(stray))),
         }
         Ok(page)
     }
@@ -191,6 +196,6 @@ fn directory(name: &str) -> Entry {
 }
 
 /// The error of a listing that makes no sense.
-fn unlisted(reason: &'static str) -> Error {
+fn unlisted(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(ErrorKind::NotListable, "the listing").with_source(reason)
 }

@@ -1,20 +1,20 @@
 //! What a server answers, read from XML without trust.
 //!
-//! Elements are recognized by their local names and their place; namespaces and prefixes differ between servers.
-//! Nothing is expanded but the predefined entities and character references, and a document type is refused.
+//! Elements are recognized by their local names and their place; namespaces, prefixes and roots differ between servers.
+//! Nothing is expanded but the predefined entities and character references, and a document type is refused. What a key
+//! does to the XML around it is mended where it can be: bytes that are not UTF-8, ampersands and characters that XML
+//! does not have.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesRef, Event};
 
-use crate::s3::encoding;
+mod document;
+
+use document::Document;
 
 /// The most entries of one page that are read; servers send 1,000 at the most.
 pub const MAX_ENTRIES: usize = 10_000;
-/// How deep elements may nest.
-const MAX_DEPTH: usize = 16;
-/// The longest text of one element, in bytes: a key of 1,024 bytes, each of them percent-encoded and then some.
-const MAX_TEXT: usize = 16 * 1024;
 
 /// The body of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub enum Answer {
     Listing(Page),
     /// Why the server refuses.
     Error(ErrorBody),
-    /// The buckets of an account.
-    Buckets(Vec<String>),
+    /// A page of an account's buckets.
+    Buckets(Buckets),
 }
 
 /// A page of a bucket's objects, decoded.
@@ -35,9 +35,45 @@ pub struct Page {
     /// What other keys begin with, where a delimiter was asked for.
     pub prefixes: Vec<String>,
     /// Whether there is more.
-    pub truncated: bool,
-    /// What to ask the next page with.
+    pub more: More,
+}
+
+/// A page of an account's buckets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Buckets {
+    /// Their names, as the server writes them.
+    pub names: Vec<String>,
+    /// Whether there is more.
+    pub more: More,
+}
+
+/// Whether a list goes on, and what to ask for the next page with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct More {
+    /// Whether the server says that there is more.
+    pub truncated: Option<bool>,
+    /// The token of the next page (version 2).
     pub token: Option<String>,
+    /// The name behind which the next page begins (version 1).
+    pub marker: Option<String>,
+}
+
+impl More {
+    /// Returns whether there is more.
+    pub fn is_more(&self) -> bool {
+        self.truncated
+            .unwrap_or(self.token.is_some() || self.marker.is_some())
+    }
+
+    /// Returns the parameter of the next page, and its value; `last` is the last name of this one.
+    ///
+    /// A server that gives no token lists by version 1, where the last name is a marker if the server gives none.
+    pub fn next<'a>(&'a self, last: Option<&'a str>) -> Option<(&'static str, &'a str)> {
+        if let Some(token) = &self.token {
+            return Some(("continuation-token", token));
+        }
+        Some(("marker", self.marker.as_deref().or(last)?))
+    }
 }
 
 /// An object of a page.
@@ -75,7 +111,9 @@ pub struct ErrorBody {
 
 /// Reads an answer; `None` where the text is none of S3, breaks off, or goes beyond the bounds.
 pub fn read(text: &[u8]) -> Option<Answer> {
-    let mut reader = Reader::from_reader(text);
+    let text = String::from_utf8_lossy(text);
+    let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
+    reader.config_mut().allow_dangling_amp = true;
     let mut document = Document::default();
     loop {
         match reader.read_event().ok()? {
@@ -86,10 +124,7 @@ pub fn read(text: &[u8]) -> Option<Answer> {
             }
             Event::Text(text) => document.text(&text)?,
             Event::CData(text) => document.text(&text)?,
-            Event::GeneralRef(name) => match name.resolve_char_ref() {
-                Ok(Some(found)) => document.text(found.encode_utf8(&mut [0; 4]))?,
-                _ => document.text(resolve_predefined_entity(&name)?)?,
-            },
+            Event::GeneralRef(name) => document.text(&resolved(&name))?,
             Event::End(_) => document.close()?,
             Event::DocType(_) => return None,
             Event::Eof => return document.finish(),
@@ -98,117 +133,14 @@ pub fn read(text: &[u8]) -> Option<Answer> {
     }
 }
 
-/// What the root says that a document is.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    #[default]
-    Unknown,
-    Listing,
-    Error,
-    Buckets,
-}
-
-/// The document as far as it was read.
-#[derive(Debug, Default)]
-struct Document {
-    kind: Kind,
-    path: Vec<String>,
-    text: String,
-    whole: bool,
-    page: Page,
-    object: Object,
-    encoded: bool,
-    error: ErrorBody,
-    buckets: Vec<String>,
-}
-
-impl Document {
-    fn open(&mut self, name: &str) -> Option<()> {
-        if self.path.is_empty() {
-            if self.kind != Kind::Unknown {
-                return None;
-            }
-            self.kind = match name {
-                "ListBucketResult" => Kind::Listing,
-                "Error" | "ErrorResponse" => Kind::Error,
-                "ListAllMyBucketsResult" => Kind::Buckets,
-                _ => return None,
-            };
-        }
-        self.text.clear();
-        self.path.push(name.to_owned());
-        (self.path.len() <= MAX_DEPTH).then_some(())
-    }
-
-    fn text(&mut self, text: &str) -> Option<()> {
-        self.text.push_str(text);
-        (self.text.len() <= MAX_TEXT).then_some(())
-    }
-
-    fn close(&mut self) -> Option<()> {
-        let name = self.path.pop()?;
-        let parent = self.path.last().map_or("", String::as_str);
-        let text = std::mem::take(&mut self.text);
-        match (self.kind, parent, name.as_str()) {
-            (Kind::Listing, "ListBucketResult", field) => self.of_page(field, text)?,
-            (Kind::Listing, "Contents", "Key") => self.object.key = text,
-            (Kind::Listing, "Contents", "Size") => self.object.size = text.trim().parse().ok(),
-            (Kind::Listing, "CommonPrefixes", "Prefix") => self.page.prefixes.push(text),
-            (Kind::Error, "Error", field) => self.of_error(field, text),
-            (Kind::Buckets, "Bucket", "Name") => self.buckets.push(text),
-            _ => {}
-        }
-        self.whole = self.path.is_empty();
-        let entries = self.page.objects.len() + self.page.prefixes.len() + self.buckets.len();
-        (entries <= MAX_ENTRIES).then_some(())
-    }
-
-    fn of_page(&mut self, field: &str, text: String) -> Option<()> {
-        match field {
-            "Contents" => {
-                let object = std::mem::take(&mut self.object);
-                (!object.key.is_empty()).then(|| self.page.objects.push(object))?;
-            }
-            "IsTruncated" => self.page.truncated = text.trim().eq_ignore_ascii_case("true"),
-            "NextContinuationToken" => self.page.token = Some(text).filter(|t| !t.is_empty()),
-            "EncodingType" => self.encoded = text.trim() == "url",
-            _ => {}
-        }
-        Some(())
-    }
-
-    fn of_error(&mut self, field: &str, text: String) {
-        match field {
-            "Code" => text.trim().clone_into(&mut self.error.code),
-            "Message" => self.error.message = text,
-            "Region" => text.trim().clone_into(&mut self.error.region),
-            "Endpoint" | "VirtualHost" => text.trim().clone_into(&mut self.error.endpoint),
-            "BucketName" | "Bucket" => text.trim().clone_into(&mut self.error.bucket),
-            "CanonicalRequest" => self.error.canonical_request = text,
-            _ => {}
-        }
-    }
-
-    fn finish(mut self) -> Option<Answer> {
-        if !self.whole {
-            return None;
-        }
-        // Some servers say that they encode, and do not.
-        let texts = self.page.objects.iter().map(|object| &object.key);
-        let mut texts = texts.chain(&self.page.prefixes);
-        if self.encoded && texts.all(|text| encoding::is_encoded(text)) {
-            for object in &mut self.page.objects {
-                object.key = encoding::decode(&object.key);
-            }
-            for prefix in &mut self.page.prefixes {
-                *prefix = encoding::decode(prefix);
-            }
-        }
-        match self.kind {
-            Kind::Unknown => None,
-            Kind::Listing => Some(Answer::Listing(self.page)),
-            Kind::Error => Some(Answer::Error(self.error)),
-            Kind::Buckets => Some(Answer::Buckets(self.buckets)),
-        }
+/// Returns what a reference stands for; an entity that is not known stands for itself.
+fn resolved(name: &BytesRef<'_>) -> String {
+    match name.resolve_char_ref() {
+        Ok(Some(found)) => found.to_string(),
+        Err(_) => char::REPLACEMENT_CHARACTER.to_string(),
+        Ok(None) => match resolve_predefined_entity(name) {
+            Some(found) => found.to_owned(),
+            None => format!("&{};", &**name),
+        },
     }
 }

@@ -42,7 +42,7 @@ impl Asked {
 }
 
 /// An answer: the status, further header fields, and the body.
-pub(crate) type Told = (u16, Vec<(&'static str, String)>, String);
+pub(crate) type Told<Body = String> = (u16, Vec<(&'static str, String)>, Body);
 
 /// A running fake; it ends with the test's runtime.
 pub(crate) struct Fake {
@@ -52,7 +52,9 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    pub(crate) async fn start(answer: impl Fn(&Asked) -> Told + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start<Body: Into<Bytes> + Send + 'static>(
+        answer: impl Fn(&Asked) -> Told<Body> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -132,12 +134,12 @@ fn note(seen: &Mutex<Vec<Asked>>, request: &Request<Incoming>) -> Asked {
     asked
 }
 
-fn response((status, headers, body): Told) -> Response<Full<Bytes>> {
+fn response<Body: Into<Bytes>>((status, headers, body): Told<Body>) -> Response<Full<Bytes>> {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(name, value);
     }
-    response.body(Full::new(Bytes::from(body))).unwrap()
+    response.body(Full::new(body.into())).unwrap()
 }
 
 /// A refusal as S3 writes one.

@@ -158,7 +158,9 @@ async fn each_refusal_has_its_sentence(
     let failed = failure(&report);
     assert_eq!(failed.0, name, "{report:#?}");
     assert!(failed.1.contains(says), "{}", failed.1);
-    assert_eq!(fake.asked().len(), 1, "a refusal is final");
+    // A server that refuses version 2 of the listing may know version 1.
+    let requests = if code == "NotImplemented" { 2 } else { 1 };
+    assert_eq!(fake.asked().len(), requests, "a refusal is final");
 }
 
 fn html(status: u16) -> Told {
@@ -176,7 +178,6 @@ fn html(status: u16) -> Told {
 #[case::two_roots((200, Vec::new(), "<ListBucketResult/><ListBucketResult/>".to_owned()))]
 #[case::broken_off((200, Vec::new(), "<ListBucketResult><Contents><Key>a".to_owned()))]
 #[case::bomb((200, Vec::new(), "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><ListBucketResult><Contents><Key>&b;</Key></Contents></ListBucketResult>".to_owned()))]
-#[case::entity(page("<Contents><Key>&unknown;</Key><Size>1</Size></Contents>"))]
 #[case::no_key(page("<Contents><Size>1</Size></Contents>"))]
 #[case::deep((200, Vec::new(), "<ListBucketResult>".to_owned() + &"<a>".repeat(100_000)))]
 #[case::long_key(page(&object(&"k".repeat(100_000), "1")))]

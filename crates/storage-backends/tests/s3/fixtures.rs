@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rstest::rstest;
-use storage_backends::s3::xml::{Answer, ErrorBody, Page, read};
+use storage_backends::s3::xml::{Answer, Buckets, ErrorBody, More, Page, read};
 
 fn captured(name: &str) -> Answer {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -43,17 +43,20 @@ fn listings(#[case] name: &str, #[case] prefixes: &[&str]) {
         .collect();
     assert_eq!(found, expected);
     assert_eq!(page.prefixes, prefixes);
-    assert!(!page.truncated);
-    assert_eq!(page.token, None);
+    assert!(!page.more.is_more());
 }
 
 #[test]
 fn pages() {
     let first = page("swift/page.xml");
     assert_eq!(first.objects.len(), 2);
-    assert!(first.truncated);
-    assert_eq!(first.token.as_deref(), Some("MTAwJS5pc28="));
-    assert_eq!(page("swift/empty.xml"), Page::default());
+    assert!(first.more.is_more());
+    assert_eq!(
+        first.more.next(None),
+        Some(("continuation-token", "MTAwJS5pc28="))
+    );
+    let none = page("swift/empty.xml");
+    assert!(none.objects.is_empty() && none.prefixes.is_empty() && !none.more.is_more());
 }
 
 #[rstest]
@@ -73,8 +76,37 @@ fn refusals(#[case] name: &str, #[case] code: &str, #[case] region: &str) {
 
 #[test]
 fn buckets() {
-    let expected = Answer::Buckets(vec!["empty".to_owned(), "images".to_owned()]);
-    assert_eq!(captured("swift/buckets.xml"), expected);
+    let expected = Buckets {
+        names: vec!["empty".to_owned(), "images".to_owned()],
+        more: More::default(),
+    };
+    assert_eq!(captured("swift/buckets.xml"), Answer::Buckets(expected));
+}
+
+#[rstest]
+#[case::directory_buckets(
+    "<ListAllMyDirectoryBucketsResult><Buckets><Bucket><Name>a</Name></Bucket></Buckets><ContinuationToken>t</ContinuationToken></ListAllMyDirectoryBucketsResult>",
+    Some(("continuation-token", "t"))
+)]
+#[case::unknown_root(
+    "<x:MyBuckets xmlns:x='urn:x'><x:IsTruncated>true</x:IsTruncated><x:Bucket><x:Name>a</x:Name></x:Bucket></x:MyBuckets>",
+    Some(("marker", "a"))
+)]
+#[case::marker(
+    "<ListAllMyBucketsResult><NextMarker>m</NextMarker><IsTruncated>true</IsTruncated><Buckets><Bucket><Name>a</Name></Bucket></Buckets></ListAllMyBucketsResult>",
+    Some(("marker", "m"))
+)]
+#[case::whole(
+    "<ListBucketsOutput><Buckets><Bucket><Name>a</Name></Bucket></Buckets><IsTruncated>false</IsTruncated><NextMarker>m</NextMarker></ListBucketsOutput>",
+    None
+)]
+fn pages_of_buckets(#[case] text: &str, #[case] next: Option<(&str, &str)>) {
+    let Some(Answer::Buckets(found)) = read(text.as_bytes()) else {
+        panic!("{text}");
+    };
+    assert_eq!(found.names, ["a"]);
+    let more = found.more.is_more().then(|| found.more.next(Some("a")).unwrap());
+    assert_eq!(more, next);
 }
 
 #[rstest]
@@ -101,6 +133,30 @@ fn buckets() {
 #[case::said_to_be_encoded(
     "<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>a b+c%41</Key></Contents></ListBucketResult>",
     "a b+c%41"
+)]
+#[case::dangling_ampersand(
+    "<ListBucketResult><Contents><Key>R&D & more</Key></Contents></ListBucketResult>",
+    "R&D & more"
+)]
+#[case::unknown_entity(
+    "<ListBucketResult><Contents><Key>a&b;c</Key></Contents></ListBucketResult>",
+    "a&b;c"
+)]
+#[case::no_character(
+    "<ListBucketResult><Contents><Key>a&#xFFFFFFF;&#0;b</Key></Contents></ListBucketResult>",
+    "a\u{fffd}\u{fffd}b"
+)]
+#[case::byte_order_mark(
+    "\u{feff}<?xml version='1.0'?><ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
+    "a"
+)]
+#[case::other_root(
+    "<ListObjectsV2Output><Contents><Key>a</Key></Contents></ListObjectsV2Output>",
+    "a"
+)]
+#[case::unknown_root(
+    "<Objects><EncodingType>url</EncodingType><Contents><Key>a%20b</Key></Contents></Objects>",
+    "a b"
 )]
 #[case::owner(
     "<ListBucketResult><Contents><Key>a</Key><Owner><Key>no</Key></Owner></Contents></ListBucketResult>",
@@ -132,7 +188,24 @@ fn errors_in_an_envelope() {
 #[case("</ListBucketResult>")]
 #[case("<html/>")]
 #[case("<!DOCTYPE a><ListBucketResult/>")]
-#[case("<ListBucketResult><Contents><Key>&x;</Key></Contents></ListBucketResult>")]
+#[case("<multistatus><response><href>/a</href></response></multistatus>")]
 fn what_is_refused(#[case] text: &str) {
     assert_eq!(read(text.as_bytes()), None);
+}
+
+#[rstest]
+#[case::latin_1(b"gr\xfcn", "gr\u{fffd}n")]
+#[case::cut(b"a\xe6\x97", "a\u{fffd}")]
+#[case::control(b"a\x04b\x1b", "a\u{4}b\u{1b}")]
+fn odd_bytes(#[case] key: &[u8], #[case] expected: &str) {
+    let text = [
+        b"<ListBucketResult><Contents><Key>",
+        key,
+        b"</Key></Contents></ListBucketResult>",
+    ]
+    .concat();
+    match read(&text) {
+        Some(Answer::Listing(page)) => assert_eq!(page.objects[0].key, expected),
+        other => panic!("{other:?}"),
+    }
 }

@@ -57,7 +57,10 @@ fn more(inner: &str, token: &str) -> Told {
 #[case::same_token(|_: &Asked| more(&object("a", "1"), "t"), "again and again")]
 #[case::same_keys(|asked: &Asked| more(&object("a", "1"), &asked.number.to_string()), "again and again")]
 #[case::nothing(|asked: &Asked| more("", &asked.number.to_string()), "lists nothing")]
-#[case::no_token(|_: &Asked| page(&format!("<IsTruncated>true</IsTruncated>{}", object("a", "1"))), "not how to ask")]
+#[case::two_tokens(|asked: &Asked| more(&object(&asked.number.to_string(), "1"), ["a", "b"][asked.number % 2]), "again and again")]
+#[case::three_keys(|asked: &Asked| more(&object(["a", "b", "c"][asked.number % 3], "1"), &asked.number.to_string()), "again and again")]
+#[case::no_marker(|_: &Asked| page(&format!("<IsTruncated>true</IsTruncated>{}", object("a", "1"))), "again and again")]
+#[case::no_token(|_: &Asked| page("<IsTruncated>true</IsTruncated>"), "not how to ask")]
 #[tokio::test]
 async fn endless_listings_end(#[case] answer: fn(&Asked) -> Told, #[case] says: &str) {
     let fake = Fake::start(answer).await;
@@ -199,4 +202,51 @@ async fn cancelling_ends_a_scan() {
     let ended = backend(on(&fake)).scan(&cx, progress).await;
     assert!(ended.as_ref().is_err_and(Error::is_cancelled), "{ended:?}");
     assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+/// Servers that know version 1 alone: they ignore `list-type=2`, or refuse it.
+#[rstest]
+#[case::last_key(false, false)]
+#[case::next_marker(true, false)]
+#[case::refused(false, true)]
+#[tokio::test]
+async fn listings_of_version_1(#[case] is_named: bool, #[case] is_strict: bool) {
+    const PAGE: usize = 3;
+    let fake = Fake::start(move |asked| {
+        if is_strict && asked.get("list-type") == "2" {
+            return refusal(501, "NotImplemented", "list-type", "");
+        }
+        let keys: Vec<String> = (0..8).map(|number| format!("a {number}&.iso")).collect();
+        let left: Vec<&String> = keys
+            .iter()
+            .filter(|key| key.as_str() > asked.get("marker"))
+            .collect();
+        let page_of = &left[..left.len().min(PAGE)];
+        let objects: String = page_of
+            .iter()
+            .map(|key| object(&key.replace('&', "&amp;"), "2"))
+            .collect();
+        let is_more = left.len() > PAGE;
+        let marker = match page_of.last() {
+            Some(last) if is_named && is_more => {
+                format!("<NextMarker>{}</NextMarker>", last.replace('&', "&amp;"))
+            }
+            _ => String::new(),
+        };
+        page(&format!("<IsTruncated>{is_more}</IsTruncated>{marker}{objects}"))
+    })
+    .await;
+    let backend = backend(on(&fake));
+    let counted = scan(&backend).await;
+    assert_eq!((counted.files, counted.errors), (8, 0), "{:?}", fake.asked());
+    assert_eq!(counted.bytes.map(storage_domain::ByteCount::get), Some(16));
+    let before = fake.asked().len();
+    scan(&backend).await;
+    let asked = fake.asked().split_off(before);
+    assert!(
+        asked
+            .iter()
+            .all(|asked| is_strict == asked.get("list-type").is_empty()),
+        "{asked:?}"
+    );
 }

@@ -49,7 +49,12 @@ pub(crate) async fn lists_its_buckets(url: &str, key: &str, secret: &str, expect
     let account = json!({ "endpoint": url, "access_key_id": key, "secret_access_key": secret });
     let account = S3Account::parse(account.as_object().unwrap()).unwrap();
     let found = buckets(&account, &Network::default(), &cx()).await.unwrap();
-    let mut names: Vec<String> = found.iter().map(|bucket| bucket.name.to_string()).collect();
+    assert!(found.left_out.is_none(), "{:?}", found.left_out);
+    let mut names: Vec<String> = found
+        .buckets
+        .iter()
+        .map(|bucket| bucket.name.to_string())
+        .collect();
     names.sort();
     assert_eq!(names, expected);
 }

@@ -1,7 +1,6 @@
 //! The config of an S3 backend.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use super::http::CaBundle;
@@ -73,7 +72,7 @@ impl TextField for Endpoint {
     const SHAPE: Shape = Shape::text("URL", BaseUrl::MAX_BYTES);
 }
 
-/// A bucket's name, after the naming rules of general purpose buckets.
+/// A bucket's name: one that a server may already have, whatever the rules are for new ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketName(String);
 
@@ -83,9 +82,17 @@ impl BucketName {
     /// The shortest name, in characters.
     pub const MIN_CHARS: usize = 3;
     /// The longest name, in characters.
-    pub const MAX_CHARS: usize = 63;
-    const RESERVED_PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
-    const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
+    pub const MAX_CHARS: usize = 255;
+    /// The longest name of a new bucket, and the longest label of a host name (RFC 1035, section 2.3.4), in characters.
+    const MAX_NEW: usize = 63;
+
+    /// Returns whether a host name can begin with it, as S3 demands of new buckets: labels in lower case.
+    pub fn fits_host_name(&self) -> bool {
+        let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let is_inside = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+        let mut labels = self.0.split('.');
+        self.0.len() <= Self::MAX_NEW && labels.all(|label| label.bytes().all(is_plain) && is_inside(label))
+    }
 }
 
 impl FromStr for BucketName {
@@ -99,28 +106,13 @@ impl FromStr for BucketName {
                 Self::MAX_CHARS
             )));
         }
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        if !text.bytes().all(|b| plain(b) || b == b'.' || b == b'-') {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+        if !text.bytes().all(is_plain) {
             return Err(Rule::new(
-                "must consist of lower-case letters, digits, dots and hyphens",
+                "must consist of letters, digits, dots, hyphens and underscores",
             ));
         }
-        if !text.bytes().next().is_some_and(plain) || !text.bytes().last().is_some_and(plain) {
-            return Err(Rule::new("must begin and end with a letter or a digit"));
-        }
-        if text.contains("..") || text.parse::<Ipv4Addr>().is_ok() {
-            return Err(Rule::new(
-                "must not have two dots in a row or look like an IP address",
-            ));
-        }
-        let reserved = Self::RESERVED_PREFIXES.iter().find(|p| text.starts_with(**p));
-        let reserved = reserved.or_else(|| Self::RESERVED_SUFFIXES.iter().find(|s| text.ends_with(**s)));
-        match reserved {
-            Some(part) => Err(Rule::new(format!(
-                "must not begin or end with {part}, which is reserved"
-            ))),
-            None => Ok(Self(text.to_owned())),
-        }
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -165,7 +157,7 @@ config! {
     /// The config of an S3 backend.
     S3Config, S3Draft {
         endpoint: Endpoint, "The service's URL, or its host (then https)";
-        bucket: BucketName, "The bucket's name, after S3's naming rules";
+        bucket: BucketName, "The bucket's name, or the alias of an access point";
         region: Option<Identifier>, "The region that requests are signed for";
         access_key_id: Identifier, "The access key's id";
         secret_access_key: Option<Secret>, "The secret that requests are signed with";

@@ -1,13 +1,13 @@
 //! An answer, read and parsed.
 
 use hyper::StatusCode;
-use hyper::header::HeaderMap;
+use hyper::header::{CONTENT_ENCODING, HeaderMap};
 use storage_domain::s3::{Endpoint, Identifier};
 use url::Url;
 
 use crate::s3::place::Style;
 use crate::s3::xml::{self, Answer, ErrorBody};
-use crate::web::{Error, body};
+use crate::web::{Error, body, content};
 
 /// The header in which AWS and others name a bucket's region.
 const BUCKET_REGION: &str = "x-amz-bucket-region";
@@ -125,17 +125,26 @@ impl Reply {
 }
 
 /// The answer that a body holds, where it is one of S3.
-pub(super) async fn parse(text: body::Text<'_>) -> Result<Option<Answer>, Error> {
+pub(super) async fn parse(
+    text: body::Text<'_>,
+    headers: &HeaderMap,
+    max_bytes: usize,
+) -> Result<Option<Answer>, Error> {
     if !text.complete {
         return Ok(None);
     }
+    let encoding = headers.get(CONTENT_ENCODING).cloned();
+    let read = move |bytes: Vec<u8>| {
+        let (bytes, complete) = content::decode(bytes, encoding.as_ref(), max_bytes)?;
+        Ok(xml::read(&bytes).filter(|_| complete))
+    };
     if text.bytes.len() <= INLINE_BYTES {
-        return Ok(xml::read(&text.bytes));
+        return read(text.bytes);
     }
     let body::Text { bytes, permit, .. } = text;
-    let parsed = tokio::task::spawn_blocking(move || xml::read(&bytes)).await;
+    let parsed = tokio::task::spawn_blocking(move || read(bytes)).await;
     drop(permit);
-    parsed.map_err(|error| Error::Other(error.to_string()))
+    parsed.map_err(|error| Error::Other(error.to_string()))?
 }
 
 #[cfg(test)]

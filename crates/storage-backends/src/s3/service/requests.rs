@@ -10,11 +10,11 @@ use url::Position;
 use crate::s3::place::{self, Style};
 use crate::s3::service::refusal::Meaning;
 use crate::s3::service::style::shows_account;
-use crate::s3::service::{Reply, Service, reply};
+use crate::s3::service::{Reply, Service, Way, reply};
 use crate::web::{Client, Error, body};
 
-/// How often one request is sent in one style, at the most: as it is, and for another region.
-const TRIES: usize = 2;
+/// How often one request is sent in one style, at the most: as it is, for another region, and by version 1.
+const TRIES: usize = 3;
 
 impl Service {
     /// Asks for something of the bucket, or of the service if there is no bucket.
@@ -64,12 +64,22 @@ impl Service {
     async fn in_style(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
         let mut last = self.once(client, style, query).await;
         for _ in 1..TRIES {
-            if !matches!(&last, Ok(reply) if self.takes_region(reply)) {
+            if !matches!(&last, Ok(reply) if self.takes_region(reply) || self.takes_version(reply, query)) {
                 break;
             }
             last = self.once(client, style, query).await;
         }
         last
+    }
+
+    /// Goes over to listings of version 1, once, if the server refuses those of version 2.
+    fn takes_version(&self, reply: &Reply, query: &[(&str, &str)]) -> bool {
+        let is_asked = query.iter().any(is_of_version_2);
+        let turns = is_asked && !self.way().is_version_1 && self.meaning(reply) == Meaning::Unsupported;
+        if turns {
+            self.learn(|way| way.is_version_1 = true);
+        }
+        turns
     }
 
     fn takes_region(&self, reply: &Reply) -> bool {
@@ -83,23 +93,36 @@ impl Service {
     }
 
     async fn once(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
-        let region = self.way().region;
+        let Way {
+            region, is_version_1, ..
+        } = self.way();
+        let query: Vec<_> = query
+            .iter()
+            .copied()
+            .filter(|pair| !(is_version_1 && is_of_version_2(pair)))
+            .collect();
         let url = self.url_in(style)?;
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.method_mut() = Method::GET;
-        *request.uri_mut() = place::uri(&url, query)?;
+        *request.uri_mut() = place::uri(&url, &query)?;
         if let Some(key) = &self.key {
             key.sign(&region, SystemTime::now(), &mut request)?;
         }
         let (parts, body) = client.exchange(&url, request).await?.into_parts();
         let text = body::read(body, client.limits(), &self.large).await?;
+        let max_bytes = client.limits().page_bytes;
+        let answer = reply::parse(text, &parts.headers, max_bytes).await?;
         Ok(Reply {
             status: parts.status,
             headers: parts.headers,
-            answer: reply::parse(text).await?,
+            answer,
             signed_for: region,
             host: url[Position::BeforeHost..Position::AfterPort].to_owned(),
             style,
         })
     }
+}
+
+fn is_of_version_2((name, _): &(&str, &str)) -> bool {
+    *name == "list-type"
 }

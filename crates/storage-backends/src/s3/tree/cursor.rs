@@ -1,16 +1,42 @@
 //! The place in a listing of keys.
 
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::s3::xml::Page;
 
 /// Pages in a row that may be empty.
 const MAX_EMPTY_PAGES: u32 = 100;
 
+/// Why a listing does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stray {
+    Circle,
+    Empty,
+    Nowhere,
+}
+
+impl fmt::Display for Stray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Circle => "the server lists the same objects again and again",
+            Self::Empty => "the server lists nothing and says that there is more",
+            Self::Nowhere => "the server says that there is more, and not how to ask for it",
+        })
+    }
+}
+
+impl std::error::Error for Stray {}
+
 /// Marks where a listing of the keys below a prefix goes on.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     prefix: String,
-    token: Option<String>,
-    first_key: Option<String>,
+    /// The parameter of the next page, and its value.
+    next: Option<(&'static str, String)>,
+    /// Hashes of the first key of each page, and of what led to it: two for each request that a scan may make.
+    seen: HashSet<u64>,
     empty_pages: u32,
     /// The last key. Keys come in order, so that it decides which directories of the next one are new.
     last_key: String,
@@ -21,8 +47,8 @@ impl Cursor {
     pub(super) fn new(prefix: &str) -> Self {
         Self {
             prefix: prefix.to_owned(),
-            token: None,
-            first_key: None,
+            next: None,
+            seen: HashSet::new(),
             empty_pages: 0,
             last_key: prefix.to_owned(),
         }
@@ -37,40 +63,50 @@ impl Cursor {
             ("prefix", self.prefix.as_str()),
         ];
         if first_level {
-            query.insert(0, ("delimiter", "/"));
+            query.push(("delimiter", "/"));
         }
-        if let Some(token) = &self.token {
-            query.insert(0, ("continuation-token", token));
+        if let Some((name, value)) = &self.next {
+            query.push((name, value));
         }
+        query.sort_unstable();
         query
+    }
+
+    /// Returns whether a page was listed before.
+    pub(super) fn has_seen(&mut self, page: &Page) -> bool {
+        let first = page.objects.first();
+        first.is_some_and(|object| !self.remember(("key", &object.key)))
     }
 
     /// Goes on after a page. Returns whether there is more.
     ///
     /// # Errors
-    /// The reason, if the server leads nowhere or in circles.
-    pub(super) fn advance(&mut self, page: &Page) -> Result<bool, &'static str> {
-        if !page.truncated {
+    /// The server leads nowhere or in circles.
+    pub(super) fn advance(&mut self, page: &Page) -> Result<bool, Stray> {
+        if !page.more.is_more() {
             return Ok(false);
         }
-        let Some(token) = &page.token else {
-            return Err("the server says that there is more, and not how to ask for it");
-        };
-        let first_key = page.objects.first().map(|object| object.key.clone());
-        if self.token.as_ref() == Some(token) || (first_key.is_some() && self.first_key == first_key) {
-            return Err("the server lists the same objects again and again");
+        let last = page.objects.last().map(|object| object.key.as_str());
+        let (name, value) = page.more.next(last).ok_or(Stray::Nowhere)?;
+        if !self.remember((name, value)) {
+            return Err(Stray::Circle);
         }
-        self.empty_pages = if first_key.is_some() {
-            0
-        } else {
-            self.empty_pages + 1
+        self.empty_pages = match last {
+            Some(_) => 0,
+            None => self.empty_pages + 1,
         };
         if self.empty_pages > MAX_EMPTY_PAGES {
-            return Err("the server lists nothing and says that there is more");
+            return Err(Stray::Empty);
         }
-        self.token = Some(token.clone());
-        self.first_key = first_key;
+        self.next = Some((name, value.to_owned()));
         Ok(true)
+    }
+
+    /// Returns whether this is new.
+    fn remember(&mut self, what: (&str, &str)) -> bool {
+        let mut hasher = DefaultHasher::new();
+        what.hash(&mut hasher);
+        self.seen.insert(hasher.finish())
     }
 
     /// Returns where the directories end that this key names first, below the prefix.

@@ -1,0 +1,153 @@
+//! The document of an answer, as far as it was read.
+
+use crate::s3::encoding;
+use crate::s3::xml::{Answer, Buckets, ErrorBody, MAX_ENTRIES, More, Object, Page};
+
+/// How deep elements may nest.
+const MAX_DEPTH: usize = 16;
+/// The longest text of one element, in bytes: a key of 1,024 bytes, each of them percent-encoded and then some.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// What the root says that a document is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Unknown,
+    Listing,
+    Error,
+    Buckets,
+    /// A root that is not known; its first entry decides.
+    Other,
+}
+
+impl Kind {
+    fn of_root(name: &str) -> Self {
+        match name {
+            "Error" | "ErrorResponse" => Self::Error,
+            name if name.starts_with("List") && name.contains("Buckets") => Self::Buckets,
+            name if name.starts_with("ListBucket") || name.starts_with("ListObjects") => Self::Listing,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The document as far as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    kind: Kind,
+    path: Vec<String>,
+    text: String,
+    whole: bool,
+    page: Page,
+    object: Object,
+    encoded: bool,
+    error: ErrorBody,
+    buckets: Vec<String>,
+    more: More,
+}
+
+impl Document {
+    pub(super) fn open(&mut self, name: &str) -> Option<()> {
+        if self.path.is_empty() {
+            if self.kind != Kind::Unknown {
+                return None;
+            }
+            self.kind = Kind::of_root(name);
+        }
+        self.text.clear();
+        self.path.push(name.to_owned());
+        (self.path.len() <= MAX_DEPTH).then_some(())
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> Option<()> {
+        self.text.push_str(text);
+        (self.text.len() <= MAX_TEXT).then_some(())
+    }
+
+    pub(super) fn close(&mut self) -> Option<()> {
+        let name = self.path.pop()?;
+        let text = std::mem::take(&mut self.text);
+        let depth = self.path.len();
+        if depth == 1 {
+            self.of_more(&name, &text);
+        }
+        let parent = self.path.last().map_or("", String::as_str);
+        if self.kind == Kind::Other {
+            self.kind = match (parent, name.as_str()) {
+                ("Contents", "Key") | ("CommonPrefixes", "Prefix") => Kind::Listing,
+                ("Bucket", "Name") => Kind::Buckets,
+                _ => Kind::Other,
+            };
+        }
+        match (self.kind, parent, name.as_str()) {
+            (Kind::Listing, _, "Contents") if depth == 1 => self.of_contents()?,
+            (Kind::Listing, "Contents", "Key") => self.object.key = text,
+            (Kind::Listing, "Contents", "Size") => self.object.size = text.trim().parse().ok(),
+            (Kind::Listing, "CommonPrefixes", "Prefix") => self.page.prefixes.push(text),
+            (Kind::Error, "Error", field) => self.of_error(field, text),
+            (Kind::Buckets, "Bucket", "Name") => self.buckets.push(text),
+            _ => {}
+        }
+        self.whole = self.path.is_empty();
+        let entries = self.page.objects.len() + self.page.prefixes.len() + self.buckets.len();
+        (entries <= MAX_ENTRIES).then_some(())
+    }
+
+    /// Reads what both kinds of lists have below their root. A listing repeats the token of its own page.
+    fn of_more(&mut self, field: &str, text: &str) {
+        let value = || Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        match field {
+            "EncodingType" => self.encoded = text.trim() == "url",
+            "IsTruncated" => self.more.truncated = Some(text.trim().eq_ignore_ascii_case("true")),
+            "NextContinuationToken" => self.more.token = value(),
+            "ContinuationToken" if self.kind == Kind::Buckets => self.more.token = value(),
+            "NextMarker" => self.more.marker = Some(text.to_owned()).filter(|text| !text.is_empty()),
+            _ => {}
+        }
+    }
+
+    fn of_contents(&mut self) -> Option<()> {
+        let object = std::mem::take(&mut self.object);
+        (!object.key.is_empty()).then(|| self.page.objects.push(object))
+    }
+
+    fn of_error(&mut self, field: &str, text: String) {
+        match field {
+            "Code" => text.trim().clone_into(&mut self.error.code),
+            "Message" => self.error.message = text,
+            "Region" => text.trim().clone_into(&mut self.error.region),
+            "Endpoint" | "VirtualHost" => text.trim().clone_into(&mut self.error.endpoint),
+            "BucketName" | "Bucket" => text.trim().clone_into(&mut self.error.bucket),
+            "CanonicalRequest" => self.error.canonical_request = text,
+            _ => {}
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Option<Answer> {
+        if !self.whole {
+            return None;
+        }
+        // Some servers say that they encode, and do not.
+        let texts = self.page.objects.iter().map(|object| &object.key);
+        let mut texts = texts.chain(&self.page.prefixes).chain(&self.more.marker);
+        if self.encoded && texts.all(|text| encoding::is_encoded(text)) {
+            for object in &mut self.page.objects {
+                object.key = encoding::decode(&object.key);
+            }
+            for prefix in &mut self.page.prefixes {
+                *prefix = encoding::decode(prefix);
+            }
+            self.more.marker = self.more.marker.as_deref().map(encoding::decode);
+        }
+        self.page.more.clone_from(&self.more);
+        match self.kind {
+            Kind::Unknown | Kind::Other => None,
+            Kind::Listing => Some(Answer::Listing(self.page)),
+            Kind::Error => Some(Answer::Error(self.error)),
+            Kind::Buckets => Some(Answer::Buckets(Buckets {
+                names: self.buckets,
+                more: self.more,
+            })),
+        }
+    }
+}
