@@ -13,8 +13,8 @@ mod document;
 
 use document::Document;
 
-/// The most entries of one page that are read; servers send 1,000 at the most.
-pub const MAX_ENTRIES: usize = 10_000;
+/// The most entries of one page that are read. Most servers send up to 1,000; one that ignores `max-keys` sends all.
+pub const MAX_ENTRIES: usize = 50_000;
 
 /// The body of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

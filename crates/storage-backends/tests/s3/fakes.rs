@@ -181,7 +181,7 @@ fn html(status: u16) -> Told {
 #[case::no_key(page("<Contents><Size>1</Size></Contents>"))]
 #[case::deep((200, Vec::new(), "<ListBucketResult>".to_owned() + &"<a>".repeat(100_000)))]
 #[case::long_key(page(&object(&"k".repeat(100_000), "1")))]
-#[case::many(page(&object("k", "1").repeat(20_000)))]
+#[case::many(page(&object("k", "1").repeat(60_000)))]
 #[tokio::test]
 async fn what_is_no_s3_server(#[case] told: Told) {
     let fake = Fake::start(move |_| told.clone()).await;

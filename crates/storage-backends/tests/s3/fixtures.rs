@@ -169,10 +169,10 @@ fn keys(#[case] text: &str, #[case] key: &str) {
     }
 }
 
-#[test]
-fn errors_in_an_envelope() {
-    let text =
-        "<ErrorResponse><Error><Code>NoSuchBucket</Code></Error><RequestId>1</RequestId></ErrorResponse>";
+#[rstest]
+#[case("<ErrorResponse><Error><Code>NoSuchBucket</Code></Error><RequestId>1</RequestId></ErrorResponse>")]
+#[case("<Response><Errors><Error><Code>NoSuchBucket</Code></Error></Errors></Response>")]
+fn errors_in_an_envelope(#[case] text: &str) {
     let expected = ErrorBody {
         code: "NoSuchBucket".to_owned(),
         ..ErrorBody::default()

@@ -165,3 +165,16 @@ async fn words_that_change_are_no_news() {
     assert_ne!(one.message(), two.message());
     assert_eq!(one.finding, two.finding);
 }
+
+#[rstest]
+#[case::forbidden((403, "WeirdCode", "something special", ""), "list", "403 Forbidden for a reason that is not known here")]
+#[case::bad((400, "AnotherCode", "something else", ""), "list", "(the server says: AnotherCode: something else)")]
+#[case::no_code((403, "", "no", ""), "list", "allow it s3:ListBucket")]
+#[case::blocked((403, "UserSuspended", "", ""), "list", "look into the provider's console (the server says: UserSuspended)")]
+#[case::not_ready((503, "XMinioServerNotInitialized", "Server not initialized yet", ""), "list", "not ready yet")]
+#[case::bad_name((400, "InvalidBucketName", "no", ""), "bucket", "does not allow the name of the bucket images")]
+#[tokio::test]
+async fn codes(#[case] refused: Refused, #[case] check: &str, #[case] says: &str) {
+    let (name, sentence) = sentence(refused, &json!({})).await;
+    assert!(name == check && sentence.contains(says), "{name}: {sentence}");
+}

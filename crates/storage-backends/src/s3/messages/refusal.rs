@@ -153,7 +153,10 @@ impl Refusal {
                 f,
                 "What answers is not an S3 server ({status}, and no XML of S3): check the host, the port and the path of endpoint"
             ),
-            _ => write!(f, "The server answers {status}"),
+            _ => write!(
+                f,
+                "The server answers {status} for a reason that is not known here: look its code up in the server's documentation"
+            ),
         }
     }
 

@@ -161,8 +161,9 @@ impl Service {
 }
 
 fn of_error(status: StatusCode, error: &ErrorBody) -> Meaning {
+    // A code that is not known may mean anything; without one, the status is all there is.
     let by_status = || match status.as_u16() {
-        401 | 403 => Some(Meaning::Denied),
+        401 | 403 if error.code.is_empty() => Some(Meaning::Denied),
         301 | 302 | 307 | 308 => Some(Meaning::Moved),
         status => of_fault(status),
     };

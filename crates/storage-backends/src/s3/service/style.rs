@@ -26,6 +26,7 @@ impl Service {
                             | Meaning::Denied
                             | Meaning::InPath
                             | Meaning::InBucket
+                            | Meaning::Other
                     )
                 )
         };

@@ -76,6 +76,7 @@ impl Document {
             self.kind = match (parent, name.as_str()) {
                 ("Contents", "Key") | ("CommonPrefixes", "Prefix") => Kind::Listing,
                 ("Bucket", "Name") => Kind::Buckets,
+                ("Error", "Code") => Kind::Error,
                 _ => Kind::Other,
             };
         }
