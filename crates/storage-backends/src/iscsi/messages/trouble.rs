@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use iscsi_initiator::{Cause, Error, Sense};
+use iscsi_initiator::{Cause, Error};
 
 use super::Failure;
 
@@ -50,26 +50,32 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// What to do about a command that a unit did not carry out, as a sentence of its own; empty if nothing is known.
+/// What to do about a command that a unit did not carry out, as a sentence of its own.
 struct Remedy<'a>(&'a Cause);
 
 impl fmt::Display for Remedy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAM-5, section 5.3.1.
+        const BUSY: u8 = 0x08;
+        const RESERVATION_CONFLICT: u8 = 0x18;
+        const SET_FULL: u8 = 0x28;
         let Cause::Status(status) = self.0 else {
             return Ok(());
         };
-        let Some(Sense { code, qualifier, .. }) = status.sense else {
-            return Ok(());
-        };
-        f.write_str(match (code, qualifier) {
-            (0x04, 0x0a..=0x0c) => ". Set target to a portal of the controller that serves the unit",
-            (0x04, 0x02 | 0x03 | 0x0d | 0x11 | 0x12 | 0x15..=0x18 | 0x1e..=0x23) => {
+        let sense = status.sense.map(|sense| (sense.code, sense.qualifier));
+        f.write_str(match (sense, status.code) {
+            (Some((0x04, 0x0b | 0x0c)), _) => {
+                ". Set target to a portal of the controller that serves the unit"
+            }
+            (Some((0x04, 0x02 | 0x03 | 0x0d | 0x10..=0x12 | 0x15..=0x18 | 0x1e..=0x23)), _) => {
                 ". Make the unit ready at the storage system"
             }
-            (0x04, _) => ". Wait until that is over, and test again",
-            (0x25, _) => ". Map the unit to this initiator at the storage system",
-            (0x3a, _) => ". Insert a medium, or give the unit an image",
-            _ => return Ok(()),
+            (Some((0x04, _)), _) => ". Wait until that is over, and test again",
+            (Some((0x25, _)), _) => ". Map the unit to this initiator at the storage system",
+            (Some((0x3a, _)), _) => ". Insert a medium, or give the unit an image",
+            (None, BUSY | SET_FULL) => ". Test again later",
+            (None, RESERVATION_CONFLICT) => ". End the other initiator's reservation",
+            _ => ". See the unit's state at the storage system",
         })
     }
 }
