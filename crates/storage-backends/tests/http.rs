@@ -5,6 +5,7 @@ mod conformance;
 mod fakes;
 mod fixtures;
 mod listings;
+mod negotiation;
 mod networks;
 mod patience;
 mod real;

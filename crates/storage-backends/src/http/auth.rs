@@ -56,6 +56,15 @@ impl Credentials {
         }
     }
 
+    /// Returns the scheme in which they are sent, in lower case.
+    pub(crate) fn scheme(&self) -> Option<&'static str> {
+        match self {
+            Self::Header(HttpAuthMethod::Bearer, _) => Some("bearer"),
+            Self::Header(..) => Some("basic"),
+            Self::None | Self::Missing(_) => None,
+        }
+    }
+
     /// What the credentials are, for people.
     pub(crate) fn describe(&self) -> &'static str {
         match self {

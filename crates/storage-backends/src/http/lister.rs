@@ -19,13 +19,13 @@ use crate::web::{self, Answer, Ask, Client, body, content};
 
 mod names;
 
-pub(crate) use names::{Asked, length};
+pub(crate) use names::{Asked, first_byte, is_page_instead, length};
 
 /// A text above this size is parsed on a thread for such work, in bytes: 64 KiB are about a millisecond.
 const INLINE_BYTES: usize = 64 * 1024;
 
 /// How a server is asked for listings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Style {
     /// By GET, for JSON if the server has it.
     Get,
@@ -117,8 +117,7 @@ impl<'a> Lister<'a> {
     /// Why the base has no listing.
     pub(crate) async fn root_of(&self, answer: Answer) -> Result<(Style, Page), NoPage> {
         let why = match self.read(Style::Get, b"", answer).await {
-            // An error page may look like an empty directory.
-            Ok(page) if page.listing.is_bare() && self.answers_any_name().await => NoPage::NoListing,
+            Ok(page) if self.may_be_an_error(&page).await => NoPage::NoListing,
             Ok(page) => return Ok((Style::Get, page)),
             Err(why) if why.is_temporary() => return Err(why),
             Err(why) => why,
@@ -128,11 +127,18 @@ impl<'a> Lister<'a> {
             .into_iter()
             .filter(|style| *style == Style::WebDav || why.may_have_a_page())
         {
-            if let Ok(page) = self.fetch(style, b"").await {
+            if let Ok(page) = self.fetch(style, b"").await
+                && (style == Style::WebDav || !self.may_be_an_error(&page).await)
+            {
                 return Ok((style, page));
             }
         }
         Err(why)
+    }
+
+    /// Returns whether a page may be of another kind: an error page may look like an empty directory.
+    async fn may_be_an_error(&self, page: &Page) -> bool {
+        page.listing.is_bare() && self.answers_any_name().await
     }
 
     /// As [`Lister::fetch`], and asks again after what may pass; fewer requests are sent at once if the server says so.

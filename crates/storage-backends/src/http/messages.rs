@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use crate::web::Answer;
-use crate::web::checks;
-use crate::web::redirect::shown;
+use crate::http::lister::Style;
+
+mod status;
+
+pub(crate) use status::Status;
 
 /// What a check found. Its `Display` is the sentence.
 #[derive(Debug, Hash)]
@@ -35,8 +37,8 @@ pub(crate) enum Finding {
     /// The server refuses these credentials.
     Refused(&'static str),
     Status(Status),
-    /// GET is refused, and PROPFIND lists the directory.
-    WebDavOnly(Status),
+    /// The first request is refused, and one in this style lists the directory.
+    Otherwise(Status, Style),
     /// A name that can't exist is answered in the same way.
     AnyName(Status),
     /// A redirect leads to another page.
@@ -68,17 +70,6 @@ pub(crate) enum Reservation {
     Boot(String),
 }
 
-/// The status of an answer, and how it was reached.
-#[derive(Debug, Hash)]
-pub(crate) struct Status {
-    code: StatusCode,
-    redirects: usize,
-    to: String,
-    may_want_tls: bool,
-    downgraded: bool,
-    with_credentials: bool,
-}
-
 /// What a boot client may have trouble with.
 #[derive(Debug, Hash)]
 pub(crate) enum Trouble {
@@ -106,74 +97,6 @@ pub(crate) enum Trouble {
     Redirected(String),
     NoRanges,
     Refused(StatusCode),
-}
-
-impl Status {
-    pub(crate) fn of(answer: &Answer, with_credentials: bool) -> Self {
-        let route = &answer.route;
-        Self {
-            code: answer.status,
-            redirects: route.redirects(),
-            to: shown(route.url()),
-            may_want_tls: checks::may_want_tls(route.url(), answer.status),
-            downgraded: route.downgraded,
-            with_credentials,
-        }
-    }
-
-    pub(crate) fn is_success(&self) -> bool {
-        self.code.is_success()
-    }
-
-    /// Returns whether servers answer so if the name of a file has a slash at its end.
-    pub(crate) fn may_be_a_file(&self) -> bool {
-        !matches!(self.code.as_u16(), 401 | 407 | 408 | 429 | 502..=504)
-    }
-
-    fn advice(&self) -> &'static str {
-        match self.code.as_u16() {
-            _ if self.may_want_tls => {
-                "it does not take the request; if this port expects https, begin base_url with https://"
-            }
-            403 if self.with_credentials => {
-                "these credentials may not read the directory, or its listing is switched off (nginx: autoindex on)"
-            }
-            403 => {
-                "the directory may not be read, its listing is switched off (nginx: autoindex on), or credentials are needed"
-            }
-            404 | 410 => {
-                "there is no such directory, or its listing is switched off (Caddy: browse): check the path of base_url"
-            }
-            405 | 501 => {
-                "the directory can be read neither by GET nor by PROPFIND: switch its listing on (nginx: autoindex on)"
-            }
-            408 => "it did not get the request in time: try again later",
-            429 => "it asks for fewer requests: try again later",
-            500..=599 => "the fault is on the server's side: look into its log",
-            300..=399 => "that redirect can't be followed: set base_url to where the files are",
-            _ => "200 was expected",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            code, redirects, to, ..
-        } = self;
-        write!(f, "The server answers {code}")?;
-        match (redirects, code.is_success()) {
-            (0, true) => {}
-            (1, true) => write!(f, " after 1 redirect to {to}")?,
-            (n, true) => write!(f, " after {n} redirects to {to}")?,
-            (0, false) => return write!(f, ": {}", self.advice()),
-            (_, false) => return write!(f, " at {to}, where it redirects to: {}", self.advice()),
-        }
-        if self.downgraded {
-            f.write_str(", from https down to http")?;
-        }
-        Ok(())
-    }
 }
 
 impl fmt::Display for Finding {
@@ -205,11 +128,14 @@ impl fmt::Display for Finding {
                 write!(f, "The server refuses {what} (401): check username, password and auth_method")
             }
             Self::Status(status) => status.fmt(f),
-            Self::WebDavOnly(status) => write!(
-                f,
-                "The server answers {} to GET, and lists the directory by WebDAV",
-                status.code
-            ),
+            Self::Otherwise(status, style) => {
+                let (refused, listed) = match style {
+                    Style::WebDav => ("GET", "by WebDAV"),
+                    Style::Get | Style::Page => ("a request that prefers JSON", "as a page"),
+                };
+                let code = status.code;
+                write!(f, "The server answers {code} to {refused}, and lists the directory {listed}")
+            }
             Self::AnyName(status) => write!(
                 f,
                 "The server answers {} to any name, even to one that can't exist, and shows no directory listing, so that nothing says that the directory is there: set base_url to where the files are, or switch the listing on",

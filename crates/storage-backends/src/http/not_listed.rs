@@ -92,7 +92,8 @@ impl NoPage {
     pub(crate) fn may_have_a_page(&self) -> bool {
         match self {
             Self::NotUnderstood => true,
-            Self::Refused(status, _) => *status == StatusCode::NOT_ACCEPTABLE,
+            // Some programs answer what asks for JSON as they answer calls of their own interface.
+            Self::Refused(status, _) => matches!(status.as_u16(), 400 | 404..=406 | 415),
             _ => false,
         }
     }
@@ -105,13 +106,11 @@ impl NoPage {
             _ => ErrorKind::NotListable,
         };
         let temporary = self.is_temporary();
-        let step = match &self {
-            Self::Failed(error) => error.step(),
-            _ => "the listing",
+        let (step, why) = match &self {
+            Self::Failed(error) => (error.step(), self.to_string()),
+            _ => ("the listing", format!("{self}: {}", NotCounted(&self).advice())),
         };
-        Error::new(kind, step)
-            .with_temporary(temporary)
-            .with_source(NotCounted(&self).to_string())
+        Error::new(kind, step).with_temporary(temporary).with_source(why)
     }
 }
 
@@ -149,7 +148,7 @@ impl NotCounted<'_> {
 impl fmt::Display for NotCounted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            NoPage::Failed(error) => write!(f, "{}", error.sentence(SETTING)),
+            NoPage::Failed(error) => write!(f, "The files can't be counted. {}", error.sentence(SETTING)),
             why => write!(f, "The files can't be counted, because {why}: {}", self.advice()),
         }
     }

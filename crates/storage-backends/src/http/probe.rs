@@ -51,7 +51,8 @@ impl HttpBackend {
             return Ok(Reservation::None);
         }
         let limit = step.remaining().saturating_sub(SPARE).min(client.limits().boot);
-        let advice = boot::advice(&lister, &self.templates, style, root);
+        let step = step.step(limit);
+        let advice = boot::advice(&lister, &self.templates, style, root, &step);
         let found = tokio::time::timeout(limit, advice)
             .await
             .unwrap_or(Finding::Slow(limit));
@@ -111,7 +112,7 @@ async fn judge(
     root: &Result<(Style, Page), NoPage>,
 ) -> Result<Finding, Finding> {
     let why = match root {
-        Ok((Style::WebDav, _)) if !status.is_success() => return Ok(Finding::WebDavOnly(status)),
+        Ok((style, _)) if !status.is_success() => return Ok(Finding::Otherwise(status, *style)),
         Ok(_) => return Ok(Finding::Status(status)),
         Err(why) => why,
     };
@@ -138,7 +139,7 @@ fn refusal(answer: &Answer, credentials: &Credentials) -> Option<Finding> {
         StatusCode::UNAUTHORIZED => {}
         _ => return None,
     }
-    let scheme = offered_scheme(&answer.headers);
+    let scheme = offered_scheme(&answer.headers, credentials.scheme());
     Some(match scheme.as_deref() {
         Some("bearer") if !credentials.are_sent() => Finding::NeedsToken,
         None | Some("basic") if !credentials.are_sent() => Finding::NeedsPassword,
@@ -146,6 +147,8 @@ fn refusal(answer: &Answer, credentials: &Credentials) -> Option<Finding> {
             there: answer.route.url().origin().ascii_serialization(),
             sent_to: answer.route.start().origin().ascii_serialization(),
         },
+        Some("bearer") if credentials.scheme() == Some("basic") => Finding::NeedsToken,
+        Some("basic") if credentials.scheme() == Some("bearer") => Finding::NeedsPassword,
         None | Some("basic" | "bearer") => Finding::Refused(credentials.describe()),
         Some(other) => Finding::NotSupported(other.to_owned()),
     })
@@ -166,8 +169,9 @@ fn acceptance(answer: &Answer, credentials: &Credentials) -> Finding {
 /// The longest scheme that a message shows, in bytes.
 const SCHEME_BYTES: usize = 20;
 
-/// Returns the scheme of the challenges (RFC 9110, section 11.6.1) that this client can meet, else the first one.
-fn offered_scheme(headers: &HeaderMap) -> Option<String> {
+/// Returns the scheme of the challenges (RFC 9110, section 11.6.1) that was used, else one that this client can meet, else
+/// the first one.
+fn offered_scheme(headers: &HeaderMap, used: Option<&str>) -> Option<String> {
     let values = headers.get_all(WWW_AUTHENTICATE).iter();
     let schemes: Vec<String> = values
         .filter_map(|value| value.to_str().ok())
@@ -175,7 +179,12 @@ fn offered_scheme(headers: &HeaderMap) -> Option<String> {
         .map(str::to_ascii_lowercase)
         .collect();
     let is_known = |scheme: &&String| matches!(scheme.as_str(), "basic" | "bearer");
-    let found = schemes.iter().find(is_known).or_else(|| schemes.first())?;
+    let is_used = |scheme: &&String| used == Some(scheme.as_str());
+    let known = schemes
+        .iter()
+        .find(is_used)
+        .or_else(|| schemes.iter().find(is_known));
+    let found = known.or_else(|| schemes.first())?;
     (found.len() <= SCHEME_BYTES).then(|| found.clone())
 }
 
@@ -205,6 +214,7 @@ mod tests {
     #[case::token(&["Negotiate YIIJvwYGKwYBBQUCoIIJszCCCa+g"], Some("negotiate"))]
     #[case::parameter_of_the_name(&["Custom basic=\"1\""], Some("custom"))]
     #[case::bearer(&["Bearer"], Some("bearer"))]
+    #[case::both(&["Basic realm=x", "Bearer realm=x"], Some("basic"))]
     #[case::none(&[], None)]
     #[case::empty(&[""], None)]
     fn the_scheme_stands_in_its_place(#[case] values: &[&str], #[case] expected: Option<&str>) {
@@ -215,6 +225,17 @@ mod tests {
             headers.append(name, value);
             headers
         });
-        assert_eq!(offered_scheme(&headers).as_deref(), expected);
+        assert_eq!(offered_scheme(&headers, None).as_deref(), expected);
+        // What was used and refused is named, if it is offered.
+        let is_bearer = |value: &HeaderValue| value.as_bytes().starts_with(b"Bearer");
+        let used = headers
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .any(is_bearer)
+            .then_some("bearer");
+        assert_eq!(
+            offered_scheme(&headers, Some("bearer")).as_deref(),
+            used.or(expected)
+        );
     }
 }

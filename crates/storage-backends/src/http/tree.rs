@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::http::lister::{self, Asked, Lister, Style};
+use crate::http::listing::url_names::has_extension;
 use crate::http::listing::{self, Kind, Listing};
 use crate::http::not_listed::NoPage;
 use crate::tree::{Entry, EntryKind, List, Page};
@@ -196,19 +197,6 @@ fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     let root = (!path.is_empty()).then_some(&path[..0]);
     root.into_iter().chain(slashes.map(|(at, _)| &path[..at]))
-}
-
-/// Returns whether a name ends like a file's: in a point and a few letters.
-fn has_extension(name: &[u8]) -> bool {
-    let mut parts = name.rsplitn(2, |b| *b == b'.');
-    match (parts.next(), parts.next()) {
-        (Some(extension), Some(stem)) => {
-            let is_word = extension.iter().all(u8::is_ascii_alphanumeric);
-            let has_letter = extension.iter().any(u8::is_ascii_alphabetic);
-            !stem.is_empty() && is_word && has_letter && extension.len() <= 6
-        }
-        _ => false,
-    }
 }
 
 /// Makes the error of a directory below the root. It is temporary if the server did not answer.

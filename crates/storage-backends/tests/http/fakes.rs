@@ -163,7 +163,7 @@ async fn does_not_hold_a_scan_up(#[case] knob: Knob, #[case] expected: &str) {
     Knob::HoldsFilesBack,
     "a.iso: the server announces the file and sends none of it. The server stopped"
 )]
-#[case::the_listing(Knob::Stalls(PAGE.to_owned()), "Not checked, because no file was found to try. The server stopped")]
+#[case::the_listing(Knob::Stalls(PAGE.to_owned()), "The files can't be counted. The server stopped")]
 #[tokio::test]
 async fn bodies_that_never_come_are_told_by_the_boot_check(#[case] knob: Knob, #[case] expected: &str) {
     let fake = Fake::start(knob).await;

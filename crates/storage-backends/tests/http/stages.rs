@@ -121,10 +121,7 @@ async fn tokens() {
     for (config, says) in [
         (wrong, "refuses the token (401)"),
         (json!({ "base_url": server.url() }), "asks for a token (401)"),
-        (
-            with_basic(&server.url(), CANARY),
-            "refuses the user name and password (401)",
-        ),
+        (with_basic(&server.url(), CANARY), "asks for a token (401)"),
     ] {
         let report = probe(&backend(config, Limits::default())).await;
         let (name, detail) = failure(&report);

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use hyper::{Method, StatusCode};
 use url::Url;
 
@@ -33,7 +33,10 @@ impl Lister<'_> {
             let permit = self.pace.acquire().await;
             let why = match self.first_byte(&url).await {
                 Ok(answer) if is_slash_added(&url, &answer.route) => return Some(Asked::Directory),
-                Ok(answer) if is_file(answer.status) => return Some(Asked::File(length(&answer))),
+                Ok(answer) if is_file(answer.status) => {
+                    let size = length(&answer).filter(|_| !is_page_instead(&answer, path));
+                    return Some(Asked::File(size));
+                }
                 Ok(answer) => NoPage::refused(answer.status, &answer.headers),
                 Err(error) => NoPage::from(error),
             };
@@ -46,13 +49,23 @@ impl Lister<'_> {
         }
     }
 
-    /// Asks for the first byte of a file, and reads no more.
+    async fn first_byte(&self, url: &Url) -> Result<Answer, web::Error> {
+        self.client.send(&first_byte(url)).await
+    }
+
+    /// Sends a request, and again if the server asks for fewer of them.
     ///
     /// # Errors
     /// Any [`web::Error`]; a status is none.
-    pub(crate) async fn first_byte(&self, url: &Url) -> Result<Answer, web::Error> {
-        let ask = Ask::new(Method::GET, url.clone()).with(ACCEPT, "*/*");
-        self.client.send(&ask.with(RANGE, "bytes=0-0")).await
+    pub(crate) async fn send_patiently(&self, cx: &OpContext, ask: &Ask) -> Result<Answer, web::Error> {
+        let mut backoff = Backoff::default();
+        loop {
+            let answer = self.client.send(ask).await?;
+            let why = NoPage::refused(answer.status, &answer.headers);
+            if !why.is_throttled() || !backoff.wait(cx, why.asked()).await {
+                return Ok(answer);
+            }
+        }
     }
 
     /// Returns whether the base is a file, if its slash is left out.
@@ -81,6 +94,23 @@ impl Lister<'_> {
     }
 }
 
+/// Makes the request for the first byte of a file.
+pub(crate) fn first_byte(url: &Url) -> Ask {
+    let ask = Ask::new(Method::GET, url.clone()).with(ACCEPT, "*/*");
+    ask.with(RANGE, "bytes=0-0")
+}
+
+/// Returns whether a web page is sent in place of the file at `path`, such as a login.
+pub(crate) fn is_page_instead(answer: &Answer, path: &[u8]) -> bool {
+    let content_type = answer.headers.get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let is_page =
+        content_type.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("text/html"));
+    let name = String::from_utf8_lossy(path).to_ascii_lowercase();
+    let may_be_one = [".html", ".htm", ".xhtml"].iter().any(|end| name.ends_with(end));
+    answer.status.is_success() && is_page && !may_be_one
+}
+
 fn is_file(status: StatusCode) -> bool {
     matches!(
         status,
@@ -101,7 +131,10 @@ pub(crate) fn length(answer: &Answer) -> Option<u64> {
         StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
             text(CONTENT_RANGE)?.rsplit_once('/')?.1.trim().parse().ok()
         }
-        _ if answer.headers.contains_key(CONTENT_ENCODING) => None,
-        _ => text(CONTENT_LENGTH)?.parse().ok(),
+        // The length of an error is not the file's.
+        status if status.is_success() && !answer.headers.contains_key(CONTENT_ENCODING) => {
+            text(CONTENT_LENGTH)?.parse().ok()
+        }
+        _ => None,
     }
 }

@@ -42,15 +42,15 @@ impl Format {
         let media = media.to_ascii_lowercase();
         match media.as_str() {
             "application/json" | "text/json" => Some(Self::Json),
-            "" | "text/plain" | "application/octet-stream" => Self::sniff(text),
             "text/html" | "application/xhtml+xml" | "text/xml" | "application/xml" => {
                 Some(Self::sniff_xml(text).unwrap_or(Self::Html))
             }
-            _ => None,
+            other if other.starts_with("image/") => None,
+            _ => Self::sniff(text),
         }
     }
 
-    /// Finds the format of a text of which the server says nothing.
+    /// Finds the format of a text of which the server says nothing, or nothing that is known.
     fn sniff(text: &[u8]) -> Option<Self> {
         match beginning(text).first()? {
             b'[' | b'{' => Some(Self::Json),
@@ -116,6 +116,9 @@ mod tests {
         "<?xml?><ListBucketResult xmlns='x'>",
         Some(Format::Bucket)
     )]
+    #[case::directory("httpd/unix-directory", "<html>", Some(Format::Html))]
+    #[case::json_of_a_server("application/vnd.server+json", "[]", Some(Format::Json))]
+    #[case::archive("application/zip", "PK", None)]
     #[case::image("image/png", "<html>", None)]
     fn is_found(#[case] content_type: &str, #[case] text: &str, #[case] expected: Option<Format>) {
         let value = (!content_type.is_empty()).then(|| HeaderValue::from_str(content_type).unwrap());

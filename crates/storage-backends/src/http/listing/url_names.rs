@@ -184,6 +184,19 @@ pub(crate) fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && !climbs && is_segment && name.len() <= MAX_NAME_BYTES
 }
 
+/// Returns whether a name ends like a file's: in a point and a few letters.
+pub(crate) fn has_extension(name: &[u8]) -> bool {
+    let mut parts = name.rsplitn(2, |b| *b == b'.');
+    match (parts.next(), parts.next()) {
+        (Some(extension), Some(stem)) => {
+            let is_word = extension.iter().all(u8::is_ascii_alphanumeric);
+            let has_letter = extension.iter().any(u8::is_ascii_alphabetic);
+            !stem.is_empty() && is_word && has_letter && extension.len() <= 6
+        }
+        _ => false,
+    }
+}
+
 /// Returns a reference as text. Bytes that are not UTF-8 are encoded, so that they stay what they are.
 fn readable(href: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(href) {

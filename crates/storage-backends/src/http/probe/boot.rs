@@ -1,11 +1,12 @@
 //! The check `boot`: whether firmware and boot loaders will be happy. It is advice, and never fails.
 
-use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH};
 use hyper::{Method, StatusCode};
 use storage_domain::TemplatePatterns;
 
+use crate::context::OpContext;
 use crate::http::SETTING;
-use crate::http::lister::{Lister, Page, Style, length};
+use crate::http::lister::{Lister, Page, Style, first_byte, is_page_instead, length};
 use crate::http::listing::Kind;
 use crate::http::messages::{Finding, Trouble};
 use crate::web::redirect::shown;
@@ -28,12 +29,13 @@ pub(super) async fn advice(
     templates: &TemplatePatterns,
     style: Style,
     root: Page,
+    cx: &OpContext,
 ) -> Finding {
     let Some(sample) = sample(lister, templates, style, root).await else {
         return Finding::NoSample(None);
     };
     let name = String::from_utf8_lossy(&sample.path).into_owned();
-    let troubles = troubles(lister, &sample).await;
+    let troubles = troubles(lister, &sample, cx).await;
     Finding::Boot { name, troubles }
 }
 
@@ -68,15 +70,19 @@ async fn sample(
     None
 }
 
-async fn troubles(lister: &Lister<'_>, sample: &Sample) -> Vec<Trouble> {
+async fn troubles(lister: &Lister<'_>, sample: &Sample, cx: &OpContext) -> Vec<Trouble> {
     let mut found = Vec::new();
     let url = match lister.url(&sample.path) {
         Ok(url) => url,
         Err(error) => return vec![Trouble::Unreadable(sentence(&error))],
     };
-    let size = match lister.first_byte(&url).await {
+    let size = match lister.send_patiently(cx, &first_byte(&url)).await {
         Ok(answer) => {
             of_get(&answer, sample, &mut found);
+            // What HEAD does says nothing more then.
+            if let [Trouble::Refused(_), ..] = found.as_slice() {
+                return found;
+            }
             let size = length(&answer);
             if answer.status.is_success()
                 && let Err(error) = answer.body.begin(lister.client().limits()).await
@@ -91,7 +97,7 @@ async fn troubles(lister: &Lister<'_>, sample: &Sample) -> Vec<Trouble> {
         }
     };
     let head = Ask::new(Method::HEAD, url).with(ACCEPT, "*/*");
-    match lister.client().send(&head).await {
+    match lister.send_patiently(cx, &head).await {
         Ok(answer) => of_head(&answer, size, &mut found),
         Err(error) => found.push(Trouble::HeadUnanswered(sentence(&error))),
     }
@@ -108,7 +114,7 @@ fn of_get(answer: &Answer, sample: &Sample, found: &mut Vec<Trouble>) {
     if answer.route.redirects() > 0 {
         found.push(Trouble::Redirected(shown(answer.route.url())));
     }
-    if answer.status.is_success() && is_page(answer) && !is_html(&sample.path) {
+    if is_page_instead(answer, &sample.path) {
         found.insert(0, Trouble::Page);
     } else if let (Some(listed), Some(size)) = (sample.size, length(answer))
         && listed != size
@@ -131,19 +137,4 @@ fn of_head(answer: &Answer, size: Option<u64>, found: &mut Vec<Trouble>) {
     if answer.headers.contains_key(CONTENT_ENCODING) {
         found.push(Trouble::Compressed);
     }
-}
-
-fn is_page(answer: &Answer) -> bool {
-    let value = answer
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    value.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("text/html"))
-}
-
-fn is_html(path: &[u8]) -> bool {
-    let name = String::from_utf8_lossy(path).to_ascii_lowercase();
-    [".html", ".htm", ".xhtml"]
-        .iter()
-        .any(|extension| name.ends_with(extension))
 }

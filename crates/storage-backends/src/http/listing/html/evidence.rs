@@ -3,7 +3,7 @@
 use super::row::Judged;
 use super::tags::{Element, Tag};
 use super::words::names_a_unit;
-use crate::http::listing::url_names::Reference;
+use crate::http::listing::url_names::{Reference, has_extension};
 
 /// How much of the title and the headings is looked at, in bytes.
 const HEADING_BYTES: usize = 1024;
@@ -29,6 +29,10 @@ pub(super) struct Evidence {
     named: usize,
     /// Those that are rows of a listing: with a name, and a date, a size or a mode.
     entries: usize,
+    /// Those that bear the child's name, or lead to a name that ends like a file's.
+    files: usize,
+    /// Those that have all three: a name, a date and a size.
+    complete: usize,
     /// Those whose class or icon says what they are, or that have a slash.
     marked: usize,
     /// Rows of a listing that lead elsewhere.
@@ -78,10 +82,12 @@ impl Evidence {
     pub(super) fn row(&mut self, row: &Judged, is_heading: bool) {
         let is_entry = row.is_entry();
         match &row.target {
-            Some(Reference::Child { .. }) => {
+            Some(Reference::Child { name, .. }) => {
                 self.children += 1;
                 self.named += usize::from(row.is_named);
+                self.files += usize::from(row.is_named || has_extension(name));
                 self.entries += usize::from(is_entry);
+                self.complete += usize::from(row.is_named && row.beside.has_date && row.beside.has_size);
                 self.marked += usize::from(row.is_named && (row.has_hint || row.has_slash));
             }
             Some(Reference::Around { has_query, .. }) => {
@@ -117,8 +123,13 @@ impl Evidence {
 
     /// Most children are rows of a listing, and the page is not made for something else.
     fn has_entries(&self) -> bool {
-        let most = 2 * self.entries >= self.children;
-        self.entries > 0 && most && (self.is_at_home() || self.entries >= self.elsewhere.0 + self.elsewhere.1)
+        let (internal, external) = self.elsewhere;
+        let are_most = |rows: usize| rows > 0 && 2 * rows >= self.children;
+        // Forums and calendars have links with dates and numbers beside them too, but lead to no files.
+        let is_alone = are_most(self.files) && self.entries >= internal + external;
+        // A login has links as well, and may say when it was changed.
+        let is_no_login = !self.has_password || are_most(self.complete);
+        are_most(self.entries) && is_no_login && (self.is_at_home() || is_alone)
     }
 
     /// All children are shown by their names, and there is little else.

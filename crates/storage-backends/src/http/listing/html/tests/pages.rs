@@ -42,6 +42,15 @@ use super::names;
 #[case::forum(
     "<title>Forum</title><table><tr><td><a href=/t/1>Mirror is slow</a><td>22 Nov 2026<td>12<tr><td><a href=/t/2>Checksums</a><td>21 Nov 2026<td>3</table>"
 )]
+#[case::forum_of_children(
+    "<title>Forum</title><table><tr><td><a href=topic-1>Mirror is slow</a><td>12<td>2026-11-22 19:43<tr><td><a href=topic-2>Checksums</a><td>3<td>2026-11-21 10:00</table>"
+)]
+#[case::calendar(
+    "<h1>Events</h1><table><tr><td>22.11.2026<td>19:00<td><a href=concert>A concert</a><td>12<tr><td>23.11.2026<td>20:00<td><a href=talk>A talk</a><td>8</table>"
+)]
+#[case::login_with_help(
+    "<title>Sign in</title><form><input type=password></form><table><tr><td><a href=../>Back</a><tr><td><a href=help>help</a><td>24/7</table>"
+)]
 #[case::repository(
     "<title>lab/images: boot images</title><nav><a href=/login>Sign in</a></nav><p>A collection of images for our machines in the rack, built each night from the sources.</p><a href=/lab/images/issues>Issues</a> <a href=/lab/images/pulls>Pulls</a>"
 )]
