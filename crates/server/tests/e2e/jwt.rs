@@ -63,14 +63,18 @@ fn publish(file: &Path, key: &Ed25519KeyPair) {
     fs::rename(&new, file).expect("it can be put in place");
 }
 
-/// A service that takes tokens signed with a secret and with the keys of a set.
+/// A service that takes tokens signed with a secret and with the keys of a set, for roles of the lab.
 fn serve(home: &Path, key: &Ed25519KeyPair) -> Service {
+    serve_with(home, key, &["--jwt-roles=lab-admin=admin,lab-view=viewer"])
+}
+
+fn serve_with(home: &Path, key: &Ed25519KeyPair, more: &[&str]) -> Service {
     let (secret, set) = (home.join("jwt-secret"), home.join("jwks.json"));
     fs::write(&secret, SECRET).expect("it can be written");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("its mode can be set");
     publish(&set, key);
     let (secret, set) = (secret.to_str().expect("UTF-8"), set.to_str().expect("UTF-8"));
-    let settings = [
+    let mut settings = vec![
         "--jwt-hs256-secret-file",
         secret,
         "--jwt-jwks-file",
@@ -78,9 +82,9 @@ fn serve(home: &Path, key: &Ed25519KeyPair) -> Service {
         "--jwt-issuer=https://control.lab",
         "--jwt-audience=storage",
         "--jwt-role-claim=groups",
-        "--jwt-roles=lab-admin=admin,lab-view=viewer",
         "--log-level=trace",
     ];
+    settings.extend(more);
     Service::start_in(&home.join("state"), &settings)
 }
 
@@ -131,6 +135,28 @@ fn signed_tokens_have_the_role_that_their_issuer_says() {
         );
     }
     assert!(!log.contains(SECRET));
+}
+
+#[test]
+fn the_roles_of_the_control_plane_are_known_without_a_setting() {
+    let home = directory();
+    let service = serve_with(home.path(), &key_pair(), &[]);
+    let body = r#"{"name":"web","type":"http","config":{"base_url":"http://127.0.0.1:9"}}"#;
+    for (role, reads, creates) in [
+        ("viewer", 200, 403),
+        ("approver", 200, 403),
+        ("operator", 200, 403),
+        ("admin", 200, 201),
+        ("stranger", 403, 403),
+    ] {
+        let token = hs256(SECRET, &claims("dave", role));
+        let status = |method, body| service.ask_as(&token, method, BACKENDS, body).status;
+        assert_eq!(
+            (status("GET", ""), status("POST", body)),
+            (reads, creates),
+            "{role}"
+        );
+    }
 }
 
 #[test]
