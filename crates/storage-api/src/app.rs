@@ -73,6 +73,9 @@ impl Default for AppSettings {
 /// How many tests run at once; the others wait for a turn, as long as a test may take.
 pub const MAX_TESTS_AT_ONCE: usize = 16;
 
+/// How many counts run in this process at once; the others wait. Each holds up to 16 MiB of directories' names.
+pub const MAX_COUNTS_AT_ONCE: usize = 4;
+
 /// The use cases, over one store and one registry of live backends.
 #[derive(Debug)]
 pub struct App {
@@ -83,6 +86,7 @@ pub struct App {
     slots: Arc<Slots>,
     rounds: Rounds,
     turns: Semaphore,
+    count_permits: Semaphore,
     tasks: TaskTracker,
     /// Ends scans, and keeps new tests from beginning.
     stopping: CancellationToken,
@@ -101,6 +105,7 @@ impl App {
             runtime,
             slots: Arc::default(),
             turns: Semaphore::new(MAX_TESTS_AT_ONCE),
+            count_permits: Semaphore::new(MAX_COUNTS_AT_ONCE),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             giving_up: CancellationToken::new(),

@@ -29,17 +29,35 @@ pub(crate) use resolve::host_of;
 /// How many probes of one server run at once; further ones wait.
 pub const PROBES_PER_SERVER: usize = 8;
 
+/// How many large bodies are in memory at once, of all servers together; further ones wait.
+#[cfg(feature = "web")]
+const LARGE_BODIES: usize = 2;
+
 /// Answers for the addresses of a name; `None` sends the question to the system's resolver.
 type Names = dyn Fn(&str) -> Option<Result<Vec<SocketAddr>, NameError>> + Send + Sync;
 
-/// The network as backends see it: names, permitted addresses, and probes per server.
+/// The network as backends see it: names, permitted addresses, and what is bounded for all backends together.
 ///
-/// Clones share the count of probes: give all backends of a service the same one.
+/// Clones share the bounds: give all backends of a service the same one.
 #[derive(Clone, Default)]
 pub struct Network {
     egress: Egress,
     names: Option<Arc<Names>>,
     servers: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
+    #[cfg(feature = "web")]
+    large_bodies: LargeBodies,
+}
+
+/// Permits for bodies that take much memory.
+#[cfg(feature = "web")]
+#[derive(Clone)]
+struct LargeBodies(Arc<Semaphore>);
+
+#[cfg(feature = "web")]
+impl Default for LargeBodies {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LARGE_BODIES)))
+    }
 }
 
 impl Network {
@@ -90,6 +108,12 @@ impl Network {
             .await?;
         // The semaphore is never closed.
         permit.map_err(|_| Error::cancelled("the probe"))
+    }
+
+    /// Returns the permits for large bodies.
+    #[cfg(feature = "web")]
+    pub(crate) fn large_bodies(&self) -> &Semaphore {
+        &self.large_bodies.0
     }
 
     fn permits_of(&self, server: String) -> Arc<Semaphore> {

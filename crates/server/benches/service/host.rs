@@ -12,6 +12,8 @@ use crate::load;
 
 /// Says that this process is in the namespace already.
 pub(crate) const INSIDE: &str = "--inside";
+/// The unit of processor times (sysconf(3), `_SC_CLK_TCK`), which is the same on all of Linux.
+const TICKS_PER_SECOND: u64 = 100;
 /// How long anything may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,7 +27,7 @@ pub(crate) fn command(program: &str) -> Command {
 }
 
 /// Runs this program again in a network namespace of its own; gives its exit code.
-pub(crate) fn inside_a_namespace() -> i32 {
+pub(crate) fn inside_a_namespace(args: &[String]) -> i32 {
     let this = std::env::current_exe().expect("this program has a path");
     let mut unshare = command("unshare");
     if !nix::unistd::geteuid().is_root() {
@@ -35,6 +37,7 @@ pub(crate) fn inside_a_namespace() -> i32 {
         .arg("--net")
         .arg(this)
         .arg(INSIDE)
+        .args(args)
         .status()
         .expect("unshare is installed");
     status.code().unwrap_or(1)
@@ -129,6 +132,20 @@ impl Service {
             .expect("it has memory");
         let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kib * 1024.0 / 1_000_000.0
+    }
+
+    /// Processor time of all threads so far.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).expect("the process is there");
+        // The fields after the name, which is in parentheses (proc_pid_stat(5)): utime and stime are the 14th and 15th.
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let ticks: u64 = fields
+            .skip(11)
+            .take(2)
+            .map(|field| field.parse::<u64>().expect("a number"))
+            .sum();
+        Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
     }
 
     /// Registers so many backends beside those that are there.

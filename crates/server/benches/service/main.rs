@@ -1,14 +1,17 @@
 //! The service's speed and memory, each figure beside its bound: `cargo bench --bench service`.
 //!
 //! Runs in a network namespace of its own, where an interface that drops everything stands for dead hosts. Needs wrk,
-//! iproute2 and unshare. Ends with 1 where a bound is broken.
+//! iproute2 and unshare. Ends with 1 if a bound is broken. `-- hostile` measures hostile servers alone, `-- strangers` and
+//! `-- service` the rest.
 
 mod bare;
 mod figures;
 mod host;
+mod hostile;
 mod load;
 mod strangers;
 
+use std::path::Path;
 use std::time::Duration;
 
 use figures::Table;
@@ -29,19 +32,33 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1).map(String::as_str) {
         Some(bare::ARG) => bare::serve(&args[2..]),
-        Some(host::INSIDE) => std::process::exit(measure()),
-        _ => std::process::exit(host::inside_a_namespace()),
+        Some(host::INSIDE) => std::process::exit(measure(&args[2..])),
+        _ => std::process::exit(host::inside_a_namespace(&args[1..])),
     }
 }
 
-/// Measures everything; what was started has ended when this returns the exit code.
-fn measure() -> i32 {
+/// Measures the parts that are named, or all; what was started has ended when this returns the exit code.
+fn measure(parts: &[String]) -> i32 {
     host::bring_up_network();
     let mut table = Table::default();
     let home = tempfile::tempdir().expect("a temporary directory can be made");
-    let state = home.path().join("state");
+    let named: Vec<_> = parts.iter().filter(|part| !part.starts_with('-')).collect();
+    let is_wanted = |part: &str| named.is_empty() || named.iter().any(|named| *named == part);
+    if is_wanted("service") {
+        operators(&mut table, &home.path().join("state"));
+    }
+    if is_wanted("strangers") {
+        strangers::measure(&mut table, home.path());
+    }
+    if is_wanted("hostile") {
+        hostile::measure(&mut table, home.path());
+    }
+    table.finish()
+}
 
-    let service = Service::start(&state);
+/// Measures what the service costs the operators who use it.
+fn operators(table: &mut Table, state: &Path) {
+    let service = Service::start(state);
     table.at_most("idle resident memory, empty", service.resident_mb(), 20.0, "MB");
     let ids = service.fill(10);
     for (name, path) in [
@@ -77,7 +94,7 @@ fn measure() -> i32 {
     );
     drop(service);
 
-    let mut starts: Vec<f64> = (0..STARTS).map(|_| Service::start_time(&state)).collect();
+    let mut starts: Vec<f64> = (0..STARTS).map(|_| Service::start_time(state)).collect();
     starts.sort_by(f64::total_cmp);
     table.at_most(
         "start to the first 200, 1000 backends, median",
@@ -85,7 +102,7 @@ fn measure() -> i32 {
         100.0,
         "ms",
     );
-    let service = Service::start(&state);
+    let service = Service::start(state);
     std::thread::sleep(Duration::from_secs(2));
     table.at_most(
         "idle resident memory, 1000 backends",
@@ -93,9 +110,6 @@ fn measure() -> i32 {
         20.0,
         "MB",
     );
-    drop(service);
-    strangers::measure(&mut table, home.path());
-    table.finish()
 }
 
 /// The p99 of a GET in ms, idle and while tests of dead hosts run.

@@ -11,8 +11,8 @@ const UNIT: &str = "pureboot-storage.service";
 
 /// systemd finds no fault with the unit, and no more exposure (in tenths) than docs/operations.md tells.
 #[rstest]
-#[case::alone(None, 37)]
-#[case::with_private_mounts(Some("private-mounts.conf"), 19)]
+#[case::alone(None, 38)]
+#[case::with_private_mounts(Some("private-mounts.conf"), 20)]
 fn the_unit_is_sound(#[case] drop_in: Option<&str>, #[case] exposure: u32) {
     let docs = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"));
     let home = directory();

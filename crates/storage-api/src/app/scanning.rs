@@ -7,6 +7,7 @@ use std::time::Instant;
 use storage_backends::{Backend as LiveBackend, Error, ErrorKind, OpContext, ScanProgress, ScanReport};
 use storage_domain::{Backend, BackendId, Check, Outcome, Revision, Stats};
 use storage_persistence::Measurement;
+use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -101,9 +102,17 @@ impl App {
         let Some(files) = live.as_tree() else {
             return ScanEnd::NotCounted("This kind of storage has no files to count".to_owned());
         };
-        let cx = OpContext::within(self.registry.settings().scan_deadline)
-            .with_cancel(running.work.cancel.clone());
-        let report = match files.scan(&cx, Arc::clone(&running.progress)).await {
+        let counted = async {
+            // A helper counts below a mount point, with a bound of its own.
+            let _permit = match live.as_mount() {
+                None => Some(self.count_permit(&running.work.cancel).await?),
+                Some(_) => None,
+            };
+            let cx = OpContext::within(self.registry.settings().scan_deadline)
+                .with_cancel(running.work.cancel.clone());
+            files.scan(&cx, Arc::clone(&running.progress)).await
+        };
+        let report = match counted.await {
             Ok(report) => report,
             Err(error) => return self.not_counted(id, &error),
         };
@@ -136,6 +145,15 @@ impl App {
                 self.rounds.note_counted(id, Count::NotStored);
                 ScanEnd::NotCounted("The count could not be stored; see the service's log".to_owned())
             }
+        }
+    }
+
+    /// Waits until the memory of one more count is free.
+    async fn count_permit(&self, cancel: &CancellationToken) -> Result<SemaphorePermit<'_>, Error> {
+        let cancelled = || Error::cancelled("waiting for other counts");
+        tokio::select! {
+            permit = self.count_permits.acquire() => permit.map_err(|_| cancelled()),
+            () = cancel.cancelled() => Err(cancelled()),
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::context::OpContext;
@@ -62,7 +61,6 @@ pub(crate) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
 pub(crate) struct Lister<'a> {
     client: &'a Client,
     base: &'a Url,
-    large: Semaphore,
     pace: Pace,
 }
 
@@ -71,7 +69,6 @@ impl<'a> Lister<'a> {
         Self {
             client,
             base,
-            large: Semaphore::new(1),
             pace: Pace::new(client.limits().parallel),
         }
     }
@@ -219,7 +216,7 @@ impl<'a> Lister<'a> {
         let is_xml = |value: &HeaderValue| value.as_bytes().ends_with(b"xml");
         if !why.is_temporary()
             && content_type.as_ref().is_some_and(is_xml)
-            && let Ok(text) = body::read(answer.body, self.client.limits(), &self.large).await
+            && let Ok(text) = body::read(answer.body, self.client.limits(), self.client.large_bodies()).await
             && Format::of(content_type.as_ref(), &text.bytes) == Some(Format::Bucket)
         {
             return NoPage::Bucket;
@@ -234,7 +231,7 @@ impl<'a> Lister<'a> {
             answer.headers.get(CONTENT_ENCODING).cloned(),
         );
         let is_redirected_to_a_file = !answer.route.url().path().ends_with('/');
-        let text = body::read(answer.body, limits, &self.large).await?;
+        let text = body::read(answer.body, limits, self.client.large_bodies()).await?;
         let (complete, max_bytes, max_entries) = (text.complete, limits.page_bytes, limits.page_entries);
         let stop = StopOnDrop::default();
         let cancelled = Arc::clone(&stop.0);

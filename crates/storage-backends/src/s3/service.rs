@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use storage_domain::s3::{Addressing, BucketName, Identifier, S3Account};
 use storage_domain::{BaseUrl, S3Config};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use crate::context::OpContext;
@@ -24,8 +24,6 @@ pub(crate) use style::is_of_the_name;
 
 /// The region that requests are signed for until the server names another.
 pub(crate) const FIRST_REGION: &str = "us-east-1";
-/// How many large bodies are in memory at once.
-const LARGE_BODIES: usize = 2;
 
 /// What was learned from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +46,6 @@ pub(crate) struct Service {
     fixed_region: bool,
     addressing: Addressing,
     way: Mutex<Way>,
-    large: Semaphore,
 }
 
 impl Service {
@@ -106,7 +103,6 @@ impl Service {
             fixed_region: region.is_some(),
             addressing: Addressing::Path,
             way: Mutex::new(way),
-            large: Semaphore::new(LARGE_BODIES),
         }
     }
 

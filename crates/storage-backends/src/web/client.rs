@@ -12,6 +12,8 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use url::{Position, Url};
 
+use tokio::sync::Semaphore;
+
 use crate::web::body::Body;
 use crate::web::connection::{Connection, Connector, Idle, Origin};
 use crate::web::error::Error;
@@ -128,6 +130,11 @@ impl Client {
     /// Returns the limits of every step.
     pub(crate) fn limits(&self) -> &Limits {
         &self.connector.limits
+    }
+
+    /// Returns the permits for large bodies, which all backends share.
+    pub(crate) fn large_bodies(&self) -> &Semaphore {
+        self.connector.large_bodies()
     }
 
     /// Sends a request and follows its redirects.

@@ -16,7 +16,7 @@ use storage_domain::HostAddr;
 use storage_domain::http::CaBundle;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -91,6 +91,10 @@ impl Connector {
     ) -> Result<Self, crate::Error> {
         let tls = tls::client_config(tls_verify, ca_pem)?;
         Ok(Self { network, tls, limits })
+    }
+
+    pub(super) fn large_bodies(&self) -> &Semaphore {
+        self.network.large_bodies()
     }
 
     /// Waits until not too many others probe the server of a URL.

@@ -109,7 +109,7 @@ impl Service {
             key.sign(&region, SystemTime::now(), &mut request)?;
         }
         let (parts, body) = client.exchange(&url, request).await?.into_parts();
-        let text = body::read(body, client.limits(), &self.large).await?;
+        let text = body::read(body, client.limits(), client.large_bodies()).await?;
         let max_bytes = client.limits().page_bytes;
         let answer = reply::parse(text, &parts.headers, max_bytes).await?;
         Ok(Reply {
