@@ -191,7 +191,12 @@ impl Login {
                     "{self} does not admit this initiator. Allow {initiator} in its access list"
                 )
             }
-            Refusal::NotFound => write!(f, "{at} does not know {}. Check iqn", self.name()),
+            // Some targets hide from initiators that they do not admit.
+            Refusal::NotFound => write!(
+                f,
+                "{at} does not know {}, or hides it. Check iqn, and allow {initiator} in its access list",
+                self.name()
+            ),
             Refusal::Removed => write!(
                 f,
                 "{self} was removed from {at}. Check iqn, or set the target up again"
