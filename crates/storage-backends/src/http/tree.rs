@@ -122,8 +122,20 @@ impl<'a> HttpTree<'a> {
         match self.lister.ask_for(self.cx, path).await {
             Some(Asked::Directory) => (EntryKind::Directory, None),
             Some(Asked::File(size)) => (EntryKind::File, size.or(listed)),
+            Some(Asked::Page) if !has_extension(path) && self.is_listed(path).await => {
+                (EntryKind::Directory, None)
+            }
             _ => (EntryKind::File, listed),
         }
+    }
+
+    /// Returns whether there is a listing at a name: some servers show it without a redirect to the name with a slash.
+    async fn is_listed(&self, path: &[u8]) -> bool {
+        let Some(style) = self.style.get() else {
+            return false;
+        };
+        let page = self.lister.fetch_patiently(self.cx, *style, path).await;
+        page.is_ok_and(|page| !page.listing.is_bare())
     }
 
     fn may_ask(&self) -> bool {

@@ -32,6 +32,30 @@ async fn what_is_refused_as_json_is_listed_as_a_page(#[values(400, 404, 406, 415
     assert_eq!(scan(&backend).await.files, 1);
 }
 
+/// Some servers show a directory's page at its name without a slash.
+#[tokio::test]
+async fn a_page_at_a_name_without_a_slash_may_be_a_listing() {
+    let list = |path: &str, name: &str| {
+        html(
+            200,
+            &format!("<title>Index of {path}/</title><ul><li><a href={path}/{name}>{name}</a></ul>"),
+        )
+    };
+    let fake = Fake::start(move |asked: &Asked| match asked.path.as_str() {
+        "/" => list("", "d"),
+        "/d" | "/d/" => list("/d", "a.iso"),
+        "/d/a.iso" => file(asked, 7),
+        _ => html(404, ""),
+    })
+    .await;
+    let counted = scan(&plain(&fake.url())).await;
+    assert_eq!(
+        (counted.files, counted.directories, counted.errors),
+        (1, 2, 0),
+        "{counted:?}"
+    );
+}
+
 /// A login in place of a file has a length too, which is not the file's.
 #[tokio::test]
 async fn the_length_of_a_login_is_no_size() {

@@ -21,6 +21,8 @@ pub(crate) enum Asked {
     Directory,
     /// A file, and its size in bytes, if that is known.
     File(Option<u64>),
+    /// A web page: a directory's, or one in place of a file, such as a login.
+    Page,
 }
 
 impl Lister<'_> {
@@ -33,10 +35,8 @@ impl Lister<'_> {
             let permit = self.pace.acquire().await;
             let why = match self.first_byte(&url).await {
                 Ok(answer) if is_slash_added(&url, &answer.route) => return Some(Asked::Directory),
-                Ok(answer) if is_file(answer.status) => {
-                    let size = length(&answer).filter(|_| !is_page_instead(&answer, path));
-                    return Some(Asked::File(size));
-                }
+                Ok(answer) if is_page_instead(&answer, path) => return Some(Asked::Page),
+                Ok(answer) if is_file(answer.status) => return Some(Asked::File(length(&answer))),
                 Ok(answer) => NoPage::refused(answer.status, &answer.headers),
                 Err(error) => NoPage::from(error),
             };
