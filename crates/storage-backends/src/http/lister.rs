@@ -133,9 +133,12 @@ impl<'a> Lister<'a> {
         Err(why)
     }
 
-    /// Returns whether a page may be of another kind: an error page may look like an empty directory.
+    /// Returns whether a page may be of another kind: an error page may look like an empty directory, and a list of
+    /// anything like one of files.
     async fn may_be_an_error(&self, page: &Page) -> bool {
-        page.listing.is_bare() && self.answers_any_name().await
+        (page.listing.is_bare() || page.listing.is_doubtful)
+            && self.answers_any_name().await
+            && !self.gives_a_file_out(page).await
     }
 
     /// As [`Lister::fetch`], and asks again after what may pass; fewer requests are sent at once if the server says so.

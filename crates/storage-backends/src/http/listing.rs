@@ -51,6 +51,8 @@ pub struct Listing {
     pub first_elsewhere: Option<String>,
     /// Whether the page has more entries than were read.
     pub cut: bool,
+    /// Whether the page has nothing around the entries that index pages have, so that it may list something else.
+    pub is_doubtful: bool,
     /// The same for two pages if they have the same entries, with sizes and dates, in any order.
     pub fingerprint: u64,
 }

@@ -66,8 +66,16 @@ fn text_for_all(_: &Asked) -> Told {
     )
 }
 
+fn members(_: &Asked) -> Told {
+    html(
+        200,
+        "<title>Users</title><table><tr><td><a href=alice>alice</a><td>2026-11-22<td>12</table>",
+    )
+}
+
 #[rstest]
 #[case::login(to_login, "any name")]
+#[case::members(members, "any name")]
 #[case::soft_error(soft_error, "any name")]
 #[case::application(parked, "any name")]
 #[case::text(text_for_all, "any name")]

@@ -113,3 +113,16 @@ async fn a_throttled_head_is_sent_again() {
     );
     assert_eq!(fake.asked().len(), 4);
 }
+
+/// A list without a path or a way up may list anything, unless its files are given out.
+#[tokio::test]
+async fn a_plain_list_passes_if_its_file_is_one() {
+    let fake = Fake::start(|asked: &Asked| match asked.path.as_str() {
+        "/" => html(200, "<pre><a href=a.iso>a.iso</a></pre>"),
+        "/a.iso" => file(asked, 7),
+        _ => html(200, "<h1>Oops</h1>"),
+    })
+    .await;
+    let report = probe(&plain(&fake.url())).await;
+    assert!(report.passed(), "{report:#?}");
+}

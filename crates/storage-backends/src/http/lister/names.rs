@@ -8,6 +8,8 @@ use url::Url;
 
 use super::Lister;
 use crate::context::OpContext;
+use crate::http::lister::Page;
+use crate::http::listing::Kind;
 use crate::http::listing::url_names::is_with_slash;
 use crate::http::not_listed::NoPage;
 use crate::web::redirect::Route;
@@ -81,6 +83,20 @@ impl Lister<'_> {
         }
         let answer = self.first_byte(&url).await;
         answer.is_ok_and(|answer| answer.status.is_success() && !answer.route.url().path().ends_with('/'))
+    }
+
+    /// Returns whether the first file of a page is given out as one.
+    pub(super) async fn gives_a_file_out(&self, page: &Page) -> bool {
+        let mut entries = page.listing.entries.iter();
+        let Some(file) = entries.find(|entry| entry.kind != Kind::Directory) else {
+            return false;
+        };
+        let path = page.join(&file.name);
+        let Ok(url) = self.url(&path) else {
+            return false;
+        };
+        let answer = self.first_byte(&url).await;
+        answer.is_ok_and(|answer| is_file(answer.status) && !is_page_instead(&answer, &path))
     }
 
     /// Returns whether the server answers a name that can't exist as if it were there, so that no answer proves anything.

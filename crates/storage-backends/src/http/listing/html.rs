@@ -34,6 +34,7 @@ pub(super) fn read(directory: Directory, text: &[u8], to: &mut Collector<'_>) ->
     // The first token is the wish to stop.
     let _ = Tokenizer::new_with_emitter(text, emitter).next();
     reader.end_row();
+    reader.to.listing.is_doubtful = !reader.evidence.is_at_home();
     reader.evidence.is_listing()
 }
 

@@ -158,7 +158,7 @@ impl Evidence {
     }
 
     /// The page has what index pages have around the entries: a way up, its path, or links that sort it.
-    fn is_at_home(&self) -> bool {
+    pub(super) fn is_at_home(&self) -> bool {
         self.has_parent || self.sorts > 0 || self.shows_a_path()
     }
 
