@@ -115,7 +115,7 @@ impl fmt::Display for Skipped {
 }
 
 impl Stats {
-    /// Returns the text of [`Capacity`], if both sizes are known.
+    /// Returns the text of [`crate::Capacity`], if both sizes are known.
     pub fn fullness(&self) -> Option<String> {
         let mut text = String::new();
         write_fullness(&mut text, self.used?, self.total?).ok()?;
