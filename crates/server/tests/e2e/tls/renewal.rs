@@ -31,6 +31,8 @@ fn a_new_certificate_is_taken_up_while_it_serves() {
 fn a_new_certificate_that_can_not_be_read_just_now_is_read_later() {
     let mut files = Files::new();
     let service = files.serve();
+    // An answer shows that the start is over: it needs files too.
+    ask(&service, &files.client(&[&TLS13]));
     service.bound("--nofile=3:4096");
     files.renew(Duration::from_hours(24 * 90));
     until("it is told", || {
