@@ -7,7 +7,6 @@ use std::time::Instant;
 use storage_backends::{Backend as LiveBackend, Error, ErrorKind, OpContext, ScanProgress, ScanReport};
 use storage_domain::{Backend, BackendId, Check, Outcome, Revision, Stats};
 use storage_persistence::Measurement;
-use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -102,15 +101,19 @@ impl App {
         let Some(files) = live.as_tree() else {
             return ScanEnd::NotCounted("This kind of storage has no files to count".to_owned());
         };
+        let cx = || {
+            OpContext::within(self.registry.settings().scan_deadline).with_cancel(running.work.cancel.clone())
+        };
         let counted = async {
             // A helper counts below a mount point, with a bound of its own.
             let _permit = match live.as_mount() {
-                None => Some(self.count_permit(&running.work.cancel).await?),
+                None => {
+                    let permit = self.count_permits.acquire();
+                    Some(cx().bound("waiting for other counts", permit).await?)
+                }
                 Some(_) => None,
             };
-            let cx = OpContext::within(self.registry.settings().scan_deadline)
-                .with_cancel(running.work.cancel.clone());
-            files.scan(&cx, Arc::clone(&running.progress)).await
+            files.scan(&cx(), Arc::clone(&running.progress)).await
         };
         let report = match counted.await {
             Ok(report) => report,
@@ -145,15 +148,6 @@ impl App {
                 self.rounds.note_counted(id, Count::NotStored);
                 ScanEnd::NotCounted("The count could not be stored; see the service's log".to_owned())
             }
-        }
-    }
-
-    /// Waits until the memory of one more count is free.
-    async fn count_permit(&self, cancel: &CancellationToken) -> Result<SemaphorePermit<'_>, Error> {
-        let cancelled = || Error::cancelled("waiting for other counts");
-        tokio::select! {
-            permit = self.count_permits.acquire() => permit.map_err(|_| cancelled()),
-            () = cancel.cancelled() => Err(cancelled()),
         }
     }
 
