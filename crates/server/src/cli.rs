@@ -32,7 +32,7 @@ pub(crate) fn run() -> ExitCode {
     match dispatch(&matches) {
         Ok(code) => code,
         Err(failure) => {
-            output::tell(&format!("pureboot-storage: {}", failure.message()));
+            output::note(&format!("pureboot-storage: {}", failure.message()));
             failure.code()
         }
     }

@@ -1,5 +1,6 @@
 //! One file a command: its arguments, and what it does.
 
+mod database;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod openapi;

@@ -13,7 +13,7 @@ pub(crate) const NOT_RUN: u8 = 3;
 /// Ended by SIGINT, as shells count: 128 and the signal's number.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// The part of `--help` that tells the codes.
+/// The part of `--help` about the codes.
 pub(crate) const HELP: &str = "\
 Exit codes:
   0    done: stopped in order, passed, nothing to migrate
@@ -46,7 +46,7 @@ impl Failure {
         })
     }
 
-    /// What the user is told.
+    /// Returns the message for the user.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Usage(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! Tells systemd how the service is doing, as sd_notify(3) does.
+//! Reports the service's state to systemd, as sd_notify(3) does.
 
 use std::env;
 use std::ffi::OsStr;
@@ -12,8 +12,8 @@ pub(crate) const READY: &str = "READY=1";
 /// The service is stopping.
 pub(crate) const STOPPING: &str = "STOPPING=1";
 
-/// Tells `state` where a service manager listens (`NOTIFY_SOCKET`). It is no reason to stop where that fails.
-pub(crate) fn tell(state: &str) {
+/// Reports `state`, if a service manager listens (`NOTIFY_SOCKET`). A failure is no reason to stop.
+pub(crate) fn report(state: &str) {
     let Some(name) = env::var_os("NOTIFY_SOCKET").filter(|n| !n.is_empty()) else {
         return;
     };

@@ -7,16 +7,23 @@ use std::io::{self, IsTerminal, Write};
 /// # Errors
 /// Where it can't be written, such as on a full disk.
 pub(crate) fn result(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    match written {
+    match whole_result(text) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
 }
 
-/// Tells the user something on standard error; there is nobody to tell where that fails.
-pub(crate) fn tell(text: &str) {
+/// Writes a result that its reader has to get to standard output.
+///
+/// # Errors
+/// If it can't be written, or nobody reads it.
+pub(crate) fn whole_result(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+/// Writes a line for the user to standard error; a failure has nobody to report it to.
+pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 

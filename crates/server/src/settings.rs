@@ -1,22 +1,24 @@
 //! Everything that can be set, from flags, the environment, a file and defaults, in this order.
 //!
-//! [`keys`] has the table that the command line, `--help`, the file and the README share. All of it is read and
-//! checked at start, and every mistake is told at once.
+//! [`table`] has the settings, from which the command line, `--help`, the file and docs/settings.md come. All of them are
+//! read and checked at start, and every mistake is reported at once.
 
 mod clients;
+mod database;
 pub(crate) mod directories;
 mod environment;
 mod file;
 mod jwt;
-pub(crate) mod keys;
 pub(crate) mod layers;
 pub(crate) mod listen;
 mod mistakes;
 mod reader;
 mod secret_keys;
+mod setting;
+pub(crate) mod table;
 pub(crate) mod values;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -25,21 +27,19 @@ use storage_backends::Egress;
 use storage_backends::{Settings as BackendSettings, SettingsError};
 use storage_domain::iscsi::InitiatorName;
 use storage_domain::{IgnoredDirectories, TemplatePatterns};
-use storage_persistence::{KeySource, StoreSettings};
+use storage_persistence::KeySource;
 
 use crate::tls::TlsFiles;
 use clients::Clients;
-use keys::{Key, key};
+pub(crate) use database::DatabaseUrl;
 use layers::Layers;
 use listen::Listen;
 use mistakes::Mistakes;
 use reader::Reader;
+use setting::Key;
 pub(crate) use values::{AuthWord, LogFormat, LogLevel};
 
-/// The database's name in the state directory.
-const DATABASE_FILE: &str = "storage.db";
-
-/// What the service was told, checked.
+/// What was set, checked.
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// Where the service listens.
@@ -50,7 +50,6 @@ pub(crate) struct Settings {
     pub(crate) unix_socket_mode: u32,
     /// The database; may hold a password.
     pub(crate) database_url: DatabaseUrl,
-    pub(crate) database_max_connections: u32,
     /// The keys of secrets; `None`: a file of the service's own in the state directory.
     pub(crate) secret_keys: Option<KeySource>,
     pub(crate) state_dir: PathBuf,
@@ -61,7 +60,6 @@ pub(crate) struct Settings {
     pub(crate) ignored: IgnoredDirectories,
     pub(crate) mount_deadline: Duration,
     pub(crate) test_deadline: Duration,
-    pub(crate) scan_deadline: Duration,
     /// `None`: backends are not watched.
     pub(crate) watch_interval: Option<Duration>,
     pub(crate) scan_interval: Duration,
@@ -74,7 +72,6 @@ pub(crate) struct Settings {
     pub(crate) egress: Egress,
     /// What clients may do and how much of it.
     pub(crate) clients: Clients,
-    pub(crate) http_workers: usize,
     pub(crate) log: LogSettings,
     /// What is allowed, and worth a word in the log.
     pub(crate) warnings: Vec<String>,
@@ -86,10 +83,6 @@ pub(crate) struct LogSettings {
     pub(crate) format: LogFormat,
     pub(crate) level: LogLevel,
 }
-
-/// The URL of the database. It has no `Debug` and no `Display`, for it may hold a password.
-#[derive(Clone)]
-pub(crate) struct DatabaseUrl(pub(crate) String);
 
 /// Reads every setting.
 ///
@@ -111,57 +104,42 @@ pub(crate) fn load_without_file(flags: &ArgMatches) -> Result<Settings, Mistakes
 
 fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
     let state_dir = state_dir(&mut reader);
-    let mounting = reader.one(key(keys::MOUNTING), values::switch).unwrap_or(true);
+    let mounting = reader.one(&table::MOUNTING).unwrap_or(true);
     let mount_dir = mount_dir(&mut reader, state_dir.as_ref());
-    let database_url = database_url(&mut reader, state_dir.as_ref());
-    let mount_deadline = reader.one(key(keys::MOUNT_DEADLINE), values::duration);
-    let test_deadline = reader.one(key(keys::TEST_DEADLINE), values::duration);
-    check_nesting(&mut reader, mount_deadline, test_deadline);
-    let listen = reader.many(key(keys::LISTEN), Listen::parse);
-    let templates = reader.whole(key(keys::TEMPLATE_EXTENSIONS), |endings| {
-        TemplatePatterns::new(endings).map_err(|rule| rule.to_string())
-    });
-    let ignored = reader.whole(key(keys::IGNORED_DIRECTORIES), |names| {
-        let names: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
-        IgnoredDirectories::new(&names).map_err(|rule| rule.to_string())
-    });
+    let (mount_deadline, test_deadline) = deadlines(&mut reader);
     let settings = Settings {
-        listen: listen.unwrap_or_default(),
+        listen: reader.many(&table::LISTEN),
         tls: tls(&mut reader),
-        unix_socket_mode: reader.one(key(keys::UNIX_SOCKET_MODE), listen::mode).unwrap_or(0),
-        database_url: database_url.unwrap_or(DatabaseUrl(String::new())),
-        database_max_connections: reader.one_or_zero(key(keys::DATABASE_MAX_CONNECTIONS)),
+        unix_socket_mode: reader.get(&table::UNIX_SOCKET_MODE),
+        database_url: database::read(&mut reader, state_dir.as_ref()).unwrap_or_default(),
         secret_keys: secret_keys::source(&mut reader),
         state_dir: state_dir.unwrap_or_default(),
         mount_dir: mount_dir.filter(|_| mounting),
-        unmount_at_stop: reader
-            .one(key(keys::UNMOUNT_AT_STOP), values::switch)
-            .unwrap_or(false),
-        templates: templates.unwrap_or_default(),
-        ignored: ignored.unwrap_or_default(),
-        mount_deadline: mount_deadline.unwrap_or_default(),
-        test_deadline: test_deadline.unwrap_or_default(),
-        scan_deadline: reader
-            .one(key(keys::SCAN_DEADLINE), values::duration)
-            .unwrap_or_default(),
-        watch_interval: reader
-            .one(key(keys::WATCH_INTERVAL), values::duration_or_off)
-            .unwrap_or_default(),
-        scan_interval: reader
-            .one(key(keys::SCAN_INTERVAL), values::duration)
-            .unwrap_or_default(),
-        shutdown_deadline: reader
-            .one(key(keys::SHUTDOWN_DEADLINE), values::duration)
-            .unwrap_or_default(),
-        initiator: reader
-            .one(key(keys::ISCSI_INITIATOR_NAME), values::initiator)
-            .unwrap_or_default(),
-        auth: reader.one(key(keys::AUTH), values::auth).unwrap_or_default(),
+        unmount_at_stop: reader.get(&table::UNMOUNT_AT_STOP),
+        templates: reader.whole(&table::TEMPLATE_EXTENSIONS, |endings| {
+            TemplatePatterns::new(endings).map_err(|rule| rule.to_string())
+        }),
+        ignored: reader.whole(&table::IGNORED_DIRECTORIES, |names| {
+            let names: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
+            IgnoredDirectories::new(&names).map_err(|rule| rule.to_string())
+        }),
+        mount_deadline,
+        test_deadline,
+        watch_interval: reader.get(&table::WATCH_INTERVAL),
+        scan_interval: reader.get(&table::SCAN_INTERVAL),
+        shutdown_deadline: reader.get(&table::SHUTDOWN_DEADLINE),
+        initiator: reader.get(&table::ISCSI_INITIATOR_NAME),
+        auth: reader.get(&table::AUTH),
         jwt: jwt::read(&mut reader),
-        egress: egress(&mut reader),
+        egress: Egress::new(
+            reader.many(&table::ALLOW_NETWORKS).concat(),
+            reader.many(&table::DENY_NETWORKS).concat(),
+        ),
         clients: clients::read(&mut reader),
-        http_workers: usize::try_from(reader.one_or_zero(key(keys::HTTP_WORKERS))).unwrap_or(1),
-        log: log(&mut reader),
+        log: LogSettings {
+            format: reader.get(&table::LOG_FORMAT),
+            level: reader.get(&table::LOG_LEVEL),
+        },
         warnings: reader.take_warnings(),
     };
     reader.finish()?;
@@ -176,99 +154,58 @@ impl Settings {
     }
 }
 
-fn log(reader: &mut Reader) -> LogSettings {
-    LogSettings {
-        format: reader
-            .one(key(keys::LOG_FORMAT), values::log_format)
-            .unwrap_or_default(),
-        level: reader
-            .one(key(keys::LOG_LEVEL), values::log_level)
-            .unwrap_or_default(),
-    }
-}
-
 fn tls(reader: &mut Reader) -> Option<TlsFiles> {
-    let (cert, private) = (key(keys::TLS_CERT_FILE), key(keys::TLS_KEY_FILE));
+    let (cert, private) = (&table::TLS_CERT_FILE, &table::TLS_KEY_FILE);
     match (reader.given(cert), reader.given(private)) {
         (true, false) => reader.mistake(private, "must be set, because tls_cert_file is"),
         (false, true) => reader.mistake(cert, "must be set, because tls_key_file is"),
         _ => {}
     }
-    let cert = reader.one(cert, values::absolute_path);
-    let key = reader.one(private, values::absolute_path);
+    let (cert, key) = (reader.one(cert), reader.one(private));
     Some(TlsFiles {
         cert: cert?,
         key: key?,
     })
 }
 
-fn egress(reader: &mut Reader) -> Egress {
-    let allow = reader.many(key(keys::ALLOW_NETWORKS), values::networks);
-    let deny = reader.many(key(keys::DENY_NETWORKS), values::networks);
-    let [allow, deny] = [allow, deny].map(|networks| networks.unwrap_or_default().concat());
-    Egress::new(allow, deny)
-}
-
 fn state_dir(reader: &mut Reader) -> Option<PathBuf> {
-    let key = key(keys::STATE_DIR);
-    if reader.given(key) {
-        return reader.one(key, values::absolute_path);
+    if reader.given(&table::STATE_DIR) {
+        return reader.one(&table::STATE_DIR);
     }
     let found = directories::default_state_dir();
-    found.map_err(|why| reader.mistake(key, &why)).ok()
+    found.map_err(|why| reader.mistake(&table::STATE_DIR, &why)).ok()
 }
 
 fn mount_dir(reader: &mut Reader, state_dir: Option<&PathBuf>) -> Option<PathBuf> {
-    let key = key(keys::MOUNT_DIR);
-    if reader.given(key) {
-        return reader.one(key, values::absolute_path);
+    if reader.given(&table::MOUNT_DIR) {
+        return reader.one(&table::MOUNT_DIR);
     }
     state_dir.map(|dir| dir.join(directories::MOUNTS))
 }
 
-fn database_url(reader: &mut Reader, state_dir: Option<&PathBuf>) -> Option<DatabaseUrl> {
-    let key: &Key = key(keys::DATABASE_URL);
-    let url = if reader.given(key) {
-        reader.one(key, values::database_url)
-    } else {
-        state_dir.map(|dir| sqlite_url(&dir.join(DATABASE_FILE)))
-    }?;
-    if reader.is_flag(key) && values::has_password(&url) {
-        reader.warn(format!(
-            "a password in --{} can be read by every user of this machine (ps); set {} or the file instead",
-            key.flag(),
-            key.env()
-        ));
-    }
-    Some(DatabaseUrl(url))
-}
-
-/// The URL of a file. `%` and `?` would end its path or begin an escape.
-fn sqlite_url(file: &Path) -> String {
-    let path = file.to_string_lossy().replace('%', "%25").replace('?', "%3F");
-    format!("{}//{path}", StoreSettings::SQLITE_SCHEME)
-}
-
-/// The time limits nest, as the backends want them to.
-fn check_nesting(reader: &mut Reader, mount: Option<Duration>, test: Option<Duration>) {
-    let checked = [
-        mount.map(BackendSettings::check_mount_deadline),
-        mount
-            .zip(test)
-            .map(|(mount, test)| BackendSettings::check_test_deadline(test, mount)),
-    ];
+/// Reads the deadlines of a mount and of a test. They nest, as the backends want them to.
+fn deadlines(reader: &mut Reader) -> (Duration, Duration) {
+    let (mount, test) = (
+        reader.one(&table::MOUNT_DEADLINE),
+        reader.one(&table::TEST_DEADLINE),
+    );
+    let nested = mount
+        .zip(test)
+        .map(|(mount, test)| BackendSettings::check_test_deadline(test, mount));
+    let checked = [mount.map(BackendSettings::check_mount_deadline), nested];
     for error in checked.into_iter().flatten().filter_map(Result::err) {
         reader.mistake(key_of(&error), &error.rule());
     }
+    (mount.unwrap_or_default(), test.unwrap_or_default())
 }
 
-/// The key of what the backends don't take.
+/// Returns the key of what the backends don't take.
 fn key_of(error: &SettingsError) -> &'static Key {
-    key(match error {
-        SettingsError::MountDeadline { .. } => keys::MOUNT_DEADLINE,
-        SettingsError::TestDeadline { .. } => keys::TEST_DEADLINE,
-        SettingsError::MountDir { .. } => keys::MOUNT_DIR,
-    })
+    match error {
+        SettingsError::MountDeadline { .. } => &table::MOUNT_DEADLINE.key,
+        SettingsError::TestDeadline { .. } => &table::TEST_DEADLINE.key,
+        SettingsError::MountDir { .. } => &table::MOUNT_DIR.key,
+    }
 }
 
 #[cfg(test)]

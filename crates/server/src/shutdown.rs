@@ -57,9 +57,9 @@ pub(crate) async fn survive(mut hangup: Signal) {
     }
 }
 
-/// Tells that a signal ended the start.
+/// Reports that a signal ended the start.
 pub(crate) fn before_serving(signal: i32) {
-    notify::tell(notify::STOPPING);
+    notify::report(notify::STOPPING);
     tracing::info!(
         signal,
         "stopping before the first request; the start was not at its end"
@@ -69,7 +69,7 @@ pub(crate) fn before_serving(signal: i32) {
 /// Waits for the first signal, then stops the service within `limit`; a further signal ends the process at once.
 pub(crate) async fn on_signal(mut signals: Signals, server: ServerHandle, app: Arc<App>, limit: Duration) {
     let number = signals.next().await;
-    notify::tell(notify::STOPPING);
+    notify::report(notify::STOPPING);
     tracing::info!(signal = number, limit = %values::show(limit), "stopping; a second signal ends it at once");
     tokio::spawn(async move {
         let number = signals.next().await;

@@ -32,6 +32,8 @@ use crate::tls::Identity;
 use exchange::{AnswerBody, PIECE};
 use stream::FlowStream;
 
+/// Threads that answer requests.
+const WORKERS: usize = 2;
 /// How long a client may take to send a request's head.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept for a further request.
@@ -54,8 +56,8 @@ pub(crate) fn server(
     connections: usize,
 ) -> anyhow::Result<Server> {
     let mut server = ServerBuilder::new()
-        .workers(settings.http_workers)
-        .max_concurrent_connections(connections.div_ceil(settings.http_workers))
+        .workers(WORKERS)
+        .max_concurrent_connections(connections.div_ceil(WORKERS))
         .disable_signals()
         .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1));
     let stop = server.graceful_shutdown_signal();

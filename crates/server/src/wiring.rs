@@ -10,21 +10,23 @@ use storage_backends::Registry;
 use storage_backends::net::Network;
 use storage_persistence::{Store, StoreSettings};
 
-use crate::settings::{AuthWord, Settings};
+use crate::settings::{AuthWord, DatabaseUrl, Settings};
 
+/// Connections to the database that may be open at once.
+const DATABASE_CONNECTIONS: u32 = 8;
 /// How long a unit of work waits for a connection to the database.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the commands on the database share.
-pub(crate) async fn store(settings: &Settings) -> anyhow::Result<Store> {
-    let settings = StoreSettings {
-        url: settings.database_url.0.clone(),
-        max_connections: settings.database_max_connections,
+/// Opens the database at `url`.
+pub(crate) async fn store(url: &DatabaseUrl) -> anyhow::Result<Store> {
+    let store = StoreSettings {
+        url: url.expose().to_owned(),
+        max_connections: DATABASE_CONNECTIONS,
         acquire_timeout: ACQUIRE_TIMEOUT,
     };
-    Store::connect(&settings)
+    Store::connect(&store)
         .await
-        .context("opening the database failed (setting database_url)")
+        .with_context(|| format!("opening the database {url} failed (setting database_url)"))
 }
 
 /// Brings the database up to date: its schema, and then its secrets, which get sealed.
@@ -84,7 +86,6 @@ pub(crate) fn backends(settings: &Settings) -> storage_backends::Settings {
         templates: settings.templates.clone(),
         ignored: settings.ignored.clone(),
         mount_deadline: settings.mount_deadline,
-        scan_deadline: settings.scan_deadline,
         initiator: settings.initiator.clone(),
         network: Network::default().guarded(settings.egress.clone()),
         ..storage_backends::Settings::new(settings.mount_dir.clone())

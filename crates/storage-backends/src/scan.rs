@@ -8,6 +8,7 @@ use storage_domain::{ByteCount, IgnoredDirectories, Incomplete, Skipped, Templat
 
 mod counter;
 mod local;
+mod summary;
 
 pub use counter::count;
 pub use local::{count_directory, count_directory_blocking};
@@ -56,7 +57,7 @@ impl ScanProgress {
     }
 }
 
-/// What a scan counted.
+/// What a scan counted; displayed as a sentence.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanReport {
     /// Regular files.

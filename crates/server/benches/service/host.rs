@@ -92,8 +92,6 @@ impl Service {
             "--listen",
             "127.0.0.1:0",
             "--no-mount",
-            "--tests-per-client",
-            &crate::DEAD.to_string(),
             "--log-format",
             "json",
             "--state-dir",

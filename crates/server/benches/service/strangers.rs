@@ -28,20 +28,15 @@ pub(crate) fn measure(table: &mut Table, home: &Path) {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("it may be as high as that");
     let state = home.join("strangers");
-    let made = command(env!("CARGO_BIN_EXE_pureboot-storage"))
-        .args([
-            "token",
-            "create",
-            "--name",
-            "bench",
-            "--role",
-            "admin",
-            "--state-dir",
-        ])
-        .arg(&state)
-        .output()
-        .expect("the binary starts");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for args in [
+        &["migrate", "--create"][..],
+        &["token", "create", "--name", "bench", "--role", "admin"],
+    ] {
+        let mut command = command(env!("CARGO_BIN_EXE_pureboot-storage"));
+        let done = command.args(args).arg("--state-dir").arg(&state).output();
+        let done = done.expect("the binary starts");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
     for (name, path) in [
         ("answered", "/healthz"),
         ("refused", crate::BACKENDS),

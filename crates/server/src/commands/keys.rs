@@ -5,19 +5,19 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use storage_persistence::{KeyReport, Reset, Rotated, Rotation, Store};
+use storage_persistence::{KeyReport, Reset, Rotated, Rotation};
 
-use super::trail;
-use crate::exit::{self, Failure};
-use crate::settings::layers::with_flags;
-use crate::settings::{self, Settings, directories};
-use crate::{commands, logging, output, wiring};
+use super::{database, trail};
+use crate::exit::Failure;
+use crate::settings::{Settings, directories};
+use crate::{commands, output, wiring};
 
 const PREPARE: &str = "prepare";
 const DROP_SECRETS: &str = "drop-secrets";
 
 const STATUS_ABOUT: &str = "Lists the keys by their names, and how many backends use each; changes nothing";
-const ROTATE_ABOUT: &str = "Makes a new key, encrypts every secret anew with it, and drops the old key; the service may run meanwhile";
+const ROTATE_ABOUT: &str =
+    "Makes a new key, encrypts every secret with it, and drops the old key; the service may run meanwhile";
 const RESET_ABOUT: &str =
     "Where a key is lost: drops the secrets that nobody can read any more, and goes on with another key";
 
@@ -31,9 +31,8 @@ pub(crate) fn command() -> Command {
         .action(ArgAction::SetTrue)
         .required(true)
         .help("Says that this is meant: the backends stay, and their passwords have to be set again");
-    let one = |name: &'static str, about: &'static str| {
-        with_flags(Command::new(name).about(about)).after_help(exit::HELP)
-    };
+    let one =
+        |name: &'static str, about: &'static str| database::with_settings(Command::new(name).about(about));
     Command::new("keys")
         .about("Shows and changes the keys that encrypt secrets in the database")
         .subcommand_required(true)
@@ -50,10 +49,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
             "keys status, keys rotate or keys reset?".to_owned(),
         ));
     };
-    let mut settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
-    logging::start(&settings.log);
-    settings.mount_dir = None;
-    directories::prepare(&mut settings).map_err(|e| Failure::Usage(format!("{e:#}")))?;
+    let settings = database::existing_settings(flags)?;
     let work = async {
         match name {
             "status" => status(&settings).await,
@@ -68,7 +64,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 }
 
 async fn status(settings: &Settings) -> anyhow::Result<String> {
-    let store = ready(settings).await?;
+    let store = database::ready(settings).await?;
     let source = settings.key_source();
     let report = store.key_report(&source).await?;
     store.close().await;
@@ -76,7 +72,7 @@ async fn status(settings: &Settings) -> anyhow::Result<String> {
 }
 
 async fn rotate(settings: &Settings, rotation: Rotation) -> anyhow::Result<String> {
-    let store = ready(settings).await?;
+    let store = database::ready(settings).await?;
     wiring::unlock(settings, &store).await?;
     let source = settings.key_source();
     let record = trail::record("keys.rotate");
@@ -84,14 +80,14 @@ async fn rotate(settings: &Settings, rotation: Rotation) -> anyhow::Result<Strin
     store.close().await;
     Ok(match rotation {
         Rotation::Prepare => prepared(&rotated, &source.place()),
-        Rotation::Whole => told(&rotated),
+        Rotation::Whole => rotated_text(&rotated),
     })
 }
 
 /// With no service in the state directory: one that runs has the key, so that it is not lost.
 async fn reset(settings: &Settings) -> anyhow::Result<String> {
+    let store = database::ready(settings).await?;
     let _claim = directories::claim(settings)?;
-    let store = ready(settings).await?;
     let record = trail::record("keys.reset");
     let Reset { key, dropped } = store.reset_keys(&settings.key_source(), Some(record)).await?;
     store.close().await;
@@ -103,13 +99,6 @@ async fn reset(settings: &Settings) -> anyhow::Result<String> {
         let _ = writeln!(text, "  {}", backend.name);
     }
     Ok(text)
-}
-
-/// The store, whose schema has to be there: making it is the business of `migrate`.
-async fn ready(settings: &Settings) -> anyhow::Result<Store> {
-    let store = wiring::store(settings).await?;
-    store.ready().await.context("the database is not up to date")?;
-    Ok(store)
 }
 
 fn show(report: &KeyReport, place: &str) -> String {
@@ -134,15 +123,15 @@ fn show(report: &KeyReport, place: &str) -> String {
     text
 }
 
-fn told(rotated: &Rotated) -> String {
+fn rotated_text(rotated: &Rotated) -> String {
     let Rotated { key, rows, .. } = rotated;
     let mut text = if rotated.is_resumed {
         format!(
-            "went on to key {key}, which was there already: {rows} backends were encrypted anew\n\
+            "went on to key {key}, which was there already: {rows} backends were encrypted again\n\
              no new key was made; where that one has to go too, run `keys rotate` once more\n"
         )
     } else {
-        format!("made and changed over to key {key}: {rows} backends were encrypted anew\n")
+        format!("made and changed over to key {key}: {rows} backends were encrypted again\n")
     };
     text.push_str(&left_behind(rotated));
     text
@@ -154,7 +143,7 @@ fn prepared(rotated: &Rotated, place: &str) -> String {
     if *rows > 0 {
         let _ = writeln!(
             text,
-            "ended a rotation that was broken off: {rows} backends were encrypted anew with the present key"
+            "ended a rotation that was broken off: {rows} backends were encrypted again with the present key"
         );
     }
     text.push_str(&left_behind(rotated));

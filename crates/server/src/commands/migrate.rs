@@ -5,48 +5,65 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::exit::{self, Failure};
-use crate::settings::layers::with_flags;
-use crate::settings::{self, Settings, directories};
-use crate::{commands, logging, output, wiring};
+use super::database;
+use crate::exit::Failure;
+use crate::settings::{Settings, directories};
+use crate::{commands, output, wiring};
+
+const CHECK: &str = "check";
+const CREATE: &str = "create";
 
 /// The arguments.
 pub(crate) fn command() -> Command {
-    let check = Arg::new("check")
-        .long("check")
-        .action(ArgAction::SetTrue)
-        .help("Changes nothing; exit code 1 where a migration is missing");
-    with_flags(
-        Command::new("migrate")
-            .about("Brings the database up to date")
-            .arg(check),
-    )
-    .after_help(exit::HELP)
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let check = flag(CHECK, "Changes nothing; exit code 1 if a migration is missing");
+    let create = flag(
+        CREATE,
+        "Makes the database, and the state directory, if they do not exist",
+    );
+    let command = Command::new("migrate").about("Brings the database up to date");
+    database::with_settings(command.arg(check).arg(create.conflicts_with(CHECK)))
 }
 
 /// Migrates, or only looks.
 pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
-    let mut settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
-    logging::start(&settings.log);
-    settings.mount_dir = None;
-    directories::prepare(&mut settings).map_err(|e| Failure::Usage(format!("{e:#}")))?;
-    let said = commands::block_on(migrate(&settings, flags.get_flag("check")))??;
+    let settings = if flags.get_flag(CREATE) {
+        database::settings(flags, directories::prepare)
+    } else {
+        database::existing_settings(flags)
+    }?;
+    let work = async {
+        if flags.get_flag(CHECK) {
+            check(&settings).await
+        } else {
+            migrate(&settings, flags.get_flag(CREATE)).await
+        }
+    };
+    let said = commands::block_on(work)??;
     output::result(&format!("{said}\n")).context("writing failed")?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn migrate(settings: &Settings, check: bool) -> anyhow::Result<&'static str> {
-    let store = wiring::store(settings).await?;
-    if check {
-        store.ready().await.context("the database is not up to date")?;
-        let plain = store.plain_secrets().await?;
-        if plain > 0 {
-            bail!(
-                "the database is not up to date: {plain} backends have secrets that are not encrypted; run migrate"
-            );
-        }
-        return Ok("the database is up to date");
+async fn check(settings: &Settings) -> anyhow::Result<&'static str> {
+    let store = database::ready(settings).await?;
+    let plain = store.plain_secrets().await?;
+    store.close().await;
+    if plain > 0 {
+        bail!(
+            "the database is not up to date: {plain} backends have secrets that are not encrypted. Run `pureboot-storage migrate`"
+        );
     }
+    Ok("the database is up to date")
+}
+
+async fn migrate(settings: &Settings, create: bool) -> anyhow::Result<&'static str> {
+    let store = if create {
+        wiring::store(&settings.database_url).await?
+    } else {
+        database::existing(settings).await?
+    };
     let was_ready = store.ready().await.is_ok() && store.plain_secrets().await? == 0;
     wiring::bring_up_to_date(settings, &store).await?;
     store.close().await;

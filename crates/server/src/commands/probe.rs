@@ -6,24 +6,26 @@ mod show;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use storage_backends::{Backend, OpContext, Registry, UnmountMode};
-use storage_domain::{BackendConfig, BackendId, BackendKind, ProbeReport, Revision};
+use storage_backends::{Backend, Error, ErrorKind, OpContext, Registry, ScanProgress, Tree, UnmountMode};
+use storage_domain::{BackendConfig, BackendId, BackendKind, Check, Outcome, ProbeReport, Revision};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{self, Failure};
 use crate::settings::layers::with_some_flags;
-use crate::settings::{self, Settings, directories, keys};
+use crate::settings::{self, Settings, directories, table};
 use crate::{commands, output, wiring};
 
 /// Where probes mount, in the state directory.
 const PROBES: &str = "probes";
 /// How long the mount of a probe may take to go away again.
 const UNMOUNT_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the files are counted, if the probe passed.
+const COUNT_DEADLINE: Duration = Duration::from_secs(2);
 /// How often the picture of a probe that runs is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -31,15 +33,15 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) fn command() -> Command {
     let kinds = BackendKind::ALL.iter().map(|kind| {
         let mut settings = vec![
-            keys::STATE_DIR,
-            keys::MOUNTING,
-            keys::MOUNT_DEADLINE,
-            keys::TEST_DEADLINE,
-            keys::ALLOW_NETWORKS,
-            keys::DENY_NETWORKS,
+            &table::STATE_DIR.key,
+            &table::MOUNTING.key,
+            &table::MOUNT_DEADLINE.key,
+            &table::TEST_DEADLINE.key,
+            &table::ALLOW_NETWORKS.key,
+            &table::DENY_NETWORKS.key,
         ];
         if *kind == BackendKind::Iscsi {
-            settings.push(keys::ISCSI_INITIATOR_NAME);
+            settings.push(&table::ISCSI_INITIATOR_NAME.key);
         }
         let command = Command::new(kind.as_str())
             .about(format!("Tests {}", kind.facts().noun))
@@ -101,7 +103,15 @@ async fn watched(backend: &Arc<dyn Backend>, deadline: Duration) -> Result<Probe
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_message("probing…");
     bar.enable_steady_tick(TICK);
-    let probe = backend.probe(&cx);
+    let probe = async {
+        let mut report = backend.probe(&cx).await?;
+        if report.passed()
+            && let Some(tree) = backend.as_tree()
+        {
+            report.checks.push(count(tree, &cancel).await);
+        }
+        Ok::<_, Error>(report)
+    };
     tokio::pin!(probe);
     let result = tokio::select! {
         result = &mut probe => result,
@@ -120,11 +130,37 @@ async fn watched(backend: &Arc<dyn Backend>, deadline: Duration) -> Result<Probe
     }
 }
 
+/// Counts the files, as the API's test does.
+async fn count(tree: &dyn Tree, cancel: &CancellationToken) -> Check {
+    let (begun, progress) = (Instant::now(), Arc::<ScanProgress>::default());
+    let cx = OpContext::within(COUNT_DEADLINE).with_cancel(cancel.clone());
+    let (outcome, detail) = match tree.scan(&cx, Arc::clone(&progress)).await {
+        Ok(report) => (Outcome::Passed, report.to_string()),
+        Err(error) if matches!(error.kind(), ErrorKind::Timeout) => {
+            let files = progress.files();
+            (
+                Outcome::Skipped,
+                format!("More files than can be counted in {COUNT_DEADLINE:?}: {files} so far"),
+            )
+        }
+        Err(error) => (
+            Outcome::Skipped,
+            format!("The files were not counted: {:#}", anyhow!(error)),
+        ),
+    };
+    Check {
+        name: "scan",
+        outcome,
+        detail,
+        duration: begun.elapsed(),
+    }
+}
+
 async fn unmount(backend: &Arc<dyn Backend>) {
     let Some(mount) = backend.as_mount() else { return };
     let cx = OpContext::within(UNMOUNT_DEADLINE);
     if let Err(error) = mount.unmount(&cx, UnmountMode::Lazy).await {
-        output::tell(&format!("pureboot-storage: {:#}", anyhow!(error)));
+        output::note(&format!("pureboot-storage: {:#}", anyhow!(error)));
     }
 }
 
@@ -138,7 +174,7 @@ impl Place {
         let wanted = settings.mount_dir.take().filter(|_| kind.facts().is_mounted);
         let made = wanted.map(|_| make_private(&settings.state_dir));
         let made = made.transpose().unwrap_or_else(|error| {
-            output::tell(&format!("pureboot-storage: the export is not mounted: {error:#}"));
+            output::note(&format!("pureboot-storage: the export is not mounted: {error:#}"));
             None
         });
         settings.mount_dir.clone_from(&made);

@@ -14,7 +14,7 @@ use storage_backends::{ScanProgress, ScanReport};
 
 use crate::exit::{self, Failure};
 use crate::settings::layers::with_some_flags;
-use crate::settings::{self, keys};
+use crate::settings::{self, table};
 use crate::{commands, output};
 
 /// Directories that may be read at once, at the most.
@@ -48,7 +48,11 @@ pub(crate) fn command() -> Command {
             "Adds the files' sizes up, which costs a stat a file",
         ))
         .arg(threads);
-    with_some_flags(command, &[keys::TEMPLATE_EXTENSIONS, keys::IGNORED_DIRECTORIES]).after_help(exit::HELP)
+    with_some_flags(
+        command,
+        &[&table::TEMPLATE_EXTENSIONS.key, &table::IGNORED_DIRECTORIES.key],
+    )
+    .after_help(exit::HELP)
 }
 
 /// Counts; exit code 0 where the directory itself could be read.
@@ -69,10 +73,10 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
         human(path, &report)
     };
     if let Some(gaps) = report.incomplete() {
-        output::tell(&format!("pureboot-storage: {gaps}"));
+        output::note(&format!("pureboot-storage: {gaps}"));
     }
     if let Some(skipped) = report.skipped() {
-        output::tell(&format!("pureboot-storage: {skipped}"));
+        output::note(&format!("pureboot-storage: {skipped}"));
     }
     output::result(&text).context("writing failed")?;
     Ok(ExitCode::SUCCESS)

@@ -111,7 +111,7 @@ async fn start(settings: &Settings) -> Result<Started, Failure> {
     // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
     let listeners = listeners::bind(&settings.listen, settings.unix_socket_mode)?;
     let claim = directories::claim(settings)?;
-    let store = wiring::store(settings).await?;
+    let store = wiring::store(&settings.database_url).await?;
     wiring::bring_up_to_date(settings, &store).await?;
     tracing::info!("the database is up to date");
     let access = gate::prepare(settings, &store).await?;
@@ -140,5 +140,5 @@ fn announce(places: &[Listen], secure: bool) {
             Listen::Unix(_) => tracing::info!(%address, "listening on {address}"),
         }
     }
-    notify::tell(notify::READY);
+    notify::report(notify::READY);
 }

@@ -8,18 +8,13 @@ use anyhow::Context;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use storage_domain::Role;
-use storage_domain::access::{Lifetime, Token, TokenName};
+use storage_domain::access::{Lifetime, Token, TokenId, TokenName};
 use storage_persistence::{NewToken, Store, TokenError};
 use time::OffsetDateTime;
 
-use super::trail;
-use crate::exit::{self, Failure};
-use crate::settings::layers::with_file_and_some_flags;
-use crate::settings::{self, directories, keys};
-use crate::{commands, logging, output, wiring};
-
-/// What says where the database is.
-const SETTINGS: [&str; 3] = [keys::DATABASE_URL, keys::STATE_DIR, keys::LOG_LEVEL];
+use super::{database, trail};
+use crate::exit::Failure;
+use crate::{commands, output};
 
 /// The arguments.
 pub(crate) fn command() -> Command {
@@ -27,13 +22,9 @@ pub(crate) fn command() -> Command {
         .about("Makes, lists and revokes access tokens; a running service takes notice within seconds")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(with_settings(create()))
-        .subcommand(with_settings(list()))
-        .subcommand(with_settings(revoke()))
-}
-
-fn with_settings(command: Command) -> Command {
-    with_file_and_some_flags(command, &SETTINGS).after_help(exit::HELP)
+        .subcommand(database::with_settings(create()))
+        .subcommand(database::with_settings(list()))
+        .subcommand(database::with_settings(revoke()))
 }
 
 fn create() -> Command {
@@ -42,7 +33,7 @@ fn create() -> Command {
         .value_name("NAME")
         .required(true)
         .value_parser(ValueParser::new(|text: &str| text.parse::<TokenName>()))
-        .help("Who it is for, as the audit trail tells it; unique among the tokens that are not revoked");
+        .help("Who it is for, as the audit trail names it; unique among the tokens that are not revoked");
     let role = Arg::new("role")
         .long("role")
         .value_name("ROLE")
@@ -85,54 +76,45 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let Some((action, flags)) = matches.subcommand() else {
         return Err(Failure::Usage("no such command; see --help".to_owned()));
     };
-    let mut settings = settings::load(flags).map_err(|m| Failure::Usage(m.to_string()))?;
-    logging::start(&settings.log);
-    settings.mount_dir = None;
-    directories::prepare(&mut settings)
-        .map_err(|e| Failure::Usage(format!("{e:#} (run this as the user that the service runs as)")))?;
-    let out = commands::block_on(async {
-        let store = wiring::store(&settings).await?;
-        // The first token comes before the first start.
-        if store.ready().await.is_err() {
-            store
-                .migrate()
-                .await
-                .context("bringing the database up to date failed")?;
-        }
-        let out = act(&store, action, flags).await;
+    let settings = database::existing_settings(flags)?;
+    commands::block_on(async {
+        let store = database::ready(&settings).await?;
+        let done = act(&store, action, flags).await;
         store.close().await;
-        out
+        done
     })??;
-    output::result(&out).context("writing failed")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What goes to standard output.
-async fn act(store: &Store, action: &str, flags: &ArgMatches) -> Result<String, Failure> {
+async fn act(store: &Store, action: &str, flags: &ArgMatches) -> Result<(), Failure> {
     match action {
         "create" => create_token(store, flags).await,
         "list" => {
             let tokens = store.tokens(flags.get_flag("all")).await;
             let tokens = tokens.context("listing the tokens failed")?;
             let now = OffsetDateTime::now_utc();
-            Ok(if flags.get_flag("json") {
+            let text = if flags.get_flag("json") {
                 show::json(&tokens, now)
             } else {
                 show::table(&tokens, now)
-            })
+            };
+            Ok(output::result(&text).context("writing failed")?)
         }
         _ => {
             let which = flags.get_one::<String>("token").map_or("", String::as_str);
-            let record = trail::record("token.revoke");
-            let revoked = store.revoke_token(which, Some(record)).await;
-            let id = revoked.map_err(refused)?;
-            output::tell(&format!("the token {id} is revoked"));
-            Ok(String::new())
+            let id = revoke_token(store, which).await?;
+            output::note(&format!("the token {id} is revoked"));
+            Ok(())
         }
     }
 }
 
-async fn create_token(store: &Store, flags: &ArgMatches) -> Result<String, Failure> {
+async fn revoke_token(store: &Store, which: &str) -> Result<TokenId, Failure> {
+    let record = trail::record("token.revoke");
+    store.revoke_token(which, Some(record)).await.map_err(refused)
+}
+
+async fn create_token(store: &Store, flags: &ArgMatches) -> Result<(), Failure> {
     let (Some(name), Some(role), Some(lifetime)) = (
         flags.get_one::<TokenName>("name"),
         flags.get_one::<Role>("role"),
@@ -156,11 +138,17 @@ async fn create_token(store: &Store, flags: &ArgMatches) -> Result<String, Failu
         || "it never ends".to_owned(),
         |at| format!("until {}", show::time(at)),
     );
-    output::tell(&format!(
+    if let Err(error) = output::whole_result(&format!("{}\n", *token.expose())) {
+        // A token that nobody has would stay valid.
+        let id = revoke_token(store, made.id.as_str()).await?;
+        let text = format!("the token could not be written, so that it is revoked (id {id})");
+        return Err(Failure::Failed(anyhow::Error::new(error).context(text)));
+    }
+    output::note(&format!(
         "the token {} (id {}, {role}, {until}) is shown only now; keep it safe",
         made.name, made.id
     ));
-    Ok(format!("{}\n", *token.expose()))
+    Ok(())
 }
 
 fn refused(error: TokenError) -> Failure {

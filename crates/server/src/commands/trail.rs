@@ -4,7 +4,7 @@ use nix::unistd::{User, getuid};
 use storage_domain::Role;
 use storage_domain::access::{Actor, AuditRecord, How};
 
-/// A record of what whoever runs this does; the store writes it together with what it tells of.
+/// A record of what whoever runs this does; the store writes it together with the change.
 pub(super) fn record(action: &str) -> AuditRecord {
     let me = getuid();
     let user = User::from_uid(me).ok().flatten();

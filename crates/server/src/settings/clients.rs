@@ -1,15 +1,14 @@
 //! What clients may do, and how much of it.
 
 use storage_api::LimitSettings;
-use storage_domain::Rule;
 use storage_domain::access::Lifetime;
+use storage_domain::net::Network;
 
-use super::keys::{self, key};
 use super::reader::Reader;
-use super::values;
+use super::{table, values};
 
-/// The largest rate, number of tests or connections that can be set.
-const MOST: u32 = 100_000;
+/// The requests that a client may send at once, for each that it may send in a second.
+const BURST: u32 = 2;
 
 /// What clients may do, and how much of it.
 #[derive(Debug, Clone)]
@@ -19,43 +18,39 @@ pub(crate) struct Clients {
     /// `None`: as long as the database.
     pub(crate) audit_retention: Option<time::Duration>,
     pub(crate) max_connections: usize,
+    /// Where proxies are, which speak for many clients.
+    pub(crate) trusted_proxies: Vec<Network>,
 }
 
-/// What was set.
+/// Reads what was set.
 pub(super) fn read(reader: &mut Reader) -> Clients {
-    let cors = key(keys::CORS_ORIGINS);
-    let cors_origins = reader.given(cors).then(|| reader.many(cors, origin)).flatten();
-    let number = |reader: &mut Reader, name| {
-        let read = reader.one(key(name), |text| values::number(text, MOST));
-        read.unwrap_or(1)
-    };
-    let retention = reader.one(key(keys::AUDIT_RETENTION), |text| {
-        text.parse::<Lifetime>().map_err(|rule: Rule| rule.to_string())
-    });
+    let rate = reader.get(&table::RATE_LIMIT);
     Clients {
-        cors_origins: cors_origins.unwrap_or_default(),
+        cors_origins: reader.many(&table::CORS_ORIGINS),
         limits: LimitSettings {
-            rate: reader.one(key(keys::RATE_LIMIT), rate).flatten(),
-            burst: number(reader, keys::RATE_BURST),
-            failures_per_minute: number(reader, keys::FAILED_LOGINS),
-            tests: number(reader, keys::TESTS_PER_CLIENT),
+            burst: rate.map_or(0, |rate| rate.saturating_mul(BURST)),
+            rate,
+            failures_per_minute: reader.get(&table::FAILED_LOGINS),
+            ..LimitSettings::default()
         },
-        audit_retention: retention.and_then(Lifetime::duration),
-        max_connections: usize::try_from(number(reader, keys::MAX_CONNECTIONS)).unwrap_or(1),
+        audit_retention: reader.one(&table::AUDIT_RETENTION).and_then(Lifetime::duration),
+        trusted_proxies: reader.many(&table::TRUSTED_PROXIES).concat(),
+        max_connections: usize::try_from(reader.get(&table::MAX_CONNECTIONS)).unwrap_or(1),
     }
 }
 
-fn rate(text: &str) -> Result<Option<u32>, String> {
+/// Reads a number of requests a second, or the word `off`.
+pub(super) fn rate(text: &str) -> Result<Option<u32>, String> {
     if text == "off" {
         return Ok(None);
     }
-    let number = values::number(text, MOST).map(Some);
+    let number = values::number(text).map(Some);
     number.map_err(|rule| format!("{rule}, or off"))
 }
 
 /// An origin as browsers write it (RFC 6454, section 6.2): nothing but scheme, host and port, in lower case, without the
 /// port that is the scheme's own.
-fn origin(text: &str) -> Result<String, String> {
+pub(super) fn origin(text: &str) -> Result<String, String> {
     let rule = "must be an origin as browsers send it, such as https://ui.example or http://ui.lab:8080 (no path, no *)";
     let (scheme, authority) = text.split_once("://").ok_or(rule)?;
     let usual = if scheme == "https" { ":443" } else { ":80" };
@@ -75,6 +70,7 @@ fn origin(text: &str) -> Result<String, String> {
 mod tests {
     use rstest::rstest;
 
+    use super::super::setting::Key;
     use super::*;
 
     #[rstest]
@@ -93,14 +89,13 @@ mod tests {
         assert_eq!(origin(text).is_ok(), good);
     }
 
-    /// What is told as a default is what the library has.
+    /// The defaults are those of the library.
     #[test]
     fn defaults_are_those_of_the_library() {
-        let default = |name| key(name).default.unwrap_or_default().parse::<u32>();
+        let default = |key: &Key| key.default.unwrap_or_default().parse::<u32>();
         let limits = LimitSettings::default();
-        assert_eq!(default(keys::RATE_LIMIT).ok(), limits.rate);
-        assert_eq!(default(keys::RATE_BURST), Ok(limits.burst));
-        assert_eq!(default(keys::FAILED_LOGINS), Ok(limits.failures_per_minute));
-        assert_eq!(default(keys::TESTS_PER_CLIENT), Ok(limits.tests));
+        assert_eq!(default(&table::RATE_LIMIT).ok(), limits.rate);
+        assert_eq!(default(&table::FAILED_LOGINS), Ok(limits.failures_per_minute));
+        assert_eq!(limits.rate.map(|rate| rate * BURST), Some(limits.burst));
     }
 }

@@ -1,13 +1,17 @@
 //! The private directories, looked at once at start.
 
 use std::fs::{DirBuilder, File, Metadata, Permissions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use nix::unistd::geteuid;
+use nix::unistd::{Uid, User, geteuid};
 
 use super::Settings;
+
+/// The state directory of the systemd unit and of the image.
+const SYSTEM: &str = "/var/lib/pureboot-storage";
 
 /// The mount directory's name in the state directory.
 pub(crate) const MOUNTS: &str = "mounts";
@@ -22,13 +26,16 @@ const OTHERS_WRITE: u32 = 0o022;
 /// Sticky bit: only the owner of an entry, the directory's owner and root may rename the entry.
 const STICKY: u32 = 0o1000;
 
-/// Where the state lies if nothing else is said.
+/// Returns the state directory that is used if none is set.
+///
+/// The service's user gets the same one on the command line as from systemd: commands then work on the service's database.
 ///
 /// # Errors
 /// The rule that says what is missing.
 pub(crate) fn default_state_dir() -> Result<PathBuf, String> {
-    if geteuid().is_root() {
-        return Ok(Path::new("/var/lib").join(NAME));
+    let (me, system) = (geteuid(), Path::new(SYSTEM));
+    if me.is_root() || system.metadata().is_ok_and(|found| found.uid() == me.as_raw()) {
+        return Ok(system.to_owned());
     }
     let absolute = |name: &str| {
         std::env::var_os(name)
@@ -53,6 +60,26 @@ pub(crate) fn prepare(settings: &mut Settings) -> anyhow::Result<()> {
         refuse_shared(mount_dir)?;
     }
     Ok(())
+}
+
+/// Checks the state directory if it exists, for commands that make none. Its path is free of symbolic links afterwards.
+///
+/// # Errors
+/// What is wrong and what to do.
+pub(crate) fn look_up(settings: &mut Settings) -> anyhow::Result<()> {
+    const KEY: &str = "state_dir";
+    let shown = settings.state_dir.display().to_string();
+    match settings.state_dir.canonicalize() {
+        Ok(real) => {
+            let found = real.symlink_metadata();
+            let found = found.with_context(|| format!("{KEY}: {shown} can't be read"))?;
+            check_owner(KEY, &real, &found)?;
+            settings.state_dir = real;
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("{KEY}: {shown} can't be resolved")),
+    }
 }
 
 /// The directories of a running service. The kernel gives them back when the process ends, however it ends.
@@ -118,19 +145,26 @@ pub(crate) fn private(key: &str, path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn check_owner(key: &str, path: &Path, found: &Metadata) -> anyhow::Result<()> {
-    let me = geteuid().as_raw();
+    let (me, shown) = (geteuid(), path.display());
     if !found.is_dir() {
-        bail!("{key}: {} is no directory", path.display());
+        bail!("{key}: {shown} is not a directory");
     }
-    if found.uid() != me {
+    if found.uid() != me.as_raw() {
+        let owner = Uid::from_raw(found.uid());
         bail!(
-            "{key}: {} belongs to user {}, and this service runs as user {me}; give it the directory (chown {me} {}) or set another one",
-            path.display(),
-            found.uid(),
-            path.display()
+            "{key}: {shown} belongs to {}, and this runs as {}. Run it as that user (sudo -u), give this user the directory (chown), or set another one with --{}",
+            named(owner),
+            named(me),
+            dashed(key)
         );
     }
     Ok(())
+}
+
+/// Returns a user's name and number.
+fn named(user: Uid) -> String {
+    let name = User::from_uid(user).ok().flatten().map(|found| found.name);
+    name.map_or_else(|| format!("user {user}"), |name| format!("user {name} ({user})"))
 }
 
 /// Makes an empty directory private. One with something in it may be somebody's home: that is the operator's to do.

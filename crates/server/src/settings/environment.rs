@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::keys::{ENV_PREFIX, SHARED_DATABASE_ENV};
+use super::setting::{ENV_PREFIX, SHARED_DATABASE_ENV};
 
 /// The environment variables that concern this service. One that is empty is the same as absent.
 #[derive(Debug, Default)]

@@ -1,11 +1,15 @@
 //! The settings file.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
 
-use super::keys::{DEFAULT_FILE, Key, Kind};
+use super::setting::{DEFAULT_FILE, Key, Kind};
+
+/// What the mode of a file with a password must not allow: anything to all users, writing to its group.
+const TOO_OPEN: u32 = 0o027;
 
 /// Reads the file that was named, or the default one where it is there.
 ///
@@ -42,23 +46,22 @@ pub(crate) fn texts(key: &Key, value: &Value) -> Result<Vec<String>, String> {
     let wanted = match key.kind {
         Kind::One => "must be a text or a number",
         Kind::Many => "must be a text or an array of texts",
-        Kind::Switch { .. } => "must be true or false",
-        Kind::Word { .. } => "must be a text",
+        Kind::Flag { is_bool: true, .. } => "must be true or false",
+        Kind::Flag { is_bool: false, .. } => "must be a text",
     };
-    match (key.kind, value) {
-        (Kind::Switch { .. }, Value::Boolean(flag)) => Ok(vec![flag.to_string()]),
-        (Kind::One | Kind::Many | Kind::Word { .. }, Value::String(text)) => Ok(vec![text.clone()]),
-        (Kind::One, Value::Integer(number)) => Ok(vec![number.to_string()]),
-        (Kind::Many, Value::Array(items)) => {
-            let texts: Option<Vec<String>> = items.iter().map(|i| i.as_str().map(str::to_owned)).collect();
-            texts.ok_or_else(|| wanted.to_owned())
-        }
-        _ => Err(wanted.to_owned()),
-    }
+    let texts = match (key.kind, value) {
+        (Kind::Flag { is_bool: true, .. }, Value::Boolean(flag)) => Some(vec![flag.to_string()]),
+        (Kind::Flag { is_bool: true, .. }, _) => None,
+        (_, Value::String(text)) => Some(vec![text.clone()]),
+        (Kind::One, Value::Integer(number)) => Some(vec![number.to_string()]),
+        (Kind::Many, Value::Array(items)) => items.iter().map(|i| i.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    };
+    texts.ok_or_else(|| wanted.to_owned())
 }
 
-/// Whether others may read the file.
-pub(crate) fn is_open(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0)
+/// Returns the file's mode if others may read it, or its group may write it.
+pub(crate) fn open_mode(path: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & TOO_OPEN != 0).then_some(mode)
 }

@@ -3,25 +3,24 @@
 use storage_api::JwtSettings;
 use storage_domain::{Role, Rule};
 
-use super::keys::{self, key};
 use super::reader::Reader;
-use super::values;
+use super::table;
 
 /// What was set; `None` where neither file of keys is.
 pub(super) fn read(reader: &mut Reader) -> Option<JwtSettings> {
     let settings = JwtSettings {
-        hs256_secret_file: reader.one(key(keys::JWT_HS256_SECRET_FILE), values::absolute_path),
-        jwks_file: reader.one(key(keys::JWT_JWKS_FILE), values::absolute_path),
-        issuer: reader.one(key(keys::JWT_ISSUER), text),
-        audience: reader.one(key(keys::JWT_AUDIENCE), text),
-        role_claim: reader.one(key(keys::JWT_ROLE_CLAIM), text).unwrap_or_default(),
-        roles: reader.many(key(keys::JWT_ROLES), role).unwrap_or_default(),
+        hs256_secret_file: reader.one(&table::JWT_HS256_SECRET_FILE),
+        jwks_file: reader.one(&table::JWT_JWKS_FILE),
+        issuer: reader.one(&table::JWT_ISSUER),
+        audience: reader.one(&table::JWT_AUDIENCE),
+        role_claim: reader.get(&table::JWT_ROLE_CLAIM),
+        roles: reader.many(&table::JWT_ROLES),
     };
     let accepts = settings.hs256_secret_file.is_some() || settings.jwks_file.is_some();
-    for name in [keys::JWT_ISSUER, keys::JWT_AUDIENCE] {
-        if reader.given(key(name)) && !accepts {
+    for setting in [&table::JWT_ISSUER, &table::JWT_AUDIENCE] {
+        if reader.given(setting) && !accepts {
             reader.mistake(
-                key(name),
+                setting,
                 "must go along with jwt_hs256_secret_file or jwt_jwks_file",
             );
         }
@@ -35,14 +34,8 @@ pub(super) fn read(reader: &mut Reader) -> Option<JwtSettings> {
     accepts.then_some(settings)
 }
 
-fn text(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() || text.chars().any(char::is_control) {
-        return Err("must be a text that is not blank".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-fn role(text: &str) -> Result<(String, Role), String> {
+/// Reads a word and the role that it means.
+pub(super) fn role(text: &str) -> Result<(String, Role), String> {
     let form = || "must be a word and its role, such as pureboot-admin=admin".to_owned();
     let (word, named) = text.rsplit_once('=').ok_or_else(form)?;
     let role: Role = named

@@ -7,11 +7,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::environment::Environment;
 use super::file;
-use super::keys::{
-    DEFAULT_FILE, ENV_PREFIX, FILE_ENV, KEYS, Key, Kind, SECRET_KEY_ENV, SHARED_DATABASE_ENV, find,
-};
 use super::mistakes::Mistakes;
-use super::values::has_password;
+use super::setting::{DEFAULT_FILE, ENV_PREFIX, FILE_ENV, Key, Kind, SECRET_KEY_ENV, SHARED_DATABASE_ENV};
+use super::table::{DATABASE_URL, KEYS, find};
 
 /// Where a value was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +46,12 @@ pub(crate) fn with_flags(command: Command) -> Command {
     command
         .next_line_help(true)
         .arg(config_flag())
-        .args(KEYS.iter().map(flag))
+        .args(KEYS.iter().map(|key| flag(key)))
 }
 
 /// Adds flags for some settings, and `--config`: for commands that work on what the service has.
-pub(crate) fn with_file_and_some_flags(command: Command, names: &[&str]) -> Command {
-    with_some_flags(command.next_line_help(true).arg(config_flag()), names)
+pub(crate) fn with_file_and_some_flags(command: Command, keys: &[&Key]) -> Command {
+    with_some_flags(command.arg(config_flag()), keys)
 }
 
 fn config_flag() -> Arg {
@@ -64,27 +62,26 @@ fn config_flag() -> Arg {
 
 /// Adds flags for some settings. A command without `--config` reads no file: whoever asks for a probe need not be
 /// allowed to read the service's.
-pub(crate) fn with_some_flags(command: Command, names: &[&str]) -> Command {
-    command.args(KEYS.iter().filter(|k| names.contains(&k.name)).map(flag))
+pub(crate) fn with_some_flags(command: Command, keys: &[&Key]) -> Command {
+    command.args(keys.iter().map(|key| flag(key)))
 }
 
 fn flag(key: &Key) -> Arg {
-    let help = format!(
-        "{} [default: {}] [env: {}]",
-        key.help,
-        key.default_help,
-        key.env()
-    );
+    let effect = match key.kind {
+        Kind::One | Kind::Many => format!("default: {}", key.default_help),
+        Kind::Flag { sets, .. } => format!("sets {} to {sets}", key.name),
+    };
+    let help = format!("{} [{effect}] [env: {}]", key.help, key.env());
     let arg = Arg::new(key.name).long(key.flag()).help(help);
     match key.kind {
         Kind::One => arg.value_name(key.value),
         Kind::Many => arg.value_name(key.value).action(ArgAction::Append),
-        Kind::Switch { .. } | Kind::Word { .. } => arg.action(ArgAction::SetTrue),
+        Kind::Flag { .. } => arg.action(ArgAction::SetTrue),
     }
 }
 
-/// Whether a switch is there. A command need not have it: clap tells an unknown name from an unset one in debug
-/// builds only.
+/// Whether a switch is there. A command need not have it: clap distinguishes an unknown name from an unset one
+/// in debug builds only.
 fn is_set(flags: &ArgMatches, name: &str) -> bool {
     matches!(flags.try_get_one::<bool>(name), Ok(Some(true)))
 }
@@ -113,10 +110,10 @@ impl Layers {
     fn add_flags(&mut self, flags: &ArgMatches) {
         for key in KEYS.iter().filter(|k| flags.try_contains_id(k.name).is_ok()) {
             let values: Vec<String> = match key.kind {
-                Kind::Switch { sets, .. } | Kind::Word { sets, .. } if is_set(flags, key.name) => {
+                Kind::Flag { sets, .. } if is_set(flags, key.name) => {
                     vec![sets.to_owned()]
                 }
-                Kind::Switch { .. } | Kind::Word { .. } => continue,
+                Kind::Flag { .. } => continue,
                 Kind::One | Kind::Many => flags.get_many(key.name).into_iter().flatten().cloned().collect(),
             };
             if !values.is_empty() {
@@ -138,18 +135,12 @@ impl Layers {
                 None if [FILE_ENV, SHARED_DATABASE_ENV, SECRET_KEY_ENV].contains(&name.as_str()) => {}
                 None => self
                     .warnings
-                    .push(format!("{name} is set, and is no setting of this service")),
+                    .push(format!("{name} is set, and is not a setting of this service")),
             }
         }
-        if let (Some(url), Some(key)) = (
-            environment.get(SHARED_DATABASE_ENV),
-            find(super::keys::DATABASE_URL),
-        ) {
-            self.add(
-                key,
-                vec![url.clone()],
-                Origin::Env(SHARED_DATABASE_ENV.to_owned()),
-            );
+        if let Some(url) = environment.get(SHARED_DATABASE_ENV) {
+            let origin = Origin::Env(SHARED_DATABASE_ENV.to_owned());
+            self.add(&DATABASE_URL, vec![url.clone()], origin);
         }
         for name in &environment.unreadable {
             mistakes.add(format!("{name} (environment) must be UTF-8 text"));
@@ -158,20 +149,11 @@ impl Layers {
 
     /// Takes what the file sets.
     fn add_file(&mut self, path: &Path, table: &toml::Table, mistakes: &mut Mistakes) {
-        let with_password = |key: &str, value: &toml::Value| {
-            find(key).is_some_and(Key::is_secret) && value.as_str().is_some_and(has_password)
-        };
-        if table.iter().any(|(key, value)| with_password(key, value)) && file::is_open(path) {
-            let shown = path.display();
-            self.warnings.push(format!(
-                "{shown} holds a password and others may read it: chmod 600 {shown}"
-            ));
-        }
         for (name, value) in table {
             let Some(key) = find(name) else {
                 let known: Vec<&str> = KEYS.iter().map(|k| k.name).collect();
                 mistakes.add(format!(
-                    "{name} (in {}) is no setting; the settings are {}",
+                    "{name} (in {}) is not a setting; the settings are {}",
                     path.display(),
                     known.join(", ")
                 ));
@@ -206,10 +188,8 @@ impl Layers {
                 .flat_map(|v| v.split(','))
                 .map(|v| v.trim().to_owned())
                 .collect(),
-            Kind::One | Kind::Switch { .. } | Kind::Word { .. } => values,
+            Kind::One | Kind::Flag { .. } => values,
         };
-        if let Some(known) = find(key.name) {
-            self.found.entry(known.name).or_insert(Found { values, origin });
-        }
+        self.found.entry(key.name).or_insert(Found { values, origin });
     }
 }

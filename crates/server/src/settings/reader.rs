@@ -1,9 +1,9 @@
 //! Reads values out of the layers.
 
-use super::keys::{Key, Kind};
+use super::file;
 use super::layers::{Found, Layers, Origin};
 use super::mistakes::Mistakes;
-use super::values;
+use super::setting::{Key, Kind, Setting};
 
 /// Reads values out of the layers, and collects what is wrong with them.
 #[derive(Debug)]
@@ -28,38 +28,46 @@ impl Reader {
         self.layers.get(key).is_some_and(|f| f.origin == Origin::Flag)
     }
 
-    /// One value.
-    pub(crate) fn one<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let found = self.found(key);
-        let text = found.values.last()?.clone();
-        self.keep(key, &text, parse(&text))
+    /// Returns the mode of the file that sets a key, if more users than its owner and its group may read the file.
+    pub(crate) fn open_file(&self, key: &Key) -> Option<u32> {
+        match &self.layers.get(key)?.origin {
+            Origin::File(path) => file::open_mode(path),
+            Origin::Flag | Origin::Env(_) | Origin::Default => None,
+        }
     }
 
-    /// A number of at least 1, within what the key allows; 0 after a mistake.
-    pub(crate) fn one_or_zero(&mut self, key: &Key) -> u32 {
-        self.one(key, values::count).unwrap_or(0)
+    /// Reads one value; `None` after a mistake, and if there is none.
+    pub(crate) fn one<T>(&mut self, setting: &Setting<T>) -> Option<T> {
+        let text = self.found(setting).values.last()?.clone();
+        self.keep(setting, &text, (setting.parse)(&text))
     }
 
-    /// Several values, each checked by itself.
-    pub(crate) fn many<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
-        let values = self.found(key).values;
-        if values.is_empty() && key.default.is_some() {
-            self.mistake(key, "must not be empty");
+    /// Reads one value that has a default.
+    pub(crate) fn get<T: Default>(&mut self, setting: &Setting<T>) -> T {
+        self.one(setting).unwrap_or_default()
+    }
+
+    /// Reads several values, each checked by itself.
+    pub(crate) fn many<T>(&mut self, setting: &Setting<T>) -> Vec<T> {
+        let values = self.found(setting).values;
+        if values.is_empty() && setting.default.is_some() {
+            self.mistake(setting, "must not be empty");
         }
         values
             .iter()
-            .map(|text| self.keep(key, text, parse(text)))
+            .filter_map(|text| self.keep(setting, text, (setting.parse)(text)))
             .collect()
     }
 
-    /// Several values, checked together.
-    pub(crate) fn whole<T>(
+    /// Reads several values, checked together.
+    pub(crate) fn whole<T: Default>(
         &mut self,
-        key: &Key,
-        parse: impl Fn(&[String]) -> Result<T, String>,
-    ) -> Option<T> {
-        let values = self.found(key).values;
-        self.keep(key, &values.join(","), parse(&values))
+        setting: &Setting<String>,
+        check: impl Fn(&[String]) -> Result<T, String>,
+    ) -> T {
+        let values = self.found(setting).values;
+        self.keep(setting, &values.join(","), check(&values))
+            .unwrap_or_default()
     }
 
     /// Notes a mistake at a key.
@@ -109,9 +117,7 @@ impl Reader {
                     .flat_map(|d| d.split(','))
                     .map(str::to_owned)
                     .collect(),
-                Kind::One | Kind::Switch { .. } | Kind::Word { .. } => {
-                    key.default.into_iter().map(str::to_owned).collect()
-                }
+                Kind::One | Kind::Flag { .. } => key.default.into_iter().map(str::to_owned).collect(),
             },
             origin: Origin::Default,
         };
@@ -121,7 +127,7 @@ impl Reader {
     fn keep<T>(&mut self, key: &Key, text: &str, parsed: Result<T, String>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
-            Err(why) if key.is_secret() => {
+            Err(why) if key.is_secret => {
                 self.mistake(key, &why);
                 None
             }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use storage_persistence::KeySource;
 use zeroize::Zeroizing;
 
-use super::keys::{self, SECRET_KEY_ENV, key};
 use super::reader::Reader;
-use super::values;
+use super::setting::SECRET_KEY_ENV;
+use super::table::SECRET_KEY_FILE;
 
 /// The file in the state directory, where nothing else is set.
 pub(super) const FILE: &str = "secret.key";
@@ -20,20 +20,19 @@ const CREDENTIAL: &str = "secret-key";
 /// The place that was set; `None` where none was. A file that was named and keys in the environment are two places,
 /// and a mistake.
 pub(super) fn source(reader: &mut Reader) -> Option<KeySource> {
-    let file = key(keys::SECRET_KEY_FILE);
     let given = std::env::var(SECRET_KEY_ENV)
         .ok()
         .filter(|text| !text.is_empty())
         .map(Zeroizing::new);
-    match (reader.given(file), given) {
+    match (reader.given(&SECRET_KEY_FILE), given) {
         (true, Some(_)) => {
             reader.mistake(
-                file,
+                &SECRET_KEY_FILE,
                 &format!("must not be set beside {SECRET_KEY_ENV}: take one of them"),
             );
             None
         }
-        (true, None) => reader.one(file, values::absolute_path).map(KeySource::Named),
+        (true, None) => reader.one(&SECRET_KEY_FILE).map(KeySource::Named),
         (false, Some(text)) => match text.parse() {
             Ok(keys) => Some(KeySource::Given {
                 keys,

@@ -5,7 +5,8 @@ use storage_api::AppSettings;
 use storage_backends::Settings as BackendSettings;
 use storage_domain::TemplatePatterns;
 
-use super::keys::{self, KEYS, Kind, find};
+use super::setting::{Kind, NONE, Setting};
+use super::table::{self, KEYS};
 use super::values;
 
 #[rstest]
@@ -36,55 +37,25 @@ fn no_durations(#[case] text: &str) {
     assert!(values::duration(text).is_err());
 }
 
-#[rstest]
-#[case("postgres://u:p@h/d", true)]
-#[case("postgres://u@h:5432/d", false)]
-#[case("postgres://h/d?user=u&password=p", true)]
-#[case("postgres://u:p%40:x@h", true)]
-#[case("sqlite:///srv/a:b@c/storage.db", false)]
-fn passwords(#[case] url: &str, #[case] has: bool) {
-    assert_eq!(values::has_password(url), has);
+fn default_of<T>(setting: &Setting<T>) -> Option<T> {
+    (setting.parse)(setting.default?).ok()
 }
 
-fn default_of(name: &str) -> &'static str {
-    find(name).and_then(|k| k.default).expect("it has a default")
-}
-
-/// What is told as a default is what the libraries have.
+/// The defaults are those of the libraries.
 #[test]
 fn defaults_are_those_of_the_libraries() {
-    let duration = |name| values::duration(default_of(name)).expect("a duration");
-    assert_eq!(
-        duration(keys::MOUNT_DEADLINE),
-        BackendSettings::DEFAULT_MOUNT_DEADLINE
-    );
-    assert_eq!(
-        duration(keys::SCAN_DEADLINE),
-        BackendSettings::DEFAULT_SCAN_DEADLINE
-    );
-    assert_eq!(
-        duration(keys::TEST_DEADLINE),
-        AppSettings::default().test_deadline
-    );
-    assert_eq!(
-        duration(keys::SCAN_INTERVAL),
-        AppSettings::default().scan_interval
-    );
-    assert_eq!(
-        values::duration_or_off(default_of(keys::WATCH_INTERVAL)),
-        Ok(AppSettings::default().watch_interval)
-    );
+    let app = AppSettings::default();
+    let mount = BackendSettings::DEFAULT_MOUNT_DEADLINE;
+    assert_eq!(default_of(&table::MOUNT_DEADLINE), Some(mount));
+    assert_eq!(default_of(&table::TEST_DEADLINE), Some(app.test_deadline));
+    assert_eq!(default_of(&table::SCAN_INTERVAL), Some(app.scan_interval));
+    assert_eq!(default_of(&table::WATCH_INTERVAL), Some(app.watch_interval));
     assert_eq!(values::duration_or_off("off"), Ok(None));
-    assert_eq!(
-        default_of(keys::UNMOUNT_AT_STOP),
-        AppSettings::default().unmount_at_stop.to_string()
-    );
-    assert_eq!(
-        default_of(keys::TEMPLATE_EXTENSIONS),
-        TemplatePatterns::DEFAULT_EXTENSIONS.join(",")
-    );
+    assert_eq!(default_of(&table::UNMOUNT_AT_STOP), Some(app.unmount_at_stop));
+    let extensions = TemplatePatterns::DEFAULT_EXTENSIONS.join(",");
+    assert_eq!(table::TEMPLATE_EXTENSIONS.default, Some(extensions.as_str()));
     let least = format!("at least {}", values::show(BackendSettings::MIN_MOUNT_DEADLINE));
-    assert!(find(keys::MOUNT_DEADLINE).is_some_and(|k| k.help.contains(&least)));
+    assert!(table::MOUNT_DEADLINE.help.contains(&least));
 }
 
 #[test]
@@ -94,7 +65,7 @@ fn every_key_has_its_own_names() {
         assert!(seen.insert(key.flag()) && seen.insert(key.env()), "{}", key.name);
         assert_eq!(
             key.default.is_none(),
-            key.default_help.contains("state") || key.default_help == keys::NONE,
+            key.default_help.contains("state") || key.default_help == NONE,
             "{}",
             key.name
         );

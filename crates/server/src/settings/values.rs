@@ -1,18 +1,17 @@
 //! How each kind of value is written. Errors are predicates whose subject is the key: "must be …".
 
 use std::path::{Component, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use storage_domain::Rule;
-use storage_domain::iscsi::InitiatorName;
 use storage_domain::net::{Network, NetworkName};
-use storage_persistence::StoreSettings;
 use tracing_subscriber::EnvFilter;
 
 /// The longest duration that can be set.
 pub(crate) const MAX_DURATION: Duration = Duration::from_hours(24);
-/// The largest number of threads or connections that can be set.
-pub(crate) const MAX_COUNT: u32 = 256;
+/// The largest number that can be set.
+const MAX_NUMBER: u32 = 100_000;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,19 +61,31 @@ pub(crate) fn switch(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "must be true or false".to_owned())
 }
 
-pub(crate) fn count(text: &str) -> Result<u32, String> {
+/// Reads a number of requests, tokens or connections.
+pub(crate) fn number(text: &str) -> Result<u32, String> {
     match text.parse() {
-        Ok(number) if (1..=MAX_COUNT).contains(&number) => Ok(number),
-        _ => Err(format!("must be a whole number from 1 to {MAX_COUNT}")),
+        Ok(number) if (1..=MAX_NUMBER).contains(&number) => Ok(number),
+        _ => Err(format!("must be a whole number from 1 to {MAX_NUMBER}")),
     }
 }
 
-/// A number within bounds.
-pub(crate) fn number(text: &str, most: u32) -> Result<u32, String> {
-    match text.parse() {
-        Ok(number) if (1..=most).contains(&number) => Ok(number),
-        _ => Err(format!("must be a whole number from 1 to {most}")),
+/// Takes any text: the values are checked together.
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside functions that refuse")]
+pub(crate) fn any_text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+/// Reads a text for people or programs.
+pub(crate) fn text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err("must be a text that is not blank".to_owned());
     }
+    Ok(text.to_owned())
+}
+
+/// Reads what the domain has a rule for.
+pub(crate) fn parsed<T: FromStr<Err = Rule>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|rule: Rule| rule.to_string())
 }
 
 pub(crate) fn absolute_path(text: &str) -> Result<PathBuf, String> {
@@ -86,41 +97,12 @@ pub(crate) fn absolute_path(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-pub(crate) fn database_url(text: &str) -> Result<String, String> {
-    let [postgres, postgresql] = StoreSettings::POSTGRES_SCHEMES;
-    let known = [StoreSettings::SQLITE_SCHEME, postgres, postgresql];
-    if known
-        .iter()
-        .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
-    {
-        return Ok(text.to_owned());
-    }
-    Err("must be sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME (what was given may hold a password and is not shown)".to_owned())
-}
-
-/// Whether a URL has a password.
-pub(crate) fn has_password(url: &str) -> bool {
-    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = authority.split(['/', '?']).next().unwrap_or_default();
-    authority
-        .rsplit_once('@')
-        .is_some_and(|(user, _)| user.contains(':'))
-        || url.contains("password=")
-}
-
 /// Reads a network, or a name that stands for some.
 pub(crate) fn networks(text: &str) -> Result<Vec<Network>, String> {
     if let Ok(name) = text.parse::<NetworkName>() {
         return Ok(name.networks().to_vec());
     }
-    let network: Result<Network, Rule> = text.parse();
-    network
-        .map(|network| vec![network])
-        .map_err(|rule| rule.to_string())
-}
-
-pub(crate) fn initiator(text: &str) -> Result<InitiatorName, String> {
-    text.parse().map_err(|rule: Rule| rule.to_string())
+    parsed(text).map(|network| vec![network])
 }
 
 pub(crate) fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -12,12 +12,12 @@ use super::files::{self, Fingerprint, Loaded};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often a certificate that ends soon is told.
+/// How often a certificate that ends soon is logged.
 const REMIND: Duration = Duration::from_hours(24);
 /// How long before its end.
 const SOON: Duration = Duration::from_hours(14 * 24);
 
-/// Reads the files again whenever they have changed, and at every `hangup` (SIGHUP). What can't be used is told once, and
+/// Reads the files again whenever they have changed, and at every `hangup` (SIGHUP). What can't be used is logged once, and
 /// the certificate that was there stays. Never ends.
 pub(crate) async fn watch(identity: Arc<Identity>, mut hangup: Signal) {
     let mut ticks = interval(LOOK);
@@ -75,7 +75,7 @@ async fn reload(identity: &Arc<Identity>) -> Result<(), String> {
     Ok(())
 }
 
-/// Tells an end that is near or over.
+/// Logs an end that is near or over.
 fn remind(loaded: &Loaded) -> Instant {
     match loaded.end.duration_since(SystemTime::now()) {
         Ok(left) if left > SOON => {}

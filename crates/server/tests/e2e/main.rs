@@ -4,6 +4,7 @@ mod access;
 #[path = "../../../storage-backends/tests/support/alone.rs"]
 #[expect(clippy::unwrap_used, reason = "shared; what can't be set up fails the test")]
 mod alone;
+mod databases;
 mod descriptors;
 mod discover;
 mod full_disk;
@@ -12,6 +13,8 @@ mod iscsi;
 mod jwt;
 mod kills;
 mod networks;
+mod nobody;
+mod operations;
 mod pipelining;
 mod probe;
 mod readme;
@@ -26,6 +29,7 @@ mod scan;
 mod secrets;
 mod service;
 mod serving;
+mod session;
 mod settings;
 mod signals;
 mod sockets;

@@ -7,7 +7,7 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{RcvBuf, SndBuf};
 use rstest::rstest;
 
-use crate::service::{PATIENCE, Service, directory, run, until};
+use crate::service::{PATIENCE, Service, directory, until};
 
 /// Peers that send requests and read no answer.
 const PEERS: usize = 50;
@@ -52,18 +52,7 @@ fn resident_kib(service: &Service) -> u64 {
 fn peers_who_read_no_answer_cost_little(#[case] path: &str) {
     let home = directory();
     let state = home.path().join("state");
-    let text = state.to_str().expect("UTF-8");
-    let made = run(&[
-        "token",
-        "create",
-        "--name",
-        "n",
-        "--role",
-        "admin",
-        "--state-dir",
-        text,
-    ]);
-    assert_eq!(made.code, Some(0), "{}", made.err);
+    crate::tokens::create(&state, "n", "admin");
     let service = Service::start_in(&state, &[]);
     service.ask("GET", path, "");
     let idle = resident_kib(&service);

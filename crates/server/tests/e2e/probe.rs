@@ -40,8 +40,18 @@ fn a_web_server_that_answers_passes() {
         report["checks"].as_array().is_some_and(|c| !c.is_empty()),
         "{report}"
     );
-    let done = run(&["probe", "http", "--base-url", &url]);
+    let last = report["checks"].as_array().and_then(|checks| checks.last());
+    assert_eq!(last.map(|check| &check["name"]), Some(&"scan".into()), "{report}");
+    let done = run(&["probe", "http", &url]);
     assert!(done.out.contains("\nPassed in "), "{}", done.out);
+    assert!(
+        done.out
+            .contains("scan     0 files, 0 of them boot or install images, in 1 directory"),
+        "{}",
+        done.out
+    );
+    let twice = run(&["probe", "http", &url, "--base-url", &url]);
+    assert_eq!(twice.code, Some(2), "{}", twice.err);
 }
 
 #[test]

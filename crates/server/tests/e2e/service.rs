@@ -62,6 +62,12 @@ pub(crate) fn finish(command: &mut Command) -> Done {
     }
 }
 
+/// Makes the database of a state directory, or brings it up to date.
+pub(crate) fn make_database(state: &Path) {
+    let done = finish(binary().args(["migrate", "--create", "--state-dir"]).arg(state));
+    assert_eq!(done.code, Some(0), "{}", done.err);
+}
+
 /// A directory in which mounting would be allowed: not below a temporary one.
 pub(crate) fn directory() -> TempDir {
     TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory can be made")

@@ -13,14 +13,12 @@ use crate::service::{Service, binary, directory, finish, run};
 #[case("listen", "--listen=unix:api.sock")]
 #[case("unix_socket_mode", "--unix-socket-mode=rw")]
 #[case("database_url", "--database-url=mysql://u:hidden@h/d")]
-#[case("database_max_connections", "--database-max-connections=0")]
 #[case("secret_key_file", "--secret-key-file=relative")]
 #[case("state_dir", "--state-dir=relative")]
 #[case("mount_dir", "--mount-dir=/srv/../tmp")]
 #[case("template_extensions", "--template-extensions=.iso")]
 #[case("mount_deadline", "--mount-deadline=19s")]
 #[case("test_deadline", "--test-deadline=30s")]
-#[case("scan_deadline", "--scan-deadline=soon")]
 #[case("shutdown_deadline", "--shutdown-deadline=25h")]
 #[case("tls_cert_file", "--tls-cert-file=cert.pem")]
 #[case("tls_key_file", "--tls-key-file=key.pem")]
@@ -34,13 +32,13 @@ use crate::service::{Service, binary, directory, finish, run};
 #[case("jwt_role_claim", "--jwt-role-claim= ")]
 #[case("jwt_roles", "--jwt-roles=ops=root")]
 #[case("cors_origins", "--cors-origins=*")]
-#[case("rate_limit", "--rate-limit=0")]
-#[case("rate_burst", "--rate-burst=none")]
 #[case("failed_logins", "--failed-logins=0")]
-#[case("tests_per_client", "--tests-per-client=0")]
+#[case("trusted_proxies", "--trusted-proxies=proxy.lab")]
+#[case("watch_interval", "--watch-interval=0s")]
+#[case("scan_interval", "--scan-interval=1")]
+#[case("rate_limit", "--rate-limit=0")]
 #[case("max_connections", "--max-connections=0")]
 #[case("audit_retention", "--audit-retention=1y")]
-#[case("http_workers", "--http-workers=257")]
 #[case("log_format", "--log-format=xml")]
 #[case("log_level", "--log-level=loud")]
 fn a_wrong_flag_is_named(#[case] key: &str, #[case] flag: &str) {
@@ -77,7 +75,7 @@ fn every_mistake_is_told_at_once_with_its_origin() {
     let file = home.path().join("config.toml");
     std::fs::write(
         &file,
-        "listn = \"127.0.0.1:1\"\nhttp_workers = \"many\"\nmounting = \"no\"\n",
+        "listn = \"127.0.0.1:1\"\nmax_connections = \"many\"\nmounting = \"no\"\n",
     )
     .expect("it can be written");
     let mut command = binary();
@@ -86,18 +84,18 @@ fn every_mistake_is_told_at_once_with_its_origin() {
         .env("DATABASE_URL", "mysql://u:hidden@h/d");
     let done = finish(
         command
-            .args(["serve", "--scan-deadline", "x", "--config"])
+            .args(["serve", "--scan-interval", "x", "--config"])
             .arg(&file),
     );
     assert_eq!(done.code, Some(2), "{}", done.err);
     let file = file.display();
     for wanted in [
-        format!("  listn (in {file}) is no setting; the settings are listen, "),
+        format!("  listn (in {file}) is not a setting; the settings are listen, "),
         format!("  mounting (in {file}) must be true or false"),
-        format!("  http_workers (in {file}) must be a whole number from 1 to 256, not \"many\""),
+        format!("  max_connections (in {file}) must be a whole number from 1 to 100000, not \"many\""),
         "  log_level (PUREBOOT_STORAGE_LOG_LEVEL) must be ".to_owned(),
         "  database_url (DATABASE_URL) must be ".to_owned(),
-        "  scan_deadline (--scan-deadline) must be ".to_owned(),
+        "  scan_interval (--scan-interval) must be ".to_owned(),
     ] {
         assert!(done.err.contains(&wanted), "{wanted}\n--\n{}", done.err);
     }
@@ -142,19 +140,30 @@ fn the_nearest_layer_wins() {
     let file = home.path().join("config.toml");
     std::fs::write(
         &file,
-        "shutdown_deadline = \"1s\"\nscan_deadline = \"bad\"\nlog_level = \"bad\"\n",
+        "shutdown_deadline = \"1s\"\nscan_interval = \"bad\"\nlog_level = \"bad\"\n",
     )
     .expect("it can be written");
     let mut command = binary();
     command
-        .env("PUREBOOT_STORAGE_SCAN_DEADLINE", "2s")
+        .env("PUREBOOT_STORAGE_SCAN_INTERVAL", "2s")
         .env("PUREBOOT_STORAGE_LOG_LEVEL", "worse");
     command
-        .args(["serve", "--log-level", "info", "--http-workers", "0", "--config"])
+        .args([
+            "serve",
+            "--log-level",
+            "info",
+            "--max-connections",
+            "0",
+            "--config",
+        ])
         .arg(&file);
     let done = finish(&mut command);
-    assert!(done.err.contains("http_workers (--http-workers)"), "{}", done.err);
-    for overridden in ["scan_deadline", "log_level", "shutdown_deadline"] {
+    assert!(
+        done.err.contains("max_connections (--max-connections)"),
+        "{}",
+        done.err
+    );
+    for overridden in ["scan_interval", "log_level", "shutdown_deadline"] {
         assert!(!done.err.contains(overridden), "{}", done.err);
     }
 }
@@ -178,7 +187,7 @@ fn a_variable_that_nobody_knows_is_warned_of() {
     assert_eq!(done.code, Some(1), "{}", done.err);
     assert!(
         done.err
-            .contains("PUREBOOT_STORAGE_LISTNE is set, and is no setting of this service"),
+            .contains("PUREBOOT_STORAGE_LISTNE is set, and is not a setting of this service"),
         "{}",
         done.err
     );
@@ -191,32 +200,45 @@ fn a_password_is_in_no_output() {
     // Nobody listens on the discard port.
     std::fs::write(&file, "database_url = \"postgres://u:hidden@127.0.0.1:9/d\"\n")
         .expect("it can be written");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("its mode can be set");
-    let mut command = binary();
-    command
-        .args([
+    let serve = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("its mode can be set");
+        let mut command = binary();
+        command.args([
             "serve",
             "--no-mount",
             "--listen",
             "127.0.0.1:0",
             "--log-level",
             "trace",
-            "--config",
-        ])
-        .arg(&file);
-    let done = finish(command.arg("--state-dir").arg(home.path().join("state")));
-    assert_eq!(done.code, Some(1), "{}", done.err);
+        ]);
+        command
+            .arg("--config")
+            .arg(&file)
+            .arg("--state-dir")
+            .arg(home.path().join("state"));
+        let done = finish(&mut command);
+        assert!(
+            !done.err.contains("hidden") && !done.out.contains("hidden"),
+            "{}",
+            done.err
+        );
+        done
+    };
+    let closed = serve(0o640);
+    assert_eq!(closed.code, Some(1), "{}", closed.err);
     assert!(
-        done.err.contains("database_url") && done.err.contains("127.0.0.1:9"),
+        closed.err.contains("database_url") && closed.err.contains("127.0.0.1:9"),
         "{}",
-        done.err
+        closed.err
     );
-    assert!(done.err.contains("chmod 600"), "{}", done.err);
-    assert!(
-        !done.err.contains("hidden") && !done.out.contains("hidden"),
-        "{}",
-        done.err
-    );
+    for open in [0o644, 0o660] {
+        let done = serve(open);
+        assert_eq!(done.code, Some(2), "{}", done.err);
+        let wanted = format!(
+            "holds a password, which other users may read (mode {open:04o}). Close the file: chmod 0600"
+        );
+        assert!(done.err.contains(&wanted), "{}", done.err);
+    }
 }
 
 #[test]
@@ -226,7 +248,7 @@ fn a_file_sets_everything_that_a_flag_does() {
     let state = home.path().join("state");
     let text = format!(
         "listen = [\"127.0.0.1:0\", \"[::1]:0\"]\nstate_dir = {state:?}\nmounting = false\nlog_format = \"json\"\n\
-         http_workers = 1\ntemplate_extensions = [\"iso\"]\nunmount_at_stop = true\n"
+         max_connections = 64\ntemplate_extensions = [\"iso\"]\nunmount_at_stop = true\n"
     );
     std::fs::write(&file, text).expect("it can be written");
     let service = Service::start_in(&state, &["--config", file.to_str().expect("UTF-8")]);

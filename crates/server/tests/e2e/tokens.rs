@@ -1,11 +1,12 @@
 //! `token`: made, listed and revoked on the command line.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::service::{Done, directory, run};
+use crate::service::{Done, binary, directory, make_database, run};
 
 /// Runs `token` on the database of a state directory.
 pub(crate) fn token(state: &Path, args: &[&str]) -> Done {
@@ -14,8 +15,9 @@ pub(crate) fn token(state: &Path, args: &[&str]) -> Done {
     run(&[&["token", action, "--state-dir", state], rest].concat())
 }
 
-/// Makes a token of this role.
+/// Makes a token of this role, and the database if there is none.
 pub(crate) fn create(state: &Path, name: &str, role: &str) -> String {
+    make_database(state);
     let done = token(state, &["create", "--name", name, "--role", role]);
     assert_eq!(done.code, Some(0), "{}", done.err);
     done.out.trim_end().to_owned()
@@ -25,6 +27,7 @@ pub(crate) fn create(state: &Path, name: &str, role: &str) -> String {
 fn a_token_is_shown_once() {
     let home = directory();
     let state = home.path().join("state");
+    make_database(&state);
     let done = token(&state, &["create", "--name", "ci", "--role", "operator"]);
     assert_eq!(done.code, Some(0), "{}", done.err);
     let secret = done.out.trim_end();
@@ -73,6 +76,44 @@ fn a_token_is_shown_once() {
     assert_eq!(none, Value::Array(Vec::new()));
     let all: Value = serde_json::from_str(&token(&state, &["list", "--json", "--all"]).out).expect("JSON");
     assert_eq!(all[0]["state"], "revoked");
+}
+
+/// A token that nobody has would be valid until it expires.
+#[test]
+fn one_that_cannot_be_written_is_revoked() {
+    let home = directory();
+    let state = home.path().join("state");
+    make_database(&state);
+    let full = OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("the kernel has it");
+    let mut create = binary();
+    create.args([
+        "token",
+        "create",
+        "--name",
+        "ci",
+        "--role",
+        "admin",
+        "--state-dir",
+    ]);
+    let child = create
+        .arg(&state)
+        .stdout(full)
+        .stderr(std::process::Stdio::piped())
+        .spawn();
+    let done = child
+        .and_then(std::process::Child::wait_with_output)
+        .expect("the binary starts");
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("could not be written, so that it is revoked"),
+        "{told}"
+    );
+    let all: Value = serde_json::from_str(&token(&state, &["list", "--json", "--all"]).out).expect("JSON");
+    assert_eq!(all[0]["state"], "revoked", "{all}");
 }
 
 #[rstest]

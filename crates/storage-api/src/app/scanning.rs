@@ -1,6 +1,5 @@
 //! Counting a backend's files, past the end of the test that started it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -51,7 +50,7 @@ impl App {
         let (outcome, detail) = match end {
             Ok(Some(ScanEnd::Counted(report))) => {
                 reservation = reserved(&report);
-                (Outcome::Passed, counted(&report))
+                (Outcome::Passed, report.to_string())
             }
             Ok(Some(ScanEnd::NotCounted(reason))) => (Outcome::Skipped, reason),
             Ok(None) => (
@@ -176,31 +175,6 @@ fn reserved(report: &ScanReport) -> Option<String> {
                 .to_string(),
         )
     })
-}
-
-fn counted(report: &ScanReport) -> String {
-    let ScanReport {
-        files,
-        templates,
-        directories,
-        ..
-    } = report;
-    let mut detail = format!(
-        "{files} {}, {templates} of them boot or install images, in {directories} {}",
-        if *files == 1 { "file" } else { "files" },
-        if *directories == 1 {
-            "directory"
-        } else {
-            "directories"
-        },
-    );
-    if let Some(gaps) = report.incomplete() {
-        let _ = write!(detail, "; {gaps}");
-    }
-    if let Some(skipped) = report.skipped() {
-        let _ = write!(detail, "; {skipped}");
-    }
-    detail
 }
 
 fn still_counting(progress: &ScanProgress) -> String {

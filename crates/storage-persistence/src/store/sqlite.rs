@@ -7,10 +7,12 @@ pub(super) use reader::Reader;
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, eaccess, geteuid};
 use percent_encoding::percent_decode_str;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -178,6 +180,7 @@ fn prepare_file(file: &Path, location: &Location) -> Result<(), StoreError> {
             Err(e) => return Err(sentence(&format!("can't be created: {e}"))),
         }
     }
+    check_access(file, location.read_only)?;
     match fs::metadata(file) {
         Ok(meta) if !meta.is_file() => Err(sentence("is no file")),
         Ok(meta) if location.read_only || meta.permissions().mode() & 0o7777 == FILE_MODE => Ok(()),
@@ -190,6 +193,35 @@ fn prepare_file(file: &Path, location: &Location) -> Result<(), StoreError> {
         Err(e) if e.kind() == ErrorKind::NotFound => Err(sentence("does not exist")),
         Err(e) => Err(sentence(&format!("can't be read: {e}"))),
     }
+}
+
+/// Names a file of the database that this process may not use, and its owner: all that SQLite says is that it can't open it.
+fn check_access(file: &Path, read_only: bool) -> Result<(), StoreError> {
+    let mut wanted = AccessFlags::R_OK;
+    if !read_only {
+        wanted |= AccessFlags::W_OK;
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = file.as_os_str().to_owned();
+        path.push(suffix);
+        let path = PathBuf::from(path);
+        if eaccess(&path, wanted) != Err(Errno::EACCES) {
+            continue;
+        }
+        let (shown, me) = (path.display(), geteuid());
+        return Err(StoreError::Settings(match fs::metadata(&path) {
+            Ok(meta) if meta.uid() != me.as_raw() => format!(
+                "{shown} belongs to user {}, and this process runs as user {me}. Give it the file: chown {me} {shown}",
+                meta.uid()
+            ),
+            Ok(meta) => format!(
+                "{shown} is closed to its own user (mode {:04o}). Open it: chmod 0600 {shown}",
+                meta.permissions().mode() & 0o7777
+            ),
+            Err(error) => format!("{shown} can't be read: {error}"),
+        }));
+    }
+    Ok(())
 }
 
 /// Whether a file is empty or begins as SQLite's do: the mode of any other one, named by mistake, is none of ours to

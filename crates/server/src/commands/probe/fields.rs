@@ -32,9 +32,20 @@ fn stdin_flag(field: &Field) -> String {
     format!("{}-stdin", field.name.replace('_', "-"))
 }
 
-/// Returns the flags of a kind.
+/// Returns the name of the positional argument that sets a field, if the field has one: what every config needs.
+fn positional(field: &Field) -> Option<String> {
+    let is_text = matches!(field.shape, Shape::Text { .. });
+    (field.is_required() && is_text).then(|| field.name.to_ascii_uppercase())
+}
+
+/// Returns the arguments of a kind: a flag for each field, and what every config needs without one too.
 pub(super) fn args(kind: BackendKind) -> Vec<Arg> {
-    kind.fields().iter().flat_map(field_args).collect()
+    let fields = kind.fields().iter();
+    let needed = fields.clone().filter_map(|field| {
+        let arg = Arg::new(positional(field)?).conflicts_with(field.name);
+        Some(arg.help(format!("{} [or: --{}]", field.help, flag(field))))
+    });
+    needed.chain(fields.flat_map(field_args)).collect()
 }
 
 fn field_args(field: &'static Field) -> Vec<Arg> {
@@ -44,7 +55,7 @@ fn field_args(field: &'static Field) -> Vec<Arg> {
         Shape::OneOf(texts) => vec![arg.value_name(texts.join("|")).help(help(field))],
         Shape::Number { .. } => vec![arg.value_name("NUMBER").help(help(field))],
         Shape::Flag => {
-            let help = format!("{} [sets {}]", field.help, sets(field));
+            let help = format!("{} [sets {} to {}]", field.help, field.name, sets(field));
             vec![arg.action(ArgAction::SetTrue).help(help)]
         }
         Shape::Document { .. } => vec![file_arg(field, arg)],
@@ -112,7 +123,8 @@ fn value(field: &Field, flags: &ArgMatches) -> Result<Option<Value>, String> {
             .map(Some)
             .map_err(|why| format!("--{}: {why}", stdin_flag(field)));
     }
-    let Some(text) = flags.get_one::<String>(field.name) else {
+    let by_place = positional(field).and_then(|name| flags.get_one::<String>(&name));
+    let Some(text) = flags.get_one::<String>(field.name).or(by_place) else {
         return Ok(None);
     };
     match field.shape {

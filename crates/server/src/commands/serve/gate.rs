@@ -14,7 +14,7 @@ use crate::wiring;
 /// Who is let in; refuses what would stand open for a whole network.
 ///
 /// # Errors
-/// Others reach the service, and there is nothing that would tell them apart.
+/// Others reach the service, and nothing distinguishes them.
 pub(super) async fn prepare(settings: &Settings, store: &Store) -> Result<Arc<Access>, Failure> {
     let only_here = settings.listen.iter().all(Listen::is_local);
     let access = wiring::access(settings, store.clone(), only_here)
@@ -40,5 +40,5 @@ pub(super) async fn prepare(settings: &Settings, store: &Store) -> Result<Arc<Ac
 }
 
 const REMEDY: &str = "clients need a token here, and there is none. Make one: \
-    pureboot-storage token create --name NAME --role admin (with the same --state-dir or --database-url); or listen on \
+    pureboot-storage token create --name NAME --role admin (as the same user, with the same settings); or listen on \
     loopback only (--listen 127.0.0.1:8080); or let everybody in who reaches the service (--no-auth)";

@@ -145,7 +145,7 @@ fn a_place_that_is_only_read_can_be_rotated_too(#[case] is_credential: bool) {
             finish(command.env(KEY_ENV, keys))
         }
     };
-    assert_eq!(run(&["migrate"], ONE).code, Some(0));
+    assert_eq!(run(&["migrate", "--create"], ONE).code, Some(0));
     assert!(!state.join("secret.key").exists());
     let fixed = run(&["keys", "rotate"], ONE);
     assert_eq!(fixed.code, Some(1), "{}", fixed.err);
