@@ -2,7 +2,7 @@
 
 mod unix;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
@@ -64,22 +64,21 @@ pub(crate) fn bind(places: &[Listen], mode: u32) -> anyhow::Result<Listeners> {
         files: Vec::new(),
     };
     for place in places {
-        let failed = || {
-            format!(
-                "listening on {place} failed; is another service there? Set another address with --listen"
-            )
+        let failed = |error: io::Error| {
+            let remedy = remedy(place, &error);
+            anyhow::Error::new(error).context(format!("listening on {place} failed. {remedy}"))
         };
         match place {
             Listen::Tcp(address) => {
-                let listener = TcpListener::bind(address).with_context(failed)?;
-                bound_sending(&listener).with_context(failed)?;
+                let listener = TcpListener::bind(address).map_err(failed)?;
+                bound_sending(&listener).map_err(failed)?;
                 let address = listener.local_addr();
                 let address = address.context("asking for the listening address failed")?;
                 bound.places.push(Listen::Tcp(address));
                 bound.sockets.push(Listener::Tcp(listener));
             }
             Listen::Unix(path) => {
-                let (listener, file) = unix::bind(path, mode).with_context(failed)?;
+                let (listener, file) = unix::bind(path, mode).map_err(failed)?;
                 bound.places.push(place.clone());
                 bound.sockets.push(Listener::Unix(listener));
                 bound.files.push(file);
@@ -87,6 +86,30 @@ pub(crate) fn bind(places: &[Listen], mode: u32) -> anyhow::Result<Listeners> {
         }
     }
     Ok(bound)
+}
+
+/// Returns what to do where listening failed.
+fn remedy(place: &Listen, error: &io::Error) -> String {
+    match (place, error.kind()) {
+        (Listen::Unix(path), ErrorKind::NotFound) => {
+            let directory = path.parent().unwrap_or(path).display();
+            format!("Make the directory {directory}, which this user has to be able to write to")
+        }
+        (Listen::Unix(path), ErrorKind::PermissionDenied) => {
+            let directory = path.parent().unwrap_or(path).display();
+            format!("Let this user write to {directory}, or set another path with --listen")
+        }
+        (Listen::Unix(path), ErrorKind::AlreadyExists) => {
+            format!("Remove {}, or set another path with --listen", path.display())
+        }
+        (Listen::Tcp(_), ErrorKind::AddrNotAvailable) => {
+            "No network interface has this address. Set another one with --listen".to_owned()
+        }
+        (Listen::Tcp(_), ErrorKind::PermissionDenied) => {
+            "Ports below 1024 need CAP_NET_BIND_SERVICE. Set another one with --listen".to_owned()
+        }
+        _ => "Is another service there? Set another address with --listen".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod core_dumps;
 mod descriptors;
 mod exit;
 mod listeners;
@@ -17,6 +18,8 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // First: a helper has secrets too, and showmount inherits the limit.
+    core_dumps::switch_off();
     // A helper must be one before any thread or runtime exists.
     storage_backends::helper::run_if_requested();
     // Only an earlier call could make this fail, and there is none; every TLS client of the process uses this one.

@@ -1,18 +1,22 @@
 //! The end of the service: in order at the first signal, at once at the second.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use anyhow::Context;
-use storage_api::App;
+use anyhow::{Context, bail};
+use storage_api::{Access, App};
+use storage_persistence::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::notify;
 use crate::settings::values;
 
-/// What is given to the drain on top of its deadline before it is given up.
-const GRACE: Duration = Duration::from_secs(1);
+/// What the audit trail and the database get of the time of a stop.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// SIGTERM and SIGINT, caught from the moment on that this exists.
 pub(crate) struct Signals {
@@ -66,9 +70,22 @@ pub(crate) fn before_serving(signal: i32) {
     );
 }
 
-/// Waits for the first signal, then stops the service within `limit`; a further signal ends the process at once.
-pub(crate) async fn on_signal(mut signals: Signals, server: ServerHandle, app: Arc<App>, limit: Duration) {
-    let number = signals.next().await;
+/// Waits for the first signal, which begins the stop, or for the web server's own end.
+///
+/// # Errors
+/// The web server ended by itself: nothing listens any more.
+pub(crate) async fn begin(
+    mut signals: Signals,
+    serving: &mut JoinHandle<io::Result<()>>,
+    limit: Duration,
+) -> anyhow::Result<Stop> {
+    let number = tokio::select! {
+        number = signals.next() => number,
+        ended = serving => {
+            ended.context("the web server failed")?.context("the web server failed")?;
+            bail!("the web server ended by itself");
+        }
+    };
     notify::report(notify::STOPPING);
     tracing::info!(signal = number, limit = %values::show(limit), "stopping; a second signal ends it at once");
     tokio::spawn(async move {
@@ -76,8 +93,50 @@ pub(crate) async fn on_signal(mut signals: Signals, server: ServerHandle, app: A
         tracing::warn!(signal = number, "stopped at once by a second signal");
         std::process::exit(128 + number);
     });
-    let drain = async { tokio::join!(server.stop(true), app.shutdown(limit)) };
-    if tokio::time::timeout(limit + GRACE, drain).await.is_err() {
-        tracing::warn!("requests or tests were still running at the shutdown deadline");
+    Ok(Stop {
+        drain: limit.saturating_sub(CLOSING).max(limit / 4 * 3),
+        until: Instant::now() + limit,
+    })
+}
+
+/// A stop that is under way.
+pub(crate) struct Stop {
+    drain: Duration,
+    until: Instant,
+}
+
+impl Stop {
+    /// Waits for requests and tests that still run.
+    pub(crate) async fn drain(&self, server: ServerHandle, app: Arc<App>) {
+        let drain = async { tokio::join!(server.stop(true), app.shutdown(self.drain)) };
+        if tokio::time::timeout(self.drain, drain).await.is_err() {
+            tracing::warn!("requests or tests were still running at the shutdown deadline");
+        }
+    }
+
+    /// Writes the rest of the audit trail and closes the database, in what is left of the time.
+    pub(crate) async fn close(self, access: &Access, store: Store) {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let close = async {
+            access.flush(left).await;
+            store.close().await;
+        };
+        if tokio::time::timeout(left, close).await.is_err() {
+            tracing::warn!("the database did not answer before the end of the stop");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that lives on without a listener serves nobody, and no service manager starts it again.
+    #[tokio::test]
+    async fn the_end_of_the_web_server_is_noticed() {
+        let signals = Signals::catch().unwrap();
+        let mut serving = tokio::spawn(async { Ok(()) });
+        let ended = begin(signals, &mut serving, Duration::from_secs(1)).await;
+        assert!(ended.is_err_and(|error| error.to_string().contains("ended by itself")));
     }
 }

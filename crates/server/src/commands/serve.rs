@@ -4,7 +4,6 @@ mod gate;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{ArgMatches, Command};
@@ -20,9 +19,6 @@ use crate::settings::{self, Settings, directories};
 use crate::shutdown::Signals;
 use crate::tls::{self, Identity};
 use crate::{commands, descriptors, logging, notify, shutdown, web, wiring};
-
-/// How long the stop waits for the audit trail to be written.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The arguments.
 pub(crate) fn command() -> Command {
@@ -85,18 +81,17 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
         identity.as_ref(),
         connections,
     )?;
-    let stop = shutdown::on_signal(signals, server.handle(), app, settings.shutdown_deadline);
-    let serving = tokio::spawn(server);
+    let handle = server.handle();
+    let mut serving = tokio::spawn(server);
     let secure = identity.is_some();
     match identity {
         Some(identity) => drop(tokio::spawn(tls::watch(identity, hangup))),
         None => drop(tokio::spawn(shutdown::survive(hangup))),
     }
     announce(&listeners.places, secure);
-    stop.await;
-    access.flush(FLUSH_TIMEOUT).await;
-    store.close().await;
-    // After its stop the server has ended; an error of it matters only where it ended by itself.
+    let stop = shutdown::begin(signals, &mut serving, settings.shutdown_deadline).await?;
+    stop.drain(handle, app).await;
+    stop.close(&access, store).await;
     serving.abort();
     Ok(())
 }

@@ -132,7 +132,7 @@ fn an_address_that_is_taken_is_named() {
     let done = run(&["serve", "--no-mount", "--listen", &address, "--state-dir", state]);
     assert_eq!(done.code, Some(1), "{}", done.err);
     let wanted =
-        format!("listening on {address} failed; is another service there? Set another address with --listen");
+        format!("listening on {address} failed. Is another service there? Set another address with --listen");
     assert!(done.err.contains(&wanted), "{}", done.err);
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use rstest::rstest;
 use rusqlite::Connection;
+use storage_persistence::testkit::PostgresServer;
 
 use crate::service::{PATIENCE, Service, directory, until};
 
@@ -126,6 +127,38 @@ fn a_second_signal_ends_it_at_once() {
         matches!(ended.code(), Some(143 | 0)),
         "{ended:?}\n{}",
         service.log()
+    );
+}
+
+/// A database that is silent costs the stop no more than its deadline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_keeps_its_deadline_beside_a_silent_database() {
+    const LIMIT: Duration = Duration::from_secs(6);
+    let server = tokio::task::spawn_blocking(PostgresServer::start)
+        .await
+        .expect("PostgreSQL starts");
+    let url = server.create_database().await;
+    let home = directory();
+    let options = ["--database-url", url.as_str(), "--shutdown-deadline", "6s"];
+    let mut service = Service::start_in(&home.path().join("state"), &options);
+    assert_eq!(service.register("images").status, 201);
+    tokio::task::block_in_place(|| server.freeze());
+    // Both are under way at the stop, and what is refused leaves a record.
+    let _read = service.begin("GET", "/api/v1/storage/backends", "");
+    let _written = service.begin(
+        "POST",
+        "/api/v1/storage/backends",
+        r#"{"name":"other","type":"http","config":{"base_url":"http://127.0.0.1:9"}}"#,
+    );
+    let begun = Instant::now();
+    service.signal(Signal::SIGTERM);
+    let ended = service.wait();
+    let took = begun.elapsed();
+    tokio::task::block_in_place(|| server.thaw());
+    assert_eq!(ended.code(), Some(0), "{}", service.log());
+    assert!(
+        took < LIMIT + Duration::from_millis(500),
+        "the stop took {took:?}"
     );
 }
 

@@ -95,11 +95,27 @@ fn a_socket_alone_is_enough_and_one_that_was_left_is_replaced() {
     let third = run(&["serve", "--no-mount", "--config", config, "--state-dir", other]);
     assert_eq!(third.code, Some(1), "{}", third.err);
     assert!(
-        third.err.contains("api.sock failed; is another service there?"),
+        third.err.contains("api.sock failed. Is another service there?"),
         "{}",
         third.err
     );
     assert!(serves(&socket), "the third took the second's socket away");
     second.kill().expect("it can be killed");
     second.wait().expect("it ends");
+}
+
+#[test]
+fn a_directory_that_is_missing_is_named() {
+    let home = directory();
+    let listen = format!("unix:{}/missing/api.sock", home.path().display());
+    let mut serve = crate::service::binary();
+    serve.args(["serve", "--no-mount", "--listen", &listen, "--state-dir"]);
+    let done = finish(serve.arg(home.path().join("state")));
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    let wanted = format!("Make the directory {}/missing, ", home.path().display());
+    assert!(
+        done.err.contains(&wanted) && !done.err.contains("another service"),
+        "{}",
+        done.err
+    );
 }
