@@ -2,9 +2,10 @@
 
 mod exchange;
 mod flow;
+mod share;
 mod stream;
 
-use std::io;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,22 +15,22 @@ use actix_http::{HttpService, Request, error::DispatchError};
 use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _};
 use actix_service::{apply_fn_factory, fn_service, map_config};
-use actix_tls::accept::TlsError;
-use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::App as WebApp;
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::web::ServiceConfig;
 use anyhow::Context;
-use rustls::ServerConfig;
 use storage_api::{Access, App};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::listeners::Listener;
 use crate::settings::Settings;
 use crate::tls::Identity;
 use exchange::{AnswerBody, PIECE};
+use share::{Patience, Shares};
 use stream::FlowStream;
 
 /// Threads that answer requests.
@@ -43,7 +44,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take to close.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Serves the API on `sockets`, with at most `connections` clients at once.
+/// Serves the API on `sockets`, with at most `connections` of clients at once.
 ///
 /// # Errors
 /// TLS cannot be set up, or a socket cannot be listened on.
@@ -62,16 +63,19 @@ pub(crate) fn server(
         .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1));
     let stop = server.graceful_shutdown_signal();
     let configure = storage_api::configure_guarded(app, access);
+    let shares = Shares::new(connections, settings.clients.trusted_proxies.clone());
     for socket in sockets {
         let http = Http {
             configure: configure.clone(),
             stop: stop.clone(),
+            shares: Arc::clone(&shares),
         };
         let listening = match (socket, identity) {
             (Listener::Tcp(listener), Some(identity)) => {
                 let mut config = identity.server_config().context("TLS cannot be spoken")?;
                 config.alpn_protocols = vec![b"http/1.1".to_vec()];
-                server.listen("https", listener, move || tls(config.clone(), http.clone()))
+                let tls = TlsAcceptor::from(Arc::new(config));
+                server.listen("https", listener, move || secure(tls.clone(), http.clone()))
             }
             (Listener::Tcp(listener), None) => server.listen("http", listener, move || tcp(http.clone())),
             (Listener::Unix(listener), _) => server.listen_uds("unix", listener, move || unix(http.clone())),
@@ -86,6 +90,7 @@ pub(crate) fn server(
 struct Http<F> {
     configure: F,
     stop: GracefulShutdownSignal,
+    shares: Arc<Shares>,
 }
 
 impl<F: FnOnce(&mut ServiceConfig) + Clone + 'static> Http<F> {
@@ -127,15 +132,31 @@ impl<F: FnOnce(&mut ServiceConfig) + Clone + 'static> Http<F> {
     }
 }
 
+/// Admits a connection; `None` if its client holds as many as it may.
+fn admit(io: &TcpStream, shares: &Arc<Shares>) -> Option<(Patience, SocketAddr)> {
+    let peer = io.peer_addr().ok()?;
+    let share = shares.admit(peer.ip())?;
+    Some((Patience::new(Some(share)), peer))
+}
+
+/// How a connection is closed that is none of a client's.
+fn closed() -> DispatchError {
+    DispatchError::Io(ErrorKind::ConnectionAborted.into())
+}
+
 fn tcp<F>(
     http: Http<F>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 where
     F: FnOnce(&mut ServiceConfig) + Clone + 'static,
 {
-    fn_service(|io: TcpStream| async move {
-        let peer = io.peer_addr().ok();
-        Ok((FlowStream::new(io), peer))
+    let shares = Arc::clone(&http.shares);
+    fn_service(move |io: TcpStream| {
+        let admitted = admit(&io, &shares);
+        async move {
+            let (patience, peer) = admitted.ok_or_else(closed)?;
+            Ok((FlowStream::new(io, patience), Some(peer)))
+        }
     })
     .and_then(http.service())
 }
@@ -146,31 +167,30 @@ fn unix<F>(
 where
     F: FnOnce(&mut ServiceConfig) + Clone + 'static,
 {
-    fn_service(|io: UnixStream| async move { Ok((FlowStream::new(io), None)) }).and_then(http.service())
+    fn_service(|io: UnixStream| async move { Ok((FlowStream::new(io, Patience::new(None)), None)) })
+        .and_then(http.service())
 }
 
-fn tls<F>(
-    config: ServerConfig,
+fn secure<F>(
+    tls: TlsAcceptor,
     http: Http<F>,
-) -> impl ServiceFactory<
-    TcpStream,
-    Config = (),
-    Response = (),
-    Error = TlsError<io::Error, DispatchError>,
-    InitError = (),
->
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 where
     F: FnOnce(&mut ServiceConfig) + Clone + 'static,
 {
-    let mut acceptor = Acceptor::new(config);
-    acceptor.set_handshake_timeout(HANDSHAKE_TIMEOUT);
-    acceptor
-        .map_err(TlsError::into_service_error)
-        .and_then(|mut io: TlsStream<TcpStream>| async move {
-            let (tcp, session) = io.get_mut();
-            let peer = tcp.peer_addr().ok();
-            session.set_buffer_limit(Some(PIECE));
-            Ok((FlowStream::new(io), peer))
-        })
-        .and_then(http.service().map_err(TlsError::Service))
+    let shares = Arc::clone(&http.shares);
+    fn_service(move |io: TcpStream| {
+        let admitted = admit(&io, &shares);
+        let handshake = tls.accept_with(io, |session| session.set_buffer_limit(Some(PIECE)));
+        async move {
+            let (patience, peer) = admitted.ok_or_else(closed)?;
+            let shaken = timeout(HANDSHAKE_TIMEOUT, handshake).await;
+            let io = shaken.map_err(|_| DispatchError::Io(ErrorKind::TimedOut.into()))?;
+            Ok((
+                FlowStream::new(io.map_err(DispatchError::Io)?, patience),
+                Some(peer),
+            ))
+        }
+    })
+    .and_then(http.service())
 }

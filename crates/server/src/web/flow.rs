@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::task::Waker;
 
+use tokio::time::Instant;
+
 /// What a connection may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
@@ -18,6 +20,8 @@ enum Reading {
 /// State of one connection, shared by its stream, its request and its answer.
 pub(super) struct Flow {
     reading: Cell<Reading>,
+    /// Since when the next request's head may come; `None` while a request is answered.
+    idle_since: Cell<Option<Instant>>,
     reader: Cell<Option<Waker>>,
 }
 
@@ -25,6 +29,7 @@ impl Flow {
     pub(super) fn new() -> Rc<Self> {
         Rc::new(Self {
             reading: Cell::new(Reading::Requests),
+            idle_since: Cell::new(Some(Instant::now())),
             reader: Cell::new(None),
         })
     }
@@ -32,6 +37,7 @@ impl Flow {
     /// Begins an answer; reading resumes if the value is dropped.
     pub(super) fn begin(self: &Rc<Self>) -> Answering {
         self.reading.set(Reading::Nothing);
+        self.idle_since.set(None);
         Answering(Rc::clone(self))
     }
 
@@ -48,6 +54,11 @@ impl Flow {
         if self.reading.get() == Reading::Body {
             self.reading.set(Reading::Nothing);
         }
+    }
+
+    /// Returns since when the next request's head may come.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.idle_since.get()
     }
 
     /// Returns whether the stream may hand out bytes.
@@ -74,6 +85,7 @@ pub(super) struct Answering(Rc<Flow>);
 impl Drop for Answering {
     fn drop(&mut self) {
         self.0.reading.set(Reading::Requests);
+        self.0.idle_since.set(Some(Instant::now()));
         self.0.wake();
     }
 }

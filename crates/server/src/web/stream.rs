@@ -1,6 +1,6 @@
 //! A connection that reads no further than it is answered.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::flow::Flow;
+use super::share::Patience;
 
 /// The most bytes that are read ahead of the HTTP parser.
 const READ_AHEAD: usize = 4096;
@@ -21,6 +22,7 @@ const WRITE_SHARE: usize = 64 * 1024;
 pub(super) struct FlowStream<S> {
     io: S,
     flow: Rc<Flow>,
+    patience: Patience,
     /// What was read and not handed out; read even if nothing may be handed out, for the end and errors to be seen.
     ahead: Vec<u8>,
     /// Whether the peer sends no more.
@@ -46,10 +48,11 @@ enum Line {
 }
 
 impl<S> FlowStream<S> {
-    pub(super) fn new(io: S) -> Self {
+    pub(super) fn new(io: S, patience: Patience) -> Self {
         Self {
             io,
             flow: Flow::new(),
+            patience,
             ahead: Vec::new(),
             ended: false,
             handed_out: false,
@@ -126,7 +129,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for FlowStream<S> {
         self.written = 0;
         self.read_ahead(cx)?;
         if self.ahead.is_empty() {
-            return if self.ended {
+            let since = self.flow.idle_since();
+            return if self.ended || self.patience.is_head_overdue(since, cx) {
                 Poll::Ready(Ok(()))
             } else {
                 Poll::Pending
@@ -157,9 +161,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FlowStream<S> {
             Poll::Pending
         };
         match written {
-            Poll::Ready(Ok(count)) => self.written += count,
+            Poll::Ready(Ok(count)) => {
+                self.written += count;
+                self.patience.moved();
+            }
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.congested = true,
+            Poll::Pending => {
+                self.congested = true;
+                if self.patience.is_stalled(cx) {
+                    return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+                }
+            }
         }
         written
     }

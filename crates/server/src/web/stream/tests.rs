@@ -20,7 +20,7 @@ fn poll_once(stream: &mut FlowStream<DuplexStream>) -> Option<Vec<u8>> {
 
 fn connected(capacity: usize) -> (FlowStream<DuplexStream>, DuplexStream) {
     let (ours, theirs) = duplex(capacity);
-    (FlowStream::new(ours), theirs)
+    (FlowStream::new(ours, Patience::new(None)), theirs)
 }
 
 #[tokio::test]
