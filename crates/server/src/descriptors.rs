@@ -26,7 +26,7 @@ pub(crate) fn for_connections(wanted: usize) -> usize {
     usize::try_from(room).unwrap_or(wanted)
 }
 
-/// The limit of open files, raised as far as it may be where it is lower than `needed`.
+/// The limit of open files, raised as far as it may be if it is lower than `needed`.
 fn raised_to(needed: u64) -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return u64::MAX;

@@ -54,7 +54,7 @@ impl Signals {
     }
 }
 
-/// Takes note of SIGHUP where there is nothing to read again. Never ends.
+/// Takes note of SIGHUP if there is nothing to read again. Never ends.
 pub(crate) async fn survive(mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         tracing::info!("SIGHUP changes nothing here: there is no TLS certificate to read again");

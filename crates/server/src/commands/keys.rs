@@ -128,7 +128,7 @@ fn rotated_text(rotated: &Rotated) -> String {
     let mut text = if rotated.is_resumed {
         format!(
             "went on to key {key}, which was there already: {rows} backends were encrypted again\n\
-             no new key was made; where that one has to go too, run `keys rotate` once more\n"
+             no new key was made; if that one has to go too, run `keys rotate` once more\n"
         )
     } else {
         format!("made and changed over to key {key}: {rows} backends were encrypted again\n")

@@ -63,7 +63,7 @@ fn json() -> Arg {
         .help("Prints one JSON object")
 }
 
-/// Probes; exit code 0 where it passed, 1 where it did not.
+/// Probes; exit code 0 if it passed, 1 if it did not.
 pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let (kind, flags) = fields::chosen(flags)?;
     let settings = settings::load_without_file(flags).map_err(|m| Failure::Usage(m.to_string()))?;

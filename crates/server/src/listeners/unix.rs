@@ -13,7 +13,7 @@ pub(crate) struct SocketFile {
     identity: (u64, u64),
 }
 
-/// Listens at `path`. What another process left there is replaced, where nobody listens any more.
+/// Listens at `path`. What another process left there is replaced, if nobody listens any more.
 ///
 /// The socket gets its permissions under another name first, so that nobody can connect before it has them.
 ///

@@ -48,7 +48,7 @@ pub(crate) fn default_state_dir() -> Result<PathBuf, String> {
         .ok_or_else(|| "must be set, because neither XDG_STATE_HOME nor HOME is".to_owned())
 }
 
-/// Makes the directories where they are missing, and sees to it that they are private. The paths in `settings` are
+/// Makes the directories if they are missing, and sees to it that they are private. The paths in `settings` are
 /// free of symbolic links afterwards.
 ///
 /// # Errors

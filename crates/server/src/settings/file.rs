@@ -11,7 +11,7 @@ use super::setting::{DEFAULT_FILE, Key, Kind};
 /// What the mode of a file with a password must not allow: anything to all users, writing to its group.
 const TOO_OPEN: u32 = 0o027;
 
-/// Reads the file that was named, or the default one where it is there.
+/// Reads the file that was named, or the default one if it exists.
 ///
 /// # Errors
 /// Why it can't be read. A line of the file is never shown: it may hold a password.

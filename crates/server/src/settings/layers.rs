@@ -56,7 +56,7 @@ pub(crate) fn with_file_and_some_flags(command: Command, keys: &[&Key]) -> Comma
 
 fn config_flag() -> Arg {
     Arg::new(CONFIG).long(CONFIG).value_name("FILE").help(format!(
-        "Reads settings from this TOML file [default: {DEFAULT_FILE}, where it is there] [env: {FILE_ENV}]"
+        "Reads settings from this TOML file [default: {DEFAULT_FILE}, if it exists] [env: {FILE_ENV}]"
     ))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Mistakes in the settings; never empty where it is an error.
+/// Mistakes in the settings; never empty if it is an error.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mistakes(Vec<String>);
 

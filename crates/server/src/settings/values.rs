@@ -39,7 +39,7 @@ impl LogLevel {
 /// Whether clients need a token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum AuthWord {
-    /// Where others than this machine reach the service, or where there is a token.
+    /// If others than this machine reach the service, or there is a token.
     #[default]
     Auto,
     /// Always.

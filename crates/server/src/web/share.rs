@@ -137,7 +137,7 @@ impl Patience {
         Self::with(share, HURRIED, STALLED)
     }
 
-    fn with(share: Option<Share>, hurried: Duration, stalled: Duration) -> Self {
+    pub(super) fn with(share: Option<Share>, hurried: Duration, stalled: Duration) -> Self {
         Self {
             share,
             hurried,

@@ -115,3 +115,13 @@ async fn no_byte_is_changed_by_the_cuts() {
     got.unwrap();
     assert_eq!(read, sent);
 }
+
+/// The kernel never gives a peer of a Unix socket up.
+#[tokio::test]
+async fn a_peer_that_takes_nothing_is_given_up() {
+    let (ours, _theirs) = duplex(16);
+    let moment = std::time::Duration::from_millis(10);
+    let mut stream = FlowStream::new(ours, Patience::with(None, moment, moment * 3));
+    let written = stream.write_all(&[0; 1024]).await;
+    assert_eq!(written.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
+}
