@@ -10,6 +10,7 @@ pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod content;
 mod error;
+mod http10;
 mod limits;
 pub(crate) mod redirect;
 pub(crate) mod retry;

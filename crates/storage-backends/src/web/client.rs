@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::web::body::Body;
 use crate::web::connection::{Connection, Connector, Idle, Origin};
-use crate::web::error::Error;
+use crate::web::error::{Error, Head};
 use crate::web::limits::Limits;
 use crate::web::redirect::{Route, shown};
 
@@ -210,11 +210,14 @@ impl Client {
                 continue;
             }
             match connection.send(request.clone(), self.limits()).await {
+                // Of answers of HTTP/1.0 only the first one of a connection may be chunked.
+                Err(Error::BadHead(Head::TransferEncodingOfHttp10)) => break,
                 Err(error) if error.is_closed_unanswered() => break,
                 sent => return Ok((sent?, connection)),
             }
         }
-        let mut connection = self.connector.dial(&to).await?;
+        // The handshake takes much memory, and most requests need none.
+        let mut connection = Box::pin(self.connector.dial(&to)).await?;
         let response = connection.send(request, self.limits()).await?;
         Ok((response, connection))
     }

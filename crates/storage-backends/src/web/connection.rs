@@ -29,6 +29,7 @@ use crate::net::tls::{self, roots};
 use crate::net::{Network, Permitted, connect, host_of};
 use crate::web::classify::classify;
 use crate::web::error::{Error, Tls};
+use crate::web::http10::Http11;
 use crate::web::limits::Limits;
 
 /// The largest header of an answer that is read, in bytes.
@@ -229,7 +230,7 @@ impl Connection {
             .allow_obsolete_multiline_headers_in_responses(true)
             .ignore_invalid_headers_in_responses(true);
         let (sender, driver) = http
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Http11::new(stream)))
             .await
             .map_err(|error| classify(&error))?;
         // Its error reaches whoever waits for the answer.

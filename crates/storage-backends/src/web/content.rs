@@ -1,4 +1,4 @@
-//! Undoes the compression of answers that nobody asked for.
+//! Undoes what servers do to texts unasked: compression, and UTF-16.
 
 use std::io::Read;
 
@@ -12,7 +12,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Decodes a body by its `Content-Encoding`, to at most `max` bytes; the flag says whether that is all of it.
 ///
-/// gzip is seen by its beginning too: there are servers that send compressed files as pages.
+/// gzip is seen by its beginning too: there are servers that send compressed files as pages. A text in UTF-16 comes out in
+/// UTF-8.
 ///
 /// # Errors
 /// [`Error::Encoding`] if the encoding is another one, and [`Error::BodyBroken`] if nothing can be decoded.
@@ -21,6 +22,11 @@ pub(crate) fn decode(
     encoding: Option<&HeaderValue>,
     max: usize,
 ) -> Result<(Vec<u8>, bool), Error> {
+    let (bytes, complete) = decompress(bytes, encoding, max)?;
+    Ok((in_utf8(bytes), complete))
+}
+
+fn decompress(bytes: Vec<u8>, encoding: Option<&HeaderValue>, max: usize) -> Result<(Vec<u8>, bool), Error> {
     let declared = encoding.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
     let declared = declared.as_deref().unwrap_or_default().trim();
     match declared {
@@ -31,6 +37,22 @@ pub(crate) fn decode(
         "deflate" => inflate(DeflateDecoder::new(bytes.as_slice()), max),
         other => Err(Error::Encoding(other.chars().take(20).collect())),
     }
+}
+
+/// Returns a text in UTF-16 as UTF-8. It begins with a byte order mark, or with a character of ASCII, which has a zero byte
+/// there, so that it need not be declared.
+fn in_utf8(bytes: Vec<u8>) -> Vec<u8> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.as_slice() {
+        [0xff, 0xfe, ..] | [b'\t'..=b'~', 0, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] | [0, b'\t'..=b'~', ..] => u16::from_be_bytes,
+        _ => return bytes,
+    };
+    let (pairs, _) = bytes.as_chunks();
+    let characters = char::decode_utf16(pairs.iter().copied().map(unit));
+    let text: String = characters
+        .map(|found| found.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect();
+    text.into_bytes()
 }
 
 /// Returns whether a body has zlib's header (RFC 1950, section 2.2): some servers leave it out.
@@ -96,6 +118,21 @@ mod tests {
         let value = (!encoding.is_empty()).then(|| HeaderValue::from_str(encoding).unwrap());
         let (text, complete) = decode(body, value.as_ref(), 1000).unwrap();
         assert_eq!((text.as_slice(), complete), (TEXT, true));
+    }
+
+    #[rstest]
+    #[case::little_endian("\u{feff}<a>ä😀", u16::to_le_bytes)]
+    #[case::big_endian("\u{feff}<a>ä😀", u16::to_be_bytes)]
+    #[case::little_endian_without_mark("<a>ä", u16::to_le_bytes)]
+    #[case::big_endian_without_mark("\n[ä", u16::to_be_bytes)]
+    fn utf_16_is_read(#[case] text: &str, #[case] bytes: fn(u16) -> [u8; 2]) {
+        let mut body: Vec<u8> = text.encode_utf16().flat_map(bytes).collect();
+        // Half a character more, as where a body breaks off.
+        body.push(b'x');
+        for body in [gzip(&body), body] {
+            let (found, _) = decode(body, None, 1000).unwrap();
+            assert_eq!(String::from_utf8(found).unwrap(), text);
+        }
     }
 
     #[test]
