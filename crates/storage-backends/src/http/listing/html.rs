@@ -170,7 +170,8 @@ impl<'a, 'b> Reader<'a, 'b> {
             self.end_row();
             self.row = next;
         }
-        self.evidence.link(&reference, &tag.href);
+        let is_head = self.place.preformatted || self.row.is_head();
+        self.evidence.link(&reference, &tag.href, is_head);
         self.place.link = true;
         self.row.link(reference, self.place.navigation > 0);
     }

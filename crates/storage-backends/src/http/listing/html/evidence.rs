@@ -11,6 +11,8 @@ const HEADING_BYTES: usize = 1024;
 const PROSE_LETTERS: usize = 80;
 /// How many links to other sites a listing without dates and sizes may have: to whoever made the server.
 const CREDITS: usize = 2;
+/// How many links to other pages of its site such a listing may have: to where files are sent to the server.
+const TOOLS: usize = 1;
 /// By how many columns a listing with words around it can be sorted, at the least.
 const COLUMNS: usize = 3;
 
@@ -33,7 +35,7 @@ pub(super) struct Evidence {
     files: usize,
     /// Those that have all three: a name, a date and a size.
     complete: usize,
-    /// Those whose class or icon says what they are, or that have a slash.
+    /// Those whose class, icon, slash or ending says what they are.
     marked: usize,
     /// Rows of a listing that lead elsewhere.
     entries_elsewhere: usize,
@@ -43,8 +45,10 @@ pub(super) struct Evidence {
     letters: usize,
     has_parent: bool,
     has_link_above: bool,
-    /// Links to the page itself with a query, as those that sort it are.
+    /// Links to the page itself with a query: in the head of a list, where they sort it, and elsewhere, where they may do
+    /// anything, such as choose a language.
     sorts: usize,
+    choices: usize,
     has_container: bool,
     has_preformatted: bool,
     has_password: bool,
@@ -69,12 +73,14 @@ impl Evidence {
         self.headings.push(' ');
     }
 
-    pub(super) fn link(&mut self, reference: &Reference, href: &[u8]) {
+    /// Notes a link; `is_head` says whether it is in the head of a list, where links sort.
+    pub(super) fn link(&mut self, reference: &Reference, href: &[u8], is_head: bool) {
         if let Reference::Around { is_above, has_query } = *reference {
             let dots = href.strip_prefix(b"./").unwrap_or(href);
             self.has_parent |= matches!(dots, b".." | b"../");
             self.has_link_above |= is_above && !has_query;
-            self.sorts += usize::from(has_query && !is_above);
+            self.sorts += usize::from(has_query && !is_above && is_head);
+            self.choices += usize::from(has_query && !is_above && !is_head);
         }
     }
 
@@ -88,7 +94,8 @@ impl Evidence {
                 self.files += usize::from(row.is_named || has_extension(name));
                 self.entries += usize::from(is_entry);
                 self.complete += usize::from(row.is_named && row.beside.has_date && row.beside.has_size);
-                self.marked += usize::from(row.is_named && (row.has_hint || row.has_slash));
+                let is_marked = row.has_hint || row.has_slash || has_extension(name);
+                self.marked += usize::from(row.is_named && is_marked);
             }
             Some(Reference::Around { has_query, .. }) => {
                 self.entries_elsewhere += usize::from(*has_query && is_entry);
@@ -128,8 +135,9 @@ impl Evidence {
         // Forums and calendars have links with dates and numbers beside them too, but lead to no files.
         let is_alone = are_most(self.files) && self.entries >= internal + external;
         // A login has links as well, and may say when it was changed.
-        let is_no_login = !self.has_password || are_most(self.complete);
-        are_most(self.entries) && is_no_login && (self.is_at_home() || is_alone)
+        let is_complete = are_most(self.complete);
+        let is_no_login = !self.has_password || is_complete;
+        are_most(self.entries) && is_no_login && (self.is_at_home() || is_alone || is_complete)
     }
 
     /// All children are shown by their names, and there is little else.
@@ -151,10 +159,11 @@ impl Evidence {
         is_sorted || (self.is_bare() && (is_nothing || has_list || is_home))
     }
 
-    /// The page shows no sentences, asks for no password, and leads nowhere else but to whoever made the server.
+    /// The page shows no sentences, asks for no password, and leads hardly anywhere else.
     fn is_bare(&self) -> bool {
         let (internal, external) = self.elsewhere;
-        !self.has_password && internal == 0 && external <= CREDITS && self.letters <= PROSE_LETTERS
+        let leads_nowhere = internal <= TOOLS && external <= CREDITS && self.choices <= 1;
+        !self.has_password && leads_nowhere && self.letters <= PROSE_LETTERS
     }
 
     /// The page has what index pages have around the entries: a way up, its path, or links that sort it.

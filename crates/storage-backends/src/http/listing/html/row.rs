@@ -75,6 +75,11 @@ impl Row {
         self.target.is_none() && self.beside.trim_matches([CELL, ' ']).is_empty()
     }
 
+    /// Returns whether it is the head of a table so far.
+    pub(super) fn is_head(&self) -> bool {
+        self.is_head
+    }
+
     /// Returns whether a link to `next` begins another row. In tables, lists and lines a row may have several links.
     pub(super) fn is_ended_by(&self, next: &Reference, is_bounded: bool) -> bool {
         match (&self.target, next) {
@@ -116,8 +121,9 @@ impl Row {
             },
         ) = (&mut self.target, to)
         {
+            // What further links say is not of the entry itself: an archive's leads to what is in it.
             self.has_label = !self.label.trim_matches([CELL, ' ']).is_empty();
-            *is_directory |= slash;
+            *is_directory |= slash && !self.has_label;
             *has_query &= query;
         }
     }
@@ -247,10 +253,13 @@ impl Row {
 }
 
 impl Judged {
-    /// Returns whether the row is one of a listing: its link bears the target's name, or has both a size and a date.
+    /// Returns whether the row is one of a listing: its link bears the target's name, or has both a size and a date. The
+    /// signature of a server may have these too, and leads elsewhere.
     pub(super) fn is_entry(&self) -> bool {
         let beside = &self.beside;
-        (self.is_named && beside.is_data()) || (beside.has_date && beside.has_size)
+        let is_elsewhere = matches!(self.target, Some(Reference::Elsewhere { .. }));
+        (self.is_named && beside.is_data())
+            || (beside.has_date && beside.has_size && !(is_elsewhere && beside.has_dash))
     }
 
     /// Adds the entry that the row is. Sizes are not exact if the head of the column has a unit.

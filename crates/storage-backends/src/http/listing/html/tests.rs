@@ -44,6 +44,7 @@ fn reads(#[case] text: &str, #[case] expected: &[&str]) {
 #[case::a_script("<h1>/b/</h1><a href='?dir=x'>x</a> 7 2026-11-22", &["1 elsewhere"])]
 #[case::a_key("<h1>/b/</h1><a href='x?k=1'>x</a> 7 2026-11-22<br><a href='y?k=1'>Y!</a> 7 2026-11-22", &["x? 7", "1 elsewhere"])]
 #[case::deeper("<h1>/b/</h1><a href=s/x>s/x</a> 7 2026-11-22<br><a href=y>y</a> 8 2026-11-22", &["y? 8", "1 elsewhere"])]
+#[case::signatures("<h1>/b/</h1><ul><li><a href=y>y</a> 8 2026-11-22</ul><p><a href=http://o/wsgidav/>WsgiDAV/4</a> - Thu, 26 Nov 2026 15:00:16 GMT<address>Node <a href=http://o/http-server>http-server</a> running @ 127.0.0.1:8080</address>", &["y? 8"])]
 #[case::path_for_name("<base href=/><h1>/b/</h1><ul><li><a href=b/s/>b/s/</a><li><a href=b/x>/b/x</a></ul>", &["s/", "x?"])]
 #[case::base("<base href=/><h1>/b/</h1><a href=b/x>x</a> 7 2026-11-22", &["x? 7"])]
 fn counts_what_leads_elsewhere(#[case] text: &str, #[case] expected: &[&str]) {

@@ -234,11 +234,10 @@ fn is_time(word: &str) -> bool {
     let Some((hours, rest)) = word.split_once(':') else {
         return false;
     };
-    let hours = hours
-        .rsplit(|c: char| !c.is_ascii_digit())
-        .next()
-        .unwrap_or_default();
-    (1..=2).contains(&hours.len()) && rest.starts_with(|c: char| c.is_ascii_digit())
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).count();
+    let before = hours.rsplit(|c: char| !c.is_ascii_digit()).next();
+    // `10.0.0.1:8080` is the address of a server.
+    before.is_some_and(|hours| (1..=2).contains(&hours.len())) && digits(rest) == 2 && !hours.contains('.')
 }
 
 /// Three parts, most of them numbers: `2026-11-22`, `22-Nov-2026`, `22.11.2026`, `11/22/26`, `2026年11月22日`.

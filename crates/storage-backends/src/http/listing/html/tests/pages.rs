@@ -61,6 +61,18 @@ use super::names;
 #[case::nexus(
     "<title>Sonatype Nexus</title><h1>raw</h1><p>This raw hosted repository has no listing at this URL. Please use the <a href=/#browse>browse</a> interface.</p>"
 )]
+#[case::languages(
+    "<title>Welcome</title><ul><li><a href='?lang=de'>Deutsch</a><li><a href='?lang=en'>English</a><li><a href='?lang=fr'>Français</a></ul><a href=/>Home</a>"
+)]
+#[case::languages_in_a_line(
+    "<h1>Willkommen</h1><a href='/b/?lang=de'>DE</a> | <a href='/b/?lang=en'>EN</a> | <a href='/b/?lang=fr'>FR</a>"
+)]
+#[case::search_without_results(
+    "<title>Explore</title><nav><a href=/login>Sign in</a></nav><ul><li><a href='?sort=newest&q='>Newest</a><li><a href='?sort=oldest&q='>Oldest</a><li><a href='?sort=alphabetically&q='>A to Z</a></ul><a href=/>Home</a><p>No matching results found. Try other words, or look at all repositories of this server.</p>"
+)]
+#[case::item(
+    "<title>Debian 13 : Debian : Free Download</title><nav><a href=/upload>Upload</a> <a href=/login>Log in</a></nav><h1>Debian 13</h1><p>An image for installing machines, kept here for everybody who wants it in ten years.</p><ul><li><a href='?tab=about'>About</a><li><a href='?tab=reviews'>Reviews</a></ul><h2>DOWNLOAD OPTIONS</h2><div><a href=/download/debian-13/debian-13.iso>debian-13.iso</a> 700.0M</div><div><a href=/download/debian-13/debian-13_archive.torrent>debian-13_archive.torrent</a> 22-Nov-2026 19:43 28.1K</div><a href=/download/debian-13>SHOW ALL</a> <a href=/details/@user>Uploaded by user</a>"
+)]
 #[case::plain_text("Nothing to see here")]
 fn are_left(#[case] text: &str) {
     assert_eq!(names(text), None);

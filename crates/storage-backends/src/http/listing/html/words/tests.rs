@@ -66,6 +66,8 @@ fn numbers_with_units_are_not(#[case] text: &str) {
 #[case("Nov 22 19:43", true)]
 #[case("Sun, 22 Nov 2026 19:43:00 GMT", true)]
 #[case("22. listopadu 2026", true)]
+#[case("running @ 127.0.0.1:8080", false)]
+#[case("at 10.0.0.1:80", false)]
 #[case("5 days", false)]
 #[case("1000", false)]
 #[case("chapter 12", false)]
