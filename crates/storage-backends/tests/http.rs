@@ -4,7 +4,10 @@ mod answers;
 mod conformance;
 mod fakes;
 mod fixtures;
+mod formats;
+mod lines;
 mod listings;
+mod loops;
 mod negotiation;
 mod networks;
 mod patience;
@@ -15,8 +18,8 @@ mod tls;
 
 use asking::{check, cx, failure, scan, told};
 use serde_json::{Value, json};
-use storage_backends::Settings;
 use storage_backends::http::{HttpBackend, Limits};
+use storage_backends::{ScanReport, Settings};
 use storage_domain::{BackendConfig, BackendKind, ProbeReport};
 
 use crate::support::port::free_port;
@@ -44,6 +47,14 @@ fn plain(url: &str) -> HttpBackend {
 
 fn with_basic(url: &str, password: &str) -> Value {
     json!({ "base_url": url, "auth_method": "basic", "username": "ops", "password": password })
+}
+
+/// Counts, and compares files, directories and errors.
+async fn scan_finds(backend: &HttpBackend, expected: (u64, u64, u64)) -> ScanReport {
+    let counted = scan(backend).await;
+    let found = (counted.files, counted.directories, counted.errors);
+    assert_eq!(found, expected, "{counted:?}");
+    counted
 }
 
 /// Probes, and sees to it that no secret is told.

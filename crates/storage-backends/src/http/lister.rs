@@ -11,7 +11,7 @@ use crate::context::OpContext;
 use crate::error::Error;
 use crate::http::listing::url_names::{encode, path_below};
 use crate::http::listing::{self, Bounds, Directory, Format, Found, Listing, webdav};
-use crate::http::not_listed::NoPage;
+use crate::http::not_listed::{NoPage, is_bucket};
 use crate::web::redirect::shown;
 use crate::web::retry::{Backoff, Pace};
 use crate::web::{self, Answer, Ask, Client, body, content};
@@ -116,7 +116,7 @@ impl<'a> Lister<'a> {
         let why = match self.read(Style::Get, b"", answer).await {
             Ok(page) if self.may_be_an_error(&page).await => NoPage::NoListing,
             Ok(page) => return Ok((Style::Get, page)),
-            Err(why) if why.is_temporary() => return Err(why),
+            Err(why) if !why.may_be_listed_otherwise() => return Err(why),
             Err(why) => why,
         };
         let styles = [Style::Page, Style::WebDav];
@@ -193,11 +193,12 @@ impl<'a> Lister<'a> {
     }
 
     async fn read(&self, style: Style, path: &[u8], answer: Answer) -> Result<Page, NoPage> {
-        let expected = match style {
-            Style::Get | Style::Page => StatusCode::OK,
-            Style::WebDav => StatusCode::MULTI_STATUS,
+        let is_expected = match style {
+            // A proxy that changes pages says so by 203.
+            Style::Get | Style::Page => matches!(answer.status.as_u16(), 200 | 203),
+            Style::WebDav => answer.status == StatusCode::MULTI_STATUS,
         };
-        if answer.status != expected {
+        if !is_expected {
             return Err(self.refused(answer).await);
         }
         let (asked, url) = (self.directory_url(path)?, answer.route.url().clone());
@@ -233,6 +234,8 @@ impl<'a> Lister<'a> {
             answer.headers.get(CONTENT_TYPE).cloned(),
             answer.headers.get(CONTENT_ENCODING).cloned(),
         );
+        let came = listing::media_type(content_type.as_ref());
+        let is_bucket = is_bucket(&answer.headers);
         let is_redirected_to_a_file = !answer.route.url().path().ends_with('/');
         let text = body::read(answer.body, limits, self.client.large_bodies()).await?;
         let (complete, max_bytes, max_entries) = (text.complete, limits.page_bytes, limits.page_entries);
@@ -261,9 +264,11 @@ impl<'a> Lister<'a> {
         match found? {
             Some(Found::Listing(listing)) => Ok(listing),
             Some(Found::Bucket) => Err(NoPage::Bucket),
+            Some(Found::Page) if is_bucket => Err(NoPage::Bucket),
             Some(Found::Page) => Err(NoPage::NoListing),
+            Some(Found::Json) => Err(NoPage::NotUnderstood("JSON".to_owned())),
             None if is_redirected_to_a_file => Err(NoPage::File),
-            Some(Found::Json) | None => Err(NoPage::NotUnderstood),
+            None => Err(NoPage::NotUnderstood(came)),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Foreign text: nothing here fails or panics on any input, and an entry is always a direct child of the page.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use storage_domain::TemplatePatterns;
@@ -15,6 +15,7 @@ pub mod url_names;
 pub mod webdav;
 pub mod xml;
 
+pub(crate) use format::media_type;
 pub use format::{Format, Found};
 pub use url_names::Directory;
 
@@ -55,6 +56,8 @@ pub struct Listing {
     pub is_doubtful: bool,
     /// The same for two pages if they have the same entries, with sizes and dates, in any order.
     pub fingerprint: u64,
+    /// The same for two pages if their entries have the same names, in any order.
+    pub names: u64,
 }
 
 impl Listing {
@@ -101,7 +104,6 @@ struct Collector<'a> {
     bounds: Bounds<'a>,
     // Hashes instead of names: whatever the names' lengths, an entry costs the same.
     seen: HashMap<u64, usize>,
-    hasher: RandomState,
 }
 
 impl<'a> Collector<'a> {
@@ -110,7 +112,6 @@ impl<'a> Collector<'a> {
             listing: Listing::default(),
             bounds,
             seen: HashMap::new(),
-            hasher: RandomState::new(),
         }
     }
 
@@ -121,8 +122,8 @@ impl<'a> Collector<'a> {
 
     /// Adds an entry; returns its index if it is new. What the page says beside it is part of the fingerprint.
     fn add(&mut self, entry: Entry, beside: impl Hash) -> Option<usize> {
-        let hash = self.hasher.hash_one(&entry.name);
-        if let Some(first) = self.seen.get(&hash) {
+        let name = hash(&entry.name);
+        if let Some(first) = self.seen.get(&name) {
             let first = &mut self.listing.entries[*first];
             first.size = first.size.or(entry.size);
             if first.kind == Kind::Unknown {
@@ -135,8 +136,9 @@ impl<'a> Collector<'a> {
             return None;
         }
         let at = self.listing.entries.len();
-        self.seen.insert(hash, at);
-        self.listing.fingerprint ^= fixed().hash_one((&entry, beside));
+        self.seen.insert(name, at);
+        self.listing.names ^= name;
+        self.listing.fingerprint ^= hash((&entry, beside));
         self.listing.entries.push(entry);
         Some(at)
     }
@@ -149,15 +151,18 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// A hasher whose hashes can be compared between pages.
-fn fixed() -> impl BuildHasher {
-    static STATE: std::sync::OnceLock<RandomState> = std::sync::OnceLock::new();
-    STATE.get_or_init(RandomState::new).clone()
+/// Returns a hash that can be compared between pages.
+fn hash(of: impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(of)
 }
+
+/// What may stand before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads a text of the directory that it was found at.
 pub fn read(format: Format, directory: Directory, text: &[u8], bounds: Bounds<'_>) -> Found {
     let mut collector = Collector::new(bounds);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let (is_listing, otherwise) = match format {
         Format::Html => (html::read(directory, text, &mut collector), Found::Page),
         Format::Json => (json::read(&directory, text, &mut collector), Found::Json),

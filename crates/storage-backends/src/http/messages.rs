@@ -41,6 +41,8 @@ pub(crate) enum Finding {
     Otherwise(Status, Style),
     /// A name that can't exist is answered in the same way.
     AnyName(Status),
+    /// Any name is answered, and this file by something else, or no file was found to try.
+    Unproven(Option<(String, Trouble)>),
     /// A redirect leads to another page.
     LeadsAway(String),
     NamesAFile,
@@ -102,14 +104,16 @@ pub(crate) enum Trouble {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NothingSent(why) => write!(f, "Nothing was sent: {why}"),
+            Self::NothingSent(why) => write!(f, "Nothing was sent, because {why}"),
             Self::NotAnswered => f.write_str("Not checked, because the request was not answered"),
             Self::NoCredentials => f.write_str("No credentials are set, and the server asks for none"),
             Self::Accepted(what) => write!(f, "The server did not refuse {what}"),
             Self::SentToFirst { what, there } => {
                 write!(f, "The server redirects to {there}; {what} went to the first server only")
             }
-            Self::ByProxy => f.write_str("A proxy on the way asks for credentials (407), which is not supported"),
+            Self::ByProxy => f.write_str(
+                "A proxy on the way asks for credentials (407), which is not supported: allow this host to pass without them",
+            ),
             Self::NeedsToken => f.write_str(
                 "The server asks for a token (401): set auth_method to bearer and put the token into password",
             ),
@@ -118,7 +122,7 @@ impl fmt::Display for Finding {
             ),
             Self::NotSupported(scheme) => write!(
                 f,
-                "The server asks for {scheme} authentication (401), which is not supported; basic and bearer are"
+                "The server asks for {scheme} authentication (401), which is not supported: make it take basic or bearer for this directory"
             ),
             Self::Elsewhere { there, sent_to } => write!(
                 f,
@@ -138,9 +142,16 @@ impl fmt::Display for Finding {
             }
             Self::AnyName(status) => write!(
                 f,
-                "The server answers {} to any name, even to one that can't exist, and shows no directory listing, so that nothing says that the directory is there: set base_url to where the files are, or switch the listing on",
-                status.code
+                "{status}, and so it does to any name, even one that can't exist, without a directory listing, as logins and web applications do: set base_url to where the files are, set credentials, or switch the listing on"
             ),
+            Self::Unproven(sample) => {
+                f.write_str("The server answers any name, even one that can't exist, and ")?;
+                match sample {
+                    Some((name, trouble)) => write!(f, "{name} is not there: {trouble}")?,
+                    None => f.write_str("no file was found to try")?,
+                }
+                f.write_str(". Set base_url to where the files are, and credentials if they are needed")
+            }
             Self::LeadsAway(to) => write!(
                 f,
                 "The server redirects to {to}, another page than base_url, such as a login: set base_url to where the files are, and credentials if they are needed"
@@ -150,7 +161,7 @@ impl fmt::Display for Finding {
             }
             Self::Bucket(status) => write!(
                 f,
-                "The server answers {}, and is an S3 server: register the bucket with type s3",
+                "The server answers {} in the form of S3: if this is a bucket, register it with type s3",
                 status.code
             ),
             Self::Quick => f.write_str("Not checked, because only a quick check was asked for"),
@@ -158,7 +169,7 @@ impl fmt::Display for Finding {
             Self::NoSample(Some(why)) => write!(f, "Not checked, because no file was found to try. {why}"),
             Self::Slow(limit) => write!(
                 f,
-                "Not checked, because the server took longer than {} s to list a directory and give out a file",
+                "Boot clients were not tried, because the server took longer than {} s to list a directory and give out a file",
                 limit.as_secs()
             ),
             Self::Readable(url, reservation) => {
@@ -183,6 +194,15 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A number of bytes, to be compared with another one.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} byte{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -193,27 +213,32 @@ impl fmt::Display for Trouble {
             }
             Self::HeadRefused(status) => write!(
                 f,
-                "HEAD is answered with {status}, and firmware asks for a file's size that way"
+                "HEAD is answered with {status}, and firmware asks for a file's size that way: allow HEAD"
             ),
             Self::OtherLength { head, size } => write!(
                 f,
-                "HEAD gives {head} bytes and GET {size}, and firmware asks for a file's size by HEAD"
+                "HEAD gives {} and GET {size}, and firmware asks for a file's size by HEAD",
+                Bytes(*head)
             ),
             Self::OtherSize { listed, size } => {
-                write!(f, "the listing gives {listed} bytes, and the server sends {size}")
+                write!(f, "the listing gives {}, and the server sends {size}", Bytes(*listed))
             }
             Self::Page => f.write_str("the server sends a web page in its place, such as a login"),
             Self::NoLength => {
-                f.write_str("it has no Content-Length, without which firmware can't load a file")
+                f.write_str(
+                    "it has no Content-Length, without which firmware can't load a file: switch compression off for it",
+                )
             }
             Self::Compressed => {
-                f.write_str("it is compressed on the way (Content-Encoding), which firmware can't undo")
+                f.write_str(
+                    "it is compressed on the way (Content-Encoding), which firmware can't undo: switch that off for it",
+                )
             }
             Self::Redirected(to) => write!(f, "it redirects to {to}, and not all firmware follows redirects"),
             Self::NoRanges => f.write_str(
                 "byte ranges are not served (Accept-Ranges), which installers and virtual media need",
             ),
-            Self::Refused(status) => write!(f, "the file can't be read, the server answers {status}"),
+            Self::Refused(status) => write!(f, "the file can't be read, because the server answers {status}"),
         }
     }
 }

@@ -19,8 +19,8 @@ pub(crate) enum NoPage {
     Refused(StatusCode, Option<Duration>),
     /// The server shows a page that is not a listing.
     NoListing,
-    /// The server sends something that is not a page.
-    NotUnderstood,
+    /// The server sends this, which is not a page.
+    NotUnderstood(String),
     /// What answers is an S3 bucket.
     Bucket,
     /// The server redirects to a place that is not below the base.
@@ -45,9 +45,10 @@ impl fmt::Display for NoPage {
             Self::NoListing => {
                 f.write_str("the server shows a page of its own there, and no directory listing")
             }
-            Self::NotUnderstood => {
-                f.write_str("what the server sends is neither a page nor a listing of a known form")
-            }
+            Self::NotUnderstood(came) => write!(
+                f,
+                "the server sends {came} there, which is neither a page nor a listing of a known form"
+            ),
             Self::Bucket => f.write_str("what answers is an S3 bucket"),
             Self::Away(to) => write!(f, "the server redirects to {to}, which is not below {SETTING}"),
             Self::File => write!(f, "{SETTING} names a file"),
@@ -84,14 +85,20 @@ impl NoPage {
             Self::Failed(error) => error.is_temporary(),
             Self::Refused(status, _) => matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
             Self::Slow => true,
-            Self::NoListing | Self::NotUnderstood | Self::Bucket | Self::Away(_) | Self::File => false,
+            Self::NoListing | Self::NotUnderstood(_) | Self::Bucket | Self::Away(_) | Self::File => false,
         }
+    }
+
+    /// Returns whether a request in another style may be answered: some programs have nothing but WebDAV, and fail with
+    /// any status at GET.
+    pub(crate) fn may_be_listed_otherwise(&self) -> bool {
+        !self.is_throttled() && !matches!(self, Self::Failed(_) | Self::Slow)
     }
 
     /// Returns whether the server may have a page for people instead.
     pub(crate) fn may_have_a_page(&self) -> bool {
         match self {
-            Self::NotUnderstood => true,
+            Self::NotUnderstood(_) => true,
             // Some programs answer what asks for JSON as they answer calls of their own interface.
             Self::Refused(status, _) => matches!(status.as_u16(), 400 | 404..=406 | 415),
             _ => false,
@@ -140,7 +147,10 @@ impl NotCounted<'_> {
                 500 | 502 | 504 => "look into the server's log",
                 _ => LISTING_ON,
             },
-            NoPage::Failed(_) | NoPage::NoListing | NoPage::NotUnderstood => LISTING_ON,
+            NoPage::NotUnderstood(_) => {
+                "set base_url to where the files are, or make the server list them as a page, by WebDAV, or in nginx's form of JSON"
+            }
+            NoPage::Failed(_) | NoPage::NoListing => LISTING_ON,
         }
     }
 }

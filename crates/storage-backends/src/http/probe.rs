@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, WWW_AUTHENTICATE};
+use storage_domain::Outcome;
 
 use crate::context::OpContext;
 use crate::http::auth::Credentials;
@@ -35,36 +36,53 @@ impl HttpBackend {
         let client = Client::over(self.connector.clone(), self.authorization(), connection);
         let lister = Lister::new(&client, &self.directory);
         let limit = step.remaining().saturating_sub(SPARE).min(client.limits().boot);
-        let (style, root) = match check_answer(checks, &lister, &self.credentials, limit).await? {
-            Ok(root) => root,
+        let (status, root) = check_answer(checks, &lister, &self.credentials, limit).await?;
+        // What a file is answered with may refute the listing.
+        let status_took = checks.lap();
+        let (boot, reservation) = match root {
             Err(why) => {
                 let why_not = NotCounted(&why).to_string();
-                checks.skipped(match why {
+                let boot = match why {
                     NoPage::Slow => Finding::Slow(limit),
                     _ => Finding::NoSample(Some(why_not.clone())),
-                });
-                return Ok(Reservation::NotCounted(why_not));
+                };
+                (boot, Reservation::NotCounted(why_not))
             }
+            Ok(_) if step.is_light() => (Finding::Quick, Reservation::None),
+            Ok((style, root)) => self.check_boot(&lister, style, root, step).await,
         };
-        if step.is_light() {
-            checks.skipped(Finding::Quick);
-            return Ok(Reservation::None);
+        if let Finding::Unproven(_) = boot {
+            checks.end_timed(status_took, Outcome::Failed, &boot);
+            return Err(Stopped);
         }
-        let limit = step.remaining().saturating_sub(SPARE).min(client.limits().boot);
-        let step = step.step(limit);
-        let advice = boot::advice(&lister, &self.templates, style, root, &step);
-        let found = tokio::time::timeout(limit, advice)
-            .await
-            .unwrap_or(Finding::Slow(limit));
-        let reservation = match &found {
-            Finding::Boot { troubles, .. } if !troubles.is_empty() => Reservation::Boot(found.to_string()),
-            _ => Reservation::None,
-        };
-        match found {
-            Finding::Boot { .. } => checks.passed(found),
+        checks.end_timed(status_took, Outcome::Passed, &status);
+        match boot {
+            Finding::Boot { .. } => checks.passed(boot),
             unknown => checks.skipped(unknown),
         }
         Ok(reservation)
+    }
+
+    /// Tries a file as a boot client would, and returns what of it belongs in the message.
+    async fn check_boot(
+        &self,
+        lister: &Lister<'_>,
+        style: Style,
+        root: Page,
+        step: &OpContext,
+    ) -> (Finding, Reservation) {
+        let limit = lister.client().limits().boot;
+        let limit = step.remaining().saturating_sub(SPARE).min(limit);
+        let step = step.step(limit);
+        let advice = boot::advice(lister, &self.templates, style, root, &step);
+        let found = tokio::time::timeout(limit, advice).await;
+        let found = found.unwrap_or(Finding::Slow(limit));
+        let is_reserved = match &found {
+            Finding::Boot { troubles, .. } => !troubles.is_empty(),
+            other => matches!(other, Finding::Slow(_)),
+        };
+        let reservation = is_reserved.then(|| Reservation::Boot(found.to_string()));
+        (found, reservation.unwrap_or_default())
     }
 
     async fn connect(&self, checks: &mut Checks) -> Result<Connection, Error> {
@@ -73,14 +91,14 @@ impl HttpBackend {
     }
 }
 
-/// Makes the checks `auth` and `status`: one request, and what its answer means. Returns the listing, or why there is
-/// none. Reading it may take as long as `limit`.
+/// Makes the check `auth`, and fails `status` if need be: one request, and what its answer means. Returns what `status`
+/// found, and the listing, or why there is none. Reading it may take as long as `limit`.
 async fn check_answer(
     checks: &mut Checks,
     lister: &Lister<'_>,
     credentials: &Credentials,
     limit: Duration,
-) -> Result<Result<(Style, Page), NoPage>, Stopped> {
+) -> Result<(Finding, Result<(Style, Page), NoPage>), Stopped> {
     if let Credentials::Missing(why) = credentials {
         return Err(checks.failed(&Finding::NothingSent(why)));
     }
@@ -99,10 +117,9 @@ async fn check_answer(
     let root = tokio::time::timeout(limit, lister.root_of(answer)).await;
     let root = root.unwrap_or(Err(NoPage::Slow));
     match judge(lister, status, &root).await {
-        Ok(found) => checks.passed(found),
-        Err(found) => return Err(checks.failed(&found)),
+        Ok(found) => Ok((found, root)),
+        Err(found) => Err(checks.failed(&found)),
     }
-    Ok(root)
 }
 
 /// Returns what the status means, now that it is known whether there is a listing.
@@ -121,9 +138,8 @@ async fn judge(
         NoPage::Away(to) => return Err(Finding::LeadsAway(to.clone())),
         NoPage::Bucket if !status.is_success() => return Err(Finding::Bucket(status)),
         _ if !status.is_success() => {}
-        NoPage::NoListing | NoPage::NotUnderstood if lister.answers_any_name().await => {
-            return Err(Finding::AnyName(status));
-        }
+        NoPage::Failed(_) | NoPage::Slow => return Ok(Finding::Status(status)),
+        _ if lister.answers_any_name().await => return Err(Finding::AnyName(status)),
         _ => return Ok(Finding::Status(status)),
     }
     if status.may_be_a_file() && lister.base_is_a_file().await {

@@ -18,6 +18,9 @@ use crate::http::listing::{self, Kind, Listing};
 use crate::http::not_listed::NoPage;
 use crate::tree::{Entry, EntryKind, List, Page};
 
+/// The largest listing that is asked for twice, in entries.
+const MAX_ASKED_TWICE: usize = 4096;
+
 /// Lists the directories below the base URL, each once.
 #[derive(Debug)]
 pub(crate) struct HttpTree<'a> {
@@ -25,8 +28,8 @@ pub(crate) struct HttpTree<'a> {
     cx: &'a OpContext,
     /// How the root was listed, and with it all below.
     style: OnceLock<Style>,
-    /// The fingerprints of what was listed, by hashes of the paths.
-    listed: Mutex<HashMap<u64, u64>>,
+    /// What was listed, by hashes of the paths.
+    listed: Mutex<HashMap<u64, Listed>>,
     hasher: RandomState,
     /// Whether the sizes that listings give are those that a client reads.
     sizes_are_right: OnceCell<bool>,
@@ -61,16 +64,45 @@ impl<'a> HttpTree<'a> {
     }
 
     /// Notes what a directory lists; returns whether it is new.
-    fn visit(&self, path: &[u8], listing: &Listing) -> Visit {
+    async fn visit(&self, path: &[u8], listing: &Listing) -> Visit {
         let hash = |path: &[u8]| self.hasher.hash_one(path);
-        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        if listed.insert(hash(path), listing.fingerprint).is_some() {
-            return Visit::Again;
+        let this = Listed {
+            fingerprint: listing.fingerprint,
+            names: listing.names,
+        };
+        let alike = {
+            let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+            if listed.insert(hash(path), this).is_some() {
+                return Visit::Again;
+            }
+            // A chain of directories with one entry each has no end to find, and costs little.
+            let above = ancestors(path).filter(|_| listing.entries.len() > 1);
+            let above = above.filter_map(|above| Some((above, *listed.get(&hash(above))?)));
+            above.filter(|(_, above)| above.names == this.names).last()
+        };
+        let Some((above, listed)) = alike else {
+            return Visit::First;
+        };
+        let is_loop = self.goes_round(above, path, listing).await;
+        if is_loop.unwrap_or(listed.fingerprint == this.fingerprint) {
+            Visit::Loop
+        } else {
+            Visit::First
         }
-        // A chain of directories with one entry each has no end to find, and costs little.
-        let is_loop = listing.entries.len() > 1
-            && ancestors(path).any(|above| listed.get(&hash(above)) == Some(&listing.fingerprint));
-        if is_loop { Visit::Loop } else { Visit::First }
+    }
+
+    /// Returns whether what leads from `above` to `path` leads on to the same names again, as in a circle and hardly
+    /// elsewhere; dates and sizes may be others at each request. Returns `None` if the server does not list what is there,
+    /// or lists too much to be asked twice.
+    async fn goes_round(&self, above: &[u8], path: &[u8], listing: &Listing) -> Option<bool> {
+        if listing.entries.len() > MAX_ASKED_TWICE {
+            return None;
+        }
+        let rest = &path[above.len()..];
+        let again = lister::join(path, rest.strip_prefix(b"/").unwrap_or(rest));
+        let style = *self.style.get()?;
+        let page = self.lister.fetch_patiently(self.cx, style, &again).await.ok()?;
+        Some(page.listing.names == listing.names)
     }
 
     /// Compares a size of the listing with what the server gives out, once.
@@ -145,6 +177,13 @@ impl<'a> HttpTree<'a> {
     }
 }
 
+/// What a directory lists, as hashes: its entries with sizes and dates, and their names alone.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    fingerprint: u64,
+    names: u64,
+}
+
 /// Whether a directory was listed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Visit {
@@ -165,7 +204,7 @@ impl List for HttpTree<'_> {
         _from: Option<Self::Cursor>,
     ) -> Result<Option<Page<Self::Cursor>>, Error> {
         let found = self.fetch(directory).await?;
-        let visit = self.visit(&found.path, &found.listing);
+        let visit = self.visit(&found.path, &found.listing).await;
         if visit != Visit::First {
             let skipped = elsewhere(1, None);
             return Ok(Some(Page {

@@ -133,13 +133,14 @@ impl Error {
 
     /// Formats the cause and a remedy; `field` is the field of the config that names the server.
     pub(crate) fn sentence(&self, field: &'static str) -> impl fmt::Display + '_ {
-        fmt::from_fn(move |f| match self {
+        fmt::from_fn(move |f| {
+            match self {
             Self::Connect(error) => write!(f, "{}", error.sentence(field)),
             Self::Tls(error) => error.write(f, field),
             Self::Redirect(error) => error.write(f, field),
             Self::HeaderTimeout(limit) => write!(
                 f,
-                "The server accepted the connection and sent no answer within {} s: it is overloaded or hangs",
+                "The server accepted the connection and sent no answer within {} s, because it is overloaded or hangs: look into its log",
                 limit.as_secs_f32()
             ),
             Self::ClosedEarly => {
@@ -158,7 +159,9 @@ impl Error {
                 f,
                 "The server compresses its answer with {name}, although it was asked not to: switch that off for this directory"
             ),
-            Self::HeadTooLarge => f.write_str("The header of the server's answer is too large to be read"),
+            Self::HeadTooLarge => f.write_str(
+                "The header of the server's answer is too large to be read: look for what adds to it at the server, such as cookies",
+            ),
             Self::BodyStalled => {
                 f.write_str("The server stopped in the middle of its answer: look into its log")
             }
@@ -167,6 +170,7 @@ impl Error {
             }
             Self::BadUrl(url) => write!(f, "The URL {url} can't be requested: check {field}"),
             Self::Other(cause) => write!(f, "The request failed: {cause}"),
+        }
         })
     }
 }
@@ -213,10 +217,13 @@ impl Redirect {
                 f,
                 "The server redirects to a {scheme}: URL, which is neither http nor https: check {field}"
             ),
-            Self::Nowhere(status) => write!(f, "The server answers {status} and does not say where to"),
+            Self::Nowhere(status) => write!(
+                f,
+                "The server answers {status} and does not say where to: set {field} to where the files are"
+            ),
             Self::Downgrade(to) => write!(
                 f,
-                "The server redirects from https to {to}, which is not encrypted; that is not followed while credentials are set"
+                "The server redirects from https to {to}, which is not encrypted, and that is not followed with credentials: make it redirect to https, or clear the credentials"
             ),
         }
     }
@@ -225,7 +232,11 @@ impl Redirect {
 impl Tls {
     fn write(&self, f: &mut fmt::Formatter<'_>, field: &str) -> fmt::Result {
         match self {
-            Self::Timeout(limit) => write!(f, "The TLS handshake took longer than {} s", limit.as_secs_f32()),
+            Self::Timeout(limit) => write!(
+                f,
+                "The TLS handshake took longer than {} s: look into the server's log",
+                limit.as_secs_f32()
+            ),
             Self::Plain => write!(
                 f,
                 "The server does not speak TLS on this port: use http:// in {field}, or the port that speaks https"
@@ -258,7 +269,9 @@ impl Tls {
                 "The server offers none of the TLS versions and ciphers that are safe today: make it offer TLS 1.2 or later",
             ),
             Self::ClientCertificate => {
-                f.write_str("The server asks for a client certificate, which is not supported")
+                f.write_str(
+                    "The server asks for a client certificate, which is not supported: switch that off for this client",
+                )
             }
             Self::UnknownSite => {
                 write!(f, "The TLS handshake failed, because the server has no site of this name: check {field}")

@@ -1,11 +1,9 @@
 //! Answers that look right and are not, and those that look wrong and are right.
 
 use rstest::rstest;
-use serde_json::json;
-use storage_backends::http::Limits;
-use storage_domain::{Outcome, ProbeReport};
+use storage_domain::ProbeReport;
 
-use crate::http::{backend, check, failure, plain, probe};
+use crate::http::{check, failure, plain, probe};
 use crate::s3::fake::{Asked, Fake, Told};
 
 pub(super) fn html(status: u16, text: &str) -> Told {
@@ -66,6 +64,11 @@ fn text_for_all(_: &Asked) -> Told {
     )
 }
 
+fn json_for_all(_: &Asked) -> Told {
+    let headers = vec![("content-type", "application/json".to_owned())];
+    (200, headers, r#"{"status":"ok"}"#.to_owned())
+}
+
 fn members(_: &Asked) -> Told {
     html(
         200,
@@ -79,6 +82,11 @@ fn members(_: &Asked) -> Told {
 #[case::soft_error(soft_error, "any name")]
 #[case::application(parked, "any name")]
 #[case::text(text_for_all, "any name")]
+#[case::nothing(|_: &Asked| (204, Vec::new(), String::new()), "any name")]
+#[case::json(json_for_all, "any name")]
+#[case::a_listing_for_all(|_: &Asked| html(200, LISTING), "a.iso is not there: the server sends a web page")]
+#[case::a_listing_of_directories_for_all(|_: &Asked| html(200, "<h1>/</h1><pre><a href=d/>d/</a> 2026-11-22 -</pre>"), "no file was found to try")]
+#[case::a_listing_in_json_for_all(|_: &Asked| (200, vec![("content-type", "application/json".to_owned())], r#"[{"name":"a.iso","type":"file","size":7}]"#.to_owned()), "a.iso is not there: the listing gives 7 bytes")]
 #[case::login_elsewhere(|asked: &Asked| match asked.path.as_str() {
     "/" => redirect("http://localhost:1/login"),
     _ => html(404, ""),
@@ -123,6 +131,9 @@ async fn a_page_without_a_listing_passes_with_a_reservation() {
 #[case::not_allowed(405)]
 #[case::not_implemented(501)]
 #[case::missing(404)]
+#[case::failing(500)]
+#[case::failing_behind_a_proxy(502)]
+#[case::too_slow_behind_a_proxy(504)]
 #[tokio::test]
 async fn what_webdav_lists_passes(#[case] status: u16) {
     let report = probed(move |asked: &Asked| match (asked.method.as_str(), asked.path.as_str()) {
@@ -148,6 +159,7 @@ async fn what_webdav_lists_passes(#[case] status: u16) {
 #[case::refused(|_: &Asked| html(403, ""), "answered with 403")]
 #[case::empty(|_: &Asked| (200, vec![("content-length", "0".to_owned())], String::new()), "HEAD gives 0 bytes and GET 7")]
 #[case::longer(|_: &Asked| (200, vec![("content-length", "70".to_owned())], String::new()), "HEAD gives 70 bytes and GET 7")]
+#[case::of_the_first_byte(|_: &Asked| (200, vec![("content-length", "1".to_owned())], String::new()), "HEAD gives 1 byte and GET 7")]
 #[tokio::test]
 async fn get_decides_and_head_is_advice(#[case] head: fn(&Asked) -> Told, #[case] says: &str) {
     let report = probed(
@@ -205,6 +217,7 @@ async fn a_base_url_that_names_a_file_is_said_so(#[case] with_slash: fn(&Asked) 
     "<?xml version='1.0'?><ListBucketResult><Name>b</Name></ListBucketResult>",
     true
 )]
+#[case::website(200, "<title>Lab</title><div id=root></div>", true)]
 #[case::no_such_key(404, "<Error><Code>NoSuchKey</Code></Error>", false)]
 #[case::denied(403, "<Error><Code>AccessDenied</Code></Error>", false)]
 #[tokio::test]
@@ -237,57 +250,4 @@ async fn errors_of_s3_are_known_by_their_form() {
     })
     .await;
     assert!(failure(&report).1.contains("type s3"), "{report:#?}");
-}
-
-/// Answers with this as it is, whatever is asked.
-async fn raw(answer: &'static str) -> ProbeReport {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await.unwrap());
-            }
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
-    });
-    probe(&backend(json!({ "base_url": url }), Limits::default())).await
-}
-
-#[rstest]
-#[case::space_in_a_name(
-    "HTTP/1.1 200 OK\r\nA b: c\r\nContent-Type: text/html\r\n\r\n<title>Index of /</title><pre></pre>"
-)]
-#[case::space_before_the_colon(
-    "HTTP/1.1 200 OK\r\nContent-Type : text/html\r\n\r\n<title>Index of /</title><pre></pre>"
-)]
-#[case::folded(
-    "HTTP/1.1 200 OK\r\nX-Note: one\r\n two\r\nContent-Type: text/html\r\n\r\n<title>Index of /</title><pre></pre>"
-)]
-#[case::no_colon(
-    "HTTP/1.1 200 OK\r\nnonsense\r\nContent-Type: text/html\r\n\r\n<title>Index of /</title><pre></pre>"
-)]
-#[tokio::test]
-async fn one_bad_line_is_left_out(#[case] answer: &'static str) {
-    let report = raw(answer).await;
-    assert_eq!(check(&report, "auth").outcome, Outcome::Passed, "{report:#?}");
-}
-
-#[rstest]
-#[case::chunked_in_http_1_0("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.0")]
-#[case::length_in_words(
-    "HTTP/1.1 200 OK\r\nContent-Length: seven\r\n\r\n1234567",
-    "Content-Length is not one number"
-)]
-#[case::two_lengths(
-    "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 8\r\n\r\n12345678",
-    "Content-Length is not one number"
-)]
-#[case::no_status("HTTP/1.1 OK\r\n\r\n", "the status line has no number")]
-#[tokio::test]
-async fn the_line_that_can_not_be_read_is_named(#[case] answer: &'static str, #[case] says: &str) {
-    let report = raw(answer).await;
-    assert!(failure(&report).1.contains(says), "{report:#?}");
 }

@@ -30,6 +30,8 @@ pub(crate) struct Asked {
     pub(crate) authorization: String,
     /// The `Accept` header.
     pub(crate) accept: String,
+    /// Whether only a part is asked for.
+    pub(crate) has_range: bool,
     /// How many requests there were before it.
     pub(crate) number: usize,
 }
@@ -128,6 +130,7 @@ fn note(seen: &Mutex<Vec<Asked>>, request: &Request<Incoming>) -> Asked {
         query: url.query_pairs().into_owned().collect(),
         authorization: header("authorization").to_owned(),
         accept: header("accept").to_owned(),
+        has_range: request.headers().contains_key("range"),
         number: seen.len(),
     };
     seen.push(asked.clone());

@@ -51,8 +51,14 @@ impl Lister<'_> {
         }
     }
 
+    /// Asks for the first byte of a file. If the server refuses that, as some do if the file is empty, all of it is asked
+    /// for; its body is not read.
     async fn first_byte(&self, url: &Url) -> Result<Answer, web::Error> {
-        self.client.send(&first_byte(url)).await
+        let answer = self.client.send(&first_byte(url)).await?;
+        if matches!(answer.status.as_u16(), 400 | 416) && length(&answer).is_none() {
+            return self.client.send(&whole(url)).await;
+        }
+        Ok(answer)
     }
 
     /// Sends a request, and again if the server asks for fewer of them.
@@ -112,8 +118,11 @@ impl Lister<'_> {
 
 /// Makes the request for the first byte of a file.
 pub(crate) fn first_byte(url: &Url) -> Ask {
-    let ask = Ask::new(Method::GET, url.clone()).with(ACCEPT, "*/*");
-    ask.with(RANGE, "bytes=0-0")
+    whole(url).with(RANGE, "bytes=0-0")
+}
+
+fn whole(url: &Url) -> Ask {
+    Ask::new(Method::GET, url.clone()).with(ACCEPT, "*/*")
 }
 
 /// Returns whether a web page is sent in place of the file at `path`, such as a login.

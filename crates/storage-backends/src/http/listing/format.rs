@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderValue;
 
-use crate::http::listing::Listing;
+use crate::http::listing::{BYTE_ORDER_MARK, Listing};
 
 /// How a listing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,20 @@ impl Format {
     }
 }
 
+/// How much of a media type is shown, in characters.
+const MEDIA_TYPE_CHARS: usize = 60;
+
+/// Returns the media type of an answer, for people.
+pub(crate) fn media_type(content_type: Option<&HeaderValue>) -> String {
+    let shown = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    match shown.split(';').next().unwrap_or_default().trim() {
+        "" => "a text without a Content-Type".to_owned(),
+        media => media.chars().take(MEDIA_TYPE_CHARS).collect(),
+    }
+}
+
 /// How far the root element is looked for, in bytes.
 const SNIFFED_BYTES: usize = 2048;
 
@@ -90,7 +104,7 @@ fn root(text: &[u8]) -> Option<&[u8]> {
 }
 
 fn beginning(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\xEF\xBB\xBF")
+    text.strip_prefix(BYTE_ORDER_MARK)
         .unwrap_or(text)
         .trim_ascii_start()
 }

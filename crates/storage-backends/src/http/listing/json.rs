@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde_json::Value;
 
 use crate::http::listing::url_names::{Directory, Reference, is_name};
 use crate::http::listing::{Collector, Entry, Kind};
@@ -17,9 +18,9 @@ struct Item {
     is_dir: Option<bool>,
     is_symlink: Option<bool>,
     url: Option<String>,
-    size: Option<u64>,
+    size: Option<Value>,
     #[serde(alias = "mod_time")]
-    mtime: Option<String>,
+    mtime: Option<Value>,
 }
 
 /// A name in bytes: nginx copies what the file system has, UTF-8 or not.
@@ -69,7 +70,10 @@ impl Item {
             },
             None => self.name.0.strip_suffix(b"/").unwrap_or(&self.name.0).to_vec(),
         };
-        let size = self.size.filter(|_| kind == Kind::File);
+        let size = self
+            .size
+            .filter(|_| kind == Kind::File)
+            .and_then(|size| size.as_u64());
         is_name(&name).then_some(Entry { name, kind, size })
     }
 }
@@ -120,6 +124,8 @@ mod tests {
     #[case::caddy_link(br#"[{"name":"x","url":"./x","size":13,"is_dir":false,"is_symlink":true}]"#, &["x?"])]
     #[case::caddy_link_to_a_directory(br#"[{"name":"x/","url":"./x/","size":13,"is_dir":true,"is_symlink":true}]"#, &["x/"])]
     #[case::no_utf8(b"[{\"name\":\"\xff\",\"type\":\"file\"}]", &["\u{fffd}"])]
+    #[case::other_types(br#"[{"name":"a","type":"file","size":"7 MB","mtime":1764100000},{"name":"b","type":"file","size":-1}]"#, &["a", "b"])]
+    #[case::byte_order_mark(b"\xEF\xBB\xBF[]", &[])]
     #[case::climbing(br#"[{"name":"..","type":"file"},{"name":"a/b","type":"file"},{"name":"x","url":"http://other/x","is_dir":false}]"#, &["3 elsewhere"])]
     fn reads(#[case] text: &[u8], #[case] expected: &[&str]) {
         assert_eq!(testing::names(Format::Json, text).unwrap(), expected);

@@ -47,10 +47,10 @@ impl Status {
                 "it does not take the request; if this port expects https, begin base_url with https://"
             }
             403 if self.with_credentials => {
-                "these credentials may not read the directory, or its listing is switched off (nginx: autoindex on)"
+                "let these credentials read the directory, or switch its listing on (nginx: autoindex on; Apache: Options +Indexes)"
             }
             403 => {
-                "the directory may not be read, its listing is switched off (nginx: autoindex on), or credentials are needed"
+                "let the directory be read, switch its listing on (nginx: autoindex on; Apache: Options +Indexes), or set credentials"
             }
             404 | 410 => {
                 "there is no such directory, or its listing is switched off (Caddy: browse): check the path of base_url"
@@ -61,13 +61,13 @@ impl Status {
             408 => "it did not get the request in time: try again later",
             429 => "it asks for fewer requests: try again later",
             495 | 496 => {
-                "it wants a certificate of the client, which is not supported: take that off for this directory"
+                "it asks for a client certificate, which is not supported: switch that off for this directory"
             }
-            503 => "it has no capacity, or is down for a while: try again later, or look into its log",
-            511 => "the network on the way wants a login first: log this host in, or allow it to pass",
+            503 => "it is overloaded, or down for a while: try again later, or look into its log",
+            511 => "the network on the way asks for a login first: log this host in, or allow it to pass",
             500..=599 => "the fault is on the server's side: look into its log",
             300..=399 => "that redirect can't be followed: set base_url to where the files are",
-            _ => "200 was expected",
+            _ => "200 was expected: check base_url, and look into the server's log",
         }
     }
 }

@@ -23,7 +23,7 @@ struct Sample {
 }
 
 /// Tries a file of the directory, an image if there is one, as a boot client would. Returns what it will meet, or why
-/// that is not known.
+/// that is not known; [`Finding::Unproven`] says that nothing of the listing is proved.
 pub(super) async fn advice(
     lister: &Lister<'_>,
     templates: &TemplatePatterns,
@@ -32,10 +32,17 @@ pub(super) async fn advice(
     cx: &OpContext,
 ) -> Finding {
     let Some(sample) = sample(lister, templates, style, root).await else {
+        if lister.answers_any_name().await {
+            return Finding::Unproven(None);
+        }
         return Finding::NoSample(None);
     };
     let name = String::from_utf8_lossy(&sample.path).into_owned();
-    let troubles = troubles(lister, &sample, cx).await;
+    let mut troubles = troubles(lister, &sample, cx).await;
+    let is_another = matches!(troubles.first(), Some(Trouble::Page | Trouble::OtherSize { .. }));
+    if is_another && lister.answers_any_name().await {
+        return Finding::Unproven(Some((name, troubles.swap_remove(0))));
+    }
     Finding::Boot { name, troubles }
 }
 
