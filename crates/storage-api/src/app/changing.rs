@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use storage_backends::{OpContext, UnmountMode};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, Invalid, InvalidInput, Rule};
-use storage_persistence::{BackendFilter, StoreError};
+use storage_persistence::StoreError;
 
 use super::catalog::BackendDraft;
 use super::preconditions::Preconditions;
@@ -43,7 +43,7 @@ impl App {
         let _gate = slot.gate(self.gate_limit()).await?;
         let mut quiet = false;
         for _ in 0..MAX_TRIES {
-            let read = self.store.get(id).await?;
+            let read = self.store.open(id).await?;
             trace.saw(&read);
             conditions.allow_change(&read)?;
             let (name, config) = plan(&read, &change)?;
@@ -53,7 +53,8 @@ impl App {
                 return Ok(read);
             }
             if new_config {
-                if name != read.name && self.is_taken(&name, id).await? {
+                // The database's constraint decides; this spares an unmount for a change that can't be stored.
+                if name != read.name && self.store.is_name_taken(&name, id).await? {
                     return Err(StoreError::NameTaken.into());
                 }
                 if !quiet {
@@ -106,7 +107,7 @@ impl App {
         let slot = self.slots.of(id);
         let _gate = slot.gate(self.gate_limit()).await?;
         let mut version = None;
-        match self.store.get(id).await {
+        match self.store.open(id).await {
             Ok(read) => {
                 trace.saw(&read);
                 conditions.allow_change(&read)?;
@@ -168,17 +169,6 @@ impl App {
         };
         let cx = OpContext::within(self.settings.unmount_deadline);
         mount.unmount(&cx, mode).await.map_err(AppError::of_unmount)
-    }
-
-    /// Whether another backend has this name. The constraint of the database decides in the end; this spares a mount
-    /// from being taken away for a change that can't be stored.
-    async fn is_taken(&self, name: &BackendName, id: BackendId) -> Result<bool, AppError> {
-        let filter = BackendFilter {
-            name_contains: Some(name.as_str().to_owned()),
-            ..BackendFilter::default()
-        };
-        let page = self.store.list(&filter).await?;
-        Ok(page.backends.iter().any(|b| b.id != id && b.name == *name))
     }
 }
 

@@ -73,7 +73,7 @@ impl App {
     /// # Errors
     /// [`AppError::Store`], [`AppError::NoLuns`], [`AppError::NotDiscovered`] and [`AppError::ShuttingDown`].
     pub async fn luns(self: &Arc<Self>, id: BackendId, permit: Permit) -> Result<Vec<IscsiTarget>, AppError> {
-        let backend = self.store.get(id).await?;
+        let backend = self.store.open(id).await?;
         let live = self.registry.get(id, backend.revision, &backend.config);
         let live = live.map_err(|error| AppError::NotDiscovered(Arc::new(error)))?;
         if live.as_luns().is_none() {

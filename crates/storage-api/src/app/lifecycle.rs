@@ -50,7 +50,7 @@ impl App {
         };
         let mut known = Vec::new();
         for id in ids {
-            match self.store.get(id).await {
+            match self.store.open(id).await {
                 Ok(backend) => known.push(backend),
                 Err(StoreError::NotFound) => {}
                 Err(StoreError::Unreadable { id, reason }) => {

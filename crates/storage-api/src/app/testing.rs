@@ -109,7 +109,7 @@ impl App {
         }
         let slot = self.slots.of(id);
         let gate = slot.gate(self.gate_limit()).await?;
-        let backend = self.store.get(id).await?;
+        let backend = self.store.open(id).await?;
         if slot.works_on_other(backend.revision) {
             // Another process changed the config: what runs here works on what is no more.
             self.quiesce(&slot, id).await?;

@@ -36,7 +36,7 @@ impl App {
         }
         let slot = self.slots.of(id);
         let gate = slot.gate(self.gate_limit()).await?;
-        let backend = match self.store.get(id).await {
+        let backend = match self.store.open(id).await {
             Ok(backend) => backend,
             Err(storage_persistence::StoreError::NotFound) => return Ok(None),
             Err(error) => return Err(error.into()),

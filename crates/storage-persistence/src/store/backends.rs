@@ -3,18 +3,19 @@
 mod statements;
 
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, ConnectionTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use storage_domain::access::AuditRecord;
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
 
 use self::statements::{insert, update};
 use super::{Measurement, NewBackend, Store, audit};
-use crate::convert::{self, Secrets};
+use crate::convert::{self, Read, Secrets};
 use crate::entity::{Column, Entity};
 use crate::error::StoreError;
 
 /// How often [`Store::record`] starts anew because something else changed the row in between.
 const MAX_ATTEMPTS: u32 = 16;
+const READING: &str = "reading a backend";
 
 impl Store {
     /// Creates a backend; answers after the commit. The record, where there is one, is completed with what is created,
@@ -56,30 +57,45 @@ impl Store {
         }
     }
 
-    /// One backend.
+    /// Reads one backend, without its secrets.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] and [`StoreError::Unreadable`].
     pub async fn get(&self, id: BackendId) -> Result<Backend, StoreError> {
-        const WHAT: &str = "reading a backend";
+        let read = self.run(READING, self.one(id, Secrets::LeftOut)).await?;
+        readable(id, read)
+    }
+
+    /// Reads one backend with its secrets, to use or to change it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unreadable`] and [`StoreError::Keys`].
+    pub async fn open(&self, id: BackendId) -> Result<Backend, StoreError> {
         let held = self.vault.held();
         let secrets = Secrets::Opened(held.as_deref().map(|held| &held.ring));
-        let mut read = self.run(WHAT, self.one(id, secrets)).await?;
+        let mut read = self.run(READING, self.one(id, secrets)).await?;
         if matches!(&read, Some(Err(unreadable)) if unreadable.lacks_key)
             && let Some(newer) = self.newer_keys(held.as_ref()).await?
         {
-            read = self
-                .run(WHAT, self.one(id, Secrets::Opened(Some(&newer.ring))))
-                .await?;
+            let secrets = Secrets::Opened(Some(&newer.ring));
+            read = self.run(READING, self.one(id, secrets)).await?;
         }
-        read.ok_or(StoreError::NotFound)?
-            .map_err(|unreadable| StoreError::Unreadable {
-                id,
-                reason: unreadable.reason,
-            })
+        readable(id, read)
     }
 
-    /// Changes name and config of a backend that is still as it was read (`read.version`). A change of the config
+    /// Returns whether a backend other than `id` has this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Database`].
+    pub async fn is_name_taken(&self, name: &BackendName, id: BackendId) -> Result<bool, StoreError> {
+        let others = Entity::find()
+            .filter(Column::Name.eq(name.as_str()))
+            .filter(Column::Id.ne(id.to_string()));
+        let count = self.run("looking for a name", others.count(&self.db)).await?;
+        Ok(count > 0)
+    }
+
+    /// Changes name and config of a backend that is still as [`Store::open`] read it (`read.version`). A change of the config
     /// makes a new revision, puts the status to offline, and forgets stats and the last test. Moves `updated_at`,
     /// unless nothing changes.
     ///
@@ -196,7 +212,7 @@ impl Store {
     async fn still(&self, read: &Backend) -> Result<Backend, StoreError> {
         let present = self.get(read.id).await?;
         if present.version == read.version {
-            Ok(present)
+            Ok(read.clone())
         } else {
             Err(StoreError::Changed)
         }
@@ -218,6 +234,14 @@ impl Store {
             }
         }
     }
+}
+
+fn readable(id: BackendId, read: Option<Read>) -> Result<Backend, StoreError> {
+    read.ok_or(StoreError::NotFound)?
+        .map_err(|unreadable| StoreError::Unreadable {
+            id,
+            reason: unreadable.reason,
+        })
 }
 
 impl Measurement {

@@ -28,7 +28,7 @@ async fn what_is_created_is_read_back(#[values(Sqlite, Postgres)] kind: TestData
         )
         .await
         .unwrap();
-    assert_eq!(store.get(made.id).await.unwrap(), made);
+    assert_eq!(store.open(made.id).await.unwrap(), made);
     assert_eq!(
         (made.revision, made.version, made.status),
         (Revision::FIRST, 1, BackendStatus::Offline)

@@ -172,6 +172,18 @@ async fn a_part_of_the_name_is_found_in_any_case(#[values(Sqlite, Postgres)] kin
 
 #[rstest]
 #[tokio::test]
+async fn a_name_is_taken_by_another_backend_only(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let (one, two) = (create(store, "nas").await, create(store, "nas 2").await);
+    assert!(store.is_name_taken(&name("nas"), two.id).await.unwrap());
+    for free in ["nas", "NAS", "na"] {
+        assert!(!store.is_name_taken(&name(free), one.id).await.unwrap(), "{free}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_renamed_backend_is_found_by_its_new_name(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();

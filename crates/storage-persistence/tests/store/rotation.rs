@@ -79,7 +79,7 @@ async fn goes_unnoticed_by_a_service_at_work(#[values(Sqlite, Postgres)] kind: T
             service
                 .update(&new, &name(&format!("m{count}")), &crate::support::nfs(), None)
                 .await?;
-            assert_eq!(service.get(first.id).await?.config, first.config);
+            assert_eq!(service.open(first.id).await?.config, first.config);
             count += 1;
         }
         Ok::<_, StoreError>(count)
@@ -104,7 +104,7 @@ async fn goes_unnoticed_by_a_service_at_work(#[values(Sqlite, Postgres)] kind: T
     assert!(after.keys[0].is_current && after.keys[0].is_here && after.keys[0].id != before[0].id);
     for backend in &made {
         assert_eq!(
-            &place.service.get(backend.id).await.unwrap(),
+            &place.service.open(backend.id).await.unwrap(),
             backend,
             "the version and the times stay"
         );
@@ -130,7 +130,7 @@ async fn is_met_by_the_next_write(#[values(Sqlite, Postgres)] kind: TestDatabase
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].detail, Some(format!("key {}, 0 backends", rotated.key)));
     let made = place.service.create(web("web"), None).await.unwrap();
-    assert_eq!(place.service.get(made.id).await.unwrap(), made);
+    assert_eq!(place.service.open(made.id).await.unwrap(), made);
     let report = place.report().await;
     assert_eq!(
         (report.keys.len(), &report.keys[0].id, report.keys[0].rows),
@@ -184,7 +184,7 @@ async fn can_be_prepared(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
         (&rotated.key, rotated.is_resumed, rotated.rows),
         (&prepared.key, true, 2)
     );
-    assert_eq!(other.get(made.id).await.unwrap(), made);
+    assert_eq!(other.open(made.id).await.unwrap(), made);
     other.create(web("by the other, later"), None).await.unwrap();
     let error = other.rotate(&copy, Rotation::Whole, None).await.unwrap_err();
     assert!(
@@ -226,7 +226,7 @@ async fn keeps_a_key_that_a_broken_row_still_names(#[values(Sqlite, Postgres)] k
     assert_eq!((again.is_resumed, again.rows, again.unopened), (false, 1, 0));
     assert_ne!(again.key, rotated.key);
     assert_eq!(place.report().await.keys.len(), 1);
-    assert_eq!(place.service.get(good.id).await.unwrap(), good);
+    assert_eq!(place.service.open(good.id).await.unwrap(), good);
 }
 
 #[rstest]
@@ -254,7 +254,7 @@ async fn a_lost_key_takes_the_secrets_and_not_the_backends(
     };
     assert_eq!(reset.dropped, [lost]);
     store.unlock(fresh.clone()).await.unwrap();
-    let left = store.get(web.id).await.unwrap();
+    let left = store.open(web.id).await.unwrap();
     assert_eq!(left.config.shown(), web.config.shown());
     assert!(left.config.secrets().is_empty() && left.revision > web.revision && left.version > web.version);
     assert!(left.updated_at > web.updated_at, "what it answers changed");
@@ -263,7 +263,7 @@ async fn a_lost_key_takes_the_secrets_and_not_the_backends(
         (left.status, left.stats, left.last_test),
         (BackendStatus::Offline, Stats::default(), None)
     );
-    assert_eq!(store.get(nas.id).await.unwrap(), nas);
+    assert_eq!(store.open(nas.id).await.unwrap(), nas);
     let told = trail(&store).await;
     let ids: Vec<_> = told
         .iter()
@@ -276,8 +276,8 @@ async fn a_lost_key_takes_the_secrets_and_not_the_backends(
     assert_eq!(told[0].fields, ["config.password"]);
     let detail = format!("key {}, 1 backends lost their secrets", reset.key);
     assert_eq!(told[1].detail, Some(detail));
-    let left = store.get(web.id).await.unwrap();
+    let left = store.open(web.id).await.unwrap();
     store.update(&left, &left.name, &web.config, None).await.unwrap();
-    assert_eq!(store.get(web.id).await.unwrap().config, web.config);
+    assert_eq!(store.open(web.id).await.unwrap().config, web.config);
     assert_eq!(store.reset_keys(&fresh, None).await.unwrap().dropped, []);
 }

@@ -72,7 +72,7 @@ async fn are_sealed_and_come_back(#[values(Sqlite, Postgres)] kind: TestDatabase
     let text = stored(&database, &san).await;
     assert!(!text.contains(CANARY) && text.contains("10.0.0.5"), "{text}");
     assert_eq!(text.matches("$sealed").count(), 3, "{text}");
-    assert_eq!(store.get(san.id).await.unwrap(), san);
+    assert_eq!(store.open(san.id).await.unwrap(), san);
     let page = store.list(&BackendFilter::default()).await.unwrap();
     assert_eq!(page.backends[0].config.shown(), san.config.shown());
     assert!(
@@ -86,7 +86,7 @@ async fn are_sealed_and_come_back(#[values(Sqlite, Postgres)] kind: TestDatabase
         .unwrap();
     assert_eq!(stored(&database, &san).await, text);
     let changed = store.update(&named, &name("web"), &http(), None).await.unwrap();
-    assert_eq!(store.get(san.id).await.unwrap(), changed);
+    assert_eq!(store.open(san.id).await.unwrap(), changed);
     assert_eq!(changed.kind(), BackendKind::Http);
 }
 
@@ -115,7 +115,7 @@ async fn do_not_open_in_another_place(#[values(Sqlite, Postgres)] kind: TestData
     )
     .await;
     for bad in [one.id, san.id] {
-        let error = store.get(bad).await.unwrap_err();
+        let error = store.open(bad).await.unwrap_err();
         assert!(
             chain(&error).contains("password was changed outside"),
             "{}",
@@ -123,7 +123,7 @@ async fn do_not_open_in_another_place(#[values(Sqlite, Postgres)] kind: TestData
         );
         assert_eq!(variant::<()>(Err(error)), "Unreadable");
     }
-    assert_eq!(store.get(two.id).await.unwrap(), two);
+    assert_eq!(store.open(two.id).await.unwrap(), two);
     let page = store.list(&BackendFilter::default()).await.unwrap();
     assert_eq!((page.total, page.unreadable.len()), (3, 0));
     store.delete(one.id, None, None).await.unwrap();
@@ -152,9 +152,9 @@ async fn that_are_none_are_one_rows_trouble(
         &format!("config = '{{\"base_url\":\"http://a\",{member}}}'"),
     )
     .await;
-    let told = chain(&store.get(bad.id).await.unwrap_err());
+    let told = chain(&store.open(bad.id).await.unwrap_err());
     assert!(told.contains(reason) && !told.contains("hunter2"), "{told}");
-    assert_eq!(store.get(good.id).await.unwrap(), good);
+    assert_eq!(store.open(good.id).await.unwrap(), good);
     assert_eq!(store.list(&BackendFilter::default()).await.unwrap().total, 2);
 }
 
@@ -203,6 +203,20 @@ async fn are_sealed_with_the_first_key_that_came(#[values(Sqlite, Postgres)] kin
     let (came, refused): (Vec<_>, Vec<_>) = starts.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!((came.len(), refused.len()), (1, 3));
     assert!(refused.into_iter().all(|refused| variant(refused) == "Keys"));
+}
+
+/// A damaged secret or a missing key hides the backend from nobody who only looks at it.
+#[rstest]
+#[tokio::test]
+async fn are_opened_by_open_only(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let web = made(database.store(), "web", http()).await;
+    let without_keys = Store::connect(database.settings()).await.unwrap();
+    let shown = without_keys.get(web.id).await.unwrap();
+    assert!(shown.config.secrets().is_empty());
+    assert_eq!(shown.config.shown(), web.config.shown());
+    assert_eq!((shown.version, &shown.name), (web.version, &web.name));
+    assert_eq!(variant(without_keys.open(web.id).await), "Unreadable");
 }
 
 #[tokio::test]

@@ -50,5 +50,5 @@ async fn of_an_older_key_go_at_the_next_start_where_they_could_not_go_at_once() 
     place.command().await.close().await;
     assert_eq!(version(&file), 1);
     assert!(!has_traces());
-    assert_eq!(place.service.get(made.id).await.unwrap(), made);
+    assert_eq!(place.service.open(made.id).await.unwrap(), made);
 }

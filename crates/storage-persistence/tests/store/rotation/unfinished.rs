@@ -89,7 +89,7 @@ async fn a_row_that_cannot_be_opened_holds_up_no_rotation(
         assert_eq!(place.told().await[0], format!("key {}, 1 backends", rotated.key));
         // The first key is that of the broken row.
         assert_eq!((place.report().await.keys.len(), place.keys_in_file()), (2, 2));
-        assert_eq!(place.service.get(good.id).await.unwrap(), good);
+        assert_eq!(place.service.open(good.id).await.unwrap(), good);
     }
     place.service.delete(bad.id, None, None).await.unwrap();
     let rotated = place.rotate(Rotation::Whole).await;
@@ -122,7 +122,7 @@ async fn a_row_that_cannot_be_opened_keeps_its_key_for_itself(
     let rows: Vec<_> = keys.iter().map(|key| (key.is_current, key.rows)).collect();
     assert_eq!((&keys[0].id, rows), (&rotated.key, vec![(true, 3), (false, 1)]));
     for backend in [new, old, secret] {
-        assert_eq!(place.service.get(backend.id).await.unwrap(), backend);
+        assert_eq!(place.service.open(backend.id).await.unwrap(), backend);
     }
 }
 
@@ -150,7 +150,7 @@ async fn a_row_that_cannot_be_opened_holds_up_no_new_key(#[values(Sqlite, Postgr
         (rotated.key, rotated.is_resumed, rotated.rows, rotated.unopened),
         (prepared.key, true, 1, 1)
     );
-    assert_eq!(place.service.get(good.id).await.unwrap(), good);
+    assert_eq!(place.service.open(good.id).await.unwrap(), good);
 }
 
 /// After which step a rotation was killed; the first one is what `--prepare` leaves.
@@ -235,7 +235,7 @@ async fn one_that_was_killed_is_ended_by_the_next(
     );
     assert_eq!(place.keys_in_file(), known + usize::from(!is_whole));
     for backend in &good {
-        assert_eq!(&place.service.get(backend.id).await.unwrap(), backend);
+        assert_eq!(&place.service.open(backend.id).await.unwrap(), backend);
     }
     let next = place.rotate(Rotation::Whole).await;
     assert_eq!(next.is_resumed, !is_whole);
@@ -278,5 +278,5 @@ async fn a_place_that_is_only_read_asks_for_a_key(
             "{refused:?}"
         );
     }
-    assert_eq!(store.get(good.id).await.unwrap(), good);
+    assert_eq!(store.open(good.id).await.unwrap(), good);
 }

@@ -74,7 +74,7 @@ async fn of_an_earlier_release_leave_no_trace_in_the_file() {
     let page = store.list(&BackendFilter::default()).await.unwrap();
     assert_eq!((page.total, page.unreadable.len()), (600, 0));
     for backend in page.backends.iter().step_by(97) {
-        let opened = store.get(backend.id).await.unwrap();
+        let opened = store.open(backend.id).await.unwrap();
         let secrets: Vec<_> = opened
             .config
             .secrets()
@@ -113,6 +113,6 @@ async fn plain_ones_are_sealed_on_postgres_too() {
     assert_eq!(database.store().plain_secrets().await.unwrap(), 1);
     database.store().unlock(database.keys()).await.unwrap();
     assert!(!stored(&database, &web).await.contains(CANARY));
-    let opened = database.store().get(web.id).await.unwrap();
+    let opened = database.store().open(web.id).await.unwrap();
     assert_eq!(opened.config.secrets()[0].1.expose(), CANARY);
 }

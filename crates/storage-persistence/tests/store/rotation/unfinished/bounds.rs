@@ -25,7 +25,7 @@ async fn no_more_keys_are_made_than_can_be_read() {
     place.service.delete(last.unwrap().id, None, None).await.unwrap();
     let rotated = place.rotate(Rotation::Whole).await;
     assert_eq!((rotated.is_resumed, rotated.unopened), (false, 14));
-    assert_eq!(place.service.get(good.id).await.unwrap(), good);
+    assert_eq!(place.service.open(good.id).await.unwrap(), good);
 }
 
 /// Two at once on one file: one after the other, or the second is told.
@@ -45,6 +45,6 @@ async fn two_at_once_lose_nothing(#[values(Sqlite, Postgres)] kind: TestDatabase
             assert!(matches!(refused, StoreError::Keys(KeyError::Busy)), "{refused:?}");
         }
         assert_eq!((place.report().await.keys.len(), place.keys_in_file()), (2, 2));
-        assert_eq!(place.service.get(good.id).await.unwrap(), good);
+        assert_eq!(place.service.open(good.id).await.unwrap(), good);
     }
 }
