@@ -9,6 +9,7 @@ mod m0003_create_audit_records;
 mod m0004_seal_secrets;
 mod m0005_identify_findings;
 mod m0006_mark_partial_counts;
+mod m0007_store_listings;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_seal_secrets::Migration),
             Box::new(m0005_identify_findings::Migration),
             Box::new(m0006_mark_partial_counts::Migration),
+            Box::new(m0007_store_listings::Migration),
         ]
     }
 }

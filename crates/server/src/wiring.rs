@@ -29,7 +29,7 @@ pub(crate) async fn store(url: &DatabaseUrl) -> anyhow::Result<Store> {
         .with_context(|| format!("opening the database {url} failed (setting database_url)"))
 }
 
-/// Brings the database up to date: its schema, and then its secrets, which get sealed.
+/// Brings the database's schema up to date, and gives the store its keys.
 pub(crate) async fn bring_up_to_date(settings: &Settings, store: &Store) -> anyhow::Result<()> {
     store
         .migrate()

@@ -1,6 +1,7 @@
 //! Row ⇄ domain. Every column is checked by hand, so that one bad row is an error of its own.
 
 mod config;
+pub(crate) mod listed;
 
 use sea_orm::{FromQueryResult, QueryResult};
 use serde::Serialize;
@@ -189,10 +190,7 @@ fn time(column: &str, millis: i64) -> Result<OffsetDateTime, String> {
 pub(crate) fn write(backend: &Backend, config: SealedConfig) -> Model {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let (tested_at, test_message) = match &backend.last_test {
-        Some(test) => (
-            Some(to_millis(test.at)),
-            Some(test.message.replace('\0', "\u{fffd}")),
-        ),
+        Some(test) => (Some(to_millis(test.at)), Some(to_stored_text(&test.message))),
         None => (None, None),
     };
     Model {
@@ -216,6 +214,7 @@ pub(crate) fn write(backend: &Backend, config: SealedConfig) -> Model {
         created_at: to_millis(backend.created_at),
         updated_at: to_millis(backend.updated_at),
         secret_key: config.key,
+        listed: listed::render(backend),
     }
 }
 
@@ -240,6 +239,11 @@ pub(crate) fn now() -> OffsetDateTime {
 /// A time as the database holds it: in UTC, to the millisecond.
 pub(crate) fn to_stored_precision(at: OffsetDateTime) -> OffsetDateTime {
     from_millis(to_millis(at)).unwrap_or(at)
+}
+
+/// A text as the database holds it: PostgreSQL takes no NUL.
+pub(crate) fn to_stored_text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 pub(crate) fn to_millis(at: OffsetDateTime) -> i64 {

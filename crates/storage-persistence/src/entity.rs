@@ -49,6 +49,8 @@ pub struct Model {
     pub incomplete: Option<String>,
     /// What the last count left out on purpose, as JSON.
     pub skipped: Option<String>,
+    /// [`crate::convert::listed::render`] of the backend; `None` if it has to be rendered.
+    pub listed: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

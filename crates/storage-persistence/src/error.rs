@@ -68,6 +68,17 @@ impl StoreError {
         }
     }
 
+    /// What a failed write to a SQLite file means.
+    pub(crate) fn of_sqlite(what: &'static str, error: &rusqlite::Error) -> Self {
+        let source = DbErr::Exec(RuntimeErr::Internal(error.to_string()));
+        match error.sqlite_error() {
+            Some(code) if PASSING_SQLITE_CODES.contains(&(code.extended_code & 0xff)) => {
+                Self::Unavailable(source)
+            }
+            _ => Self::of(what, source),
+        }
+    }
+
     /// The database did not answer in time.
     pub fn no_answer(what: &'static str) -> Self {
         Self::too_slow(what)
@@ -86,17 +97,24 @@ impl StoreError {
 
 /// The names of the constraint: PostgreSQL's messages hold the index, SQLite's the column.
 fn is_name_taken(error: &DbErr) -> bool {
-    match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(message)) => {
-            message.contains("backends_name_key") || message.contains("backends.name")
-        }
-        _ => false,
-    }
+    unique_violation(error)
+        .is_some_and(|message| message.contains("backends_name_key") || message.contains("backends.name"))
 }
 
-/// Whether a row was to be written with a key that is not in use any more.
-pub(crate) fn is_key_gone(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
+/// Whether a row was refused because another one has a value that has to be unique.
+pub(crate) fn is_unique_violation(error: &DbErr) -> bool {
+    unique_violation(error).is_some()
+}
+
+fn unique_violation(error: &DbErr) -> Option<String> {
+    match (error.sql_err(), error) {
+        (Some(SqlErr::UniqueConstraintViolation(message)), _) => Some(message),
+        // Of the driver that writes SQLite files.
+        (_, DbErr::Exec(RuntimeErr::Internal(message))) => message
+            .starts_with("UNIQUE constraint failed")
+            .then(|| message.clone()),
+        _ => None,
+    }
 }
 
 fn is_passing(error: &DbErr) -> bool {

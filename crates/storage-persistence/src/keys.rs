@@ -146,7 +146,7 @@ impl KeyRing {
     }
 
     /// The names, for people.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn listed(&self) -> String {
         let ids: Vec<&str> = self.ids().map(KeyId::as_str).collect();
         ids.join(", ")
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod backends;
 mod list;
+mod listing;
 mod postgres;
 mod reads;
 mod schema;
@@ -10,6 +11,7 @@ mod secrets;
 mod sqlite;
 mod tested;
 mod tokens;
+mod write;
 
 use std::fmt;
 use std::future::Future;
@@ -22,9 +24,10 @@ use storage_domain::{
 };
 
 pub use self::audit::{AuditFilter, AuditPage, MAX_AUDIT_BATCH};
-use self::secrets::Vault;
+pub use self::listing::Listing;
+use self::secrets::Keyring;
 pub use self::secrets::{Dropped, KeyReport, KeyUse, Reset, Rotated, Rotation};
-use self::sqlite::Reader;
+use self::sqlite::Direct;
 pub use self::tokens::{MAX_TOKENS, NewToken, TokenError};
 use crate::error::StoreError;
 
@@ -131,9 +134,9 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 pub struct Store {
     db: DatabaseConnection,
     /// For a SQLite file.
-    reader: Option<Arc<Reader>>,
+    direct: Option<Arc<Direct>>,
     /// Empty until [`Store::unlock`].
-    vault: Arc<Vault>,
+    keyring: Arc<Keyring>,
     deadline: Duration,
 }
 
@@ -145,7 +148,7 @@ impl Store {
     /// [`StoreError::Settings`] and [`StoreError::Unavailable`].
     pub async fn connect(settings: &StoreSettings) -> Result<Self, StoreError> {
         let url = settings.url.as_str();
-        let (db, reader) = if let Some(file) = url.strip_prefix(StoreSettings::SQLITE_SCHEME) {
+        let (db, direct) = if let Some(file) = url.strip_prefix(StoreSettings::SQLITE_SCHEME) {
             sqlite::connect(file, settings).await?
         } else if StoreSettings::POSTGRES_SCHEMES.iter().any(|s| url.starts_with(s)) {
             (postgres::connect(settings).await?, None)
@@ -157,16 +160,20 @@ impl Store {
         let deadline = settings.acquire_timeout.saturating_add(WORK_DEADLINE);
         Ok(Self {
             db,
-            reader: reader.map(Arc::new),
-            vault: Arc::default(),
+            direct: direct.map(Arc::new),
+            keyring: Arc::default(),
             deadline,
         })
     }
 
     /// Closes the pool; gives up connections that don't come back from a server that is silent.
     pub async fn close(self) {
-        if let Some(reader) = &self.reader {
-            reader.close();
+        if let Some(direct) = &self.direct {
+            direct.reader.close();
+            let ended = tokio::time::timeout(CLOSE_DEADLINE, direct.writer.close()).await;
+            if ended.is_err() {
+                tracing::warn!("a write to the database does not end: it is given up");
+            }
         }
         match tokio::time::timeout(CLOSE_DEADLINE, self.db.close()).await {
             Ok(Ok(())) => {}

@@ -113,13 +113,6 @@ fn show(report: &KeyReport, place: &str) -> String {
         };
         let _ = writeln!(text, "  {}  {} backends  {state}", key.id, key.rows);
     }
-    if report.plain > 0 {
-        let _ = writeln!(
-            text,
-            "  {} backends have secrets that are not encrypted yet: run migrate",
-            report.plain
-        );
-    }
     text
 }
 
@@ -138,20 +131,10 @@ fn rotated_text(rotated: &Rotated) -> String {
 }
 
 fn prepared(rotated: &Rotated, place: &str) -> String {
-    let Rotated { key, rows, .. } = rotated;
-    let mut text = String::new();
-    if *rows > 0 {
-        let _ = writeln!(
-            text,
-            "ended a rotation that was broken off: {rows} backends were encrypted again with the present key"
-        );
-    }
-    text.push_str(&left_behind(rotated));
-    let _ = writeln!(
-        text,
-        "{place} has the new key {key}, which is not in use yet: copy the file to every host, then run `keys rotate` on one of them"
-    );
-    text
+    let key = &rotated.key;
+    format!(
+        "{place} has the new key {key}, which is not in use yet: copy the file to every host, then run `keys rotate` on one of them\n"
+    )
 }
 
 fn left_behind(rotated: &Rotated) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendKind, BackendName, Invalid};
-use storage_persistence::{AuditFilter, AuditPage, BackendFilter, BackendPage, NewBackend};
+use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend};
 
 use super::{App, AppError, Trace};
 
@@ -90,16 +90,16 @@ impl App {
         Ok(self.store.get(id).await?)
     }
 
-    /// The backends that match; rows that can't be read are told and left out.
+    /// Appends the backends that match as the members of a JSON array; logs the rows that can't be read.
     ///
     /// # Errors
     /// [`AppError::Store`].
-    pub async fn list(&self, filter: &BackendFilter) -> Result<BackendPage, AppError> {
-        let page = self.store.list(filter).await?;
-        for row in &page.unreadable {
+    pub async fn list(&self, filter: &BackendFilter, body: &mut Vec<u8>) -> Result<Listing, AppError> {
+        let listing = self.store.list_into(filter, body).await?;
+        for row in &listing.unreadable {
             tracing::warn!(backend.id = ?row.id, reason = %row.reason, "a stored backend can't be read");
         }
-        Ok(page)
+        Ok(listing)
     }
 
     /// A part of the audit trail.

@@ -1,107 +1,31 @@
-//! A backend as it is shown.
+//! Lists of backends.
 
-use serde::{Serialize, Serializer};
-use storage_domain::{
-    Backend, BackendKind, BackendStatus, ByteCount, Incomplete, LastTest, ShownConfig, Skipped, Stats,
-};
-use storage_persistence::UnreadableBackend;
+use std::io::Write;
 
-use super::timestamp;
+use serde::Serialize;
+use storage_persistence::{Listing, UnreadableBackend};
 
-/// A backend as it is shown: without secrets.
-#[derive(Debug, Serialize)]
-pub(crate) struct BackendDto<'a> {
-    id: String,
-    name: &'a str,
-    #[serde(rename = "type")]
-    kind: BackendKind,
-    status: BackendStatus,
-    config: ShownConfig<'a>,
-    stats: StatsDto<'a>,
-    last_test: Option<LastTestDto<'a>>,
-    created_at: String,
-    updated_at: String,
-}
+/// What a list of backends begins with; its backends follow, as the store has them, and then [`end_list`].
+pub(crate) const LIST: &[u8] = br#"{"success":true,"data":["#;
 
-/// Backends as they are shown, each made when it is written.
-#[derive(Debug)]
-pub(crate) struct BackendsDto<'a>(pub(crate) &'a [Backend]);
-
-impl BackendsDto<'_> {
-    /// About the bytes that these take, so that their text need not move while it grows.
-    pub(crate) fn bytes(&self) -> usize {
-        /// A backend with a message of its last test.
-        const ONE: usize = 640;
-        self.0.len() * ONE
+/// Ends the list in `body`.
+///
+/// # Errors
+/// None: memory takes what is written to it.
+pub(crate) fn end_list(body: &mut Vec<u8>, listing: &Listing) -> std::io::Result<()> {
+    write!(body, r#"],"total":{}"#, listing.total)?;
+    if !listing.unreadable.is_empty() {
+        let unreadable: Vec<_> = listing.unreadable.iter().map(UnreadableDto::from).collect();
+        body.extend_from_slice(br#","unreadable":"#);
+        serde_json::to_writer(&mut *body, &unreadable)?;
     }
-}
-
-impl Serialize for BackendsDto<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(BackendDto::from))
-    }
-}
-
-/// What is known of the content. Clients of old take numbers only, so that what was never measured is 0 for them.
-#[derive(Debug, Serialize)]
-struct StatsDto<'a> {
-    used_bytes: u64,
-    total_bytes: Option<u64>,
-    file_count: u64,
-    template_count: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    incomplete: Option<&'a Incomplete>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    skipped: Option<&'a Skipped>,
-}
-
-#[derive(Debug, Serialize)]
-struct LastTestDto<'a> {
-    at: String,
-    message: &'a str,
-}
-
-impl<'a> From<&'a Backend> for BackendDto<'a> {
-    fn from(backend: &'a Backend) -> Self {
-        Self {
-            id: backend.id.to_string(),
-            name: backend.name.as_str(),
-            kind: backend.kind(),
-            status: backend.status,
-            config: backend.config.as_shown(),
-            stats: StatsDto::from(&backend.stats),
-            last_test: backend.last_test.as_ref().map(LastTestDto::from),
-            created_at: timestamp(backend.created_at),
-            updated_at: timestamp(backend.updated_at),
-        }
-    }
-}
-
-impl<'a> From<&'a Stats> for StatsDto<'a> {
-    fn from(stats: &'a Stats) -> Self {
-        Self {
-            used_bytes: stats.used.map_or(0, ByteCount::get),
-            total_bytes: stats.total.map(ByteCount::get),
-            file_count: stats.file_count.unwrap_or(0),
-            template_count: stats.template_count.unwrap_or(0),
-            incomplete: stats.incomplete.as_ref(),
-            skipped: stats.skipped.as_ref(),
-        }
-    }
-}
-
-impl<'a> From<&'a LastTest> for LastTestDto<'a> {
-    fn from(test: &'a LastTest) -> Self {
-        Self {
-            at: timestamp(test.at),
-            message: &test.message,
-        }
-    }
+    body.push(b'}');
+    Ok(())
 }
 
 /// A stored backend that can't be read.
 #[derive(Debug, Serialize)]
-pub(crate) struct UnreadableDto {
+struct UnreadableDto {
     id: Option<String>,
     detail: String,
 }

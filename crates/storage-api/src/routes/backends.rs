@@ -8,7 +8,7 @@ use serde_json::json;
 use storage_domain::BackendId;
 
 use crate::app::entity_tag;
-use crate::dto::{self, BackendDto, BackendsDto, List, One, TargetDto, TestDto, UnreadableDto};
+use crate::dto::{self, List, One, TargetDto, TestDto};
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
 use crate::extract::{Conditions, Id, IgnoredBody, JsonBody, Turn};
 use crate::state::State;
@@ -16,24 +16,12 @@ use crate::trail::{Note, Trace};
 
 type Answer = Result<HttpResponse, ApiError>;
 
-/// What a list takes beside its backends.
-const ENVELOPE_BYTES: usize = 128;
-
 /// `GET /storage/backends`
 pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Answer {
     let filter = dto::list_filter(request.query_string())?;
-    let page = state.app.list(&filter).await?;
-    let data = BackendsDto(&page.backends);
-    let mut body = Vec::with_capacity(ENVELOPE_BYTES + data.bytes());
-    let list = List {
-        message: None,
-        success: true,
-        data,
-        total: page.total,
-        unreadable: page.unreadable.iter().map(UnreadableDto::from).collect(),
-    };
-    serde_json::to_writer(&mut body, &list)
-        .map_err(|_| ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    let mut body = dto::LIST.to_vec();
+    let listing = state.app.list(&filter, &mut body).await?;
+    dto::end_list(&mut body, &listing).map_err(|_| ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(body))
 }
 
@@ -46,7 +34,7 @@ pub(crate) async fn create(state: Data<State>, request: HttpRequest, JsonBody(bo
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))
         .insert_header((ETAG, entity_tag(&created)))
-        .json(One::told(BackendDto::from(&created), dto::CREATED).with_warnings(warnings)))
+        .json(One::told(created.as_shown(), dto::CREATED).with_warnings(warnings)))
 }
 
 /// `GET /storage/backends/{id}`
@@ -58,7 +46,7 @@ pub(crate) async fn get(state: Data<State>, Id(id): Id, Conditions(conditions): 
     }
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, tag))
-        .json(One::new(BackendDto::from(&backend))))
+        .json(One::new(backend.as_shown())))
 }
 
 /// `PATCH /storage/backends/{id}`
@@ -74,7 +62,7 @@ pub(crate) async fn update(
     let warnings = state.app.warnings(&updated);
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, entity_tag(&updated)))
-        .json(One::told(BackendDto::from(&updated), dto::UPDATED).with_warnings(warnings)))
+        .json(One::told(updated.as_shown(), dto::UPDATED).with_warnings(warnings)))
 }
 
 /// `DELETE /storage/backends/{id}`

@@ -65,7 +65,7 @@ pub enum KeyError {
         /// What is wrong.
         why: Malformed,
     },
-    /// The database's secrets were sealed with a key that is not here.
+    /// The database's secrets were encrypted with a key that is not here.
     #[error(
         "the secrets in the database are sealed with key {wanted}, and {searched}. All processes on one database need the same \
          key: put the file that holds it there, or name it with --secret-key-file (or PUREBOOT_STORAGE_SECRET_KEY, or a \
@@ -99,9 +99,9 @@ pub enum KeyError {
     /// Another process changes the keys.
     #[error("another process rotates the keys right now")]
     Busy,
-    /// The present key changed while the program worked with it.
+    /// Another process changed the present key meanwhile.
     #[error("the present key of the database was changed meanwhile, to {now}; run the command again")]
-    Overtaken {
+    Superseded {
         /// The present key.
         now: KeyId,
     },

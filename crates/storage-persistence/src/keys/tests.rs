@@ -85,7 +85,7 @@ fn a_file_is_made_once_private_and_whole() {
     let source = KeySource::Own(home.path().join("secret.key"));
     let made: Vec<String> = std::thread::scope(|scope| {
         let racers: Vec<_> = (0..6)
-            .map(|_| scope.spawn(|| source.load_or_make().unwrap().told()))
+            .map(|_| scope.spawn(|| source.load_or_make().unwrap().listed()))
             .collect();
         racers.into_iter().map(|racer| racer.join().unwrap()).collect()
     });
@@ -131,7 +131,7 @@ fn a_replaced_file_has_the_new_keys_and_nothing_is_left_beside_it() {
     assert!(matches!(source.lock(), Err(KeyError::Busy)));
     let new = old.with_new().unwrap();
     source.replace(&new).unwrap();
-    assert_eq!(source.load().unwrap().told(), new.told());
+    assert_eq!(source.load().unwrap().listed(), new.listed());
     assert_eq!(new.ids().nth(1), Some(old.newest()));
     drop(lock);
     let mut names: Vec<_> = fs::read_dir(home.path())
@@ -176,7 +176,7 @@ fn a_link_stays_and_the_file_it_leads_to_is_replaced() {
     source.replace(&new).unwrap();
 
     assert_eq!(fs::read_link(&link).unwrap(), real);
-    assert_eq!(direct.load().unwrap().told(), new.told());
+    assert_eq!(direct.load().unwrap().listed(), new.listed());
     assert_eq!(names_in(&state), ["secret.key"]);
     assert_eq!(names_in(&managed), [".real.key.lock", "real.key"]);
 }
@@ -187,7 +187,7 @@ fn a_pipe_is_refused_and_not_waited_for() {
     let path = home.path().join("my.key");
     mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let (say, hear) = mpsc::channel();
-    std::thread::spawn(move || say.send(KeySource::Named(path).load().map(|ring| ring.told())));
+    std::thread::spawn(move || say.send(KeySource::Named(path).load().map(|ring| ring.listed())));
     let told = hear.recv_timeout(Duration::from_secs(10)).expect("it waits");
     assert!(
         matches!(told, Err(KeyError::File { step: "read", .. })),

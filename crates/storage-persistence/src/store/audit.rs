@@ -2,10 +2,10 @@
 //!
 //! A change and its record are one transaction. Nothing else changes a record that is there.
 
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{InsertStatement, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    Iterable, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, StatementBuilder,
+    Iterable, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use storage_domain::access::{AuditId, AuditRecord};
 use time::OffsetDateTime;
@@ -51,31 +51,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Database`].
     pub async fn add_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        self.run("writing the audit trail", add_many(&self.db, records))
-            .await
-    }
-
-    /// Carries out one statement. Where there is a record and a row was changed, the record is part of the same
-    /// transaction. Tells how many rows were changed.
-    pub(super) async fn change(
-        &self,
-        what: &'static str,
-        statement: &impl StatementBuilder,
-        record: Option<&AuditRecord>,
-    ) -> Result<u64, StoreError> {
-        self.run(what, async {
-            let Some(record) = record else {
-                return Ok(self.db.execute(statement).await?.rows_affected());
-            };
-            let transaction = self.begin().await?;
-            let rows = transaction.execute(statement).await?.rows_affected();
-            if rows > 0 {
-                add_to(&transaction, record).await?;
-                transaction.commit().await?;
-            }
-            Ok(rows)
-        })
-        .await
+        let write = self.statement(&insert(records));
+        self.write("writing the audit trail", write).await.map(drop)
     }
 
     /// The records that match, the newest first.
@@ -126,37 +103,36 @@ impl Store {
         let Some(last) = ids.last() else {
             return Ok(0);
         };
-        let delete = Entity::delete_many()
-            .filter(Column::Id.lte(last.as_str()))
-            .exec(&self.db);
-        Ok(self.run(WHAT, delete).await?.rows_affected)
+        let delete = Entity::delete_many().filter(Column::Id.lte(last.as_str()));
+        let write = self.statement(&delete.into_query());
+        Ok(self.write(WHAT, write).await?.rows)
     }
 }
 
-/// Writes the record of a change in the change's transaction. One with its id may be there: of a request whose client did
+/// Returns the statement that stores the record of a change. One with its id may be there: of a request whose client did
 /// not wait for the end.
-pub(super) async fn add_to(transaction: &DatabaseTransaction, record: &AuditRecord) -> Result<(), DbErr> {
+pub(super) fn upsert(record: &AuditRecord) -> InsertStatement {
     let columns = Column::iter().filter(|column| !matches!(column, Column::Id));
     let known = OnConflict::column(Column::Id).update_columns(columns).to_owned();
-    let insert = Entity::insert(write(record).into_active_model().reset_all()).on_conflict(known);
-    insert.exec_without_returning(transaction).await.map(drop)
+    Entity::insert(write(record).into_active_model().reset_all())
+        .on_conflict(known)
+        .into_query()
 }
 
-/// Writes records, at most [`MAX_AUDIT_BATCH`] of them, that are not there yet.
-async fn add_many(db: &impl ConnectionTrait, records: &[AuditRecord]) -> Result<(), DbErr> {
+/// Returns the statement that stores records, at most [`MAX_AUDIT_BATCH`] of them, that are not there yet.
+fn insert(records: &[AuditRecord]) -> InsertStatement {
     let rows = records.iter().map(|r| write(r).into_active_model().reset_all());
     let known = OnConflict::column(Column::Id).do_nothing().to_owned();
-    let insert = Entity::insert_many(rows).on_conflict(known);
-    insert.exec_without_returning(db).await.map(drop)
+    Entity::insert_many(rows).on_conflict(known).into_query()
 }
 
-/// Writes any number of records in the transaction of what they tell of.
+/// Stores any number of records in the transaction of what they are about.
 pub(super) async fn add_all_to(
     transaction: &DatabaseTransaction,
     records: &[AuditRecord],
 ) -> Result<(), DbErr> {
     for batch in records.chunks(MAX_AUDIT_BATCH) {
-        add_many(transaction, batch).await?;
+        transaction.execute(&insert(batch)).await?;
     }
     Ok(())
 }

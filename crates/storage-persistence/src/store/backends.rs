@@ -3,17 +3,20 @@
 mod statements;
 
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use storage_domain::access::AuditRecord;
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
 
 use self::statements::{insert, update};
-use super::{Measurement, NewBackend, Store, audit};
+use super::secrets::Held;
+use super::write::{Write, Written};
+use super::{Measurement, NewBackend, Store};
 use crate::convert::{self, Read, Secrets};
 use crate::entity::{Column, Entity};
 use crate::error::StoreError;
+use crate::keys::KeyError;
 
-/// How often [`Store::record`] starts anew because something else changed the row in between.
+/// How often [`Store::record`] starts over because something else changed the row in between.
 const MAX_ATTEMPTS: u32 = 16;
 const READING: &str = "reading a backend";
 
@@ -44,17 +47,17 @@ impl Store {
         if let Some(record) = &mut record {
             record.tell_backend(&backend);
         }
-        let mut keys = self.vault.held();
-        loop {
-            let insert = insert(&backend, keys.as_deref())?;
-            match self
-                .change("creating a backend", &insert, record.as_deref())
-                .await
-            {
-                Ok(_) => return Ok(backend),
-                Err(error) => keys = Some(self.keys_after(keys, error).await?),
-            }
-        }
+        let record = record.as_deref();
+        let insert = |keys: Option<&Held>| {
+            let (insert, key) = insert(&backend, keys)?;
+            Ok(Write {
+                key,
+                record: record.cloned(),
+                ..self.statement(&insert)
+            })
+        };
+        self.write_encrypted("creating a backend", insert).await?;
+        Ok(backend)
     }
 
     /// Reads one backend, without its secrets.
@@ -71,7 +74,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Unreadable`] and [`StoreError::Keys`].
     pub async fn open(&self, id: BackendId) -> Result<Backend, StoreError> {
-        let held = self.vault.held();
+        let held = self.keyring.held();
         let secrets = Secrets::Opened(held.as_deref().map(|held| &held.ring));
         let mut read = self.run(READING, self.one(id, secrets)).await?;
         if matches!(&read, Some(Err(unreadable)) if unreadable.lacks_key)
@@ -186,20 +189,20 @@ impl Store {
             .and_where_option(version.map(|version| Column::Version.eq(version)))
             .returning_col(Column::Name)
             .to_owned();
-        let work = async {
-            let transaction = self.begin().await?;
-            let Some(row) = transaction.query_one(&delete).await? else {
-                return Ok(false);
-            };
-            if let Some(record) = record {
-                record.backend_id = Some(id.to_string());
-                record.backend_name = row.try_get("", "name").ok();
-                audit::add_to(&transaction, record).await?;
-            }
-            transaction.commit().await?;
-            Ok(true)
+        let backend_id = Some(id.to_string());
+        let write = Write {
+            record: record.as_deref().map(|record| AuditRecord {
+                backend_id: backend_id.clone(),
+                ..record.clone()
+            }),
+            returns_name: true,
+            ..self.statement(&delete)
         };
-        if self.run("deleting a backend", work).await? {
+        let written = self.write("deleting a backend", write).await?;
+        if written.rows > 0 {
+            if let Some(record) = record {
+                (record.backend_id, record.backend_name) = (backend_id, written.name);
+            }
             return Ok(());
         }
         match version {
@@ -225,12 +228,29 @@ impl Store {
         changed: &Backend,
         record: Option<&AuditRecord>,
     ) -> Result<bool, StoreError> {
-        let mut keys = self.vault.held();
+        let update = |keys: Option<&Held>| {
+            let (update, key) = update(read, changed, keys)?;
+            Ok(Write {
+                key,
+                record: record.cloned(),
+                ..self.statement(&update)
+            })
+        };
+        Ok(self.write_encrypted("changing a backend", update).await?.rows > 0)
+    }
+
+    /// Writes with the present key, and once more with each that replaces it meanwhile.
+    async fn write_encrypted(
+        &self,
+        what: &'static str,
+        write: impl Fn(Option<&Held>) -> Result<Write, KeyError>,
+    ) -> Result<Written, StoreError> {
+        let mut keys = self.keyring.held();
         loop {
-            let update = update(read, changed, keys.as_deref())?;
-            match self.change("changing a backend", &update, record).await {
-                Ok(rows) => return Ok(rows > 0),
+            let attempt = write(keys.as_deref())?;
+            match self.write(what, attempt).await {
                 Err(error) => keys = Some(self.keys_after(keys, error).await?),
+                written => return written,
             }
         }
     }
@@ -252,6 +272,7 @@ impl Measurement {
         if let Some(test) = &self.last_test {
             let mut test = test.clone();
             test.at = convert::to_stored_precision(test.at);
+            test.message = convert::to_stored_text(&test.message);
             changed.last_test = Some(test);
         }
         let is_count = self.stats.file_count.is_some();

@@ -1,6 +1,6 @@
 //! Many backends.
 
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, SelectStatement, SimpleExpr};
 use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
@@ -20,40 +20,35 @@ const ESCAPE: char = '!';
 const LONGEST_FOLDED: usize = 3 * BackendName::MAX_CHARS;
 
 impl Store {
-    /// The backends that match, the oldest first, their configs without secrets; one query where the filter sets no limit and no offset.
+    /// The backends that match, the oldest first, their configs without secrets.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Database`]; never for a row that can't be read.
     pub async fn list(&self, filter: &BackendFilter) -> Result<BackendPage, StoreError> {
         const WHAT: &str = "listing backends";
-        if *filter == BackendFilter::default() {
-            return Ok(complete(self.run(WHAT, self.all()).await?.page));
-        }
         let Some(matching) = filter.matching() else {
             return Ok(BackendPage::default());
         };
-        if filter.limit.is_none() && filter.offset == 0 {
-            let query = oldest_first(matching).into_query();
-            return Ok(complete(self.run(WHAT, self.many(&query)).await?.page));
-        }
-        let query = oldest_first(matching.clone())
-            .expr_as(Expr::cust("COUNT(*) OVER ()"), TOTAL)
-            .limit(bounded(filter.limit.unwrap_or(u64::MAX)))
-            .offset(bounded(filter.offset))
-            .into_query();
+        let query = page_of(&matching, filter, |rows| rows);
         let Rows { mut page, total } = self.run(WHAT, self.many(&query)).await?;
         page.total = match total {
             Some(total) => total.unsigned_abs(),
-            // A page behind the last row tells no number.
-            None => self.run(WHAT, matching.count(&self.db)).await?,
+            // A page behind the last row has no number.
+            None if filter.is_page() => self.run(WHAT, matching.count(&self.db)).await?,
+            None => (page.backends.len() + page.unreadable.len()) as u64,
         };
         Ok(page)
     }
 }
 
 impl BackendFilter {
-    /// The rows that match; `None` where none can.
-    fn matching(&self) -> Option<Select<Entity>> {
+    /// Whether there may be matches that are not listed.
+    pub(super) fn is_page(&self) -> bool {
+        self.limit.is_some() || self.offset > 0
+    }
+
+    /// The rows that match; `None` if none can.
+    pub(super) fn matching(&self) -> Option<Select<Entity>> {
         let mut query = Entity::find();
         if let Some(kind) = self.kind {
             query = query.filter(Column::Kind.eq(kind.as_str()));
@@ -84,17 +79,30 @@ fn escaped(text: &str) -> String {
     out
 }
 
-pub(super) fn oldest_first(query: Select<Entity>) -> Select<Entity> {
-    query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id)
+/// The page of the matching rows that a filter asks for, the oldest first: of each what `select` says, and [`TOTAL`] if there
+/// may be more.
+pub(super) fn page_of(
+    matching: &Select<Entity>,
+    filter: &BackendFilter,
+    select: impl FnOnce(Select<Entity>) -> Select<Entity>,
+) -> SelectStatement {
+    let ordered = select(matching.clone())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id);
+    if !filter.is_page() {
+        return ordered.into_query();
+    }
+    // A window function would read every matching row, and not only those of the page.
+    let count = matching.clone().select_only().expr(Expr::cust("COUNT(*)"));
+    let count = SimpleExpr::SubQuery(None, Box::new(count.into_query().into()));
+    ordered
+        .expr_as(count, TOTAL)
+        .limit(bounded(filter.limit.unwrap_or(u64::MAX)))
+        .offset(bounded(filter.offset))
+        .into_query()
 }
 
 /// A number that both databases take.
 fn bounded(n: u64) -> u64 {
     Ord::min(n, i64::MAX.unsigned_abs())
-}
-
-/// A page that holds everything.
-fn complete(mut page: BackendPage) -> BackendPage {
-    page.total = (page.backends.len() + page.unreadable.len()) as u64;
-    page
 }

@@ -8,14 +8,13 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, QueryTrait, Statement};
 use storage_domain::BackendId;
 
-use super::list::{TOTAL, oldest_first};
+use super::list::TOTAL;
 use super::{BackendPage, Store};
 use crate::convert::{self, Columns, Read, Secrets};
 use crate::entity::{Column, Entity};
 
-/// One row by its id, and all rows, in SQLite's words: what is asked most is built once.
+/// One row by its id, in SQLite's words: what is asked most is built once.
 static ONE: LazyLock<String> = LazyLock::new(|| Entity::find_by_id("").build(DbBackend::Sqlite).sql);
-static ALL: LazyLock<String> = LazyLock::new(|| oldest_first(Entity::find()).build(DbBackend::Sqlite).sql);
 
 /// Rows, and how many match in all, where the query asks for that.
 #[derive(Default)]
@@ -38,8 +37,9 @@ impl Store {
     pub(super) async fn one(&self, id: BackendId, secrets: Secrets<'_>) -> Result<Option<Read>, DbErr> {
         let key = id.to_string();
         let mut found = None;
-        if let Some(reader) = &self.reader
-            && reader
+        if let Some(direct) = &self.direct
+            && direct
+                .reader
                 .each(&ONE, &[key.as_str().into()], |row| {
                     found = Some(read(row, secrets));
                 })
@@ -52,23 +52,10 @@ impl Store {
         Ok(row.as_ref().map(|row| convert::read(row, secrets)))
     }
 
-    /// All rows, the oldest first, without secrets.
-    pub(super) async fn all(&self) -> Result<Rows, DbErr> {
-        let mut rows = Rows::default();
-        if let Some(reader) = &self.reader
-            && reader
-                .each(&ALL, &[], |row| rows.push(read(row, Secrets::LeftOut)))
-                .is_ok()
-        {
-            return Ok(rows);
-        }
-        self.by_pool(&oldest_first(Entity::find()).into_query()).await
-    }
-
     /// The rows that a query of whole rows gives, without secrets, and the number in [`TOTAL`] where it asks for that.
     pub(super) async fn many(&self, query: &SelectStatement) -> Result<Rows, DbErr> {
         let mut rows = Rows::default();
-        if let Some(reader) = &self.reader {
+        if let Some(direct) = &self.direct {
             let Statement { sql, values, .. } = DbBackend::Sqlite.build(query);
             let values = values.map(|v| v.0).unwrap_or_default();
             // It stands behind the entity's columns.
@@ -77,7 +64,7 @@ impl Store {
                 rows.total = rows.total.or_else(|| row.get(total).ok());
                 rows.push(read(row, Secrets::LeftOut));
             };
-            if reader.each(&sql, &values, take).is_ok() {
+            if direct.reader.each(&sql, &values, take).is_ok() {
                 return Ok(rows);
             }
         }

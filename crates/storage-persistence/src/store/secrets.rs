@@ -1,38 +1,38 @@
 //! The keys of the store: which it has, which the database wants, and what happens when they change.
 
-mod plain;
 mod report;
-mod reseal;
 mod reset;
 mod rotate;
 mod rows;
-mod scrub;
-mod table;
+pub(super) mod table;
+mod vacuum;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 pub use self::report::{KeyReport, KeyUse};
 pub use self::reset::{Dropped, Reset};
 pub use self::rotate::{Rotated, Rotation};
 use super::Store;
-use crate::error::{StoreError, is_key_gone};
+use crate::error::StoreError;
 use crate::keys::{KeyError, KeyId, KeyRing, KeySource, SecretKey};
 
-/// The keys that a store was given.
+/// The keys that all clones of a store share.
 #[derive(Debug, Default)]
-pub(crate) struct Vault {
+pub(crate) struct Keyring {
     held: RwLock<Option<Arc<Held>>>,
-    /// One looks for new keys at a time, and the others take what it found.
-    looking: Mutex<()>,
+    /// One task at a time reads the keys again, and the others take what it found.
+    reloading: Mutex<()>,
 }
 
 /// The keys at one moment.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) ring: KeyRing,
-    /// The present key, as the database has it: what is written is sealed with it.
+    /// The present key, as the database has it: what is written is encrypted with it.
     current: KeyId,
     source: KeySource,
 }
@@ -44,7 +44,7 @@ impl Held {
     }
 }
 
-impl Vault {
+impl Keyring {
     /// The keys, once there are some.
     pub(super) fn held(&self) -> Option<Arc<Held>> {
         self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -58,20 +58,18 @@ impl Vault {
 }
 
 impl Store {
-    /// Gives the store its keys: checks that they are those of the database, or makes the first one its key. Then
-    /// seals secrets that an earlier release left as they were. The schema has to be up to date.
-    ///
-    /// Several processes may do so at once. One that is killed leaves nothing that the next start does not finish.
+    /// Gives the store its keys: checks that they are those of the database, or makes the first one its key. Renders rows that an
+    /// earlier release wrote. The schema has to be up to date. Several processes may do so at once.
     ///
     /// # Errors
-    /// [`StoreError::Keys`] where the keys are missing or are not the database's; and the database's own.
+    /// [`StoreError::Keys`] if the keys are missing or are not the database's; and the database's own.
     pub async fn unlock(&self, source: KeySource) -> Result<(), StoreError> {
         self.take_keys(source).await?;
-        self.seal_plain().await?;
-        self.scrub_where_due().await
+        self.render_missing().await;
+        self.vacuum_if_due().await
     }
 
-    /// The keys of the database, held from now on; registers the newest where the database has none.
+    /// The keys of the database, held from now on; registers the newest if the database has none.
     async fn take_keys(&self, source: KeySource) -> Result<Arc<Held>, StoreError> {
         let known = self.known_keys().await?;
         let ring = match known.first() {
@@ -91,62 +89,67 @@ impl Store {
         if *ring.newest() != current {
             tracing::info!(newest = %ring.newest(), present = %current, "a newer key is there and not yet in use: `keys rotate` changes over to it");
         }
-        Ok(self.vault.hold(Held {
+        Ok(self.keyring.hold(Held {
             ring,
             current,
             source,
         }))
     }
 
-    /// Keys other than `held`, where there are some by now: the file may have changed, and the present key too.
+    /// Returns keys other than `held`, if there are some by now: the file may have changed, and the present key too.
     pub(super) async fn newer_keys(&self, held: Option<&Arc<Held>>) -> Result<Option<Arc<Held>>, StoreError> {
+        const WHAT: &str = "reading the keys again";
         let Some(held) = held else { return Ok(None) };
-        let _looking = self.vault.looking.lock().await;
-        if let Some(now) = self.vault.held()
+        let reload = timeout(self.deadline, self.reload_keys(held)).await;
+        reload.unwrap_or_else(|_| Err(StoreError::too_slow(WHAT)))
+    }
+
+    async fn reload_keys(&self, held: &Arc<Held>) -> Result<Option<Arc<Held>>, StoreError> {
+        let _reloading = self.keyring.reloading.lock().await;
+        if let Some(now) = self.keyring.held()
             && !Arc::ptr_eq(&now, held)
         {
             return Ok(Some(now));
         }
-        let ring = held.source.load()?;
-        let current = self.present_key().await?.unwrap_or_else(|| held.current.clone());
+        let source = held.source.clone();
+        // A file system may hang, and the caller may be a web thread.
+        let loaded = spawn_blocking(move || source.load().map(|ring| (source, ring))).await;
+        let (source, ring) = loaded.map_err(|error| StoreError::unavailable(error.to_string()))??;
+        let current = self
+            .run("reading the present key", table::current(&self.db))
+            .await?;
+        let current = current.unwrap_or_else(|| held.current.clone());
         if !ring.has(&current) {
-            return Err(wanted(&held.source, &ring, &current).into());
+            return Err(wanted(&source, &ring, &current).into());
         }
         if current == held.current && ring.ids().eq(held.ring.ids()) {
             return Ok(None);
         }
         tracing::info!(key = %current, "the keys of the database's secrets were changed: using the new ones");
-        let source = held.source.clone();
-        Ok(Some(self.vault.hold(Held {
+        Ok(Some(self.keyring.hold(Held {
             ring,
             current,
             source,
         })))
     }
 
-    /// After a write that failed because its key was taken away meanwhile: the keys to repeat it with.
+    /// Returns the keys to repeat a write with that failed because its key is not the present one any more.
     ///
     /// # Errors
-    /// `error`, where it is another one.
+    /// `error`, if it is another one.
     pub(super) async fn keys_after(
         &self,
         held: Option<Arc<Held>>,
         error: StoreError,
     ) -> Result<Arc<Held>, StoreError> {
-        if !matches!(&error, StoreError::Database { source, .. } if is_key_gone(source)) {
+        if !matches!(error, StoreError::Keys(KeyError::Superseded { .. })) {
             return Err(error);
         }
-        let newer = self.newer_keys(held.as_ref()).await?;
-        newer.ok_or(error)
-    }
-
-    /// The keys.
-    fn keys(&self) -> Result<Arc<Held>, StoreError> {
-        Ok(self.vault.held().ok_or(KeyError::Locked)?)
+        self.newer_keys(held.as_ref()).await?.ok_or(error)
     }
 }
 
-/// No key is there, yet the database wants this one.
+/// The error if no key is there, but the database wants this one.
 fn lost(source: &KeySource, error: KeyError, wanted: &KeyId) -> KeyError {
     match error {
         KeyError::Missing { .. } => KeyError::Wanted {
@@ -160,6 +163,6 @@ fn lost(source: &KeySource, error: KeyError, wanted: &KeyId) -> KeyError {
 fn wanted(source: &KeySource, ring: &KeyRing, wanted: &KeyId) -> KeyError {
     KeyError::Wanted {
         wanted: wanted.clone(),
-        searched: format!("{} holds {} only", source.place(), ring.told()),
+        searched: format!("{} holds {} only", source.place(), ring.listed()),
     }
 }

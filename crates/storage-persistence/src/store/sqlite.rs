@@ -1,8 +1,10 @@
 //! A SQLite file.
 
 mod reader;
+mod writer;
 
 pub(super) use reader::Reader;
+pub(super) use writer::Writer;
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
@@ -46,11 +48,18 @@ struct Location {
     create: bool,
 }
 
+/// What reads and writes a file without the pool.
+#[derive(Debug)]
+pub(super) struct Direct {
+    pub(super) reader: Reader,
+    pub(super) writer: Writer,
+}
+
 /// Opens the file that `rest` (the URL without `sqlite:`) names.
 pub(super) async fn connect(
     rest: &str,
     settings: &StoreSettings,
-) -> Result<(DatabaseConnection, Option<Reader>), StoreError> {
+) -> Result<(DatabaseConnection, Option<Direct>), StoreError> {
     let location = Location::parse(rest)?;
     let base = SqliteConnectOptions::new()
         .foreign_keys(true)
@@ -80,8 +89,11 @@ pub(super) async fn connect(
         .test_before_acquire(false)
         .after_release(|connection, _| Box::pin(is_clean(connection)))
         .connect_lazy_with(options);
-    let reader = Reader::new(file.clone());
-    Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), Some(reader)))
+    let direct = Direct {
+        reader: Reader::new(file.clone()),
+        writer: Writer::new(file.clone(), settings.acquire_timeout),
+    };
+    Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), Some(direct)))
 }
 
 /// Whether a connection is in no transaction, as far as its driver knows; else it is closed.

@@ -2,16 +2,17 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, SqlErr,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
 };
 use storage_domain::access::{AccessToken, AuditRecord, Role, TokenHash, TokenId, TokenName};
 use time::OffsetDateTime;
 
 use super::Store;
+use super::write::Write;
 use crate::convert;
 use crate::entity::access_token::{Column, Entity, Model};
-use crate::error::StoreError;
+use crate::error::{StoreError, is_unique_violation};
 
 /// How many tokens there may be that are not revoked: a service holds all of them in memory.
 pub const MAX_TOKENS: u64 = 1000;
@@ -78,7 +79,11 @@ impl Store {
             record.detail = Some(format!("token {} ({}), {}", token.id, token.name, token.role));
         }
         let insert = Entity::insert(write(&token).into_active_model().reset_all()).into_query();
-        match self.change(WHAT, &insert, record.as_ref()).await {
+        let write = Write {
+            record,
+            ..self.statement(&insert)
+        };
+        match self.write(WHAT, write).await {
             Ok(_) => Ok(token),
             Err(StoreError::Database { source, .. }) if is_unique_violation(&source) => {
                 Err(TokenError::NameTaken)
@@ -151,7 +156,11 @@ impl Store {
             .filter(Column::Id.eq(TokenId::as_str(&id)))
             .filter(Column::RevokedAt.is_null())
             .into_query();
-        match self.change(WHAT, &update, record.as_ref()).await? {
+        let write = Write {
+            record,
+            ..self.statement(&update)
+        };
+        match self.write(WHAT, write).await?.rows {
             0 => Err(TokenError::NotFound),
             _ => Ok(id),
         }
@@ -165,13 +174,10 @@ impl Store {
         let update = Entity::update_many()
             .col_expr(Column::LastUsedAt, Expr::value(convert::to_millis(at)))
             .filter(Column::Id.eq(id.as_str()))
-            .exec(&self.db);
-        self.run("noting the use of a token", update).await.map(drop)
+            .into_query();
+        let write = self.statement(&update);
+        self.write("noting the use of a token", write).await.map(drop)
     }
-}
-
-fn is_unique_violation(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 fn write(token: &AccessToken) -> Model {

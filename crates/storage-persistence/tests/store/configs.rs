@@ -76,7 +76,7 @@ async fn every_config_comes_back(#[values(Sqlite, Postgres)] kind: TestDatabaseK
             config,
         };
         let made = store.create(new, None).await.unwrap();
-        let got = store.get(made.id).await.unwrap();
+        let got = store.open(made.id).await.unwrap();
         assert_eq!(got.config.stored(), made.config.stored(), "{members}");
         assert_eq!(got, made);
     }

@@ -1,12 +1,12 @@
 //! Many backends: order, filters, pages.
 
 use rstest::rstest;
-use storage_domain::{BackendKind, BackendStatus};
+use storage_domain::{BackendKind, BackendStatus, ByteCount, Stats};
 use storage_persistence::testkit::TestDatabase;
 use storage_persistence::testkit::TestDatabaseKind::{self, Postgres, Sqlite};
-use storage_persistence::{BackendFilter, BackendPage, NewBackend, Store};
+use storage_persistence::{BackendFilter, BackendPage, Measurement, NewBackend, Store};
 
-use crate::support::{create, http, measured, name};
+use crate::support::{create, http, measured, name, set};
 
 fn names(page: &BackendPage) -> Vec<&str> {
     page.backends.iter().map(|b| b.name.as_str()).collect()
@@ -218,7 +218,7 @@ async fn a_thousand_backends_are_one_list(#[values(Sqlite, Postgres)] kind: Test
     let sql = format!(
         "INSERT INTO backends SELECT {id}, 'b' || n.i, 'b' || n.i, kind, config, status, revision, version, \
          created_at + n.i, updated_at, used_bytes, total_bytes, file_count, template_count, tested_at, test_message, \
-         secret_key, test_finding, incomplete, skipped \
+         secret_key, test_finding, incomplete, skipped, NULL \
          FROM backends b, {numbers}"
     );
     assert_eq!(database.execute(&sql).await, 999);
@@ -229,4 +229,81 @@ async fn a_thousand_backends_are_one_list(#[values(Sqlite, Postgres)] kind: Test
     );
     assert_eq!(page.backends[0].id, first.id);
     assert_eq!(page.backends[999].name.as_str(), "b999");
+    // As if an earlier release had written them: the next start renders them.
+    listed_as_read(store, &BackendFilter::default()).await;
+    assert_eq!(unrendered(&database).await, 999);
+    store.unlock(database.keys()).await.unwrap();
+    assert_eq!(unrendered(&database).await, 0);
+    listed_as_read(store, &BackendFilter::default()).await;
+}
+
+/// A list of JSON has what each backend of it shows by itself.
+async fn listed_as_read(store: &Store, filter: &BackendFilter) {
+    let mut body = b"[".to_vec();
+    let listing = store.list_into(filter, &mut body).await.unwrap();
+    body.push(b']');
+    let listed: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
+    let page = store.list(filter).await.unwrap();
+    assert_eq!((listing.total, listing.unreadable), (page.total, page.unreadable));
+    let read = page
+        .backends
+        .iter()
+        .map(|b| serde_json::to_value(b.as_shown()).unwrap());
+    assert_eq!(listed, read.collect::<Vec<_>>());
+}
+
+/// How many rows have no text for lists.
+async fn unrendered(database: &TestDatabase) -> u64 {
+    database
+        .execute("UPDATE backends SET listed = listed WHERE listed IS NULL")
+        .await
+}
+
+#[rstest]
+#[tokio::test]
+async fn json_follows_every_change(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let all = BackendFilter::default();
+    listed_as_read(store, &all).await;
+    let (a, b) = (create(store, "a").await, create(store, "b \"\u{1f5c4}\"").await);
+    listed_as_read(store, &all).await;
+    let page = BackendFilter {
+        limit: Some(1),
+        offset: 1,
+        ..BackendFilter::default()
+    };
+    for filter in [
+        &page,
+        &BackendFilter {
+            offset: 5,
+            ..page.clone()
+        },
+    ] {
+        listed_as_read(store, filter).await;
+    }
+    store.record(a.id, a.revision, &measured()).await.unwrap();
+    let web = store.update(&b, &name("web"), &http(), None).await.unwrap();
+    listed_as_read(store, &all).await;
+    // What no list shows changes: nothing has to be rendered.
+    let count = Measurement {
+        stats: Stats {
+            used: Some(ByteCount::saturating(0)),
+            ..Stats::default()
+        },
+        ..Measurement::default()
+    };
+    store.record(web.id, web.revision, &count).await.unwrap().unwrap();
+    assert_eq!(unrendered(&database).await, 0);
+    listed_as_read(store, &all).await;
+    // By hand: a list shows it at once, and what can't be read any more.
+    set(&database, &a, "status = 'error'").await;
+    assert_eq!(unrendered(&database).await, 1);
+    listed_as_read(store, &all).await;
+    set(&database, &a, "config = 'hunter2'").await;
+    listed_as_read(store, &all).await;
+    store.unlock(database.keys()).await.unwrap();
+    assert_eq!(unrendered(&database).await, 1, "it can't be read");
+    store.delete(a.id, None, None).await.unwrap();
+    listed_as_read(store, &all).await;
 }

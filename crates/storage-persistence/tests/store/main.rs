@@ -4,8 +4,10 @@
 mod audit;
 mod backends;
 mod configs;
+mod groups;
 mod lists;
 mod migrations;
+mod november;
 mod outage;
 mod races;
 mod rotation;

@@ -1,7 +1,5 @@
 //! Secrets in the rows: sealed, bound to their place, with the right key only.
 
-mod earlier;
-
 use rstest::rstest;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::json;

@@ -6,9 +6,9 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statemen
 use storage_domain::Backend;
 use storage_domain::access::AuditRecord;
 use storage_persistence::testkit::{PostgresServer, TestDatabase};
-use storage_persistence::{Store, StoreSettings};
+use storage_persistence::{NewBackend, Store, StoreError, StoreSettings};
 
-use crate::support::{create, measured, name, new, variant};
+use crate::support::{create, http, measured, name, new, set, variant};
 
 /// How long a state may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,6 +88,36 @@ async fn holds_up_no_end() {
     store.close().await;
     assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
     tokio::task::block_in_place(|| server.thaw());
+}
+
+/// Whoever waits for keys waits no longer than for anything else, even behind others who do.
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_up_no_secrets() {
+    let (server, database, settings) = started().await;
+    let store = Store::connect(&settings).await.unwrap();
+    store.unlock(database.keys()).await.unwrap();
+    let web = |text: &str| NewBackend {
+        name: name(text),
+        config: http(),
+    };
+    let made = store.create(web("a"), None).await.unwrap();
+    // Its key is not the store's: whoever opens it looks for newer keys.
+    let sealed = "config = replace(config, '$sealed\":\"1.', '$sealed\":\"1.0')";
+    set(&database, &made, sealed).await;
+    tokio::task::block_in_place(|| server.freeze());
+    let told = tokio::join!(
+        async { variant(store.open(made.id).await) },
+        async { variant(store.open(made.id).await) },
+        async { variant(store.create(web("b"), None).await) },
+        async { variant(store.create(web("c"), None).await) },
+    );
+    tokio::task::block_in_place(|| server.thaw());
+    let wanted = "Unavailable";
+    assert_eq!(told, (wanted, wanted, wanted, wanted));
+    until("the server answers", async || {
+        matches!(store.open(made.id).await, Err(StoreError::Unreadable { .. }))
+    })
+    .await;
 }
 
 /// Somebody else holds a row for long: who wants to change it is told so, and everybody else goes on.

@@ -4,13 +4,11 @@ use super::Store;
 use crate::error::StoreError;
 use crate::keys::{KeyId, KeySource};
 
-/// What there is to say of the keys; no key itself.
+/// The keys by their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyReport {
     /// The keys, those of the database first.
     pub keys: Vec<KeyUse>,
-    /// How many rows have secrets that are not sealed yet.
-    pub plain: u64,
 }
 
 /// A key, and who has and uses it.
@@ -18,16 +16,16 @@ pub struct KeyReport {
 pub struct KeyUse {
     /// Its name.
     pub id: KeyId,
-    /// Whether new secrets are sealed with it.
+    /// Whether new secrets are encrypted with it.
     pub is_current: bool,
     /// Whether it was found where keys are looked for.
     pub is_here: bool,
-    /// How many rows are sealed with it.
+    /// How many rows are encrypted with it.
     pub rows: u64,
 }
 
 impl Store {
-    /// Tells which keys the database knows and uses, and which are at `source`; changes nothing.
+    /// Returns which keys the database knows and uses, and which are at `source`; changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Keys`] where the place can't be read; one that is not there has no keys.
@@ -62,9 +60,6 @@ impl Store {
                 });
             }
         }
-        Ok(KeyReport {
-            keys,
-            plain: self.plain_secrets().await?,
-        })
+        Ok(KeyReport { keys })
     }
 }

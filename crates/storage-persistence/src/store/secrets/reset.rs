@@ -64,14 +64,13 @@ impl Store {
             let transaction = self.begin_patient().await?;
             table::keep_writers_away(&transaction).await?;
             let dropped = drop_lost(&transaction, &ring).await?;
-            let known = table::known(&transaction).await?;
-            let present = known.into_iter().find(|key| key.is_current && ring.has(&key.id));
-            let key = present.map_or_else(|| ring.newest().clone(), |known| known.id);
+            let present = table::current(&transaction).await?.filter(|id| ring.has(id));
+            let key = present.unwrap_or_else(|| ring.newest().clone());
             table::make_current(&transaction, &key).await?;
             table::forget_unused(&transaction).await?;
             let reset = Reset { key, dropped };
             if let Some(record) = record {
-                audit::add_all_to(&transaction, &told(record, &reset)).await?;
+                audit::add_all_to(&transaction, &records(record, &reset)).await?;
             }
             transaction.commit().await?;
             Ok(reset)
@@ -82,8 +81,8 @@ impl Store {
     }
 }
 
-/// What the trail tells of it: the reset, and each backend that it changed.
-fn told(mut record: AuditRecord, reset: &Reset) -> Vec<AuditRecord> {
+/// The records of the reset, and of each backend that it changed.
+fn records(mut record: AuditRecord, reset: &Reset) -> Vec<AuditRecord> {
     let Reset { key, dropped } = reset;
     record.detail = Some(format!(
         "key {key}, {} backends lost their secrets",
@@ -123,6 +122,8 @@ async fn drop_lost(transaction: &DatabaseTransaction, ring: &KeyRing) -> Result<
         }
         update
             .col_expr(Column::TestMessage, Expr::value(None::<String>))
+            // The next start renders it.
+            .col_expr(Column::Listed, Expr::value(None::<String>))
             .col_expr(Column::Config, Expr::value(config))
             .col_expr(Column::SecretKey, Expr::value(None::<String>))
             .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))

@@ -1,26 +1,21 @@
-//! A new key, and all secrets sealed anew with it.
+//! A new key, and every secret encrypted with it, in one transaction.
 //!
-//! Each step leaves a state that the service works with and that another run goes on from:
+//! The key file is written before the transaction and trimmed after it. A rotation that is killed leaves the old key in use, with
+//! the new one in front of it in the file, as [`Rotation::Prepare`] does: the next rotation uses that key. Or it leaves
+//! the new key in use, with the old one behind it in the file: the next rotation removes that.
 //!
-//! 1. The new key is in the file, in front of the old ones; the database knows nothing of it.
-//! 2. The database calls it the present key; the old one stays known, for rows still use it.
-//! 3. Row by row is sealed anew. A service that meets such a row reads the file again.
-//! 4. In one transaction that keeps writers away, the last rows are sealed and the old key is forgotten. A service that
-//!    would still seal with it is refused by the reference from rows to known keys, and reads the file again; so is one
-//!    from step 2 on, for what it writes names a key only while that is the present one.
-//! 5. The old key goes out of the file.
-//!
-//! A rotation is broken off where the newest key is not the present one, or where a row of an older key can still be
-//! opened: another run goes on with that key. A row that can't be opened keeps its own key known, and holds up nothing.
+//! A service at work waits for the transaction with what it writes, and reads the file again if it meets a key that it lacks.
 
 use sea_orm::DbErr;
-use storage_domain::access::{AuditId, AuditRecord};
+use storage_domain::access::AuditRecord;
 
-use super::reseal::{self, WHAT};
-use super::{Held, Store, scrub, table};
+use super::rows::{self, Rows};
+use super::{Held, Store, table, vacuum};
 use crate::error::StoreError;
-use crate::keys::{KeyError, KeyId, KeySource};
-use crate::store::audit;
+use crate::keys::{KeyError, KeyId, KeyRing, KeySource};
+use crate::store::{WHOLE_DEADLINE, audit, within};
+
+const WHAT: &str = "encrypting secrets with a new key";
 
 /// How far a rotation goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,24 +31,20 @@ pub enum Rotation {
 pub struct Rotated {
     /// The present key, or the one that will be.
     pub key: KeyId,
-    /// Whether this run made no key, and went on to one that was there already.
+    /// Whether the key was there already, and none was made.
     pub is_resumed: bool,
-    /// How many rows were sealed anew.
+    /// How many rows were encrypted with it.
     pub rows: u64,
-    /// How many rows have secrets that can't be opened, and stay as they are.
+    /// How many rows have secrets that can't be decrypted, and stay as they are.
     pub unopened: u64,
 }
 
 impl Store {
-    /// Rotates the keys: makes a new one, unless the newest is not in use yet or not all is sealed with it that can be,
-    /// and seals everything with it. The service may run meanwhile. After [`Store::unlock`] with the same source. The
-    /// record, where there is one, is completed with what was done, and is part of the transaction that forgets the old
-    /// keys.
-    ///
-    /// [`Rotation::Prepare`] makes a key unless the newest is not in use yet, and first finishes what is to be finished.
+    /// Rotates the keys: makes a new one, unless the newest is not in use yet, and encrypts every secret with it. The service
+    /// may run meanwhile. The record, if there is one, is completed with what was done and is part of the transaction.
     ///
     /// # Errors
-    /// [`StoreError::Keys`]: [`KeyError::Fixed`], [`KeyError::Full`], [`KeyError::Busy`] and [`KeyError::Overtaken`];
+    /// [`StoreError::Keys`]: [`KeyError::Fixed`], [`KeyError::Full`], [`KeyError::Busy`] and [`KeyError::Superseded`];
     /// the database's own.
     pub async fn rotate(
         &self,
@@ -62,76 +53,43 @@ impl Store {
         record: Option<AuditRecord>,
     ) -> Result<Rotated, StoreError> {
         let _lock = source.lock()?;
-        let rotated = self.rotate_alone(source, rotation, record).await?;
-        match rotation {
-            Rotation::Whole => self.scrub().await?,
-            Rotation::Prepare => self.scrub_where_due().await?,
-        }
-        Ok(rotated)
-    }
-
-    async fn rotate_alone(
-        &self,
-        source: &KeySource,
-        rotation: Rotation,
-        mut record: Option<AuditRecord>,
-    ) -> Result<Rotated, StoreError> {
         let held = self.take_keys(source.clone()).await?;
-        let mut rotated = Rotated {
-            key: held.ring.newest().clone(),
-            is_resumed: true,
-            rows: 0,
-            unopened: 0,
+        let is_resumed = *held.ring.newest() != held.current;
+        let ring = if is_resumed {
+            held.ring.clone()
+        } else {
+            self.add_key(&held).await?
         };
-        if rotated.key == held.current {
-            let is_finished = self.settle(&held, &mut rotated, &mut record).await?;
-            if is_finished && rotation == Rotation::Whole {
-                return Ok(rotated);
+        let key = ring.newest().clone();
+        let mut rows = Rows::default();
+        match rotation {
+            Rotation::Prepare => self.record_prepared(&key, record).await,
+            Rotation::Whole => {
+                rows = self.change_over(&held.current, &ring, record).await?;
+                self.trim(source).await?;
+                self.take_keys(source.clone()).await?;
+                self.vacuum().await?;
             }
-            let ring = source.load()?.with_new()?;
-            source.replace(&ring)?;
-            (rotated.key, rotated.is_resumed) = (ring.newest().clone(), false);
         }
-        if rotation == Rotation::Prepare {
-            self.tell_prepared(&rotated.key, record).await;
-            return Ok(rotated);
-        }
-        self.change_over(&held.current, &rotated.key).await?;
-        let held = self.take_keys(source.clone()).await?;
-        rotated.rows = self.passes(&held).await?;
-        self.finish(&held, &mut rotated, record).await?;
-        Ok(rotated)
+        Ok(Rotated {
+            key,
+            is_resumed,
+            rows: rows.encrypted,
+            unopened: rows.unopened,
+        })
     }
 
-    /// Where the newest key is in use: ends what a run that was broken off left, and tells whether that was a rotation.
-    /// It was none where only keys are left over that no row uses, or rows that can't be opened; but a place that can't be
-    /// changed from here can have no new key, and those left over are all that there is to do.
-    async fn settle(
-        &self,
-        held: &Held,
-        rotated: &mut Rotated,
-        record: &mut Option<AuditRecord>,
-    ) -> Result<bool, StoreError> {
-        let (known, used) = (self.known_keys().await?, self.used_keys().await?);
-        let is_fixed = held.source.changeable().is_none();
-        let is_known = |id: &KeyId| known.iter().any(|key| key.id == *id);
-        if known.len() == 1 && (is_fixed || held.ring.ids().all(is_known)) {
-            return Ok(false);
-        }
-        rotated.rows = self.passes(held).await?;
-        let is_used = |id: &KeyId| *id == held.current || used.iter().any(|(used, _)| used == id);
-        let is_left = !known.iter().all(|key| is_used(&key.id));
-        let is_rotation = rotated.rows > 0 || (is_fixed && is_left);
-        let ended = record.clone().filter(|_| is_rotation);
-        if let Some(next) = record {
-            // What follows is another thing to tell.
-            next.id = AuditId::generate();
-        }
-        self.finish(held, rotated, ended).await?;
-        Ok(is_rotation)
+    /// Puts a new key in front of those that are in use; the others are what rotations left that were killed.
+    async fn add_key(&self, held: &Held) -> Result<KeyRing, StoreError> {
+        let used = self.used_keys().await?.into_iter().map(|(id, _)| id);
+        let used: Vec<KeyId> = used.chain([held.current.clone()]).collect();
+        let left = held.ring.only(&used);
+        let ring = left.as_ref().unwrap_or(&held.ring).with_new()?;
+        held.source.replace(&ring)?;
+        Ok(ring)
     }
 
-    async fn tell_prepared(&self, key: &KeyId, record: Option<AuditRecord>) {
+    async fn record_prepared(&self, key: &KeyId, record: Option<AuditRecord>) {
         let Some(mut record) = record else { return };
         record.detail = Some(format!("key {key} prepared"));
         // The file is changed already, and that is not undone.
@@ -140,93 +98,51 @@ impl Store {
         }
     }
 
-    /// Makes `new` the present key, where `old` still is.
-    async fn change_over(&self, old: &KeyId, new: &KeyId) -> Result<(), StoreError> {
-        let now = self
-            .run(WHAT, async {
-                let transaction = self.begin_locked().await?;
-                let known = table::known(&transaction).await?;
-                let now = known.into_iter().find(|key| key.is_current).map(|key| key.id);
-                if now.as_ref() == Some(old) && old != new {
-                    table::make_current(&transaction, new).await?;
-                }
-                transaction.commit().await?;
-                Ok(now)
-            })
-            .await?;
-        match now {
-            Some(now) if now != *old => Err(KeyError::Overtaken { now }.into()),
-            _ => Ok(()),
-        }
+    /// Makes the newest key of the ring the present one, if `old` still is, and encrypts every secret with it.
+    async fn change_over(
+        &self,
+        old: &KeyId,
+        ring: &KeyRing,
+        record: Option<AuditRecord>,
+    ) -> Result<Rows, StoreError> {
+        let changed = within(WHOLE_DEADLINE, WHAT, self.try_change_over(old, ring, record)).await?;
+        Ok(changed.map_err(|now| KeyError::Superseded { now })?)
     }
 
-    /// Seals what is left, keeps writers away meanwhile, and forgets the keys that nothing uses any more, in the file
-    /// too. Adds how many rows were sealed, and tells how many could not be.
-    async fn finish(
+    /// The transaction; `Err` holds the present key if it is not `old`.
+    async fn try_change_over(
         &self,
-        held: &Held,
-        rotated: &mut Rotated,
+        old: &KeyId,
+        ring: &KeyRing,
         record: Option<AuditRecord>,
-    ) -> Result<(), StoreError> {
-        let (rows, unopened) = self
-            .run(WHAT, self.forget_older(held, rotated, record))
-            .await?
-            .map_err(|now| KeyError::Overtaken { now })?;
-        (rotated.rows, rotated.unopened) = (rows, unopened);
-        self.trim(&held.source).await
-    }
-
-    /// The transaction of it: how many rows were sealed in all, and how many could not be; or the present key, where
-    /// somebody else changed it meanwhile.
-    async fn forget_older(
-        &self,
-        held: &Held,
-        rotated: &Rotated,
-        record: Option<AuditRecord>,
-    ) -> Result<Result<(u64, u64), KeyId>, DbErr> {
-        let transaction = self.begin_locked().await?;
+    ) -> Result<Result<Rows, KeyId>, DbErr> {
+        let transaction = self.begin_patient().await?;
         table::keep_writers_away(&transaction).await?;
-        let known = table::known(&transaction).await?;
-        if let Some(other) = known
-            .into_iter()
-            .find(|key| key.is_current && key.id != held.current)
-        {
-            return Ok(Err(other.id));
+        match table::current(&transaction).await? {
+            Some(now) if now != *old => return Ok(Err(now)),
+            _ => table::make_current(&transaction, ring.newest()).await?,
         }
-        let (mut after, mut rows, mut unopened) = (String::new(), rotated.rows, 0);
-        while let batch = reseal::batch(&transaction, held, &after).await?
-            && let Some(last) = batch.last
-        {
-            after = last;
-            rows += batch.sealed;
-            unopened += batch.unopened.len() as u64;
-            for id in batch.unopened {
-                tracing::warn!(
-                    backend.id = id,
-                    "the secrets of a backend can't be opened, and stay as they are"
-                );
-            }
-        }
+        let rows = rows::re_encrypt(&transaction, ring).await?;
         table::forget_unused(&transaction).await?;
-        scrub::mark_traces(&transaction).await?;
+        vacuum::mark_traces(&transaction).await?;
         if let Some(mut record) = record {
-            record.detail = Some(format!("key {}, {rows} backends", rotated.key));
-            audit::add_to(&transaction, &record).await?;
+            record.detail = Some(format!("key {}, {} backends", ring.newest(), rows.encrypted));
+            audit::add_all_to(&transaction, &[record]).await?;
         }
         transaction.commit().await?;
-        Ok(Ok((rows, unopened)))
+        Ok(Ok(rows))
     }
 
     /// Leaves only the keys in the file that the database knows.
     async fn trim(&self, source: &KeySource) -> Result<(), StoreError> {
         let ring = source.load()?;
-        let known: Vec<KeyId> = self.known_keys().await?.into_iter().map(|key| key.id).collect();
+        let known = self.known_keys().await?.into_iter().map(|key| key.id);
+        let known: Vec<KeyId> = known.collect();
         if source.changeable().is_some()
             && let Some(left) = ring.only(&known)
             && left.ids().count() < ring.ids().count()
         {
             source.replace(&left)?;
-            self.take_keys(source.clone()).await?;
         }
         Ok(())
     }

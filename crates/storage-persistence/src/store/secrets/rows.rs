@@ -1,34 +1,59 @@
-//! Rows of `backends`, a batch at a time, whose secrets are to be sealed.
+//! The rows whose secrets are encrypted with an older key.
 
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::{Map, Value};
+use storage_domain::BackendConfig;
 
 use crate::entity::{Column, Entity};
+use crate::keys::KeyRing;
+use crate::sealing::{self, Sealed};
 
-/// How many rows are sealed in one transaction.
-pub(super) const BATCH: u64 = 256;
+/// How many rows are in memory at once.
+const BATCH: u64 = 256;
 
-/// What one batch did.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    /// The id of the last row that was looked at; `None` where there was none.
-    pub(super) last: Option<String>,
-    /// How many rows were sealed.
-    pub(super) sealed: u64,
-    /// The ids of those that could not be, and stay as they are.
-    pub(super) unopened: Vec<String>,
+/// What became of the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) encrypted: u64,
+    /// Those whose secrets can't be decrypted, and which stay as they are.
+    pub(super) unopened: u64,
 }
 
-/// The next batch of the rows that `which` is true of, behind the id `after`: id and config.
-pub(super) async fn after(
+/// Encrypts every secret with the newest key of the ring. Nobody else may write meanwhile.
+pub(super) async fn re_encrypt(db: &impl ConnectionTrait, ring: &KeyRing) -> Result<Rows, DbErr> {
+    let (mut rows, mut after) = (Rows::default(), String::new());
+    loop {
+        let batch = older(db, ring, &after).await?;
+        let Some((last, _)) = batch.last() else {
+            return Ok(rows);
+        };
+        after.clone_from(last);
+        for (id, text) in batch {
+            if let Some(config) = re_encrypted(ring, &id, &text) {
+                set_config(db, ring, &id, config).await?;
+                rows.encrypted += 1;
+            } else {
+                tracing::warn!(
+                    backend.id = id,
+                    "the secrets of a backend can't be decrypted, and stay as they are"
+                );
+                rows.unopened += 1;
+            }
+        }
+    }
+}
+
+/// The next rows with an older key, behind the id `after`: id and config.
+async fn older(
     db: &impl ConnectionTrait,
-    which: SimpleExpr,
+    ring: &KeyRing,
     after: &str,
 ) -> Result<Vec<(String, String)>, DbErr> {
     Entity::find()
         .select_only()
         .columns([Column::Id, Column::Config])
-        .filter(which)
+        .filter(Column::SecretKey.ne(ring.newest().as_str()))
         .filter(Column::Id.gt(after))
         .order_by_asc(Column::Id)
         .limit(BATCH)
@@ -37,20 +62,27 @@ pub(super) async fn after(
         .await
 }
 
-/// Replaces a row's config, where it is still `was`; tells how many rows that were.
-pub(super) async fn set_config(
+/// The config, its secrets encrypted with the newest key; `None` if one can't be decrypted.
+fn re_encrypted(ring: &KeyRing, id: &str, text: &str) -> Option<String> {
+    let key = ring.get(ring.newest().as_str())?;
+    let mut members: Map<String, Value> = serde_json::from_str(text).ok()?;
+    for field in BackendConfig::secret_fields() {
+        let Some(value) = members.get(field) else { continue };
+        let secret = Sealed::parse(value)?.open(ring, id, field).ok()?;
+        members.insert(field.to_owned(), sealing::seal(key, id, field, &secret).ok()?);
+    }
+    Some(Value::Object(members).to_string())
+}
+
+async fn set_config(
     db: &impl ConnectionTrait,
+    ring: &KeyRing,
     id: &str,
-    was: &str,
     config: String,
-    key: &str,
-) -> Result<u64, DbErr> {
-    let done = Entity::update_many()
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
         .col_expr(Column::Config, Expr::value(config))
-        .col_expr(Column::SecretKey, Expr::value(key))
-        .filter(Column::Id.eq(id))
-        .filter(Expr::col(Column::Config).eq(was))
-        .exec(db)
-        .await?;
-    Ok(done.rows_affected)
+        .col_expr(Column::SecretKey, Expr::value(ring.newest().as_str()))
+        .filter(Column::Id.eq(id));
+    update.exec(db).await.map(drop)
 }

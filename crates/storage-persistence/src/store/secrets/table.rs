@@ -13,7 +13,7 @@ use crate::entity::{Column as BackendColumn, Entity as Backends};
 use crate::error::StoreError;
 use crate::keys::KeyId;
 
-/// A key that rows may be sealed with.
+/// A key that rows may be encrypted with.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) id: KeyId,
@@ -29,11 +29,20 @@ impl From<Model> for Known {
     }
 }
 
-/// Lets nobody else write rows until the transaction ends; SQLite's is the only writer anyway.
-pub(super) async fn keep_writers_away(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+/// Keeps others from writing rows until the transaction ends; SQLite's is the only writer anyway.
+pub(in crate::store) async fn keep_writers_away(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    lock(transaction, "SHARE ROW EXCLUSIVE").await
+}
+
+/// Waits for [`keep_writers_away`] of others, and holds it up until the transaction ends: the present key stays.
+pub(in crate::store) async fn keep_current(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    lock(transaction, "ROW EXCLUSIVE").await
+}
+
+async fn lock(transaction: &DatabaseTransaction, mode: &str) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        let lock = "LOCK TABLE backends IN SHARE ROW EXCLUSIVE MODE";
-        transaction.execute_unprepared(lock).await?;
+        let lock = format!("LOCK TABLE backends IN {mode} MODE");
+        transaction.execute_unprepared(&lock).await?;
     }
     Ok(())
 }
@@ -46,6 +55,12 @@ pub(super) async fn known(db: &impl ConnectionTrait) -> Result<Vec<Known>, DbErr
         .all(db)
         .await?;
     Ok(rows.into_iter().map(Known::from).collect())
+}
+
+/// The present key, if one was registered.
+pub(in crate::store) async fn current(db: &impl ConnectionTrait) -> Result<Option<KeyId>, DbErr> {
+    let row = Entity::find().filter(Column::IsCurrent.eq(true)).one(db).await?;
+    Ok(row.map(|row| row.id.into()))
 }
 
 /// Makes a key the present one; the one before stays known.
@@ -91,12 +106,6 @@ impl Store {
         self.run("reading the names of keys", known(&self.db)).await
     }
 
-    /// The present key, where one was registered.
-    pub(super) async fn present_key(&self) -> Result<Option<KeyId>, StoreError> {
-        let known = self.known_keys().await?;
-        Ok(known.into_iter().find(|key| key.is_current).map(|key| key.id))
-    }
-
     /// The keys that rows use, and how many rows each.
     pub(super) async fn used_keys(&self) -> Result<Vec<(KeyId, u64)>, StoreError> {
         let counts = Backends::find()
@@ -115,17 +124,16 @@ impl Store {
             .collect())
     }
 
-    /// Makes `id` the database's key, unless it has one; tells which it is.
+    /// Makes `id` the database's key, unless it has one; returns the present key.
     pub(super) async fn register(&self, id: &KeyId) -> Result<KeyId, StoreError> {
         self.run("registering a key", async {
             let transaction = self.begin_locked().await?;
-            let known = known(&transaction).await?;
-            let current = known.into_iter().find(|key| key.is_current);
+            let current = current(&transaction).await?;
             if current.is_none() {
                 make_current(&transaction, id).await?;
             }
             transaction.commit().await?;
-            Ok(current.map_or_else(|| id.clone(), |key| key.id))
+            Ok(current.unwrap_or_else(|| id.clone()))
         })
         .await
     }

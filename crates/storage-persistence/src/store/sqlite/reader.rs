@@ -48,7 +48,8 @@ impl Reader {
         let connection = self.connection()?;
         {
             let mut prepared = connection.prepare_cached(sql)?;
-            let mut rows = prepared.query(params_from_iter(values.iter().map(value)))?;
+            let values = values.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+            let mut rows = prepared.query(params_from_iter(values))?;
             while let Some(row) = rows.next()? {
                 take(row);
             }
@@ -100,13 +101,14 @@ fn closed() -> Error {
     )
 }
 
-/// A value as SQLite takes it. Statements of the store hold texts and whole numbers only; anything else is null, which
-/// equals nothing.
-fn value(given: &Given) -> Value {
+/// Returns a value as SQLite takes it. Statements of the store hold texts, whole numbers and truth values only.
+pub(super) fn value(given: &Given) -> Result<Value, Error> {
     match given {
-        Given::String(Some(text)) => Value::Text(text.as_str().to_owned()),
-        Given::BigInt(Some(number)) => Value::Integer(*number),
-        Given::BigUnsigned(Some(number)) => Value::Integer(i64::try_from(*number).unwrap_or(i64::MAX)),
-        _ => Value::Null,
+        Given::String(Some(text)) => Ok(Value::Text(text.as_str().to_owned())),
+        Given::BigInt(Some(number)) => Ok(Value::Integer(*number)),
+        Given::BigUnsigned(Some(number)) => Ok(Value::Integer(i64::try_from(*number).unwrap_or(i64::MAX))),
+        Given::Bool(Some(flag)) => Ok(Value::Integer((*flag).into())),
+        other if *other == other.as_null() => Ok(Value::Null),
+        _ => Err(Error::ToSqlConversionFailure("a value of another type".into())),
     }
 }

@@ -1,7 +1,7 @@
 //! A SQLite file without traces of what was deleted.
 //!
-//! A row that is replaced stays in the file's free space, and in the write-ahead log, until they are written over. So the
-//! file is built anew once its secrets are sealed, or sealed with another key, and the log is emptied. `PRAGMA user_version`
+//! A row that is replaced stays in the file's free space, and in the write-ahead log, until they are overwritten. So the
+//! file is rebuilt once its secrets are encrypted with another key, and the log is emptied. `PRAGMA user_version`
 //! says that this was done: a process that is killed in between, or that finds the file in use, leaves it to the next start.
 
 use std::time::Duration;
@@ -13,14 +13,14 @@ use super::Store;
 use crate::error::StoreError;
 use crate::store::{WHOLE_DEADLINE, within};
 
-/// What `PRAGMA user_version` is while a SQLite file may hold traces of secrets that were plain, or of older keys.
+/// What `PRAGMA user_version` is while a SQLite file may hold secrets of older keys.
 const TRACES: i64 = 0;
 /// What `PRAGMA user_version` is in a file without traces.
 const CLEAN: i64 = 1;
 /// How long readers that hold the log are waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often the log is tried meanwhile.
-const LOOK: Duration = Duration::from_millis(50);
+const RETRY_EVERY: Duration = Duration::from_millis(50);
 
 const WHAT: &str = "removing traces of secrets from the file";
 
@@ -35,17 +35,17 @@ pub(super) async fn mark_traces(transaction: &DatabaseTransaction) -> Result<(),
 
 impl Store {
     /// Removes traces of secrets from a SQLite file that may have some.
-    pub(super) async fn scrub_where_due(&self) -> Result<(), StoreError> {
-        if self.reader.is_none() || self.number("PRAGMA user_version").await? != TRACES {
+    pub(super) async fn vacuum_if_due(&self) -> Result<(), StoreError> {
+        if self.direct.is_none() || self.number("PRAGMA user_version").await? != TRACES {
             return Ok(());
         }
-        self.scrub().await
+        self.vacuum().await
     }
 
-    /// Builds a SQLite file anew, without what was deleted, and empties its log. Where others are at work on the file
-    /// all the while, they may be doing the same; if not, the next start looks again, for the file is marked.
-    pub(super) async fn scrub(&self) -> Result<(), StoreError> {
-        if self.reader.is_none() {
+    /// Rebuilds a SQLite file without what was deleted, and empties its log. If others use the file
+    /// meanwhile, they may be doing the same; if not, the next start does it, because the file is marked.
+    pub(super) async fn vacuum(&self) -> Result<(), StoreError> {
+        if self.direct.is_none() {
             return Ok(());
         }
         match self.rebuild().await {
@@ -65,7 +65,7 @@ impl Store {
             // Readers make it answer 1, and another process that empties the log makes it fail.
             match self.number("PRAGMA wal_checkpoint(TRUNCATE)").await {
                 Ok(0) => break,
-                Ok(_) | Err(StoreError::Unavailable(_)) if Instant::now() < end => sleep(LOOK).await,
+                Ok(_) | Err(StoreError::Unavailable(_)) if Instant::now() < end => sleep(RETRY_EVERY).await,
                 Ok(_) => {
                     return Err(StoreError::unavailable(
                         "another process reads its log".to_owned(),

@@ -1,0 +1,66 @@
+//! A backend as lists show it, rendered when its row is written.
+//!
+//! The text is the number of its form, the version of the backend, and the JSON. The version makes it another text after each
+//! change, even of what no list shows: the database's trigger takes one that stays for a change that did not render it.
+
+use storage_domain::Backend;
+
+/// The form of the JSON. Whoever changes what a list shows counts it up: rows of another form are rendered at the next start.
+pub(crate) const FORM: &str = "1 ";
+
+/// Returns the text of a backend.
+pub(crate) fn render(backend: &Backend) -> Option<String> {
+    let json = serde_json::to_string(&backend.as_shown()).ok()?;
+    Some(format!("{FORM}{} {json}", backend.version))
+}
+
+/// Returns the JSON of a text; `None` if it has another form.
+pub(crate) fn json(text: &str) -> Option<&str> {
+    let (_, json) = text.strip_prefix(FORM)?.split_once(' ')?;
+    Some(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use storage_domain::{
+        Backend, BackendConfig, BackendId, BackendKind, BackendStatus, ByteCount, LastTest, Revision, Stats,
+    };
+    use time::OffsetDateTime;
+
+    /// If this fails, what a list shows has changed, and [`super::FORM`] has to.
+    #[test]
+    fn the_form_is_known() {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let config = json!({"server": "nas.lab", "export_path": "/srv"});
+        let backend = Backend {
+            id: "01a21864-27e6-706c-a219-e92dc246baaf"
+                .parse::<BackendId>()
+                .unwrap(),
+            name: "nas".parse().unwrap(),
+            config: BackendConfig::parse(BackendKind::Nfs, config.as_object().unwrap()).unwrap(),
+            revision: Revision::FIRST,
+            version: 7,
+            status: BackendStatus::Online,
+            stats: Stats {
+                used: Some(ByteCount::saturating(5)),
+                ..Stats::default()
+            },
+            last_test: Some(LastTest {
+                at,
+                message: "Works.".to_owned(),
+                finding: None,
+            }),
+            created_at: at,
+            updated_at: at,
+        };
+        let wanted = concat!(
+            r#"1 7 {"id":"01a21864-27e6-706c-a219-e92dc246baaf","name":"nas","type":"nfs","status":"online","#,
+            r#""config":{"server":"nas.lab","export_path":"/srv","mount_options":"vers=4.1","auth_method":"none"},"#,
+            r#""stats":{"used_bytes":5,"total_bytes":null,"file_count":0,"template_count":0},"#,
+            r#""last_test":{"at":"1970-01-01T00:00:00.000Z","message":"Works."},"#,
+            r#""created_at":"1970-01-01T00:00:00.000Z","updated_at":"1970-01-01T00:00:00.000Z"}"#
+        );
+        assert_eq!(super::render(&backend).unwrap(), wanted);
+    }
+}
