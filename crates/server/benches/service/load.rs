@@ -20,16 +20,16 @@ pub(crate) struct Sample {
 }
 
 /// A connection that is kept.
-struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    fn open(address: SocketAddr) -> Self {
+    pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the service accepts");
         stream.set_nodelay(true).expect("it can be set");
         Self(BufReader::new(stream))
     }
 
-    fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
+    pub(crate) fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -66,7 +66,12 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
 pub(crate) fn register(address: SocketAddr, body: &str) -> String {
     let (status, answer) = Connection::open(address).ask("POST", crate::BACKENDS, body);
     assert_eq!(status, 201, "{answer}");
-    let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+    id_in(&answer)
+}
+
+/// The id of the backend in an answer.
+pub(crate) fn id_in(answer: &str) -> String {
+    let answer: serde_json::Value = serde_json::from_str(answer).expect("JSON");
     answer["data"]["id"].as_str().expect("an id").to_owned()
 }
 

@@ -1,14 +1,15 @@
 //! The service's speed and memory, each figure beside its bound: `cargo bench --bench service`.
 //!
 //! Runs in a network namespace of its own, where an interface that drops everything stands for dead hosts. Needs wrk,
-//! iproute2 and unshare. Ends with 1 if a bound is broken. `-- hostile` measures hostile servers alone, `-- strangers` and
-//! `-- service` the rest.
+//! iproute2 and unshare. Ends with 1 if a bound is broken. `-- hostile` measures hostile servers alone, `-- mixed`, `-- strangers`
+//! and `-- service` the rest.
 
 mod bare;
 mod figures;
 mod host;
 mod hostile;
 mod load;
+mod mixed;
 mod strangers;
 
 use std::path::Path;
@@ -46,6 +47,9 @@ fn measure(parts: &[String]) -> i32 {
     let is_wanted = |part: &str| named.is_empty() || named.iter().any(|named| *named == part);
     if is_wanted("service") {
         operators(&mut table, &home.path().join("state"));
+    }
+    if is_wanted("mixed") {
+        mixed::measure(&mut table, home.path());
     }
     if is_wanted("strangers") {
         strangers::measure(&mut table, home.path());
