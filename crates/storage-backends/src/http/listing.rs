@@ -125,10 +125,11 @@ impl<'a> Collector<'a> {
         let name = hash(&entry.name);
         if let Some(first) = self.seen.get(&name) {
             let first = &mut self.listing.entries[*first];
-            first.size = first.size.or(entry.size);
             if first.kind == Kind::Unknown {
                 first.kind = entry.kind;
             }
+            let is_file = first.kind != Kind::Directory;
+            first.size = first.size.or(entry.size).filter(|_| is_file);
             return None;
         }
         if self.seen.len() >= self.bounds.max_entries {

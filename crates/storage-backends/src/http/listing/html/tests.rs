@@ -32,6 +32,7 @@ fn names(text: &str) -> Option<Vec<String>> {
 #[case::other_language("<h1>Obsah adresáře</h1><table><tr><td><a href=x>x</a><td>5<td>22. 11. 2026 19:43</table>", &["x? 5"])]
 #[case::titles_for_names("<table><tr><td><a href=x.iso>Installer</a><td>2026-11-22<td>12 MB</table>", &["x.iso?"])]
 #[case::cut_at_the_column("<pre><a href=../>..</a>\n<a href=debian-13-netinst-amd64.iso>debian-13-netinst-am</a>", &["debian-13-netinst-amd64.iso?"])]
+#[case::file_and_directory("<h1>/</h1><ul><li><a href=x>x</a> 7 2026-11-22<li><a href=x/>x/</a> - 2026-11-22</ul>", &["x/"])]
 #[case::cut_short("<pre><a href=debian-13-netinst.iso>debian-13-ne..&gt;</a> 2026-11-22 19:43 7", &["debian-13-netinst.iso? 7"])]
 fn reads(#[case] text: &str, #[case] expected: &[&str]) {
     assert_eq!(names(text).unwrap(), expected);
