@@ -106,7 +106,8 @@ impl Store {
     /// not written where nothing changes.
     ///
     /// # Errors
-    /// [`StoreError::Changed`], [`StoreError::NotFound`] and [`StoreError::NameTaken`].
+    /// [`StoreError::Changed`], also if the config of what [`Store::get`] read is changed and the row has secrets;
+    /// [`StoreError::NotFound`] and [`StoreError::NameTaken`].
     pub async fn update(
         &self,
         read: &Backend,

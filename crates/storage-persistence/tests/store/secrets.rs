@@ -217,6 +217,27 @@ async fn are_opened_by_open_only(#[values(Sqlite, Postgres)] kind: TestDatabaseK
     assert_eq!(variant(without_keys.open(web.id).await), "Unreadable");
 }
 
+/// A change of what `get` read would drop what it left out.
+#[rstest]
+#[tokio::test]
+async fn are_not_lost_to_who_did_not_open_them(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    let store = database.store();
+    let web = made(store, "web", http()).await;
+    let shown = store.get(web.id).await.unwrap();
+    let other = config(BackendKind::Http, &json!({"base_url": "https://other.lab"}));
+    assert_eq!(
+        variant(store.update(&shown, &shown.name, &other, None).await),
+        "Changed"
+    );
+    let renamed = store.update(&shown, &name("renamed"), &shown.config, None).await;
+    assert_eq!(renamed.unwrap().version, 2);
+    let opened = store.open(web.id).await.unwrap();
+    assert_eq!((&opened.config, opened.name.as_str()), (&web.config, "renamed"));
+    let changed = store.update(&opened, &opened.name, &other, None).await.unwrap();
+    assert_eq!(store.open(web.id).await.unwrap(), changed);
+}
+
 #[tokio::test]
 async fn are_not_taken_without_a_key() {
     let database = TestDatabase::empty(Sqlite).await;

@@ -27,17 +27,19 @@ pub(super) fn update(
     changed: &Backend,
     keys: Option<&Held>,
 ) -> Result<(UpdateStatement, Option<KeyId>), KeyError> {
-    let (row, key) = if changed.revision == read.revision {
-        (all_but_config(changed), None)
-    } else {
-        let row = row(changed, keys)?;
-        let key = row.secret_key.clone().map(KeyId::from);
-        (all(row), key)
-    };
     let update = Entity::update_many()
-        .set(row)
         .filter(Column::Id.eq(read.id.to_string()))
         .filter(Column::Version.eq(read.version));
+    if changed.revision == read.revision {
+        return Ok((update.set(all_but_config(changed)).into_query(), None));
+    }
+    let row = row(changed, keys)?;
+    let key = row.secret_key.clone().map(KeyId::from);
+    let mut update = update.set(all(row));
+    if read.config.secrets().is_empty() {
+        // A row that was read without its secrets would lose them.
+        update = update.filter(Column::SecretKey.is_null());
+    }
     Ok((update.into_query(), key))
 }
 
