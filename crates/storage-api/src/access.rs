@@ -28,8 +28,8 @@ pub use self::limits::LimitSettings;
 use self::limits::Limits;
 pub(crate) use self::limits::{Client, Turn};
 pub(crate) use self::need::{Need, Needs};
-use crate::app::AppError;
 use crate::error::ApiError;
+use crate::service::AppError;
 use crate::trail::Trail;
 
 /// Whether a service asks who it is talking to.

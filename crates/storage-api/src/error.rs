@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use storage_backends::{Holder, Holders};
 use storage_persistence::StoreError;
 
-use crate::app::{AppError, explain};
 use crate::dto::timestamp;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
+use crate::service::{AppError, explain};
 
 /// After how many seconds a client may try again what the database or a mount kept from it.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 5;
@@ -103,7 +103,7 @@ impl From<AppError> for ApiError {
                 Code::PreconditionFailed,
                 "The backend has changed since it was read; read it again and repeat the change",
             ),
-            AppError::Overtaken => Problem::new(
+            AppError::Superseded => Problem::new(
                 Code::BackendChanged,
                 "The test was broken off, because the backend was changed meanwhile; test it again",
             ),
@@ -112,9 +112,9 @@ impl From<AppError> for ApiError {
                 Code::OperationInProgress,
                 "Other work on this backend goes on; wait for it and try again",
             )),
-            AppError::NoTurn => retry(Problem::new(
-                Code::OperationInProgress,
-                "Other tests run, as many as run at once, and none of them ended in time; wait for them and try again",
+            AppError::TooBusy => retry(Problem::new(
+                Code::TooBusy,
+                "As many tests and discoveries run as may run at once, and none of them ended in time; try again",
             )),
             AppError::Stuck { since } => {
                 let detail = "A call on this backend hangs in the kernel; bring its server back, or delete it with ?force=true";

@@ -1,7 +1,6 @@
 //! The REST API: use cases without web types, and thin handlers over them.
 
 pub mod access;
-pub mod app;
 mod chain;
 mod dto;
 mod ending;
@@ -11,13 +10,15 @@ mod middleware;
 pub mod openapi;
 pub mod problem;
 mod routes;
+pub mod service;
 mod state;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 mod trail;
 
 pub use access::{Access, AccessSettings, Auth, JwtSettings, LimitSettings};
-pub use app::{App, AppSettings};
+pub use service::{App, AppSettings};
 
 use std::sync::Arc;
 

@@ -18,10 +18,10 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
 use crate::access::{Need, Needs};
-use crate::app::{Permit, millis};
 use crate::chain::Chain;
 use crate::error::ApiError;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
+use crate::service::{Permit, millis};
 use crate::state::State;
 use crate::trail::Pending;
 use request_id::RequestId;

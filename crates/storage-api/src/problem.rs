@@ -97,6 +97,8 @@ codes! {
         "Delete the backend and create it anew, or restore the database; the log tells what is wrong with it."
     DiscoveryFailed "discovery_failed" 502 "The storage could not be asked"
         "Do what `detail` says, and ask again."
+    TooBusy "too_busy" 503 "The service is too busy"
+        "Wait as long as `Retry-After` says, and try again."
     DatabaseUnavailable "database_unavailable" 503 "The database is not available"
         "Try again; where it stays so, look at the database."
     BackendStuck "backend_stuck" 503 "A call on the backend hangs"

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use actix_web::web::Bytes;
 
 use crate::access::Access;
-use crate::app::App;
+use crate::service::App;
 
 /// What the handlers share; cheap to clone.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 use storage_domain::{Invalid, Rule};
 
-use crate::app::BackendDraft;
+use crate::service::BackendDraft;
 
 /// The members that a body may have.
 const MEMBERS: [&str; 3] = ["name", "type", "config"];

@@ -4,7 +4,7 @@ use serde::Serialize;
 use storage_domain::{Check, MountInForce, Outcome};
 
 use super::{TargetDto, timestamp};
-use crate::app::{TestOutcome, millis};
+use crate::service::{TestOutcome, millis};
 
 /// What a test found.
 #[derive(Debug, Serialize)]

@@ -6,8 +6,8 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::app::Preconditions;
 use crate::error::ApiError;
+use crate::service::Preconditions;
 
 /// `If-Match` and `If-None-Match`; several lines of one field are one list (RFC 9110, section 5.3).
 #[derive(Debug)]

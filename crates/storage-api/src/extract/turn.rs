@@ -5,8 +5,8 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
-use crate::app::Permit;
 use crate::error::ApiError;
+use crate::service::Permit;
 
 /// The turn of the client that asks, for the work to hold.
 #[derive(Debug)]

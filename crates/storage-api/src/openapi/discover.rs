@@ -12,7 +12,7 @@ use super::schemas::list_of;
 use crate::problem::Code;
 
 /// What every discovery may answer.
-const DISCOVERY: [Code; 2] = [Code::DiscoveryFailed, Code::ShuttingDown];
+const DISCOVERY: [Code; 3] = [Code::DiscoveryFailed, Code::TooBusy, Code::ShuttingDown];
 pub(super) fn s3() -> Value {
     let bucket =
         json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });

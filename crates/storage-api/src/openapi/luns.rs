@@ -60,6 +60,7 @@ pub(super) fn luns() -> Value {
             Code::LunsNotAvailable,
             Code::BackendUnreadable,
             Code::DiscoveryFailed,
+            Code::TooBusy,
             Code::ShuttingDown,
         ]],
     )
@@ -80,6 +81,11 @@ pub(super) fn discover() -> Value {
         json!([portal]),
         None,
         &[("200", answer("The targets.", &list_of(&reference("Target")), &[]))],
-        &[&[Code::DiscoveryFailed, Code::ShuttingDown, Code::InvalidQuery]],
+        &[&[
+            Code::DiscoveryFailed,
+            Code::TooBusy,
+            Code::ShuttingDown,
+            Code::InvalidQuery,
+        ]],
     )
 }

@@ -216,6 +216,7 @@ fn test() -> Value {
                 Code::BackendUnreadable,
                 Code::BackendChanged,
                 Code::OperationInProgress,
+                Code::TooBusy,
                 Code::BackendStuck,
                 Code::ShuttingDown,
             ],

@@ -7,10 +7,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 use storage_domain::BackendId;
 
-use crate::app::entity_tag;
 use crate::dto::{self, List, One, TargetDto, TestDto};
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
 use crate::extract::{Conditions, Id, IgnoredBody, JsonBody, Turn};
+use crate::service::entity_tag;
 use crate::state::State;
 use crate::trail::{Note, Trace};
 

@@ -7,10 +7,10 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::Data;
 use serde_json::json;
 
-use crate::app::AppError;
 use crate::dto::One;
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
 use crate::problem::{Code, Problem};
+use crate::service::AppError;
 use crate::state::State;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -10,7 +10,7 @@ use storage_backends::testkit::{FakeBackend, FakeCalls};
 use storage_domain::{BackendId, BackendKind};
 
 use super::harness::{Api, BACKENDS};
-use crate::app::{AppError, Permit, Preconditions, Trace};
+use crate::service::{AppError, Permit, Preconditions, Trace};
 
 mod counts;
 
@@ -90,7 +90,7 @@ async fn a_change_overtakes_a_test_that_hangs() {
         .await;
     assert_eq!(changed.status, 200);
     assert_eq!(calls.under_way(), 0);
-    assert!(matches!(waiting.await.unwrap(), Err(AppError::Overtaken)));
+    assert!(matches!(waiting.await.unwrap(), Err(AppError::Superseded)));
     assert_eq!(api.call("GET", &path, None).await.data()["status"], "offline");
 
     let app = Arc::clone(&api.app);
@@ -106,7 +106,7 @@ async fn a_change_overtakes_a_test_that_hangs() {
 
 /// What others take is no fault of a backend.
 #[actix_web::test]
-async fn a_test_that_gets_no_turn_says_nothing_of_its_backend() {
+async fn a_test_that_gets_no_permit_says_nothing_of_its_backend() {
     let fake = Arc::new(FakeBackend::healthy(BackendKind::Nfs));
     let (calls, settings) = (fake.calls(), Api::settings());
     let settings = crate::AppSettings {
@@ -116,22 +116,19 @@ async fn a_test_that_gets_no_turn_says_nothing_of_its_backend() {
     };
     let api = Api::set(settings, move |_| fake.clone()).await;
     let path = api.create("nas", BackendKind::Nfs).await;
-    let turns = api.app.every_turn().await;
+    let permits = api.app.every_permit().await;
     let refused = api.call("POST", &format!("{path}/test"), None).await;
-    assert_eq!((refused.status.as_u16(), calls.probes()), (409, 0));
-    assert_eq!(refused.body["error"], "operation_in_progress");
-    assert!(
-        refused.body["detail"]
-            .as_str()
-            .unwrap()
-            .contains("Other tests run")
-    );
+    assert_eq!((refused.status.as_u16(), calls.probes()), (503, 0));
+    assert_eq!(refused.body["error"], "too_busy");
+    assert!(!refused.header("retry-after").is_empty());
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(!detail.contains("storage"), "no storage is to blame: {detail}");
     let read = api.call("GET", &path, None).await;
     assert_eq!(
         (&read.data()["status"], &read.data()["last_test"]),
         (&json!("offline"), &json!(null))
     );
-    drop(turns);
+    drop(permits);
     let tested = api.call("POST", &format!("{path}/test"), None).await;
     assert_eq!(tested.data()["success"], true);
 }
@@ -187,7 +184,7 @@ async fn racing_changes_tests_and_deletes_end_consistent() {
                         assert!(matches!(status, 200 | 404), "{status}");
                     }
                     _ => match app.test(id, Permit::none()).await {
-                        Ok(_) | Err(AppError::Overtaken | AppError::Store(_)) => {}
+                        Ok(_) | Err(AppError::Superseded | AppError::Store(_)) => {}
                         Err(other) => panic!("{other:?}"),
                     },
                 }

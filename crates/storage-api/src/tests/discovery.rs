@@ -1,11 +1,16 @@
 //! What could be registered.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::{Value, json};
+use storage_backends::testkit::FakeBackend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::harness::Api;
+use crate::AppSettings;
 
 const S3: &str = "/api/v1/storage/discover/s3";
 const NFS: &str = "/api/v1/storage/discover/nfs";
@@ -126,4 +131,23 @@ async fn a_server_that_is_not_there() {
     );
     let detail = answer.body["detail"].as_str().unwrap();
     assert!(detail.contains("no-such-host.invalid"), "{detail}");
+}
+
+/// What others take is no fault of a server.
+#[tokio::test]
+async fn one_that_gets_no_permit_blames_no_server() {
+    let settings = AppSettings {
+        test_deadline: Duration::from_millis(200),
+        watch_interval: None,
+        ..Api::settings()
+    };
+    let api = Api::set(settings, |config| Arc::new(FakeBackend::healthy(config.kind()))).await;
+    let permits = api.app.every_permit().await;
+    let refused = api.call("GET", &format!("{NFS}?server=10.0.0.5"), None).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["error"]),
+        (503, &json!("too_busy"))
+    );
+    assert!(!refused.header("retry-after").is_empty());
+    drop(permits);
 }

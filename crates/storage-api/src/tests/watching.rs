@@ -11,7 +11,7 @@ use storage_domain::BackendKind;
 use super::concurrency::{PATIENCE, id_of, until};
 use super::harness::Api;
 use crate::AppSettings;
-use crate::app::Permit;
+use crate::service::Permit;
 
 const INTERVAL: Duration = Duration::from_millis(40);
 const NEVER: Duration = Duration::from_hours(1);
@@ -197,4 +197,22 @@ async fn a_stop_does_not_wait_for_a_look() {
     api.app.shutdown(PATIENCE).await;
     assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
     assert_eq!(fake.calls().under_way(), 0);
+}
+
+/// A count may take an hour.
+#[actix_web::test]
+async fn a_backend_is_checked_while_its_files_are_counted() {
+    let report = ScanReport::default();
+    let endless = FakeBackend::healthy(BackendKind::Nfs)
+        .mountable(MountState::Unmounted)
+        .with_tree(report, Duration::from_hours(1));
+    let (api, fake, path) = watching(endless, NEVER).await;
+    fake.fail(u32::MAX);
+    until("the failure", async || status(&api, &path).await == "error").await;
+    assert_eq!(
+        (fake.calls().scans(), fake.calls().under_way()),
+        (1, 1),
+        "it still counts"
+    );
+    api.app.shutdown(PATIENCE).await;
 }

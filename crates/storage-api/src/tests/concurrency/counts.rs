@@ -8,7 +8,8 @@ use storage_backends::{MountState, ScanReport};
 use storage_domain::BackendKind;
 
 use super::{PATIENCE, api_over, id_of, until};
-use crate::app::{AppError, MAX_COUNTS_AT_ONCE, Permit};
+use crate::service::{AppError, Permit};
+use crate::supervisor::MAX_COUNTS_AT_ONCE;
 
 pub(super) fn report(files: u64) -> ScanReport {
     ScanReport {

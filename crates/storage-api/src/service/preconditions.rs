@@ -2,7 +2,7 @@
 
 use storage_domain::Backend;
 
-use super::error::AppError;
+use super::AppError;
 
 /// Changes whenever the representation of an unchanged backend does, so that a cached one is not kept over an upgrade.
 const REPRESENTATION: u32 = 1;

@@ -7,7 +7,7 @@ use storage_domain::{BackendKind, Invalid};
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
 
-/// What kept a use case from its end; the API turns each into one problem.
+/// Why a use case failed; the API turns each into one problem.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppError {
     /// The store could not do it.
@@ -22,28 +22,28 @@ pub enum AppError {
     /// A condition that the client sent does not hold.
     #[error("the condition of the request does not hold")]
     Precondition,
-    /// The test was broken off, because the backend is being changed or deleted, or was changed by another process.
-    #[error("the test was overtaken by a change")]
-    Overtaken,
+    /// The test was broken off, because the backend was changed, perhaps by another process.
+    #[error("the test was superseded by a change")]
+    Superseded,
     /// The mount is in use.
     #[error("the mount is in use")]
     Busy(Arc<Holders>),
     /// Other work on this backend did not end in time.
     #[error("other work on the backend did not end in time")]
     InProgress,
-    /// Other tests took every turn for as long as one waits.
+    /// Other tests took every permit for as long as one is waited for.
     #[error("too many tests run")]
-    NoTurn,
+    TooBusy,
     /// A call on the backend hangs in the kernel.
     #[error("a call on the backend hangs")]
     Stuck {
-        /// Since when, where that is known.
+        /// Since when, if that is known.
         since: Option<OffsetDateTime>,
     },
-    /// The mount could not be taken away.
-    #[error("the mount could not be taken away")]
+    /// The mount could not be unmounted.
+    #[error("the mount could not be unmounted")]
     Unmount(#[source] Arc<Error>),
-    /// Storage that is not registered could not be asked for what it has.
+    /// Storage could not be asked for what it has.
     #[error("the storage could not be asked")]
     NotDiscovered(#[source] Arc<Error>),
     /// Only iSCSI backends have logical units.
@@ -64,7 +64,7 @@ impl From<StoreError> for AppError {
 }
 
 impl AppError {
-    /// An unmount that failed, by what may be done about it.
+    /// Classifies an unmount that failed by what can be done about it.
     pub(crate) fn of_unmount(error: Error) -> Self {
         match error.kind() {
             ErrorKind::Busy(holders) => Self::Busy(Arc::new(holders.clone())),

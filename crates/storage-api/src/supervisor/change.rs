@@ -1,0 +1,204 @@
+//! Changing and deleting a backend: what is mounted under the old config is unmounted first.
+
+use std::fmt;
+
+use storage_backends::{OpContext, UnmountMode};
+use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus};
+use storage_persistence::{BackendFilter, StoreError};
+
+use super::actor::Actor;
+use super::{AppError, Supervisor};
+use crate::chain::Chain;
+use crate::trail::Trace;
+
+/// How often a change is tried again, if a test's result or another process changed the row in between.
+const MAX_TRIES: usize = 8;
+
+/// Decides whether the client's conditions hold for a backend.
+type Check = dyn Fn(&Backend) -> Result<(), AppError> + Send;
+
+/// Returns name and config as they will be, unless the client's conditions don't hold.
+type Plan = dyn Fn(&Backend) -> Result<(BackendName, BackendConfig), AppError> + Send;
+
+/// A change of name and config.
+pub(crate) struct Update {
+    pub(crate) plan: Box<Plan>,
+    /// Whether the client named the version that it changes.
+    pub(crate) names_version: bool,
+    pub(crate) trace: Trace,
+}
+
+/// A delete.
+pub(crate) struct Delete {
+    pub(crate) allow: Box<Check>,
+    /// Whether the client named the version that it deletes.
+    pub(crate) names_version: bool,
+    /// Whether a mount in use is detached.
+    pub(crate) force: bool,
+    pub(crate) trace: Trace,
+}
+
+impl fmt::Debug for Update {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Update").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Delete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delete")
+            .field("force", &self.force)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Actor {
+    pub(super) async fn update(&mut self, update: Update) -> Result<Backend, AppError> {
+        let Update {
+            plan,
+            names_version,
+            mut trace,
+        } = update;
+        let supervisor = self.supervisor.clone();
+        let mut is_quiet = false;
+        for _ in 0..MAX_TRIES {
+            let read = supervisor.store.get(self.id).await?;
+            trace.saw(&read);
+            let (name, config) = plan(&read)?;
+            // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
+            let new_config = config.stored() != read.config.stored();
+            if name == read.name && !new_config {
+                return Ok(read);
+            }
+            if new_config {
+                if name != read.name && supervisor.is_taken(&name, self.id).await? {
+                    return Err(StoreError::NameTaken.into());
+                }
+                if !is_quiet {
+                    self.quiesce().await?;
+                    // A test that ended just now may have changed the row: read it again.
+                    is_quiet = true;
+                    continue;
+                }
+                supervisor.unmount(&read, UnmountMode::Plain).await?;
+            }
+            match supervisor
+                .store
+                .update(&read, &name, &config, trace.record())
+                .await
+            {
+                Err(StoreError::Changed) if names_version => return Err(AppError::Precondition),
+                Err(StoreError::Changed) => {}
+                Err(error) => return Err(error.into()),
+                Ok(updated) => {
+                    trace.written();
+                    tracing::info!(backend.id = %self.id, config_changed = new_config, "backend updated");
+                    return Ok(updated);
+                }
+            }
+        }
+        Err(AppError::InProgress)
+    }
+
+    pub(super) async fn delete(&mut self, delete: Delete) -> Result<(), AppError> {
+        let Delete {
+            allow,
+            names_version,
+            force,
+            mut trace,
+        } = delete;
+        let (supervisor, id) = (self.supervisor.clone(), self.id);
+        let mut version = None;
+        match supervisor.store.get(id).await {
+            Ok(read) => {
+                trace.saw(&read);
+                allow(&read)?;
+                version = names_version.then_some(read.version);
+                tolerate_stuck(force, id, self.quiesce().await)?;
+                let mode = if force {
+                    UnmountMode::Lazy
+                } else {
+                    UnmountMode::Plain
+                };
+                tolerate_stuck(force, id, supervisor.unmount(&read, mode).await)?;
+            }
+            // Its config is not known any more; a mount that it left goes at the next start.
+            Err(StoreError::Unreadable { reason, .. }) => {
+                tracing::warn!(backend.id = %id, reason, "deleting a backend that can't be read");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        match supervisor.store.delete(id, version, trace.record()).await {
+            Err(StoreError::Changed) => return Err(AppError::Precondition),
+            other => other?,
+        }
+        trace.written();
+        supervisor.registry.forget(id);
+        supervisor.schedule.forget(id);
+        tracing::info!(backend.id = %id, force, "backend deleted");
+        Ok(())
+    }
+
+    /// Unmounts what is mounted for a backend that is gone, or whose present config is not tested.
+    pub(super) async fn release(&mut self) {
+        match self.try_release().await {
+            Ok(false) => {}
+            Ok(true) => tracing::info!(backend.id = %self.id, "a mount that no backend needs was unmounted"),
+            Err(reason) => {
+                tracing::warn!(backend.id = %self.id, reason, "a mount that no backend needs stays for now");
+            }
+        }
+    }
+
+    async fn try_release(&mut self) -> Result<bool, String> {
+        match self.supervisor.store.get(self.id).await {
+            Ok(backend) if backend.status == BackendStatus::Offline && !self.is_testing() => {}
+            Err(StoreError::NotFound) => {}
+            Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(false),
+            Err(error) => return Err(Chain(&error).to_string()),
+        }
+        self.quiesce().await.map_err(|error| Chain(&error).to_string())?;
+        let cx = OpContext::within(self.supervisor.settings.unmount_deadline);
+        self.supervisor.registry.abandon(self.id, &cx).await?;
+        Ok(true)
+    }
+}
+
+/// A delete by force goes on if a call hangs in the kernel.
+fn tolerate_stuck(force: bool, id: BackendId, done: Result<(), AppError>) -> Result<(), AppError> {
+    match done {
+        Err(AppError::Stuck { since }) if force => {
+            tracing::warn!(backend.id = %id, ?since, "deleting a backend on which a call hangs");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+impl Supervisor {
+    /// Unmounts what is mounted under a config.
+    pub(crate) async fn unmount(&self, backend: &Backend, mode: UnmountMode) -> Result<(), AppError> {
+        let live = match self.registry.get(backend.id, backend.revision, &backend.config) {
+            Ok(live) => live,
+            // Only backends that are never mounted fail to be set up.
+            Err(error) if !error.is_temporary() => return Ok(()),
+            Err(error) => return Err(AppError::of_unmount(error)),
+        };
+        let Some(mount) = live.as_mount() else {
+            return Ok(());
+        };
+        let cx = OpContext::within(self.settings.unmount_deadline);
+        mount.unmount(&cx, mode).await.map_err(AppError::of_unmount)
+    }
+
+    /// Whether another backend has this name. The constraint of the database decides in the end; this spares a mount
+    /// from being unmounted for a change that can't be stored.
+    async fn is_taken(&self, name: &BackendName, id: BackendId) -> Result<bool, AppError> {
+        let filter = BackendFilter {
+            name_contains: Some(name.as_str().to_owned()),
+            ..BackendFilter::default()
+        };
+        let page = self.store.list(&filter).await?;
+        Ok(page.backends.iter().any(|b| b.id != id && b.name == *name))
+    }
+}

@@ -1,0 +1,154 @@
+//! Counting a backend's files, past the end of the test that began it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage_backends::{Backend as LiveBackend, Error, ErrorKind, OpContext, ScanProgress, ScanReport};
+use storage_domain::{Backend, BackendId, Check, Outcome, Revision, Stats};
+use storage_persistence::Measurement;
+use tokio_util::sync::CancellationToken;
+
+use super::job::Job;
+use super::messages::explain;
+use super::schedule::CountResult;
+use super::{Supervisor, TestOutcome};
+use crate::chain::Chain;
+
+/// The name of the check that shows what was counted.
+const SCAN: &str = "scan";
+
+/// A count at work.
+#[derive(Debug)]
+pub(super) struct Count {
+    /// The revision of the config that it works on.
+    pub(super) revision: Revision,
+    pub(super) job: Job<CountEnd>,
+    pub(super) progress: Arc<ScanProgress>,
+}
+
+/// How a count ended, as far as a test waits for it.
+#[derive(Debug)]
+pub(super) enum CountEnd {
+    /// The counts are stored.
+    Counted(ScanReport),
+    /// It could not count, for a reason in plain words.
+    NotCounted(String),
+    BrokenOff,
+    /// It goes on after so many files.
+    GoesOn(u64),
+}
+
+impl CountEnd {
+    /// Adds the check of the count to a test, and what it left out to the message.
+    pub(super) fn add_to(self, outcome: &mut TestOutcome, duration: Duration) {
+        let (result, detail) = match self {
+            Self::Counted(report) => {
+                if let Some(reservation) = reservation(&report) {
+                    outcome.message = format!("{}; {reservation}", outcome.message);
+                }
+                (Outcome::Passed, report.to_string())
+            }
+            Self::NotCounted(reason) => (Outcome::Skipped, reason),
+            Self::BrokenOff => (
+                Outcome::Skipped,
+                "The count was broken off; test again".to_owned(),
+            ),
+            Self::GoesOn(files) => (
+                Outcome::Skipped,
+                format!("Still counting, {files} files so far; the stats fill when it ends"),
+            ),
+        };
+        outcome.checks.push(Check {
+            name: SCAN,
+            outcome: result,
+            detail,
+            duration,
+        });
+    }
+}
+
+impl Supervisor {
+    /// Counts a backend's files and stores the result.
+    pub(super) async fn count(
+        &self,
+        backend: &Backend,
+        live: Arc<dyn LiveBackend>,
+        progress: Arc<ScanProgress>,
+        cancel: &CancellationToken,
+    ) -> CountEnd {
+        let Some(tree) = live.as_tree() else {
+            return CountEnd::NotCounted("This kind of storage has no files to count".to_owned());
+        };
+        let cx = || OpContext::within(self.registry.settings().scan_deadline).with_cancel(cancel.clone());
+        let counted = async {
+            // A helper counts below a mount point, with a bound of its own.
+            let _permit = match live.as_mount() {
+                None => {
+                    let permit = self.count_permits.acquire();
+                    Some(cx().bound("waiting for other counts", permit).await?)
+                }
+                Some(_) => None,
+            };
+            tree.scan(&cx(), progress).await
+        };
+        match counted.await {
+            Ok(report) => self.store_count(backend, live.as_mount().is_some(), report).await,
+            Err(error) => self.not_counted(backend.id, &error),
+        }
+    }
+
+    async fn store_count(&self, backend: &Backend, has_capacity: bool, report: ScanReport) -> CountEnd {
+        let id = backend.id;
+        let found = Measurement {
+            stats: Stats {
+                used: report.bytes.filter(|_| !has_capacity),
+                total: None,
+                file_count: Some(report.files),
+                template_count: Some(report.templates),
+                incomplete: report.incomplete(),
+                skipped: report.skipped().cloned(),
+            },
+            ..Measurement::default()
+        };
+        match self.store.record(id, backend.revision, &found).await {
+            Ok(Some(_)) => {
+                tracing::info!(backend.id = %id, files = report.files, errors = report.errors, "files counted");
+                let result = if report.errors == 0 {
+                    CountResult::Complete
+                } else {
+                    CountResult::Partial
+                };
+                self.schedule.counted(id, result);
+                CountEnd::Counted(report)
+            }
+            Ok(None) => CountEnd::NotCounted("The config changed while the files were counted".to_owned()),
+            Err(error) => {
+                tracing::error!(backend.id = %id, error = %Chain(&error), "a count could not be stored");
+                self.schedule.counted(id, CountResult::NotStored);
+                CountEnd::NotCounted("The count could not be stored; see the service's log".to_owned())
+            }
+        }
+    }
+
+    fn not_counted(&self, id: BackendId, error: &Error) -> CountEnd {
+        match error.kind() {
+            ErrorKind::NotListable => {}
+            ErrorKind::Cancelled if self.stopping.is_cancelled() => {}
+            ErrorKind::Cancelled => self.schedule.counted(id, CountResult::BrokenOff),
+            _ => {
+                tracing::warn!(backend.id = %id, error = %Chain(error), "the files could not be counted");
+                self.schedule.counted(id, CountResult::Partial);
+            }
+        }
+        CountEnd::NotCounted(format!("The files were not counted: {}", explain(error)))
+    }
+}
+
+/// Returns the most important reservation of a count.
+fn reservation(report: &ScanReport) -> Option<String> {
+    let gaps = report.incomplete().map(|gaps| gaps.to_string());
+    gaps.or_else(|| {
+        let skipped = report.skipped().filter(|skipped| skipped.is_notable())?;
+        Some(skipped.to_string())
+    })
+}

@@ -1,0 +1,138 @@
+//! Checking backends that were tested, so that a failure is seen, and a backend that works again is used again,
+//! without an operator.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage_backends::mount::table::MountWatch;
+use storage_domain::{BackendId, BackendStatus};
+use tokio::time::Instant;
+
+use super::Supervisor;
+use super::actor::{Actor, Command};
+use super::schedule::Due;
+use crate::chain::Chain;
+
+/// How long the table of mounts may go on changing before it is read.
+const SETTLE: Duration = Duration::from_millis(100);
+
+impl Supervisor {
+    /// Checks backends until the service stops, if `watch_interval` is set.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        if self.settings.watch_interval.is_none() {
+            return;
+        }
+        let supervisor = Arc::clone(self);
+        let work = async move { supervisor.watch_until_stop().await };
+        self.tasks.spawn_on(work, &self.runtime);
+    }
+
+    async fn watch_until_stop(self: &Arc<Self>) {
+        let mut mounts = self.mount_watch();
+        let mut mounted = self.mounted();
+        let mut list = Instant::now();
+        loop {
+            if Instant::now() >= list {
+                self.list_watched().await;
+                list = Instant::now() + self.schedule.interval();
+            }
+            let next = self.begin_due().min(list);
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep_until(next) => {}
+                () = self.schedule.woken() => {}
+                () = changed(&mut mounts) => mounted = self.find_lost(mounted).await,
+            }
+        }
+    }
+
+    /// Opens the watch on the table of mounts. Without it, the next check finds that a mount is lost.
+    fn mount_watch(&self) -> Option<MountWatch> {
+        self.registry.settings().mount_dir.as_ref()?;
+        MountWatch::open()
+            .inspect_err(
+                |error| tracing::warn!(error = %Chain(error), "the table of mounts can't be watched"),
+            )
+            .ok()
+    }
+
+    fn mounted(&self) -> HashSet<BackendId> {
+        self.registry.mounted().unwrap_or_default().into_iter().collect()
+    }
+
+    async fn list_watched(self: &Arc<Self>) {
+        match self.store.tested().await {
+            Ok(tested) => {
+                self.schedule.replace(&tested);
+                let tested: HashSet<BackendId> = tested.iter().map(|(id, _)| *id).collect();
+                // Another process on the same database deleted their backends, or changed their configs, which were
+                // not tested since.
+                for id in self
+                    .mounted()
+                    .difference(&tested)
+                    .filter(|id| !self.is_busy(**id))
+                {
+                    let _ = self.send(*id, Command::Release);
+                }
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "backends to watch can't be listed"),
+        }
+    }
+
+    /// Whether a backend has work.
+    fn is_busy(&self, id: BackendId) -> bool {
+        self.actors().contains_key(&id)
+    }
+
+    /// Begins the checks that are due, as far as there are permits; returns when to look again.
+    fn begin_due(self: &Arc<Self>) -> Instant {
+        loop {
+            match self.schedule.take() {
+                Due::Now(id, permit) => {
+                    // If its mailbox is full, the permit comes back and the check is put off.
+                    let _ = self.send(id, Command::Check(permit));
+                }
+                Due::At(next) => return next,
+            }
+        }
+    }
+
+    /// Finds the mounts that somebody else unmounted; returns what is mounted now.
+    async fn find_lost(self: &Arc<Self>, before: HashSet<BackendId>) -> HashSet<BackendId> {
+        tokio::time::sleep(SETTLE).await;
+        let now = self.mounted();
+        for id in before.difference(&now) {
+            let _ = self.send(*id, Command::MountLost);
+        }
+        now
+    }
+}
+
+impl Actor {
+    /// Mounts again what another program unmounted. After a change or a delete by this service the backend is not
+    /// online, and a test that runs sees the mount by itself.
+    pub(super) async fn mount_lost(&mut self) {
+        if self.is_testing() || self.supervisor.mounted().contains(&self.id) {
+            return;
+        }
+        if let Ok(backend) = self.supervisor.store.get(self.id).await
+            && backend.status == BackendStatus::Online
+        {
+            tracing::warn!(backend.id = %self.id, "a mount was taken away behind this service's back; mounting it again");
+            self.supervisor.schedule.hurry(self.id);
+        }
+    }
+}
+
+/// Waits until the table of mounts changes; never ends if it can't be watched.
+async fn changed(mounts: &mut Option<MountWatch>) {
+    let result = match mounts {
+        Some(watch) => watch.changed().await,
+        None => return std::future::pending().await,
+    };
+    if let Err(error) = result {
+        tracing::warn!(error = %Chain(&error), "the table of mounts can't be watched any more");
+        *mounts = None;
+    }
+}

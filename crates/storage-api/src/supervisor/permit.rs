@@ -1,0 +1,89 @@
+//! How much runs at once.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage_backends::OpContext;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
+
+use super::AppError;
+
+/// How many tests, checks and discoveries run at once; the others wait for a permit, as long as a test may take.
+const MAX_TESTS_AT_ONCE: usize = 16;
+
+/// A client's share of what may run at once, held by the work that it asked for, even if it hangs up. The use cases
+/// don't know what it is. A client that joins the work of another one gives its permit back when it hangs up.
+#[derive(Debug, Clone, Default)]
+pub struct ClientPermit(#[expect(dead_code, reason = "it is only held")] Option<Arc<dyn Any + Send + Sync>>);
+
+impl ClientPermit {
+    /// Returns the permit of work that is not limited.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Drops this value with the last clone of the permit.
+    pub(crate) fn holding(value: impl Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(value)))
+    }
+}
+
+/// Why there is no permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoPermit {
+    /// All were taken for as long as one is waited for.
+    TooBusy,
+    /// The work was cancelled meanwhile.
+    Cancelled,
+}
+
+impl From<NoPermit> for AppError {
+    fn from(no: NoPermit) -> Self {
+        match no {
+            NoPermit::TooBusy => Self::TooBusy,
+            NoPermit::Cancelled => Self::ShuttingDown,
+        }
+    }
+}
+
+/// The permits of what asks storage.
+#[derive(Debug)]
+pub(crate) struct Permits {
+    shared: Semaphore,
+}
+
+impl Default for Permits {
+    fn default() -> Self {
+        Self {
+            shared: Semaphore::new(MAX_TESTS_AT_ONCE),
+        }
+    }
+}
+
+impl Permits {
+    /// Waits for a permit, at most for `limit`. The time of what needs it begins afterwards.
+    ///
+    /// # Errors
+    /// [`NoPermit`].
+    pub(crate) async fn acquire(
+        &self,
+        limit: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<SemaphorePermit<'_>, NoPermit> {
+        let cx = OpContext::within(limit).with_cancel(cancel.clone());
+        match cx.bound("waiting for a permit", self.shared.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Err(error) if error.is_cancelled() => Err(NoPermit::Cancelled),
+            Ok(Err(_)) | Err(_) => Err(NoPermit::TooBusy),
+        }
+    }
+
+    /// Takes every permit.
+    #[cfg(test)]
+    pub(crate) async fn all(&self) -> SemaphorePermit<'_> {
+        let all = u32::try_from(MAX_TESTS_AT_ONCE).expect("a small number");
+        self.shared.acquire_many(all).await.expect("it is never closed")
+    }
+}

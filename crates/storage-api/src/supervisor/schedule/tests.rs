@@ -1,0 +1,90 @@
+use super::*;
+
+#[test]
+fn pauses_grow_up_to_five_minutes() {
+    let minute = Duration::from_mins(1);
+    let pauses: Vec<u64> = (0..6).map(|n| pause(minute, n).as_secs() / 60).collect();
+    assert_eq!(pauses, [1, 1, 2, 4, 5, 5]);
+    assert_eq!(pause(Duration::from_mins(30), 9), Duration::from_mins(30));
+    assert_eq!(pause(Duration::from_secs(2), 9), Duration::from_secs(10));
+}
+
+#[test]
+fn a_thousand_backends_are_spread_and_taken_a_few_at_a_time() {
+    let minute = Duration::from_mins(1);
+    let tested: Vec<_> = (0..1000)
+        .map(|_| (BackendId::generate(), BackendStatus::Online))
+        .collect();
+    let schedule = Schedule::new(Some(minute), minute);
+    schedule.replace(&tested);
+    let now = Instant::now();
+    let early = schedule
+        .entries()
+        .values()
+        .filter(|w| w.due < now + minute / 2)
+        .count();
+    assert!((400..600).contains(&early), "{early} in the first half");
+    for (id, _) in &tested {
+        schedule.hurry(*id);
+    }
+    let mut taken = Vec::new();
+    while let Due::Now(id, permit) = schedule.take() {
+        taken.push((id, permit));
+    }
+    assert_eq!(taken.len(), CHECKS_AT_ONCE);
+    let mut ids: Vec<_> = taken.iter().map(|(id, _)| *id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), CHECKS_AT_ONCE, "none is taken twice");
+}
+
+#[test]
+fn a_lost_count_is_made_again_soon_and_later_each_time() {
+    let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+    let schedule = Schedule::new(Some(minute), hour);
+    let id = BackendId::generate();
+    // A backend whose first test is still under way is not known yet.
+    let in_minutes =
+        |schedule: &Schedule| (schedule.entries()[&id].count_due - Instant::now()).as_secs_f64() / 60.0;
+    for wanted in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
+        schedule.counted(id, CountResult::Partial);
+        let found = in_minutes(&schedule);
+        assert!(
+            (0.89..1.11).contains(&(found / wanted)),
+            "{found} minutes, wanted {wanted}"
+        );
+    }
+    schedule.counted(id, CountResult::Complete);
+    schedule.count_begun(id);
+    assert!(in_minutes(&schedule) > 50.0);
+    schedule.counted(id, CountResult::Partial);
+    assert!(
+        in_minutes(&schedule) < 1.2,
+        "a count that ended well makes it new"
+    );
+    for _ in 0..9 {
+        schedule.counted(id, CountResult::NotStored);
+    }
+    assert!(
+        in_minutes(&schedule) < 5.6,
+        "the database may take it at any time"
+    );
+    schedule.count_begun(id);
+    schedule.counted(id, CountResult::BrokenOff);
+    assert!(in_minutes(&schedule) < 1.2, "what came first may have failed");
+}
+
+#[test]
+fn a_first_failure_is_checked_again_soon() {
+    let minute = Duration::from_mins(1);
+    let schedule = Schedule::new(Some(minute), minute);
+    let id = BackendId::generate();
+    schedule.replace(&[(id, BackendStatus::Online)]);
+    assert!(schedule.is_first_failure(id));
+    schedule.tested(id, false, true);
+    assert!(!schedule.is_first_failure(id));
+    let due = |schedule: &Schedule| schedule.entries()[&id].due - Instant::now();
+    assert!(due(&schedule) <= RECHECK * 11 / 10);
+    schedule.tested(id, true, false);
+    assert!(schedule.is_first_failure(id) && due(&schedule) > minute / 2);
+}
