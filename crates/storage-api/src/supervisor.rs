@@ -6,29 +6,37 @@ mod actor;
 mod change;
 mod count;
 mod error;
+mod event;
 mod job;
+mod luns;
 mod messages;
 mod monitor;
 mod outcome;
 mod permit;
 mod probe;
 mod schedule;
+mod trial;
 
 pub use self::error::AppError;
+pub use self::event::{Event, StateChange};
 pub use self::outcome::TestOutcome;
 pub use self::permit::ClientPermit;
 
+pub(crate) use self::actor::Command;
 pub(crate) use self::change::{Delete, Update};
+pub(crate) use self::event::Events;
+pub(crate) use self::luns::SeenLuns;
 pub(crate) use self::messages::explain;
 pub(crate) use self::outcome::millis;
 use self::permit::NoPermit;
+pub(crate) use self::trial::Trial;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use storage_backends::Registry;
-use storage_domain::{Backend, BackendId};
+use storage_domain::BackendId;
 use storage_persistence::Store;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
@@ -36,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 
-use self::actor::{Actor, Command, Reply};
+use self::actor::{Actor, Reply};
 use self::permit::Permits;
 use self::schedule::Schedule;
 
@@ -83,6 +91,8 @@ pub(crate) struct Supervisor {
     pub(crate) registry: Registry,
     pub(crate) settings: AppSettings,
     pub(crate) permits: Permits,
+    pub(crate) events: Events,
+    pub(crate) luns: SeenLuns,
     pub(crate) tasks: TaskTracker,
     /// Ends counts and checks, and keeps new tests from beginning.
     pub(crate) stopping: CancellationToken,
@@ -104,6 +114,8 @@ impl Supervisor {
             registry,
             settings,
             permits: Permits::default(),
+            events: Events::default(),
+            luns: SeenLuns::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             giving_up: CancellationToken::new(),
@@ -111,42 +123,6 @@ impl Supervisor {
             actors: Mutex::default(),
             count_permits: Semaphore::new(MAX_COUNTS_AT_ONCE),
         })
-    }
-
-    /// Tests a backend, or joins the test of the same config that runs. The test goes on if the client hangs up, and
-    /// holds the permit of the client that began it until it ends.
-    ///
-    /// # Errors
-    /// [`AppError::Superseded`], [`AppError::InProgress`], [`AppError::TooBusy`], [`AppError::ShuttingDown`] and
-    /// [`AppError::Store`]. A backend that fails its test is an `Ok` outcome.
-    pub(crate) async fn test(
-        self: &Arc<Self>,
-        id: BackendId,
-        permit: ClientPermit,
-    ) -> Result<Arc<TestOutcome>, AppError> {
-        // A client that joins holds its own permit while it waits.
-        let held = permit.clone();
-        self.ask(id, "the test", |reply| Command::Test(held, reply)).await
-    }
-
-    /// Changes a backend, after what is mounted under its old config was unmounted. Goes on if the client hangs up.
-    ///
-    /// # Errors
-    /// Those of [`Update::plan`]; [`AppError::Precondition`]; [`AppError::Busy`] and [`AppError::Stuck`] if the mount
-    /// can't be unmounted (nothing is stored then); [`AppError::Store`].
-    pub(crate) async fn update(self: &Arc<Self>, id: BackendId, update: Update) -> Result<Backend, AppError> {
-        self.ask(id, "the update", |reply| Command::Update(Box::new(update), reply))
-            .await
-    }
-
-    /// Deletes a backend, after it was unmounted. Goes on if the client hangs up.
-    ///
-    /// # Errors
-    /// [`AppError::Precondition`]; [`AppError::Busy`] and [`AppError::Stuck`], and the backend stays;
-    /// [`AppError::Store`].
-    pub(crate) async fn delete(self: &Arc<Self>, id: BackendId, delete: Delete) -> Result<(), AppError> {
-        self.ask(id, "the delete", |reply| Command::Delete(Box::new(delete), reply))
-            .await
     }
 
     /// Runs work to its end on the supervisor's runtime, even if the client that asked for it hangs up.
@@ -159,8 +135,11 @@ impl Supervisor {
         task.await.unwrap_or(Err(AppError::Task(what)))
     }
 
-    /// Sends a command to a backend's actor and waits for its answer.
-    async fn ask<T>(
+    /// Sends a command to a backend's actor and waits for its answer. The actor goes on if the client hangs up.
+    ///
+    /// # Errors
+    /// [`AppError::InProgress`] if other work on the backend does not end in time, and those of the command.
+    pub(crate) async fn ask<T>(
         self: &Arc<Self>,
         id: BackendId,
         what: &'static str,

@@ -66,7 +66,8 @@ macro_rules! kinds {
                 }
             }
 
-            fn destination(&self) -> String {
+            /// Returns where its secrets are sent, in a form that can be compared.
+            pub fn destination(&self) -> String {
                 match self {
                     $(Self::$kind(config) => config.destination(),)+
                 }
@@ -144,17 +145,37 @@ impl BackendConfig {
     /// # Errors
     /// Every mistake of the result, and a secret that would go to another host without being sent again.
     pub fn merge(&self, change: &Map<String, Value>) -> Result<Self, InvalidInput> {
-        let kind = self.kind();
-        let is_secret = |key: &str| kind.secret_fields().any(|field| field == key);
+        self.complete(self.stored(), change)
+    }
+
+    /// Reads a config of the same kind, whose secrets that are absent or empty are those of this one.
+    ///
+    /// # Errors
+    /// Those of [`Self::merge`].
+    pub fn lend_secrets(&self, members: &Map<String, Value>) -> Result<Self, InvalidInput> {
+        let mut secrets = self.stored();
+        secrets.retain(|key, _| self.is_secret(key));
+        self.complete(secrets, members)
+    }
+
+    fn is_secret(&self, key: &str) -> bool {
+        self.kind().secret_fields().any(|field| field == key)
+    }
+
+    /// Puts a change over `members`, which hold this config's secrets.
+    fn complete(
+        &self,
+        mut members: Map<String, Value>,
+        change: &Map<String, Value>,
+    ) -> Result<Self, InvalidInput> {
         let is_kept = |key: &str| match change.get(key) {
             None => true,
-            Some(value) => value.as_str() == Some("") && is_secret(key),
+            Some(value) => value.as_str() == Some("") && self.is_secret(key),
         };
-        let mut members = self.stored();
         for (key, value) in change.iter().filter(|(key, _)| !is_kept(key)) {
             members.insert(key.clone(), value.clone());
         }
-        let merged = Self::parse(kind, &members)?;
+        let merged = Self::parse(self.kind(), &members)?;
         let travels = self.destination() != merged.destination();
         let kept = self.secrets().into_iter().map(|(field, _)| field);
         let kept = kept.filter(|field| travels && is_kept(field));

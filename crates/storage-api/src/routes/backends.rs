@@ -5,7 +5,7 @@ use actix_web::http::header::{ContentType, ETAG, LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
-use storage_domain::BackendId;
+use storage_domain::Backend;
 
 use crate::dto::{self, List, One, TargetDto, TestDto};
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
@@ -88,8 +88,8 @@ pub(crate) async fn test(
     request: HttpRequest,
     _: IgnoredBody,
 ) -> Answer {
-    note(&state, &request, id).await;
-    let outcome = state.app.test(id, turn).await?;
+    let seen = |backend: &Backend| Note::backend(&request, backend);
+    let outcome = state.app.test(id, turn, seen).await?;
     let mut answer = HttpResponse::Ok();
     if outcome.stuck_since.is_some() {
         answer.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()));
@@ -99,14 +99,7 @@ pub(crate) async fn test(
 
 /// `GET /storage/backends/{id}/luns`
 pub(crate) async fn luns(state: Data<State>, Id(id): Id, Turn(turn): Turn, request: HttpRequest) -> Answer {
-    note(&state, &request, id).await;
-    let targets = state.app.luns(id, turn).await?;
+    let seen = |backend: &Backend| Note::backend(&request, backend);
+    let targets = state.app.luns(id, turn, seen).await?;
     Ok(HttpResponse::Ok().json(List::whole(targets.iter().map(TargetDto::from).collect())))
-}
-
-/// Tells the audit trail which backend a request is about.
-async fn note(state: &State, request: &HttpRequest, id: BackendId) {
-    if let Ok(backend) = state.app.get(id).await {
-        Note::backend(request, &backend);
-    }
 }

@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, Invalid, InvalidInput, Rule,
 };
-use storage_persistence::{AuditFilter, AuditPage, BackendFilter, BackendPage, NewBackend};
+use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend};
 
 use super::{App, AppError, Preconditions, Trace};
-use crate::supervisor::{Delete, Update};
+use crate::supervisor::{Command, Delete, StateChange, Update};
 
 /// What a client asks a backend to be; `None` is what it did not name, or not in a valid form.
 #[derive(Debug, Default)]
@@ -36,23 +36,34 @@ impl BackendDraft {
         }
     }
 
-    fn into_new(self) -> Result<NewBackend, AppError> {
-        let Self {
-            name,
-            kind,
-            config,
-            problems,
-        } = self;
-        let parsed = match (kind, &config) {
-            (Some(kind), Some(members)) => {
-                BackendConfig::parse(kind, members).map_err(InvalidInput::into_problems)
+    /// Returns the config of a backend that is not stored; the secrets that it lacks are those of `lender`.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub(super) fn config(&self, lender: Option<&Backend>) -> Result<BackendConfig, AppError> {
+        let mut problems = self.problems.clone();
+        let config = match (self.kind, &self.config, lender) {
+            (Some(kind), Some(members), None) => BackendConfig::parse(kind, members),
+            (Some(kind), _, Some(lender)) if kind != lender.kind() => {
+                let rule = format!(
+                    "must be {}, as that of the backend that `id` names",
+                    lender.kind()
+                );
+                problems.push(Invalid::at("", "type", &Rule::new(rule)));
+                return Err(AppError::InvalidRequest(problems));
             }
-            _ => Err(Vec::new()),
+            (Some(_), Some(members), Some(lender)) => lender.config.lend_secrets(members),
+            // What is missing is among the problems.
+            _ => return Err(AppError::InvalidRequest(problems)),
         };
-        let config = Self::check(problems, parsed)?;
-        match name {
+        Self::check(problems, config.map_err(InvalidInput::into_problems))
+    }
+
+    fn into_new(self) -> Result<NewBackend, AppError> {
+        let config = self.config(None)?;
+        match self.name {
             Some(name) => Ok(NewBackend { name, config }),
-            None => Err(AppError::InvalidRequest(Vec::new())),
+            None => Err(AppError::InvalidRequest(self.problems)),
         }
     }
 
@@ -81,15 +92,15 @@ impl App {
     /// # Errors
     /// Every mistake of the draft at once; [`AppError::Store`] if the name is taken.
     pub async fn create(&self, draft: BackendDraft, mut trace: Trace) -> Result<Backend, AppError> {
-        let (store, new) = (self.supervisor.store.clone(), draft.into_new()?);
+        let (supervisor, new) = (self.supervisor.clone(), draft.into_new()?);
         let work = async move {
-            let created = store.create(new, trace.record()).await?;
+            let created = supervisor.store.create(new, trace.record()).await?;
             trace.written();
+            let change = StateChange::Created { kind: created.kind() };
+            supervisor.events.publish(created.id, Some(&created.name), change);
             Ok(created)
         };
-        let created = self.supervisor.finish("the creation", work).await?;
-        tracing::info!(backend.id = %created.id, backend.kind = %created.kind(), "backend created");
-        Ok(created)
+        self.supervisor.finish("the creation", work).await
     }
 
     /// Changes a backend. Goes on to its end if the client hangs up.
@@ -104,15 +115,16 @@ impl App {
         conditions: Preconditions,
         trace: Trace,
     ) -> Result<Backend, AppError> {
-        let update = Update {
+        let update = Box::new(Update {
             names_version: conditions.names_version(),
             plan: Box::new(move |read| {
                 conditions.allow_change(read)?;
                 change.plan(read)
             }),
             trace,
-        };
-        self.supervisor.update(id, update).await
+        });
+        let command = |reply| Command::Update(update, reply);
+        self.supervisor.ask(id, "the update", command).await
     }
 
     /// Deletes a backend, after it was unmounted; `force` detaches a mount that is in use. Goes on to its end if the
@@ -128,13 +140,14 @@ impl App {
         conditions: Preconditions,
         trace: Trace,
     ) -> Result<(), AppError> {
-        let delete = Delete {
+        let delete = Box::new(Delete {
             names_version: conditions.names_version(),
             allow: Box::new(move |read| conditions.allow_change(read)),
             force,
             trace,
-        };
-        self.supervisor.delete(id, delete).await
+        });
+        let command = |reply| Command::Delete(delete, reply);
+        self.supervisor.ask(id, "the delete", command).await
     }
 
     /// Returns warnings about what a backend's config allows.
@@ -150,16 +163,16 @@ impl App {
         Ok(self.supervisor.store.get(id).await?)
     }
 
-    /// Returns the backends that match; rows that can't be read are logged and left out.
+    /// Appends the backends that match as the members of a JSON array; logs the rows that can't be read.
     ///
     /// # Errors
     /// [`AppError::Store`].
-    pub async fn list(&self, filter: &BackendFilter) -> Result<BackendPage, AppError> {
-        let page = self.supervisor.store.list(filter).await?;
-        for row in &page.unreadable {
+    pub async fn list(&self, filter: &BackendFilter, body: &mut Vec<u8>) -> Result<Listing, AppError> {
+        let listing = self.supervisor.store.list_into(filter, body).await?;
+        for row in &listing.unreadable {
             tracing::warn!(backend.id = ?row.id, reason = %row.reason, "a stored backend can't be read");
         }
-        Ok(page)
+        Ok(listing)
     }
 
     /// Returns a part of the audit log.

@@ -9,7 +9,7 @@ use storage_backends::s3::{Buckets, buckets};
 use storage_backends::{Error, OpContext};
 use storage_domain::iscsi::Portal;
 use storage_domain::s3::S3Account;
-use storage_domain::{BackendId, Host, IscsiTarget};
+use storage_domain::{Backend, BackendId, Host, IscsiTarget};
 
 use super::{App, AppError, Permit};
 
@@ -56,13 +56,20 @@ impl App {
         .await
     }
 
-    /// Returns the targets of a backend and their logical units, as they are now.
+    /// Returns the targets of a backend and their logical units, as they are now. `seen` learns which backend is asked,
+    /// from the same row.
     ///
     /// # Errors
     /// [`AppError::Store`], [`AppError::NoLuns`], [`AppError::NotDiscovered`], [`AppError::TooBusy`] and
     /// [`AppError::ShuttingDown`].
-    pub async fn luns(&self, id: BackendId, permit: Permit) -> Result<Vec<IscsiTarget>, AppError> {
-        let backend = self.supervisor.store.get(id).await?;
+    pub async fn luns(
+        &self,
+        id: BackendId,
+        permit: Permit,
+        seen: impl FnOnce(&Backend),
+    ) -> Result<Vec<IscsiTarget>, AppError> {
+        let backend = self.supervisor.store.open(id).await?;
+        seen(&backend);
         let live = self
             .supervisor
             .registry
@@ -98,7 +105,7 @@ impl App {
             let cancel = supervisor.stopping.child_token();
             let asked = async {
                 let limit = supervisor.settings.test_deadline.min(DISCOVERY_DEADLINE);
-                let _permit = supervisor.permits.acquire(limit, &cancel).await?;
+                let _permit = supervisor.permits.acquire(limit, false, &cancel).await?;
                 let cx = OpContext::within(DISCOVERY_DEADLINE).with_cancel(cancel.clone());
                 ask(cx).await.map_err(|error| match error {
                     error if error.is_cancelled() => AppError::ShuttingDown,

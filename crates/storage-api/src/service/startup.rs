@@ -50,7 +50,7 @@ impl App {
         };
         let mut known = Vec::new();
         for id in ids {
-            match self.supervisor.store.get(id).await {
+            match self.supervisor.store.open(id).await {
                 Ok(backend) => known.push(backend),
                 Err(StoreError::NotFound) => {}
                 Err(StoreError::Unreadable { id, reason }) => {

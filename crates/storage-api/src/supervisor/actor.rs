@@ -1,5 +1,6 @@
 //! The actor of one backend: it owns the test, the count and the change that go on, and does one thing at a time.
 
+mod counting;
 mod testing;
 
 use std::sync::Arc;
@@ -11,30 +12,39 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
+use self::counting::count_ended;
+pub(super) use self::testing::Origin;
 use self::testing::{Clients, Stage, Test, probe_ended};
 use super::count::{Count, CountEnd};
 use super::probe::Probed;
 use super::schedule::CheckPermit;
-use super::{AppError, ClientPermit, Delete, Supervisor, TestOutcome, Update};
+use super::{AppError, ClientPermit, Delete, Supervisor, TestOutcome, Trial, Update};
 
 /// What an actor is asked to do.
-#[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     /// A test that a client waits for.
-    Test(ClientPermit, Reply<Arc<TestOutcome>>),
+    Test(ClientPermit, Reply<Begun>),
     /// A check that the schedule asks for. Dropping the permit puts it off.
     Check(CheckPermit),
     Update(Box<Update>, Reply<Backend>),
     Delete(Box<Delete>, Reply<()>),
+    /// The test of a config that is not stored.
+    Try(Box<Trial>, Reply<TestOutcome>),
     /// Unmounts what no config wants any more.
     Release,
     /// The mount is not in the kernel's table any more.
     MountLost,
 }
 
+/// A test that a client joined or began.
+pub(crate) struct Begun {
+    /// The backend as it is tested.
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) outcome: oneshot::Receiver<Result<Arc<TestOutcome>, AppError>>,
+}
+
 /// Answers one command.
-#[derive(Debug)]
-pub(super) struct Reply<T> {
+pub(crate) struct Reply<T> {
     begin_by: Instant,
     answer: oneshot::Sender<Result<T, AppError>>,
 }
@@ -53,7 +63,7 @@ impl<T> Reply<T> {
     }
 
     /// Answers; a client that hung up is no failure.
-    fn send(self, answer: Result<T, AppError>) {
+    pub(super) fn send(self, answer: Result<T, AppError>) {
         let _ = self.answer.send(answer);
     }
 }
@@ -68,7 +78,6 @@ enum Next {
 }
 
 /// The owner of all work on one backend.
-#[derive(Debug)]
 pub(super) struct Actor {
     pub(super) supervisor: Arc<Supervisor>,
     pub(super) id: BackendId,
@@ -76,6 +85,8 @@ pub(super) struct Actor {
     test: Option<Test>,
     clients: Option<Clients>,
     count: Option<Count>,
+    /// What a change unmounted that is not stored yet.
+    pub(super) unmounted: Option<Backend>,
 }
 
 impl Actor {
@@ -91,6 +102,7 @@ impl Actor {
             test: None,
             clients: None,
             count: None,
+            unmounted: None,
         }
     }
 
@@ -148,19 +160,24 @@ impl Actor {
             Command::Test(permit, reply) => self.test(permit, reply).await,
             Command::Check(permit) => self.check(permit).await,
             Command::Update(update, reply) => {
-                let done = match reply.is_late() {
-                    true => Err(AppError::InProgress),
-                    false => self.update(*update).await,
+                let done = if reply.is_late() {
+                    Err(AppError::InProgress)
+                } else {
+                    self.update(*update).await
                 };
                 reply.send(done);
+                self.mount_again().await;
             }
             Command::Delete(delete, reply) => {
-                let done = match reply.is_late() {
-                    true => Err(AppError::InProgress),
-                    false => self.delete(*delete).await,
+                let done = if reply.is_late() {
+                    Err(AppError::InProgress)
+                } else {
+                    self.delete(*delete).await
                 };
                 reply.send(done);
+                self.mount_again().await;
             }
+            Command::Try(trial, reply) => self.try_config(*trial, reply).await,
             Command::Release => self.release().await,
             Command::MountLost => self.mount_lost().await,
         }
@@ -175,6 +192,11 @@ impl Actor {
 
     pub(super) fn is_testing(&self) -> bool {
         self.test.is_some()
+    }
+
+    /// Whether clients wait for a test.
+    pub(super) fn has_clients(&self) -> bool {
+        self.clients.is_some()
     }
 
     /// Cancels the test and the count, and waits for their ends. The clients of the test go on waiting.
@@ -215,19 +237,11 @@ impl Actor {
         }
     }
 
-    fn spawn<T: Send + 'static>(
+    pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
         let Supervisor { tasks, runtime, .. } = &*self.supervisor;
         tasks.spawn_on(work.in_current_span(), runtime)
-    }
-}
-
-/// Waits for the end of the count; never, if none runs.
-async fn count_ended(count: &mut Option<Count>) -> Result<CountEnd, JoinError> {
-    match count {
-        Some(count) => count.job.ended().await,
-        None => std::future::pending().await,
     }
 }

@@ -1,12 +1,11 @@
 //! Changing and deleting a backend: what is mounted under the old config is unmounted first.
 
-use std::fmt;
-
 use storage_backends::{OpContext, UnmountMode};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus};
-use storage_persistence::{BackendFilter, StoreError};
+use storage_persistence::StoreError;
 
-use super::actor::Actor;
+use super::actor::{Actor, Origin};
+use super::event::StateChange;
 use super::{AppError, Supervisor};
 use crate::chain::Chain;
 use crate::trail::Trace;
@@ -38,20 +37,6 @@ pub(crate) struct Delete {
     pub(crate) trace: Trace,
 }
 
-impl fmt::Debug for Update {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Update").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Delete {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delete")
-            .field("force", &self.force)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Actor {
     pub(super) async fn update(&mut self, update: Update) -> Result<Backend, AppError> {
         let Update {
@@ -62,7 +47,7 @@ impl Actor {
         let supervisor = self.supervisor.clone();
         let mut is_quiet = false;
         for _ in 0..MAX_TRIES {
-            let read = supervisor.store.get(self.id).await?;
+            let read = supervisor.store.open(self.id).await?;
             trace.saw(&read);
             let (name, config) = plan(&read)?;
             // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
@@ -71,7 +56,8 @@ impl Actor {
                 return Ok(read);
             }
             if new_config {
-                if name != read.name && supervisor.is_taken(&name, self.id).await? {
+                // The database's constraint decides; this spares an unmount for a change that can't be stored.
+                if name != read.name && supervisor.store.is_name_taken(&name, self.id).await? {
                     return Err(StoreError::NameTaken.into());
                 }
                 if !is_quiet {
@@ -81,6 +67,7 @@ impl Actor {
                     continue;
                 }
                 supervisor.unmount(&read, UnmountMode::Plain).await?;
+                self.unmounted = Some(read.clone());
             }
             match supervisor
                 .store
@@ -91,8 +78,10 @@ impl Actor {
                 Err(StoreError::Changed) => {}
                 Err(error) => return Err(error.into()),
                 Ok(updated) => {
+                    self.unmounted = None;
                     trace.written();
-                    tracing::info!(backend.id = %self.id, config_changed = new_config, "backend updated");
+                    let change = StateChange::Changed { config: new_config };
+                    supervisor.events.publish(self.id, Some(&updated.name), change);
                     return Ok(updated);
                 }
             }
@@ -108,19 +97,25 @@ impl Actor {
             mut trace,
         } = delete;
         let (supervisor, id) = (self.supervisor.clone(), self.id);
-        let mut version = None;
-        match supervisor.store.get(id).await {
+        let (mut version, mut name) = (None, None);
+        match supervisor.store.open(id).await {
             Ok(read) => {
                 trace.saw(&read);
                 allow(&read)?;
-                version = names_version.then_some(read.version);
                 tolerate_stuck(force, id, self.quiesce().await)?;
+                // What ended just now, or another process, may have changed the row: nothing is unmounted for a version
+                // that is gone.
+                let read = supervisor.store.open(id).await?;
+                allow(&read)?;
+                version = names_version.then_some(read.version);
+                name = Some(read.name.clone());
                 let mode = if force {
                     UnmountMode::Lazy
                 } else {
                     UnmountMode::Plain
                 };
                 tolerate_stuck(force, id, supervisor.unmount(&read, mode).await)?;
+                self.unmounted = Some(read);
             }
             // Its config is not known any more; a mount that it left goes at the next start.
             Err(StoreError::Unreadable { reason, .. }) => {
@@ -132,11 +127,30 @@ impl Actor {
             Err(StoreError::Changed) => return Err(AppError::Precondition),
             other => other?,
         }
+        self.unmounted = None;
         trace.written();
         supervisor.registry.forget(id);
         supervisor.schedule.forget(id);
-        tracing::info!(backend.id = %id, force, "backend deleted");
+        supervisor.luns.forget(id);
+        let change = StateChange::Deleted { force };
+        supervisor.events.publish(id, name.as_ref(), change);
         Ok(())
+    }
+
+    /// Mounts an online backend again if a change unmounted it and then failed.
+    pub(super) async fn mount_again(&mut self) {
+        let Some(read) = self.unmounted.take() else { return };
+        let backend = match self.supervisor.store.open(self.id).await {
+            Ok(present) => present,
+            Err(StoreError::NotFound) => return,
+            Err(_) => read,
+        };
+        // If clients wait for a test that the change interrupted, that test mounts.
+        let is_tested = self.has_clients() || self.is_testing();
+        let is_stopping = self.supervisor.stopping.is_cancelled();
+        if backend.status == BackendStatus::Online && !is_tested && !is_stopping {
+            self.begin(backend, Origin::FailedChange);
+        }
     }
 
     /// Unmounts what is mounted for a backend that is gone, or whose present config is not tested.
@@ -189,16 +203,5 @@ impl Supervisor {
         };
         let cx = OpContext::within(self.settings.unmount_deadline);
         mount.unmount(&cx, mode).await.map_err(AppError::of_unmount)
-    }
-
-    /// Whether another backend has this name. The constraint of the database decides in the end; this spares a mount
-    /// from being unmounted for a change that can't be stored.
-    async fn is_taken(&self, name: &BackendName, id: BackendId) -> Result<bool, AppError> {
-        let filter = BackendFilter {
-            name_contains: Some(name.as_str().to_owned()),
-            ..BackendFilter::default()
-        };
-        let page = self.store.list(&filter).await?;
-        Ok(page.backends.iter().any(|b| b.id != id && b.name == *name))
     }
 }

@@ -8,6 +8,7 @@ use storage_domain::{Backend, BackendId, Check, Outcome, Revision, Stats};
 use storage_persistence::Measurement;
 use tokio_util::sync::CancellationToken;
 
+use super::event::StateChange;
 use super::job::Job;
 use super::messages::explain;
 use super::schedule::CountResult;
@@ -18,7 +19,6 @@ use crate::chain::Chain;
 const SCAN: &str = "scan";
 
 /// A count at work.
-#[derive(Debug)]
 pub(super) struct Count {
     /// The revision of the config that it works on.
     pub(super) revision: Revision,
@@ -27,7 +27,6 @@ pub(super) struct Count {
 }
 
 /// How a count ended, as far as a test waits for it.
-#[derive(Debug)]
 pub(super) enum CountEnd {
     /// The counts are stored.
     Counted(ScanReport),
@@ -112,7 +111,9 @@ impl Supervisor {
         };
         match self.store.record(id, backend.revision, &found).await {
             Ok(Some(_)) => {
-                tracing::info!(backend.id = %id, files = report.files, errors = report.errors, "files counted");
+                let (files, errors) = (report.files, report.errors);
+                let change = StateChange::CountFinished { files, errors };
+                self.events.publish(id, Some(&backend.name), change);
                 let result = if report.errors == 0 {
                     CountResult::Complete
                 } else {

@@ -4,7 +4,6 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// A task and the token that ends it early.
-#[derive(Debug)]
 pub(super) struct Job<T> {
     pub(super) cancel: CancellationToken,
     task: JoinHandle<T>,

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Supervisor;
 use super::actor::{Actor, Command};
+use super::event::StateChange;
 use super::schedule::Due;
 use crate::chain::Chain;
 
@@ -119,7 +120,8 @@ impl Actor {
         if let Ok(backend) = self.supervisor.store.get(self.id).await
             && backend.status == BackendStatus::Online
         {
-            tracing::warn!(backend.id = %self.id, "a mount was taken away behind this service's back; mounting it again");
+            let events = &self.supervisor.events;
+            events.publish(self.id, Some(&backend.name), StateChange::MountLost);
             self.supervisor.schedule.hurry(self.id);
         }
     }

@@ -12,6 +12,8 @@ use super::AppError;
 
 /// How many tests, checks and discoveries run at once; the others wait for a permit, as long as a test may take.
 const MAX_TESTS_AT_ONCE: usize = 16;
+/// How many of them are checks of backends that passed their last one: neither clients nor silent servers take these.
+const RESERVED: usize = 3;
 
 /// A client's share of what may run at once, held by the work that it asked for, even if it hangs up. The use cases
 /// don't know what it is. A client that joins the work of another one gives its permit back when it hangs up.
@@ -52,38 +54,49 @@ impl From<NoPermit> for AppError {
 #[derive(Debug)]
 pub(crate) struct Permits {
     shared: Semaphore,
+    reserved: Semaphore,
 }
 
 impl Default for Permits {
     fn default() -> Self {
         Self {
-            shared: Semaphore::new(MAX_TESTS_AT_ONCE),
+            shared: Semaphore::new(MAX_TESTS_AT_ONCE - RESERVED),
+            reserved: Semaphore::new(RESERVED),
         }
     }
 }
 
 impl Permits {
-    /// Waits for a permit, at most for `limit`. The time of what needs it begins afterwards.
+    /// Waits for a permit, of the reserved ones too if `may_use_reserve`, at most for `limit`. The time of what needs it
+    /// begins afterwards.
     ///
     /// # Errors
     /// [`NoPermit`].
     pub(crate) async fn acquire(
         &self,
         limit: Duration,
+        may_use_reserve: bool,
         cancel: &CancellationToken,
     ) -> Result<SemaphorePermit<'_>, NoPermit> {
         let cx = OpContext::within(limit).with_cancel(cancel.clone());
-        match cx.bound("waiting for a permit", self.shared.acquire()).await {
+        let permit = async {
+            tokio::select! {
+                biased;
+                permit = self.reserved.acquire(), if may_use_reserve => permit,
+                permit = self.shared.acquire() => permit,
+            }
+        };
+        match cx.bound("waiting for a permit", permit).await {
             Ok(Ok(permit)) => Ok(permit),
             Err(error) if error.is_cancelled() => Err(NoPermit::Cancelled),
             Ok(Err(_)) | Err(_) => Err(NoPermit::TooBusy),
         }
     }
 
-    /// Takes every permit.
+    /// Takes every permit that clients may have and that is free.
     #[cfg(test)]
-    pub(crate) async fn all(&self) -> SemaphorePermit<'_> {
-        let all = u32::try_from(MAX_TESTS_AT_ONCE).expect("a small number");
+    pub(crate) async fn all_of_clients(&self) -> SemaphorePermit<'_> {
+        let all = u32::try_from(self.shared.available_permits()).expect("a small number");
         self.shared.acquire_many(all).await.expect("it is never closed")
     }
 }

@@ -8,6 +8,7 @@ use storage_domain::{Backend, BackendStatus, ProbeReport};
 use storage_persistence::StoreError;
 use tokio_util::sync::CancellationToken;
 
+use super::event::StateChange;
 use super::outcome::{Circumstances, Detected, classify, detect};
 use super::{NoPermit, Supervisor, TestOutcome};
 
@@ -15,17 +16,27 @@ use super::{NoPermit, Supervisor, TestOutcome};
 const PROBE_GRACE: Duration = Duration::from_secs(5);
 
 /// The outcome of a test, which a count may add to.
-#[derive(Debug)]
 pub(super) struct Tested {
     pub(super) outcome: TestOutcome,
     pub(super) begun: Instant,
 }
 
+/// What a probe is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A test that clients asked for.
+    Test,
+    /// A scheduled check, which is quick if the backend is online.
+    Check {
+        /// Whether it may use the permits that are reserved.
+        may_use_reserve: bool,
+    },
+}
+
 /// How a probe ended.
-#[derive(Debug)]
 pub(super) enum Probed {
     /// With an outcome, which is stored; and with the live backend if its files are to be counted.
-    Tested(Tested, Option<Arc<dyn LiveBackend>>),
+    Tested(Box<Tested>, Option<Arc<dyn LiveBackend>>),
     /// Without one, because it was cancelled, or the config is no longer the one that was tested.
     Superseded,
     /// The outcome could not be stored.
@@ -35,15 +46,20 @@ pub(super) enum Probed {
 }
 
 impl Supervisor {
-    /// Probes a backend and stores what is new. A scheduled one is quick if the backend is online.
+    /// Probes a backend and stores what is new.
     pub(super) async fn probe(
         &self,
         backend: &Backend,
-        is_scheduled: bool,
+        purpose: Purpose,
         cancel: &CancellationToken,
     ) -> Probed {
         let limit = self.settings.test_deadline;
-        let permit = match self.permits.acquire(limit, cancel).await {
+        let is_scheduled = purpose != Purpose::Test;
+        let may_use_reserve = purpose
+            == Purpose::Check {
+                may_use_reserve: true,
+            };
+        let permit = match self.permits.acquire(limit, may_use_reserve, cancel).await {
             Ok(permit) => permit,
             Err(NoPermit::Cancelled) => return Probed::Superseded,
             Err(NoPermit::TooBusy) => return Probed::TooBusy,
@@ -78,20 +94,37 @@ impl Supervisor {
             // Its client and connections may not be needed for long; thousands of them would cost memory.
             self.registry.forget(backend.id);
         }
-        if is_scheduled && matches!(detected, Detected::Change | Detected::SoftFailure) {
-            log_check(backend, &outcome, detected);
+        self.publish(backend, &outcome, detected);
+        if let Some(targets) = &outcome.targets {
+            self.luns.set(backend.id, backend.revision, targets);
         }
         let is_soft = detected == Detected::SoftFailure;
-        self.schedule.tested(backend.id, outcome.success, is_soft);
+        let server = backend.config.destination();
+        self.schedule
+            .tested(backend.id, &server, outcome.success, is_soft);
         let counts = outcome.success && self.counts_files(backend, is_scheduled);
         let live = live.filter(|live| counts && live.as_tree().is_some());
-        Probed::Tested(Tested { outcome, begun }, live)
+        Probed::Tested(Box::new(Tested { outcome, begun }), live)
     }
 
     /// Whether a test that passed counts the files: one that a client asked for does, and one that finds a backend
     /// online again; the others only now and then.
     fn counts_files(&self, backend: &Backend, is_scheduled: bool) -> bool {
         !is_scheduled || backend.status == BackendStatus::Error || self.schedule.count_is_due(backend.id)
+    }
+
+    fn publish(&self, backend: &Backend, outcome: &TestOutcome, detected: Detected) {
+        let message = outcome.message.clone();
+        let change = match detected {
+            Detected::Change if outcome.success => StateChange::Online { message },
+            Detected::Change => StateChange::Error { message },
+            Detected::SoftFailure => {
+                let id = backend.id;
+                return tracing::info!(backend.id = %id, found = message, "a check failed, and is repeated before that counts");
+            }
+            Detected::Repetition | Detected::Sizes | Detected::Nothing => return,
+        };
+        self.events.publish(backend.id, Some(&backend.name), change);
     }
 
     async fn ask_storage(
@@ -118,14 +151,4 @@ pub(super) async fn probe_within(live: &dyn LiveBackend, cx: &OpContext) -> Resu
         report = live.probe(cx) => report,
         () = overdue => Err(Error::new(ErrorKind::Timeout, "the probe")),
     }
-}
-
-fn log_check(backend: &Backend, outcome: &TestOutcome, detected: Detected) {
-    tracing::info!(
-        backend.id = %backend.id,
-        success = outcome.success,
-        counts = detected == Detected::Change,
-        message = %outcome.message,
-        "backend checked"
-    );
 }

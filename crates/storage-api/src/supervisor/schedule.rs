@@ -1,7 +1,8 @@
 //! When which backend is checked again.
 
+mod timing;
+
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +10,13 @@ use storage_domain::{BackendId, BackendStatus};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use self::timing::{hash, jittered, pause, share};
+
 /// How many checks run at once: most of the permits stay for the tests of clients.
 pub(super) const CHECKS_AT_ONCE: usize = 6;
-/// The longest pause between two checks of a backend that fails, and how many intervals it may be at most.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-const MOST_INTERVALS: u32 = 5;
+/// How many of them are of backends that fail. Each may wait for a silent server until its deadline, and the checks of
+/// the others must not wait for that.
+pub(super) const FAILING_AT_ONCE: usize = 3;
 /// How soon a backend that failed for the first time is checked again, at the latest, before that counts.
 pub(super) const RECHECK: Duration = Duration::from_secs(10);
 /// The pause if nothing is due: the next list, or the end of a check, wakes the monitor.
@@ -25,10 +28,33 @@ struct Entry {
     due: Instant,
     /// How often it failed since it passed.
     failures: u32,
+    /// Whether its failure counts.
+    is_failing: bool,
+    /// Its server, as a hash; `None` until its first test.
+    server: Option<u64>,
     count_due: Instant,
     /// How many counts of its files in a row did not end well.
     lost_counts: u32,
     is_under_way: bool,
+}
+
+impl Entry {
+    fn new(due: Instant, count_due: Instant, is_failing: bool) -> Self {
+        Self {
+            due,
+            failures: u32::from(is_failing),
+            is_failing,
+            server: None,
+            count_due,
+            lost_counts: 0,
+            is_under_way: false,
+        }
+    }
+
+    /// Returns the server, if it failed its last check and its next one is not answered yet.
+    fn failing_server_asked(&self) -> Option<u64> {
+        self.server.filter(|_| self.is_failing && self.is_under_way)
+    }
 }
 
 /// What is to be done.
@@ -64,15 +90,24 @@ pub(super) struct Schedule {
 struct Shared {
     entries: Mutex<HashMap<BackendId, Entry>>,
     permits: Arc<Semaphore>,
+    failing: Arc<Semaphore>,
     wake: Notify,
 }
 
 /// The permit of one scheduled check. Dropped without a result, it puts the check off for an interval.
-#[derive(Debug)]
-pub(super) struct CheckPermit {
+pub(crate) struct CheckPermit {
     id: BackendId,
     shared: Arc<Shared>,
     permit: Option<OwnedSemaphorePermit>,
+    /// That of a backend that fails.
+    failing: Option<OwnedSemaphorePermit>,
+}
+
+impl CheckPermit {
+    /// Whether the backend passed its last check, so that permits are reserved for it.
+    pub(super) fn may_use_reserve(&self) -> bool {
+        self.failing.is_none()
+    }
 }
 
 impl Drop for CheckPermit {
@@ -80,7 +115,7 @@ impl Drop for CheckPermit {
         if let Some(entry) = self.shared.entries().get_mut(&self.id) {
             entry.is_under_way = false;
         }
-        drop(self.permit.take());
+        drop((self.permit.take(), self.failing.take()));
         self.shared.wake.notify_one();
     }
 }
@@ -99,6 +134,7 @@ impl Schedule {
             shared: Arc::new(Shared {
                 entries: Mutex::default(),
                 permits: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
+                failing: Arc::new(Semaphore::new(FAILING_AT_ONCE)),
                 wake: Notify::new(),
             }),
         }
@@ -118,12 +154,10 @@ impl Schedule {
         let now = Instant::now();
         let mut next: HashMap<BackendId, Entry> = HashMap::with_capacity(tested.len());
         for (id, status) in tested {
-            let entry = entries.get(id).copied().unwrap_or_else(|| Entry {
-                due: now + share(self.interval(), *id, 0),
-                failures: u32::from(*status == BackendStatus::Error),
-                count_due: now + jittered(self.count_interval, *id, 0),
-                lost_counts: 0,
-                is_under_way: false,
+            let entry = entries.get(id).copied().unwrap_or_else(|| {
+                let due = now + share(self.interval(), *id, 0);
+                let count_due = now + jittered(self.count_interval, *id, 0);
+                Entry::new(due, count_due, *status == BackendStatus::Error)
             });
             next.insert(*id, entry);
         }
@@ -134,23 +168,30 @@ impl Schedule {
     pub(super) fn take(&self) -> Due {
         let mut entries = self.entries();
         let now = Instant::now();
-        let waiting = entries.iter_mut().filter(|(_, entry)| !entry.is_under_way);
+        // The end of a check wakes the monitor, so what waits for one is not considered.
+        let Ok(permit) = Arc::clone(&self.shared.permits).try_acquire_owned() else {
+            return Due::At(now + FAR);
+        };
+        let failing = Arc::clone(&self.shared.failing).try_acquire_owned().ok();
+        let asked: Vec<u64> = entries.values().filter_map(Entry::failing_server_asked).collect();
+        let may_begin = |entry: &Entry| {
+            let is_asked = entry.server.is_some_and(|server| asked.contains(&server));
+            !entry.is_under_way && (!entry.is_failing || (failing.is_some() && !is_asked))
+        };
+        let waiting = entries.iter_mut().filter(|(_, entry)| may_begin(entry));
         let Some((id, first)) = waiting.min_by_key(|(_, entry)| entry.due) else {
             return Due::At(now + FAR);
         };
         if first.due > now {
             return Due::At(first.due);
         }
-        let Ok(permit) = Arc::clone(&self.shared.permits).try_acquire_owned() else {
-            // The end of another check wakes the monitor.
-            return Due::At(now + FAR);
-        };
         first.is_under_way = true;
         first.due = now + jittered(self.interval(), *id, 2);
         let permit = CheckPermit {
             id: *id,
             shared: Arc::clone(&self.shared),
             permit: Some(permit),
+            failing: failing.filter(|_| first.is_failing),
         };
         Due::Now(*id, permit)
     }
@@ -199,8 +240,9 @@ impl Schedule {
         entry.count_due = Instant::now() + jittered(again, id, 3);
     }
 
-    /// Notes how a check, or a test that a client asked for, ended; `is_soft` if it is to be repeated before it counts.
-    pub(super) fn tested(&self, id: BackendId, passed: bool, is_soft: bool) {
+    /// Notes how a check, or a test that a client asked for, of a backend on `server` ended; `is_soft` if it is to be
+    /// repeated before it counts.
+    pub(super) fn tested(&self, id: BackendId, server: &str, passed: bool, is_soft: bool) {
         let Some(interval) = self.interval else { return };
         let mut entries = self.entries();
         let entry = self.entry(&mut entries, id);
@@ -209,6 +251,8 @@ impl Schedule {
         } else {
             entry.failures.saturating_add(1)
         };
+        entry.is_failing = !passed && !is_soft;
+        entry.server = Some(hash(server));
         let pause = if is_soft {
             RECHECK.min(interval / 4)
         } else {
@@ -234,38 +278,16 @@ impl Schedule {
 
     /// Returns the entry of a backend; a new one is due after an interval.
     fn entry<'a>(&self, entries: &'a mut HashMap<BackendId, Entry>, id: BackendId) -> &'a mut Entry {
-        entries.entry(id).or_insert_with(|| Entry {
-            due: Instant::now() + self.interval(),
-            failures: 0,
-            count_due: Instant::now() + jittered(self.count_interval, id, 1),
-            lost_counts: 0,
-            is_under_way: false,
+        entries.entry(id).or_insert_with(|| {
+            let now = Instant::now();
+            let count_due = now + jittered(self.count_interval, id, 1);
+            Entry::new(now + self.interval(), count_due, false)
         })
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<BackendId, Entry>> {
         self.shared.entries()
     }
-}
-
-/// Returns how long to wait after so many failures in a row: twice as long after each.
-fn pause(interval: Duration, failures: u32) -> Duration {
-    let longest = LONGEST_PAUSE.min(interval * MOST_INTERVALS).max(interval);
-    let doublings = failures.saturating_sub(1).min(16);
-    interval.saturating_mul(1 << doublings).min(longest)
-}
-
-/// Returns a time a little shorter or longer than this one, so that not everything happens at once.
-fn jittered(time: Duration, id: BackendId, salt: u32) -> Duration {
-    time * 9 / 10 + share(time / 5, id, salt)
-}
-
-/// Returns a part of a time, by a backend's id.
-fn share(time: Duration, id: BackendId, salt: u32) -> Duration {
-    let mut hasher = DefaultHasher::new();
-    (id, salt).hash(&mut hasher);
-    let thousandths = u32::try_from(hasher.finish() % 1000).unwrap_or_default();
-    time * thousandths / 1000
 }
 
 #[cfg(test)]

@@ -46,11 +46,11 @@ async fn tests_at_the_same_time_share_one_run() {
     let slow = FakeBackend::healthy(BackendKind::Nfs).slow(Duration::from_millis(300));
     let (api, calls) = api_over(slow).await;
     let id = id_of(&api.create("nas", BackendKind::Nfs).await);
-    let outcomes = join_all((0..20).map(|_| api.app.test(id, Permit::none()))).await;
+    let outcomes = join_all((0..20).map(|_| api.app.test(id, Permit::none(), |_| ()))).await;
     assert!(outcomes.iter().all(|o| o.as_ref().is_ok_and(|o| o.success)));
     assert_eq!(calls.probes(), 1);
     until("an idle app", async || api.app.busy_backends() == 0).await;
-    assert!(api.app.test(id, Permit::none()).await.unwrap().success);
+    assert!(api.app.test(id, Permit::none(), |_| ()).await.unwrap().success);
     assert_eq!(calls.probes(), 2);
 }
 
@@ -61,7 +61,7 @@ async fn a_test_goes_on_where_its_client_hangs_up() {
     let path = api.create("nas", BackendKind::Nfs).await;
     let app = Arc::clone(&api.app);
     let id = id_of(&path);
-    let client = actix_web::rt::spawn(async move { app.test(id, Permit::none()).await });
+    let client = actix_web::rt::spawn(async move { app.test(id, Permit::none(), |_| ()).await });
     until("the probe", async || calls.probes() == 1).await;
     client.abort();
     until("the result", async || {
@@ -77,7 +77,7 @@ async fn a_change_overtakes_a_test_that_hangs() {
     let path = api.create("nas", BackendKind::Nfs).await;
     let app = Arc::clone(&api.app);
     let id = id_of(&path);
-    let waiting = actix_web::rt::spawn(async move { app.test(id, Permit::none()).await });
+    let waiting = actix_web::rt::spawn(async move { app.test(id, Permit::none(), |_| ()).await });
     until("the probe", async || calls.under_way() == 1).await;
     let renamed = api.call("PATCH", &path, Some(json!({"name": "renamed"}))).await;
     assert_eq!(
@@ -94,7 +94,7 @@ async fn a_change_overtakes_a_test_that_hangs() {
     assert_eq!(api.call("GET", &path, None).await.data()["status"], "offline");
 
     let app = Arc::clone(&api.app);
-    let waiting = actix_web::rt::spawn(async move { app.test(id, Permit::none()).await });
+    let waiting = actix_web::rt::spawn(async move { app.test(id, Permit::none(), |_| ()).await });
     until("the probe", async || calls.under_way() == 1).await;
     assert_eq!(api.call("DELETE", &path, None).await.status, 200);
     assert!(
@@ -140,7 +140,7 @@ async fn a_change_that_fails_leaves_the_test_its_result() {
     let api = Api::with(move |_| built.clone()).await;
     let path = api.create("nas", BackendKind::Nfs).await;
     let (app, id) = (Arc::clone(&api.app), id_of(&path));
-    let waiting = actix_web::rt::spawn(async move { app.test(id, Permit::none()).await });
+    let waiting = actix_web::rt::spawn(async move { app.test(id, Permit::none(), |_| ()).await });
     until("the probe", async || calls.under_way() == 1).await;
     fake.recover();
     let change = json!({"config": {"server": "other"}});
@@ -183,7 +183,7 @@ async fn racing_changes_tests_and_deletes_end_consistent() {
                         let status = api.call("PATCH", &path, Some(body)).await.status.as_u16();
                         assert!(matches!(status, 200 | 404), "{status}");
                     }
-                    _ => match app.test(id, Permit::none()).await {
+                    _ => match app.test(id, Permit::none(), |_| ()).await {
                         Ok(_) | Err(AppError::Superseded | AppError::Store(_)) => {}
                         Err(other) => panic!("{other:?}"),
                     },
@@ -195,7 +195,7 @@ async fn racing_changes_tests_and_deletes_end_consistent() {
         if round % 2 == 0 {
             assert_eq!(left.status, 404);
         } else {
-            let tested = api.app.test(id, Permit::none()).await.unwrap();
+            let tested = api.app.test(id, Permit::none(), |_| ()).await.unwrap();
             let row = api.store.get(id).await.unwrap();
             assert_eq!((tested.revision, tested.success), (row.revision, true));
         }
@@ -223,7 +223,7 @@ async fn failures_pass() {
     let id = id_of(&api.create("nas", BackendKind::Nfs).await);
     let mut seen = Vec::new();
     for _ in 0..3 {
-        seen.push(api.app.test(id, Permit::none()).await.unwrap().success);
+        seen.push(api.app.test(id, Permit::none(), |_| ()).await.unwrap().success);
     }
     assert_eq!(seen, [false, false, true]);
 }

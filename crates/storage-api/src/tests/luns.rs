@@ -198,3 +198,24 @@ async fn what_is_no_portal_is_refused(#[case] query: &str) {
         (422, &json!("invalid_query"))
     );
 }
+
+#[tokio::test]
+async fn of_all_backends_are_those_that_the_last_tests_saw() {
+    let (api, id) = with(true).await;
+    let path = format!("{BACKENDS}/{id}");
+    let seen = async || {
+        let mut seen = api.app.seen_luns().await.unwrap();
+        assert_eq!(seen.len(), 1);
+        let (backend, targets) = seen.remove(0);
+        assert_eq!(backend.id.to_string(), id);
+        targets
+    };
+    assert_eq!(seen().await, []);
+    api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(seen().await, [target()]);
+    api.call("PATCH", &path, Some(json!({"name": "renamed"}))).await;
+    assert_eq!(seen().await, [target()]);
+    api.call("PATCH", &path, Some(json!({"config": {"port": 3261}})))
+        .await;
+    assert_eq!(seen().await, [], "the new config was not tested");
+}

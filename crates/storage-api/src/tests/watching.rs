@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use storage_backends::testkit::{FakeBackend, FakeCalls};
-use storage_backends::{MountState, ScanReport};
+use storage_backends::{Backend as LiveBackend, MountState, ScanReport};
 use storage_domain::BackendKind;
 
 use super::concurrency::{PATIENCE, id_of, until};
@@ -27,7 +27,13 @@ async fn watching(fake: FakeBackend, scan_interval: Duration) -> (Api, Arc<FakeB
     let built = Arc::clone(&fake);
     let api = Api::set(settings, move |_| built.clone()).await;
     let path = api.create("nas", BackendKind::Nfs).await;
-    assert!(api.app.test(id_of(&path), Permit::none()).await.unwrap().success);
+    assert!(
+        api.app
+            .test(id_of(&path), Permit::none(), |_| ())
+            .await
+            .unwrap()
+            .success
+    );
     api.app.watch();
     (api, fake, path)
 }
@@ -158,7 +164,7 @@ async fn an_untested_backend_is_left_alone() {
     let probes = fake.calls().probes();
     // Another backend, whose looks tell that the watcher goes on; the fake is the same.
     let other = api.create("other", BackendKind::Nfs).await;
-    api.app.test(id_of(&other), Permit::none()).await.unwrap();
+    api.app.test(id_of(&other), Permit::none(), |_| ()).await.unwrap();
     looks(&fake.calls(), 4).await;
     assert_eq!(status(&api, &path).await, "offline");
     let of_first = api.call("GET", &path, None).await;
@@ -215,4 +221,41 @@ async fn a_backend_is_checked_while_its_files_are_counted() {
         "it still counts"
     );
     api.app.shutdown(PATIENCE).await;
+}
+
+/// Each check of a silent server waits for its deadline, and clients may hold all permits that they can have.
+#[actix_web::test]
+async fn silent_servers_and_clients_do_not_delay_the_checks_of_others() {
+    let victim = Arc::new(counted());
+    let silent = Arc::new(FakeBackend::healthy(BackendKind::Http));
+    let settings = AppSettings {
+        watch_interval: Some(INTERVAL),
+        scan_interval: NEVER,
+        test_deadline: PATIENCE * 2,
+        ..Api::settings()
+    };
+    let (of_nfs, of_http) = (Arc::clone(&victim), Arc::clone(&silent));
+    let api = Api::set(settings, move |config| -> Arc<dyn LiveBackend> {
+        match config.kind() {
+            BackendKind::Nfs => of_nfs.clone(),
+            _ => of_http.clone(),
+        }
+    })
+    .await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    api.call("POST", &format!("{path}/test"), None).await;
+    silent.fail(u32::MAX);
+    for number in 0..12 {
+        let config = serde_json::json!({"base_url": format!("http://{number}.lab/")});
+        let body = serde_json::json!({"name": format!("silent {number}"), "type": "http", "config": config});
+        let created = api.call("POST", super::harness::BACKENDS, Some(body)).await;
+        api.call("POST", &format!("{}/test", created.header("location")), None)
+            .await;
+    }
+    silent.hang();
+    api.app.watch();
+    until("silent servers", async || silent.calls().under_way() >= 2).await;
+    let _permits = api.app.every_permit().await;
+    victim.fail(u32::MAX);
+    until("the failure", async || status(&api, &path).await == "error").await;
 }

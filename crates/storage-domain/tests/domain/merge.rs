@@ -119,3 +119,23 @@ fn no_secret_is_ever_shown() {
         assert!(!format!("{config:?} {shown:?}").contains("hunter"), "{config:?}");
     }
 }
+
+#[rstest]
+#[case::absent(json!({"base_url": "https://mirror.lab/other", "auth_method": "basic", "username": "u"}), Ok("hunter2"))]
+#[case::empty(json!({"base_url": "https://mirror.lab", "password": ""}), Ok("hunter2"))]
+#[case::replaced(json!({"base_url": "https://evil.lab", "password": "new"}), Ok("new"))]
+#[case::another_host(json!({"base_url": "https://evil.lab"}), Err("/config/password"))]
+#[case::not_complete(json!({"auth_method": "basic"}), Err("/config/base_url"))]
+fn a_config_borrows_secrets_only(#[case] members: Value, #[case] expected: Result<&str, &str>) {
+    match (http().lend_secrets(&object(&members)), expected) {
+        (Ok(config), Ok(password)) => {
+            assert_eq!(config.stored()["password"], password);
+            assert_eq!(
+                config.shown()["username"],
+                members.get("username").cloned().unwrap_or_default()
+            );
+        }
+        (Err(error), Err(pointer)) => assert_eq!(pointers::<()>(Err(error)), [pointer]),
+        (other, _) => panic!("{other:?}"),
+    }
+}

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use storage_backends::Backend as LiveBackend;
 use storage_domain::{Backend, BackendStatus, Revision};
 use storage_persistence::StoreError;
+use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::{Actor, Reply};
+use super::{Actor, Begun, Reply};
 use crate::chain::Chain;
-use crate::supervisor::count::{Count, CountEnd};
 use crate::supervisor::job::Job;
 use crate::supervisor::outcome::millis;
-use crate::supervisor::probe::{Probed, Tested};
+use crate::supervisor::probe::{Probed, Purpose, Tested};
 use crate::supervisor::schedule::CheckPermit;
 use crate::supervisor::{AppError, ClientPermit, TestOutcome};
 
@@ -21,15 +20,36 @@ use crate::supervisor::{AppError, ClientPermit, TestOutcome};
 const MAX_RUNS: usize = 3;
 
 /// A test at work.
-#[derive(Debug)]
 pub(super) struct Test {
     pub(super) backend: Arc<Backend>,
-    /// Of a scheduled check, which nobody waits for.
-    scheduled: Option<Option<CheckPermit>>,
+    origin: Origin,
     pub(super) stage: Stage,
 }
 
-#[derive(Debug)]
+/// What began a test.
+pub(in crate::supervisor) enum Origin {
+    /// Clients, which wait for it.
+    Clients,
+    /// The schedule.
+    Schedule(CheckPermit),
+    /// A change that unmounted the backend and then failed.
+    FailedChange,
+}
+
+impl Origin {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::Clients => Purpose::Test,
+            Self::Schedule(permit) => Purpose::Check {
+                may_use_reserve: permit.may_use_reserve(),
+            },
+            Self::FailedChange => Purpose::Check {
+                may_use_reserve: true,
+            },
+        }
+    }
+}
+
 pub(super) enum Stage {
     Probing(Job<Probed>),
     /// The probe passed, and clients wait a little for the count.
@@ -40,8 +60,8 @@ pub(super) enum Stage {
 }
 
 impl Test {
-    pub(super) fn is_scheduled(&self) -> bool {
-        self.scheduled.is_some()
+    fn has_clients(&self) -> bool {
+        matches!(self.origin, Origin::Clients)
     }
 
     pub(super) fn cancel(&self) {
@@ -52,26 +72,25 @@ impl Test {
 }
 
 /// The clients that wait for one test.
-#[derive(Debug)]
 pub(super) struct Clients {
     /// The config that they asked to test.
     revision: Revision,
     /// Of the client that began.
     permit: ClientPermit,
     runs: usize,
-    replies: Vec<Reply<Arc<TestOutcome>>>,
+    answers: Vec<oneshot::Sender<Result<Arc<TestOutcome>, AppError>>>,
 }
 
 impl Actor {
     /// Begins the test of a client, or lets it join the one that runs.
-    pub(super) async fn test(&mut self, permit: ClientPermit, reply: Reply<Arc<TestOutcome>>) {
+    pub(super) async fn test(&mut self, permit: ClientPermit, reply: Reply<Begun>) {
         if reply.is_late() {
             return reply.send(Err(AppError::InProgress));
         }
         if self.supervisor.stopping.is_cancelled() {
             return reply.send(Err(AppError::ShuttingDown));
         }
-        let backend = match self.supervisor.store.get(self.id).await {
+        let backend = match self.supervisor.store.open(self.id).await {
             Ok(backend) => backend,
             Err(error) => return reply.send(Err(error.into())),
         };
@@ -82,19 +101,24 @@ impl Actor {
             }
             self.answer(&Err(AppError::Superseded));
         }
+        let (answer, outcome) = oneshot::channel();
+        reply.send(Ok(Begun {
+            backend: Arc::new(backend.clone()),
+            outcome,
+        }));
         if let Some(clients) = &mut self.clients {
-            return clients.replies.push(reply);
+            return clients.answers.push(answer);
         }
         self.clients = Some(Clients {
             revision: backend.revision,
             permit,
             runs: 0,
-            replies: vec![reply],
+            answers: vec![answer],
         });
         match &self.test {
             // A quick check is less than what the client asked for.
             Some(check) => check.cancel(),
-            None => self.begin(backend, None),
+            None => self.begin(backend, Origin::Clients),
         }
     }
 
@@ -103,12 +127,12 @@ impl Actor {
         if self.test.is_some() || self.supervisor.stopping.is_cancelled() {
             return;
         }
-        match self.supervisor.store.get(self.id).await {
+        match self.supervisor.store.open(self.id).await {
             Ok(backend) if backend.status == BackendStatus::Offline => {
-                self.supervisor.schedule.forget(self.id)
+                self.supervisor.schedule.forget(self.id);
             }
             Ok(backend) if self.works_on_other(backend.revision) => {}
-            Ok(backend) => self.begin(backend, Some(Some(permit))),
+            Ok(backend) => self.begin(backend, Origin::Schedule(permit)),
             Err(StoreError::NotFound) => self.supervisor.schedule.forget(self.id),
             Err(error) => {
                 tracing::debug!(backend.id = %self.id, error = %Chain(&error), "a backend could not be checked");
@@ -128,33 +152,32 @@ impl Actor {
         if runs >= MAX_RUNS {
             return self.answer(&Err(AppError::InProgress));
         }
-        match self.supervisor.store.get(self.id).await {
-            Ok(backend) if backend.revision == revision => self.begin(backend, None),
+        match self.supervisor.store.open(self.id).await {
+            Ok(backend) if backend.revision == revision => self.begin(backend, Origin::Clients),
             Ok(_) => self.answer(&Err(AppError::Superseded)),
             Err(error) => self.answer(&Err(error.into())),
         }
     }
 
-    /// Begins a test for the clients that wait, or a scheduled one.
-    pub(super) fn begin(&mut self, backend: Backend, scheduled: Option<Option<CheckPermit>>) {
-        let supervisor = Arc::clone(&self.supervisor);
-        let is_scheduled = scheduled.is_some();
-        if !is_scheduled && let Some(clients) = &mut self.clients {
+    /// Begins a test.
+    pub(in crate::supervisor) fn begin(&mut self, backend: Backend, origin: Origin) {
+        let (supervisor, purpose) = (Arc::clone(&self.supervisor), origin.purpose());
+        let parent = match purpose {
+            Purpose::Test => &supervisor.giving_up,
+            // It ends with the stop: no client waits for it.
+            Purpose::Check { .. } => &supervisor.stopping,
+        };
+        if let (Purpose::Test, Some(clients)) = (purpose, &mut self.clients) {
             clients.runs += 1;
         }
-        let parent = match is_scheduled {
-            // It ends with the stop: nobody waits for it.
-            true => &supervisor.stopping,
-            false => &supervisor.giving_up,
-        };
         let cancel = parent.child_token();
         let backend = Arc::new(backend);
         let (row, token) = (Arc::clone(&backend), cancel.clone());
-        let work = async move { supervisor.probe(&row, is_scheduled, &token).await };
+        let work = async move { supervisor.probe(&row, purpose, &token).await };
         let task = self.spawn(work);
         self.test = Some(Test {
             backend,
-            scheduled,
+            origin,
             stage: Stage::Probing(Job::new(cancel, task)),
         });
     }
@@ -166,14 +189,14 @@ impl Actor {
             Ok(Probed::Tested(tested, live)) => {
                 if let Some(live) = live.filter(|_| !is_cancelled) {
                     self.begin_count(&test.backend, live);
-                    if !test.is_scheduled() {
-                        let (tested, since) = (Box::new(tested), Instant::now());
+                    if test.has_clients() {
+                        let since = Instant::now();
                         let stage = Stage::Counting { tested, since };
                         self.test = Some(Test { stage, ..test });
                         return;
                     }
                 }
-                if !test.is_scheduled() {
+                if test.has_clients() {
                     self.answer_tested(tested);
                 }
                 return;
@@ -184,61 +207,19 @@ impl Actor {
             Ok(Probed::TooBusy) => AppError::TooBusy,
             Err(_) => AppError::Task("the test"),
         };
-        if !test.is_scheduled() {
+        if test.has_clients() {
             self.answer(&Err(failure));
         }
     }
 
-    /// Begins a count, unless one runs.
-    pub(super) fn begin_count(&mut self, backend: &Arc<Backend>, live: Arc<dyn LiveBackend>) {
-        self.supervisor.schedule.count_begun(self.id);
-        if self.count.is_some() {
-            return;
-        }
-        let cancel = self.supervisor.stopping.child_token();
-        let progress = Arc::default();
-        let (supervisor, backend) = (Arc::clone(&self.supervisor), Arc::clone(backend));
-        let (token, counter, revision) = (cancel.clone(), Arc::clone(&progress), backend.revision);
-        let work = async move { supervisor.count(&backend, live, counter, &token).await };
-        let job = Job::new(cancel, self.spawn(work));
-        self.count = Some(Count {
-            revision,
-            job,
-            progress,
-        });
-    }
-
-    pub(super) fn counted(&mut self, ended: Result<CountEnd, JoinError>) {
-        let ended = ended.unwrap_or(CountEnd::BrokenOff);
-        self.answer_counting(Some(ended));
-        self.count = None;
-    }
-
-    /// Answers the clients whose test waits for the count; `None` if it goes on.
-    pub(super) fn answer_counting(&mut self, ended: Option<CountEnd>) {
-        match self.test.take() {
-            Some(Test {
-                stage: Stage::Counting { mut tested, since },
-                ..
-            }) => {
-                let ended = ended.or_else(|| Some(CountEnd::GoesOn(self.count.as_ref()?.progress.files())));
-                ended
-                    .unwrap_or(CountEnd::BrokenOff)
-                    .add_to(&mut tested.outcome, since.elapsed());
-                self.answer_tested(*tested);
-            }
-            other => self.test = other,
-        }
-    }
-
-    pub(super) fn answer_tested(&mut self, tested: Tested) {
-        let Tested { mut outcome, begun } = tested;
+    pub(super) fn answer_tested(&mut self, tested: Box<Tested>) {
+        let Tested { mut outcome, begun } = *tested;
         outcome.duration = begun.elapsed();
         tracing::info!(
             backend.id = %self.id,
             success = outcome.success,
             duration_ms = millis(outcome.duration),
-            message = %outcome.message,
+            found = outcome.message,
             "backend tested"
         );
         self.answer(&Ok(Arc::new(outcome)));
@@ -251,8 +232,9 @@ impl Actor {
         };
         // First: a client that is answered may begin the next test.
         drop(clients.permit);
-        for reply in clients.replies {
-            reply.send(answer.clone());
+        for client in clients.answers {
+            // One that hung up needs no answer.
+            let _ = client.send(answer.clone());
         }
     }
 }

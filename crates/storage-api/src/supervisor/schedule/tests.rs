@@ -81,10 +81,73 @@ fn a_first_failure_is_checked_again_soon() {
     let id = BackendId::generate();
     schedule.replace(&[(id, BackendStatus::Online)]);
     assert!(schedule.is_first_failure(id));
-    schedule.tested(id, false, true);
+    schedule.tested(id, "nas", false, true);
     assert!(!schedule.is_first_failure(id));
     let due = |schedule: &Schedule| schedule.entries()[&id].due - Instant::now();
     assert!(due(&schedule) <= RECHECK * 11 / 10);
-    schedule.tested(id, true, false);
+    schedule.tested(id, "nas", true, false);
     assert!(schedule.is_first_failure(id) && due(&schedule) > minute / 2);
+}
+
+/// Takes every check that is due and has a permit.
+fn take_all(schedule: &Schedule) -> Vec<(BackendId, CheckPermit)> {
+    let mut taken = Vec::new();
+    while let Due::Now(id, permit) = schedule.take() {
+        taken.push((id, permit));
+    }
+    taken
+}
+
+#[test]
+fn silent_servers_leave_checks_for_backends_that_pass() {
+    let minute = Duration::from_mins(1);
+    let status = |n| {
+        if n < 120 {
+            BackendStatus::Error
+        } else {
+            BackendStatus::Online
+        }
+    };
+    let tested: Vec<_> = (0..124).map(|n| (BackendId::generate(), status(n))).collect();
+    let schedule = Schedule::new(Some(minute), minute);
+    schedule.replace(&tested);
+    // Those that fail have waited for longer.
+    for (id, _) in &tested {
+        schedule.hurry(*id);
+    }
+    let mut taken = take_all(&schedule);
+    let (failing, passing): (Vec<_>, Vec<_>) =
+        taken.iter().partition(|(_, permit)| !permit.may_use_reserve());
+    assert_eq!(
+        (failing.len(), passing.len()),
+        (FAILING_AT_ONCE, CHECKS_AT_ONCE - FAILING_AT_ONCE)
+    );
+    let one_that_passes = taken
+        .iter()
+        .position(|(_, permit)| permit.may_use_reserve())
+        .unwrap();
+    drop(taken.remove(one_that_passes));
+    let next = take_all(&schedule);
+    assert_eq!(next.len(), 1);
+    assert!(next[0].1.may_use_reserve(), "the last one that passes");
+}
+
+#[test]
+fn a_server_that_fails_is_asked_once_at_a_time() {
+    let minute = Duration::from_mins(1);
+    let ids: Vec<_> = (0..9).map(|_| BackendId::generate()).collect();
+    let schedule = Schedule::new(Some(minute), minute);
+    let fail = |server: &str, ids: &[BackendId]| {
+        for id in ids {
+            schedule.tested(*id, server, false, false);
+            schedule.hurry(*id);
+        }
+    };
+    fail("silent", &ids[..8]);
+    fail("other", &ids[8..]);
+    let taken = take_all(&schedule);
+    assert_eq!(taken.len(), 2, "one of each server");
+    assert!(taken.iter().any(|(id, _)| *id == ids[8]));
+    drop(taken);
+    assert_eq!(take_all(&schedule).len(), 1, "the next one of the first server");
 }

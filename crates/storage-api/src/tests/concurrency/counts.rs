@@ -91,7 +91,7 @@ async fn a_change_ends_the_scan_of_the_old_config() {
     assert_eq!(calls.under_way(), 0);
     assert_eq!(calls.unmounts().len(), 2, "the stop unmounts");
     assert!(matches!(
-        api.app.test(id_of(&path), Permit::none()).await,
+        api.app.test(id_of(&path), Permit::none(), |_| ()).await,
         Err(AppError::ShuttingDown)
     ));
 }
