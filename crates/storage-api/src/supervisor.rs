@@ -39,7 +39,7 @@ use storage_backends::Registry;
 use storage_domain::BackendId;
 use storage_persistence::Store;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
@@ -78,9 +78,6 @@ impl Default for AppSettings {
     }
 }
 
-/// How many counts run in this process at once; the others wait. Each holds up to 16 MiB of directories' names.
-pub(crate) const MAX_COUNTS_AT_ONCE: usize = 4;
-
 /// How many commands wait for one actor; further ones are refused.
 const MAILBOX: usize = 256;
 
@@ -102,7 +99,6 @@ pub(crate) struct Supervisor {
     /// The actors' mailboxes. Commands are sent under this lock, so that an actor whose mailbox is empty can retire.
     actors: Mutex<HashMap<BackendId, mpsc::Sender<(Span, Command)>>>,
     schedule: Schedule,
-    count_permits: Semaphore,
 }
 
 impl Supervisor {
@@ -121,7 +117,6 @@ impl Supervisor {
             giving_up: CancellationToken::new(),
             runtime,
             actors: Mutex::default(),
-            count_permits: Semaphore::new(MAX_COUNTS_AT_ONCE),
         })
     }
 

@@ -12,6 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::context::OpContext;
 use crate::error::Error;
+#[cfg(feature = "web")]
+use crate::scan::Turns;
 
 mod connect;
 mod egress;
@@ -46,6 +48,8 @@ pub struct Network {
     servers: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
     #[cfg(feature = "web")]
     large_bodies: LargeBodies,
+    #[cfg(feature = "web")]
+    count_turns: Arc<Turns>,
 }
 
 /// Permits for bodies that take much memory.
@@ -114,6 +118,12 @@ impl Network {
     #[cfg(feature = "web")]
     pub(crate) fn large_bodies(&self) -> &Semaphore {
         &self.large_bodies.0
+    }
+
+    /// Returns the turns of the counts that list over the network.
+    #[cfg(feature = "web")]
+    pub(crate) fn count_turns(&self) -> &Turns {
+        &self.count_turns
     }
 
     fn permits_of(&self, server: String) -> Arc<Semaphore> {

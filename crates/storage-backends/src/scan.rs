@@ -9,9 +9,11 @@ use storage_domain::{ByteCount, IgnoredDirectories, Incomplete, Skipped, Templat
 mod counter;
 mod local;
 mod summary;
+mod turns;
 
 pub use counter::count;
 pub use local::{count_directory, count_directory_blocking};
+pub use turns::Turns;
 
 /// Says what is counted, and within which bounds.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct ScanOptions<'a> {
     pub depth: usize,
     /// Files that are asked for their sizes, one by one, if the listing has none.
     pub size_requests: usize,
+    /// What is shared with other counts of this process; `None` if a count has its process for itself.
+    pub turns: Option<&'a Turns>,
 }
 
 /// What a scan has counted so far. Shared between the scan and whoever watches it.

@@ -78,19 +78,9 @@ impl Supervisor {
         let Some(tree) = live.as_tree() else {
             return CountEnd::NotCounted("This kind of storage has no files to count".to_owned());
         };
-        let cx = || OpContext::within(self.registry.settings().scan_deadline).with_cancel(cancel.clone());
-        let counted = async {
-            // A helper counts below a mount point, with a bound of its own.
-            let _permit = match live.as_mount() {
-                None => {
-                    let permit = self.count_permits.acquire();
-                    Some(cx().bound("waiting for other counts", permit).await?)
-                }
-                Some(_) => None,
-            };
-            tree.scan(&cx(), progress).await
-        };
-        match counted.await {
+        let limit = self.registry.settings().scan_deadline;
+        let cx = OpContext::within(limit).with_cancel(cancel.clone());
+        match tree.scan(&cx, progress).await {
             Ok(report) => self.store_count(backend, live.as_mount().is_some(), report).await,
             Err(error) => self.not_counted(backend.id, &error),
         }

@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
 use storage_domain::{ByteCount, Skipped};
 
+use super::turns::{Turn, Turns};
 use super::{ScanOptions, ScanProgress, ScanReport};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
@@ -24,8 +25,8 @@ use pending::Pending;
 const THE_SCAN: &str = "the scan";
 /// Longest path of a directory that is entered, in bytes: `PATH_MAX` without its NUL.
 const MAX_PATH_BYTES: usize = 4095;
-/// Memory that directories may take which wait to be listed, in bytes.
-const MAX_PENDING_BYTES: usize = 16 * 1024 * 1024;
+/// Memory that a count without others beside it may keep between its listings, in bytes.
+const MAX_KEPT_BYTES: usize = 16 * 1024 * 1024;
 /// Listings without an answer in a row after which the server counts as gone.
 const MAX_UNANSWERED: u32 = 12;
 
@@ -43,17 +44,20 @@ pub async fn count<L: List>(
     progress: &ScanProgress,
 ) -> Result<ScanReport, Error> {
     let begun = Instant::now();
-    let root = cx
-        .bound("reading the root directory", tree.list(b"", None))
-        .await??;
+    let turn = Turn::begin(options.turns);
+    let mut turn = cx.bound("waiting for other counts", turn).await?;
+    let root = turn.during(Box::pin(tree.list(b"", None)));
+    let root = cx.bound("reading the root directory", root).await??;
     let mut counter = Counter::new(options, progress);
     counter.page(&Pending::root(), root.unwrap_or_default());
-    match cx.bound(THE_SCAN, counter.run(tree)).await {
+    match cx.bound(THE_SCAN, counter.run(tree, &mut turn)).await {
         Err(error) if error.is_timeout() => {
             counter.truncate(|| "the scan's time was over before everything was seen".to_owned());
         }
         done => done?,
     }
+    // A size takes no memory to speak of.
+    turn.end();
     if options.bytes {
         match cx.bound(THE_SCAN, counter.ask_sizes(tree)).await {
             Err(error) if error.is_timeout() => {
@@ -76,7 +80,8 @@ struct Counter<'a, C> {
     progress: &'a ScanProgress,
     /// Directories that wait, the deepest last.
     pending: Vec<Pending<C>>,
-    pending_bytes: usize,
+    /// The memory of `pending` and `unsized_paths`.
+    kept_bytes: usize,
     listings: usize,
     unanswered: u32,
     bytes: u64,
@@ -92,7 +97,7 @@ impl<'a, C> Counter<'a, C> {
             options,
             progress,
             pending: Vec::new(),
-            pending_bytes: 0,
+            kept_bytes: 0,
             listings: 1,
             unanswered: 0,
             bytes: 0,
@@ -106,10 +111,11 @@ impl<'a, C> Counter<'a, C> {
     }
 
     /// Lists directories until none is left or a bound is reached.
-    async fn run<L: List<Cursor = C>>(&mut self, tree: &L) {
+    async fn run<L: List<Cursor = C>>(&mut self, tree: &L, turn: &mut Turn<'_>) {
         let mut running = FuturesUnordered::new();
         loop {
-            while running.len() < self.options.parallel
+            while turn.is_held()
+                && running.len() < self.options.parallel
                 && let Some(mut directory) = self.next()
             {
                 running.push(async move {
@@ -117,7 +123,15 @@ impl<'a, C> Counter<'a, C> {
                     (directory, page)
                 });
             }
-            let Some((directory, page)) = running.next().await else {
+            let listed = if turn.is_held() || self.pending.is_empty() {
+                turn.during(running.next()).await
+            } else {
+                tokio::select! {
+                    () = turn.next() => continue,
+                    Some(listed) = running.next() => Some(listed),
+                }
+            };
+            let Some((directory, page)) = listed else {
                 return;
             };
             self.listed(&directory, page);
@@ -126,7 +140,7 @@ impl<'a, C> Counter<'a, C> {
 
     fn next(&mut self) -> Option<Pending<C>> {
         let next = self.pending.pop()?;
-        self.pending_bytes -= next.memory();
+        self.kept_bytes -= next.memory();
         if self.listings >= self.options.listings {
             let limit = self.options.listings;
             self.truncate(|| format!("the scan stopped after {limit} requests"));
@@ -136,8 +150,7 @@ impl<'a, C> Counter<'a, C> {
             self.listings += 1;
             return Some(next);
         }
-        self.pending.clear();
-        self.pending_bytes = 0;
+        self.kept_bytes -= self.pending.drain(..).map(|left| left.memory()).sum::<usize>();
         None
     }
 
@@ -215,7 +228,10 @@ impl<'a, C> Counter<'a, C> {
         }
         self.unsized_files += 1;
         if self.unsized_paths.len() < self.options.size_requests {
-            self.unsized_paths.push(directory.join(&entry.name));
+            let path = directory.join(&entry.name);
+            if self.keep(path.len()) {
+                self.unsized_paths.push(path);
+            }
         }
     }
 
@@ -239,11 +255,19 @@ impl<'a, C> Counter<'a, C> {
     }
 
     fn push(&mut self, directory: Pending<C>) {
-        if self.pending_bytes + directory.memory() > MAX_PENDING_BYTES {
-            return self.truncate(|| "there are more directories than can wait to be listed".to_owned());
+        if self.keep(directory.memory()) {
+            self.pending.push(directory);
+        } else {
+            self.truncate(|| "there are more directories than can wait to be listed".to_owned());
         }
-        self.pending_bytes += directory.memory();
-        self.pending.push(directory);
+    }
+
+    /// Takes memory to keep something between listings; returns whether there is so much.
+    fn keep(&mut self, bytes: usize) -> bool {
+        let most = self.options.turns.map_or(MAX_KEPT_BYTES, Turns::kept_bytes);
+        let fits = self.kept_bytes + bytes <= most;
+        self.kept_bytes += if fits { bytes } else { 0 };
+        fits
     }
 
     /// Counts what could not be read.

@@ -9,7 +9,6 @@ use storage_domain::BackendKind;
 
 use super::{PATIENCE, api_over, id_of, until};
 use crate::service::{AppError, Permit};
-use crate::supervisor::MAX_COUNTS_AT_ONCE;
 
 pub(super) fn report(files: u64) -> ScanReport {
     ScanReport {
@@ -41,29 +40,6 @@ async fn a_long_scan_goes_on_after_its_test() {
     assert_eq!(calls.scans(), 1, "no second scan of the same config");
     until("the count", async || {
         api.call("GET", &path, None).await.data()["stats"]["file_count"] == 40
-    })
-    .await;
-}
-
-#[actix_web::test]
-async fn counts_in_this_process_are_bounded() {
-    let long = FakeBackend::healthy(BackendKind::Http).with_tree(report(40), Duration::from_mins(1));
-    let (api, calls) = api_over(long).await;
-    let mut paths = Vec::new();
-    for number in 0..=MAX_COUNTS_AT_ONCE {
-        let path = api.create(&format!("web {number}"), BackendKind::Http).await;
-        let told = api.call("POST", &format!("{path}/test"), None).await;
-        assert_eq!(told.data()["checks"][1]["outcome"], "skipped");
-        paths.push(path);
-    }
-    assert_eq!(
-        calls.scans() as usize,
-        MAX_COUNTS_AT_ONCE,
-        "one waits for the others"
-    );
-    api.call("DELETE", &paths[0], None).await;
-    until("the last count", async || {
-        calls.scans() as usize == MAX_COUNTS_AT_ONCE + 1
     })
     .await;
 }

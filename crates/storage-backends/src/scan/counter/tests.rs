@@ -38,6 +38,7 @@ async fn scan(answer: impl Fn(&str, usize) -> Answer + Sync) -> Result<ScanRepor
         listings: 500,
         depth: 20,
         size_requests: 3,
+        turns: None,
     };
     let cx = OpContext::within(Duration::from_mins(1));
     count(&Fake(answer), &options, &cx, &ScanProgress::default()).await
@@ -135,6 +136,7 @@ fn directories_that_wait_take_bounded_memory() {
         listings: usize::MAX,
         depth: usize::MAX,
         size_requests: 0,
+        turns: None,
     };
     let progress = ScanProgress::default();
     let mut counter = Counter::<usize>::new(&options, &progress);
@@ -143,9 +145,9 @@ fn directories_that_wait_take_bounded_memory() {
         counter.page(&Pending::root(), page(&[], &[&name]));
     }
     let waiting: usize = counter.pending.iter().map(Pending::memory).sum();
-    assert_eq!(waiting, counter.pending_bytes);
+    assert_eq!(waiting, counter.kept_bytes);
     assert!(
-        (MAX_PENDING_BYTES - 8192..=MAX_PENDING_BYTES).contains(&waiting),
+        (MAX_KEPT_BYTES - 8192..=MAX_KEPT_BYTES).contains(&waiting),
         "{waiting}"
     );
     assert!(counter.report.truncated.is_some());
