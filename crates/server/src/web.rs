@@ -5,10 +5,13 @@ mod flow;
 mod share;
 mod stream;
 
-use std::io::ErrorKind;
+use std::future::{poll_fn, ready};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_http::{HttpService, Request, error::DispatchError};
@@ -23,6 +26,7 @@ use anyhow::Context;
 use storage_api::{Access, App};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -83,6 +87,16 @@ pub(crate) fn server(
         server = listening.context("starting the web server failed")?;
     }
     Ok(server.run())
+}
+
+/// Starts the server's threads from this one, and runs the rest of it as a task.
+///
+/// Threads inherit the priority of the one that starts them, and tasks run on threads of background work.
+pub(crate) async fn spawn(mut server: Server) -> JoinHandle<io::Result<()>> {
+    match poll_fn(|cx| Poll::Ready(Pin::new(&mut server).poll(cx))).await {
+        Poll::Ready(ended) => tokio::spawn(ready(ended)),
+        Poll::Pending => tokio::spawn(server),
+    }
 }
 
 /// HTTP over any stream.

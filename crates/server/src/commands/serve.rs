@@ -82,7 +82,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
         connections,
     )?;
     let handle = server.handle();
-    let mut serving = tokio::spawn(server);
+    let mut serving = web::spawn(server).await;
     let secure = identity.is_some();
     match identity {
         Some(identity) => drop(tokio::spawn(tls::watch(identity, hangup))),

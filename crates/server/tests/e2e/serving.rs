@@ -227,3 +227,30 @@ fn the_binary_is_its_own_helper() {
         (Some(0), "", "")
     );
 }
+
+/// The names of a process's threads, and how nice each is (proc_pid_stat(5)).
+fn threads(pid: u32) -> Vec<(String, i64)> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok());
+    let parse = |stat: String| {
+        let (start, fields) = stat.rsplit_once(") ")?;
+        let name = start.split_once('(')?.1.to_owned();
+        // The nice value is the 19th field, and the first behind the name is the third.
+        Some((name, fields.split(' ').nth(16)?.parse().ok()?))
+    };
+    stats.filter_map(parse).collect()
+}
+
+#[test]
+fn requests_go_before_background_work() {
+    let service = Service::start();
+    assert_eq!(service.ask("GET", "/readyz", "").status, 200);
+    let threads = threads(service.pid());
+    let nice = |name: &str| -> Vec<i64> {
+        let named = threads.iter().filter(|thread| thread.0.starts_with(name));
+        named.map(|thread| thread.1).collect()
+    };
+    let (web, background) = (nice("actix"), nice("pureboot-work"));
+    assert!(!web.is_empty() && !background.is_empty(), "{threads:?}");
+    assert!(web.iter().max() < background.iter().min(), "{threads:?}");
+}
