@@ -1,6 +1,6 @@
 //! Web servers and buckets that an operator points at, and that send whatever costs the service most.
 
-mod server;
+pub(crate) mod server;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::figures::{self, Table};
 use crate::host::Service;
 use crate::load;
-use server::Trap;
+use server::{Server, Trap};
 
 /// Tests that run at once, as many as one client may have.
 const TESTS: usize = crate::DEAD;
@@ -23,11 +23,11 @@ const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// Measures what each trap, and all of them together, cost the service and its other clients.
 pub(crate) fn measure(table: &mut Table, home: &std::path::Path) {
-    let traps = server::start();
+    let server = Server::start();
     for trap in Trap::ALL {
-        one(table, &home.join(trap.name()), trap.name(), &[trap], traps);
+        one(table, &home.join(trap.name()), trap.name(), &[trap], server.port);
     }
-    one(table, &home.join("all"), "all", &Trap::ALL, traps);
+    one(table, &home.join("all"), "all", &Trap::ALL, server.port);
 }
 
 fn one(table: &mut Table, state: &std::path::Path, name: &str, traps: &[Trap], port: u16) {

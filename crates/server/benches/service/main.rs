@@ -33,6 +33,7 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1).map(String::as_str) {
         Some(bare::ARG) => bare::serve(&args[2..]),
+        Some(hostile::server::ARG) => hostile::server::serve(),
         Some(host::INSIDE) => std::process::exit(measure(&args[2..])),
         _ => std::process::exit(host::inside_a_namespace(&args[1..])),
     }

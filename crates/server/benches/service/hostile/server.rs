@@ -1,9 +1,17 @@
-//! One server of all traps.
+//! One server of all traps, in a process of its own.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
+
+use crate::host::command;
+
+/// Makes this program the server.
+pub(crate) const ARG: &str = "--hostile";
 
 /// The length of a name that no file system has.
 const LONG: usize = 60_000;
@@ -11,7 +19,7 @@ const LONG: usize = 60_000;
 const WIDE: usize = 255;
 
 /// What a hostile server sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Trap {
     /// Directories without end, whose names are 60 kB long.
     LongNames,
@@ -64,7 +72,22 @@ impl Trap {
         found.unwrap_or(Self::Wide)
     }
 
-    fn answer(self, path: &str) -> (String, Vec<u8>) {
+    fn answer(self, path: &str, made: &Made) -> Answer {
+        match self {
+            Self::Segments if path.len() < 1000 => {
+                let location = format!("Location: {path}/{}\r\n", "a/".repeat(30_000));
+                Arc::new((location, Vec::new()))
+            }
+            _ => {
+                let is_second = path.contains("continuation-token=one");
+                let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+                let page = || Arc::new(self.page(is_second));
+                Arc::clone(made.entry((self, is_second)).or_insert_with(page))
+            }
+        }
+    }
+
+    fn page(self, is_second: bool) -> (String, Vec<u8>) {
         let html = "Content-Type: text/html\r\n".to_owned();
         match self {
             Self::LongNames => (
@@ -77,17 +100,9 @@ impl Trap {
                 let page = format!("<html><body><a{}>x</a>", attributes.collect::<String>());
                 (html, page.into_bytes())
             }
-            Self::Segments if path.len() < 1000 => {
-                let location = format!("Location: {path}/{}\r\n", "a/".repeat(30_000));
-                (location, Vec::new())
-            }
             Self::Segments => (html, listing((0..1000).map(|n| format!("{n}")))),
             Self::Tokens => {
-                let next = if path.contains("continuation-token=one") {
-                    "two"
-                } else {
-                    "one"
-                };
+                let next = if is_second { "two" } else { "one" };
                 let key = |n: usize| format!("<Contents><Key>{n:k>1000}</Key><Size>1</Size></Contents>");
                 let keys: String = (0..1000).map(key).collect();
                 let body = format!(
@@ -110,24 +125,60 @@ fn listing(names: impl Iterator<Item = String>) -> Vec<u8> {
     page.into_bytes()
 }
 
-/// Starts the server; gives its port. It ends with the benchmark.
-pub(crate) fn start() -> u16 {
+/// The server, killed when it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// Starts the server, which gets what the service and its clients leave of the processors: it stands for other machines.
+    pub(crate) fn start() -> Self {
+        let this = std::env::current_exe().expect("this program has a path");
+        let mut child = command("chrt")
+            .args(["--idle", "0"])
+            .arg(this)
+            .arg(ARG)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("util-linux is installed");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a pipe");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it tells its port");
+        let port = line.trim().parse().expect("a port");
+        Self { child, port }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer's header fields and body.
+type Answer = Arc<(String, Vec<u8>)>;
+
+/// What was sent before, made once.
+type Made = Mutex<HashMap<(Trap, bool), Answer>>;
+
+/// Serves until it is killed.
+#[expect(clippy::print_stdout, reason = "the port is what the parent waits for")]
+pub(crate) fn serve() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    let port = listener.local_addr().expect("it has an address").port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || {
-                // A hostile server is another machine: it takes no processor time of the service.
-                let _ = rustix::process::setpriority_process(None, 19);
-                serve(&stream)
-            });
-        }
-    });
-    port
+    println!("{}", listener.local_addr().expect("it has an address").port());
+    let made = Arc::new(Made::default());
+    for stream in listener.incoming().map_while(Result::ok) {
+        let made = Arc::clone(&made);
+        std::thread::spawn(move || talk(&stream, &made));
+    }
 }
 
 /// Answers requests until the client hangs up.
-fn serve(stream: &TcpStream) -> Option<()> {
+fn talk(stream: &TcpStream, made: &Made) -> Option<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut request = String::new();
@@ -141,7 +192,8 @@ fn serve(stream: &TcpStream) -> Option<()> {
         }
         let mut words = request.split(' ');
         let (method, path) = (words.next()?, words.next()?);
-        let (head, body) = Trap::of(path).answer(path);
+        let answer = Trap::of(path).answer(path, made);
+        let (head, body) = answer.as_ref();
         let status = if head.starts_with("Location") {
             "302 Found"
         } else {
@@ -154,7 +206,7 @@ fn serve(stream: &TcpStream) -> Option<()> {
         let mut out = stream;
         out.write_all(head.as_bytes()).ok()?;
         if method != "HEAD" {
-            out.write_all(&body).ok()?;
+            out.write_all(body).ok()?;
         }
     }
 }
