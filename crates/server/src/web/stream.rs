@@ -13,7 +13,7 @@ use super::share::Patience;
 /// The most bytes that are read ahead of the HTTP parser.
 const READ_AHEAD: usize = 4096;
 /// The most bytes that are written per poll of a task, for the other connections of its thread to be served too.
-const WRITE_SHARE: usize = 64 * 1024;
+const WRITE_SHARE: usize = 16 * 1024;
 
 /// A byte stream that hands out one piece per poll of its task, and none while an answer is made or sent.
 ///
