@@ -56,7 +56,8 @@ impl fmt::Display for BackendId {
     }
 }
 
-/// A backend's name: 1 to [`BackendName::MAX_CHARS`] characters, not blank, without control characters; compared exactly.
+/// A backend's name: 1 to [`BackendName::MAX_CHARS`] characters, some of them visible, without control and
+/// bidirectional-override characters; compared exactly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendName(String);
 
@@ -65,12 +66,12 @@ text!(BackendName, "Returns the name.");
 impl BackendName {
     /// The longest name, in Unicode scalar values.
     pub const MAX_CHARS: usize = 100;
-}
 
-impl FromStr for BackendName {
-    type Err = Rule;
-
-    fn from_str(text: &str) -> Result<Self, Rule> {
+    /// Reads a name from the database, where it may be older than the rules on characters that nobody sees.
+    ///
+    /// # Errors
+    /// It is blank, too long, or has control characters.
+    pub fn from_stored(text: &str) -> Result<Self, Rule> {
         if text.trim().is_empty() {
             return Err(Rule::new("must not be blank"));
         }
@@ -86,6 +87,39 @@ impl FromStr for BackendName {
             ));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// Returns whether a character changes the direction of those after it, so that a name reads as another one.
+const fn overrides_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns whether nobody sees a character: spaces, joiners, marks of direction, fillers, variation selectors and tags.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
+                | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+impl FromStr for BackendName {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        if text.chars().all(is_invisible) {
+            return Err(Rule::new("must not be blank"));
+        }
+        if text.chars().any(overrides_direction) {
+            return Err(Rule::new(
+                "must not contain characters that override the direction of text, such as U+202E",
+            ));
+        }
+        Self::from_stored(text)
     }
 }
 

@@ -6,7 +6,9 @@ pub(crate) mod listed;
 use sea_orm::{FromQueryResult, QueryResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use storage_domain::{Backend, BackendId, BackendKind, ByteCount, FindingId, LastTest, Revision, Stats};
+use storage_domain::{
+    Backend, BackendId, BackendKind, BackendName, ByteCount, FindingId, LastTest, Revision, Stats,
+};
 use time::OffsetDateTime;
 
 use self::config::config;
@@ -125,7 +127,7 @@ fn checked(id: BackendId, row: &Columns<'_>, secrets: Secrets<'_>) -> Result<Bac
     };
     Ok(Backend {
         id,
-        name: row.name.parse().map_err(|rule| broken("name", &rule))?,
+        name: BackendName::from_stored(row.name).map_err(|rule| broken("name", &rule))?,
         config: config(kind, row, secrets)?,
         revision: Revision(row.revision),
         version: row.version,

@@ -11,6 +11,8 @@ use storage_domain::{
 #[case(" padded ")]
 #[case("日本語")]
 #[case("it's 100% <b>\"fine\"</b>")]
+#[case("خزن\u{200f} 1")]
+#[case("👩\u{200d}💻")]
 fn names_that_are_accepted(#[case] text: &str) {
     assert_eq!(text.parse::<BackendName>().unwrap().as_str(), text);
 }
@@ -23,9 +25,22 @@ fn names_that_are_accepted(#[case] text: &str) {
 #[case("a\0b", "control")]
 #[case("a\u{85}b", "control")]
 #[case("a\u{7f}", "control")]
+#[case("\u{200b}", "blank")]
+#[case("\u{feff}\u{200d}\u{2060} \u{3164}\u{e0041}", "blank")]
+#[case("\u{202e}", "blank")]
+#[case("nas\u{202e}gpj", "direction")]
+#[case("nas\u{2066}1\u{2069}", "direction")]
 fn names_that_are_refused(#[case] text: &str, #[case] word: &str) {
     let rule = text.parse::<BackendName>().unwrap_err().to_string();
     assert!(rule.contains(word), "{rule}");
+}
+
+/// A name of an older release stays readable, so that its backend can be renamed.
+#[test]
+fn stored_names_may_be_older_than_the_rules() {
+    assert!(BackendName::from_stored("nas\u{202e}gpj").is_ok());
+    assert!(BackendName::from_stored("\u{200b}").is_ok());
+    assert!(BackendName::from_stored("a\tb").is_err());
 }
 
 #[rstest]
