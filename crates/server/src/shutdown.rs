@@ -54,13 +54,6 @@ impl Signals {
     }
 }
 
-/// Takes note of SIGHUP if there is nothing to read again. Never ends.
-pub(crate) async fn survive(mut hangup: Signal) {
-    while hangup.recv().await.is_some() {
-        tracing::info!("SIGHUP changes nothing here: there is no TLS certificate to read again");
-    }
-}
-
 /// Reports that a signal ended the start.
 pub(crate) fn before_serving(signal: i32) {
     notify::report(notify::STOPPING);

@@ -3,16 +3,19 @@
 mod files;
 mod reload;
 
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use storage_api::watched::Watched;
+use tokio::time::Instant;
+
 use files::Loaded;
-pub(crate) use reload::watch;
 
 /// Where the certificate and its key lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +26,11 @@ pub(crate) struct TlsFiles {
     pub(crate) key: PathBuf,
 }
 
-/// What clients are shown. Connections that are open go on with what they were shown.
-#[derive(Debug)]
+/// The certificate that clients are shown. Open connections go on with what they were shown.
 pub(crate) struct Identity {
-    files: TlsFiles,
-    current: RwLock<Loaded>,
+    files: Watched<Loaded>,
+    /// When the log was last reminded of the certificate's end.
+    reminded: Mutex<Option<Instant>>,
 }
 
 impl Identity {
@@ -36,22 +39,14 @@ impl Identity {
     /// # Errors
     /// What is wrong with them and what to do.
     pub(crate) fn load(files: TlsFiles) -> anyhow::Result<Self> {
-        let loaded = files::load(&files)?;
+        let paths = vec![files.cert.clone(), files.key.clone()];
+        let load = move || files::load(&files);
         Ok(Self {
-            files,
-            current: RwLock::new(loaded),
+            files: Watched::open("the new TLS certificate", paths, load, |error| {
+                format!("{error:#}")
+            })?,
+            reminded: Mutex::default(),
         })
-    }
-
-    fn current(&self) -> Loaded {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn replace(&self, loaded: Loaded) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
     }
 
     /// How connections are secured: TLS 1.2 and 1.3, without certificates of clients.
@@ -70,6 +65,12 @@ impl Identity {
 
 impl ResolvesServerCert for Identity {
     fn resolve(&self, _client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current().key)
+        Some(Arc::clone(&self.files.current().key))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
     }
 }

@@ -74,6 +74,7 @@ pub(crate) fn access(settings: &Settings, store: Store, only_here: bool) -> Resu
         auth,
         jwt: settings.jwt.clone(),
         cors_origins: settings.clients.cors_origins.clone(),
+        trusted_proxies: settings.clients.trusted_proxies.clone(),
         limits: settings.clients.limits.clone(),
         audit_retention: settings.clients.audit_retention,
     };

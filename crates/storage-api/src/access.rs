@@ -1,38 +1,32 @@
-//! Who is let in: tokens, JSON Web Tokens, roles, and the service that asks nobody.
-
-mod bearer;
-mod book;
-mod cors;
-mod jwt;
-mod limits;
-mod need;
-mod site;
+//! Access: which clients are admitted, and what each of them is allowed.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{HttpMessage as _, HttpRequest};
+use actix_web::HttpRequest;
 use storage_domain::Role;
 use storage_domain::access::{Actor, How, Token, TokenState};
+use storage_domain::net::Network;
 use storage_persistence::{Store, StoreError};
 use time::OffsetDateTime;
 use tokio::runtime::Handle;
 
-use self::bearer::Credentials;
-use self::book::TokenBook;
-use self::cors::Cors;
-use self::jwt::Jwt;
-pub use self::jwt::{JwtSettings, KeyFileError};
-pub use self::limits::LimitSettings;
-use self::limits::Limits;
-pub(crate) use self::limits::{Client, Turn};
-pub(crate) use self::need::{Need, Needs};
+use crate::audit::AuditLog;
+use crate::auth::bearer::{self, Credentials};
+use crate::auth::cors::Cors;
+use crate::auth::csrf;
+use crate::auth::jwt::Jwt;
+pub use crate::auth::jwt::{JwtSettings, KeyFileError};
+use crate::auth::token_cache::{MAX_AGE, TokenCache};
 use crate::error::ApiError;
+pub use crate::limits::LimitSettings;
+use crate::limits::{ClientPermit, Limits, Source};
+use crate::problem::Code;
 use crate::service::AppError;
-use crate::trail::Trail;
+use crate::watched::Reload;
 
-/// Whether a service asks who it is talking to.
+/// Whether a service requires credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
     /// Always.
@@ -43,198 +37,215 @@ pub enum Auth {
     Off,
 }
 
-/// How a service decides who is let in.
+/// The settings of access.
 #[derive(Debug, Clone)]
 pub struct AccessSettings {
-    /// Whether it asks.
+    /// Whether credentials are required.
     pub auth: Auth,
-    /// JSON Web Tokens, where they are accepted.
+    /// JSON Web Tokens, if they are accepted.
     pub jwt: Option<JwtSettings>,
-    /// The origins whose pages may use the service.
+    /// Origins whose pages may use the service.
     pub cors_origins: Vec<String>,
+    /// Proxies whose `Forwarded` or `X-Forwarded-For` names the client.
+    pub trusted_proxies: Vec<Network>,
     /// How much one client may ask for.
     pub limits: LimitSettings,
-    /// How long the audit trail is kept; `None` is for ever.
+    /// How long audit records are kept; `None`: as long as the database.
     pub audit_retention: Option<time::Duration>,
 }
 
 impl AccessSettings {
-    /// Settings that ask like this, with everything else as it is by default.
+    /// Returns settings with this requirement and defaults for everything else.
     pub fn new(auth: Auth) -> Self {
         Self {
             auth,
             jwt: None,
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             limits: LimitSettings::default(),
             audit_retention: None,
         }
     }
 }
 
-/// Who is let in.
+/// Admits clients.
 pub struct Access {
     auth: Auth,
     jwt: Option<Jwt>,
-    /// `None` where nobody is ever asked.
-    book: Option<TokenBook>,
+    /// `None` if credentials are never required.
+    tokens: Option<TokenCache>,
+    trusted_proxies: Vec<Network>,
     limits: Limits,
     pub(crate) cors: Cors,
-    /// `None` where nothing is recorded.
-    pub(crate) trail: Option<Trail>,
+    /// `None` if nothing is recorded.
+    pub(crate) audit: Option<AuditLog>,
 }
 
-/// What the tokens of a service that starts look like.
+/// The tokens that a service finds when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     /// Whether there is, or was, a token.
     pub any: bool,
-    /// Whether one of them is of use now.
+    /// Whether one of them is valid now.
     pub valid: bool,
 }
 
 impl Access {
-    /// How long after its revocation a token may still be let in, and how long the table of tokens is believed.
-    pub const MAX_DELAY: Duration = book::BELIEVED;
+    /// Longest time after its revocation in which a token is still accepted, if the database answers.
+    pub const MAX_DELAY: Duration = MAX_AGE;
 
-    /// Asks nobody.
+    /// Requires nothing, and records nothing.
     pub fn off() -> Self {
         Self {
             auth: Auth::Off,
             jwt: None,
-            book: None,
+            tokens: None,
+            trusted_proxies: Vec::new(),
             limits: Limits::new(&LimitSettings::default()),
             cors: Cors::default(),
-            trail: None,
+            audit: None,
         }
     }
 
-    /// Asks as the settings say, with the tokens of this store. Background work runs on `runtime`.
+    /// Puts access together, over the tokens of this store. Background work runs on `runtime`.
     ///
     /// # Errors
     /// The keys of JSON Web Tokens can't be used.
     pub fn new(store: Store, settings: AccessSettings, runtime: Handle) -> Result<Self, KeyFileError> {
         let AccessSettings { auth, jwt, .. } = settings;
-        let trail = Trail::new(store.clone(), settings.audit_retention, &runtime);
-        let book = (auth != Auth::Off).then(|| TokenBook::new(store, runtime.clone()));
         let auth = match auth {
             Auth::WhereThereAreTokens if jwt.is_some() => Auth::Required,
             other => other,
         };
-        let jwt = jwt.map(|settings| Jwt::new(settings, runtime)).transpose()?;
+        let audit = AuditLog::new(store.clone(), settings.audit_retention, &runtime);
         Ok(Self {
             auth,
-            jwt,
-            book,
+            jwt: jwt.map(Jwt::new).transpose()?,
+            tokens: (auth != Auth::Off).then(|| TokenCache::new(store, runtime)),
+            trusted_proxies: settings.trusted_proxies,
             limits: Limits::new(&settings.limits),
             cors: Cors::new(settings.cors_origins),
-            trail: Some(trail),
+            audit: Some(audit),
         })
     }
 
-    /// Waits until the audit trail is written, at most so long: for the end of the service.
+    /// Returns the key files, for [`crate::watched::watch`] to read again when they change.
+    pub fn key_files(&self) -> Option<Arc<dyn Reload>> {
+        self.jwt.as_ref().map(Jwt::key_files)
+    }
+
+    /// Waits until the audit log is written, at most `within`: for the end of the service.
     pub async fn flush(&self, within: Duration) {
-        if let Some(trail) = &self.trail {
-            trail.flush(within).await;
+        if let Some(audit) = &self.audit {
+            audit.flush(within).await;
         }
     }
 
-    /// Reads the tokens before the first request comes.
+    /// Reads the tokens before the first request.
     ///
     /// # Errors
     /// The store's.
     pub async fn prepare(&self) -> Result<Found, StoreError> {
-        let Some(book) = &self.book else {
+        let Some(tokens) = &self.tokens else {
             return Ok(Found {
                 any: false,
                 valid: false,
             });
         };
-        let book = book.read().await?;
+        let tokens = tokens.load().await?;
         let now = OffsetDateTime::now_utc();
         Ok(Found {
-            any: book.any,
-            valid: book.tokens.values().any(|t| t.state(now) == TokenState::Valid),
+            any: tokens.any,
+            valid: tokens.by_id.values().any(|t| t.state(now) == TokenState::Valid),
         })
     }
 
-    /// Who sends this request, where they may do what needs `need`; `None` where nobody has to be asked.
-    pub(crate) async fn admit(&self, request: &HttpRequest, need: Need) -> Result<Option<Actor>, ApiError> {
-        let Need::Role(needed) = need else {
-            return Ok(None);
-        };
-        let Some(book) = &self.book else {
-            return Ok(Some(Actor::open()));
-        };
-        if !self.asks(book).await? {
-            site::check(request, &self.cors)?;
-            return Ok(Some(Actor::open()));
-        }
-        let actor = self.by_credentials(book, request).await?;
-        if actor.role.may(needed) {
-            return Ok(Some(actor));
-        }
-        let refusal = bearer::forbidden(&actor, needed);
-        request.extensions_mut().insert(actor);
-        Err(refusal)
+    /// Returns where a request comes from.
+    pub(crate) fn source(&self, request: &HttpRequest) -> Source {
+        Source::of(request, &self.trusted_proxies)
     }
 
-    /// Counts what a client asks for; a test or a discovery is under way as long as the turn lives.
-    pub(crate) fn count(
+    /// Identifies the client of a request. A client that is not known is counted by its address, whatever the reason.
+    ///
+    /// # Errors
+    /// 401, 403, 429, and 503 if the tokens can't be read.
+    pub(crate) async fn identify(&self, request: &HttpRequest, source: &Source) -> Result<Actor, ApiError> {
+        let Some(tokens) = &self.tokens else {
+            return Ok(Actor::open());
+        };
+        if self.is_open(tokens).await? {
+            csrf::check(request, &self.cors)?;
+            return Ok(Actor::open());
+        }
+        let actor = self.by_credentials(tokens, request).await;
+        // A good token is never refused for what others sent from the same address.
+        if let Err(error) = &actor {
+            if matches!(error.0.code, Code::InvalidToken | Code::TokenExpired) {
+                self.limits.invalid_token(source)?;
+            }
+            self.limits.stranger(source)?;
+        }
+        actor
+    }
+
+    /// Counts a request of a known client, and checks its role.
+    ///
+    /// # Errors
+    /// 429 and 403.
+    pub(crate) fn authorize(&self, actor: &Actor, source: &Source, needed: Role) -> Result<(), ApiError> {
+        self.limits.known(actor, source)?;
+        if actor.role.may(needed) {
+            Ok(())
+        } else {
+            Err(bearer::forbidden(actor, needed))
+        }
+    }
+
+    /// Returns the client's permit for a test or a discovery, which is under way as long as the permit lives.
+    ///
+    /// # Errors
+    /// 429.
+    pub(crate) fn probe_permit(
         &self,
         actor: &Actor,
-        request: &HttpRequest,
-        need: Need,
-    ) -> Result<Option<Turn>, ApiError> {
-        self.limits.request(actor, request)?;
-        if need == Need::Role(Role::Operator) {
-            self.limits.turn(actor, request)
-        } else {
-            Ok(None)
-        }
+        source: &Source,
+    ) -> Result<Option<ClientPermit>, ApiError> {
+        Ok(self.limits.probe(actor, source)?)
     }
 
-    /// How many clients have a test or a discovery under way.
+    /// Returns whether an answer that anybody can cause gets a line in the log.
+    pub(crate) fn may_log_stranger(&self) -> bool {
+        self.limits.log_line()
+    }
+
+    /// Returns how many clients have a test or a discovery under way.
     #[cfg(test)]
     pub(crate) fn clients_at_work(&self) -> usize {
         self.limits.clients_at_work()
     }
 
-    /// Whether credentials are asked for. Where that is known, nobody waits for the database to be told to send some.
-    async fn asks(&self, book: &TokenBook) -> Result<bool, ApiError> {
-        if self.auth != Auth::WhereThereAreTokens || book.had_any() {
-            return Ok(true);
+    /// Returns whether the service is open to everybody on this machine, which the first token ends at once.
+    async fn is_open(&self, tokens: &TokenCache) -> Result<bool, ApiError> {
+        if self.auth != Auth::WhereThereAreTokens {
+            return Ok(false);
         }
-        Ok(book.current().await.map_err(unavailable)?.any)
+        let any = tokens.any().await;
+        Ok(!any.map_err(unavailable)?)
     }
 
-    async fn by_credentials(&self, book: &TokenBook, request: &HttpRequest) -> Result<Actor, ApiError> {
-        let known = match &Credentials::of(request)? {
-            Credentials::Token(token) => by_token(book, token).await,
+    async fn by_credentials(&self, tokens: &TokenCache, request: &HttpRequest) -> Result<Actor, ApiError> {
+        match &Credentials::of(request)? {
+            Credentials::Token(token) => by_token(tokens, token).await,
             Credentials::Other(text) => match &self.jwt {
-                Some(jwt) => jwt
-                    .verify(text, OffsetDateTime::now_utc())
-                    .await
-                    .map_err(ApiError::from),
+                Some(jwt) => Ok(jwt.verify(text, OffsetDateTime::now_utc())?),
                 None => Err(bearer::invalid()),
             },
-        };
-        // What is good is never refused for what others sent from the same address.
-        if let Err(error) = &known
-            && error.0.code.status() == 401
-        {
-            self.limits.failed(request)?;
         }
-        known
     }
 }
 
-async fn by_token(book: &TokenBook, token: &Token) -> Result<Actor, ApiError> {
-    let mut now = book.current().await.map_err(unavailable)?;
-    if !now.tokens.contains_key(token.id()) {
-        // It may have been made just now.
-        now = book.anew().await.map_err(unavailable)?;
-    }
-    let known = now.tokens.get(token.id());
+async fn by_token(tokens: &TokenCache, token: &Token) -> Result<Actor, ApiError> {
+    let known = tokens.find(token.id()).await.map_err(unavailable)?;
     let Some(known) = known.filter(|known| known.hash.matches(&token.hash())) else {
         return Err(bearer::invalid());
     };
@@ -244,7 +255,7 @@ async fn by_token(book: &TokenBook, token: &Token) -> Result<Actor, ApiError> {
         TokenState::Expired => return Err(bearer::expired()),
         TokenState::Revoked => return Err(bearer::invalid()),
     }
-    book.used(known, at);
+    tokens.used(&known, at);
     Ok(Actor {
         name: known.name.to_string(),
         role: known.role,

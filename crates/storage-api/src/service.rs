@@ -8,8 +8,8 @@ mod startup;
 
 pub use self::backends::BackendDraft;
 pub use self::preconditions::{Preconditions, entity_tag};
+pub use crate::audit::AuditEntry;
 pub use crate::supervisor::{AppError, AppSettings, ClientPermit as Permit, Event, StateChange, TestOutcome};
-pub use crate::trail::Trace;
 
 pub(crate) use crate::supervisor::{explain, millis};
 

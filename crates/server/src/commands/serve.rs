@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{ArgMatches, Command};
+use storage_api::watched::{self, Reload};
 use storage_api::{Access, App};
 use storage_persistence::Store;
 
@@ -17,7 +18,7 @@ use crate::settings::layers::with_flags;
 use crate::settings::listen::Listen;
 use crate::settings::{self, Settings, directories};
 use crate::shutdown::Signals;
-use crate::tls::{self, Identity};
+use crate::tls::Identity;
 use crate::{commands, descriptors, logging, notify, shutdown, web, wiring};
 
 /// The arguments.
@@ -84,10 +85,9 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     let handle = server.handle();
     let mut serving = web::spawn(server).await;
     let secure = identity.is_some();
-    match identity {
-        Some(identity) => drop(tokio::spawn(tls::watch(identity, hangup))),
-        None => drop(tokio::spawn(shutdown::survive(hangup))),
-    }
+    let certificate = identity.map(|identity| identity as Arc<dyn Reload>);
+    let files = certificate.into_iter().chain(access.key_files());
+    tokio::spawn(watched::watch(files.collect(), hangup));
     announce(&listeners.places, secure);
     let stop = shutdown::begin(signals, &mut serving, settings.shutdown_deadline).await?;
     stop.drain(handle, app).await;

@@ -9,7 +9,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use storage_persistence::secret_file::{FileMark, SecretFile};
+use storage_persistence::secret_file::SecretFile;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use zeroize::Zeroizing;
@@ -27,17 +27,6 @@ pub(super) struct Loaded {
     pub(super) key: Arc<CertifiedKey>,
     /// When the certificate ends.
     pub(super) end: SystemTime,
-    /// How the files looked before they were read: what changes meanwhile is seen afterwards.
-    pub(super) seen: Fingerprint,
-}
-
-/// How the two files look from outside; different after every change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fingerprint([Option<FileMark>; 2]);
-
-/// How the files look now.
-pub(super) fn fingerprint(files: &TlsFiles) -> Fingerprint {
-    Fingerprint([&files.cert, &files.key].map(|path| FileMark::of(path)))
 }
 
 /// Reads a certificate and its key.
@@ -45,7 +34,6 @@ pub(super) fn fingerprint(files: &TlsFiles) -> Fingerprint {
 /// # Errors
 /// What is wrong and what to do; nothing of the files' text.
 pub(super) fn load(files: &TlsFiles) -> anyhow::Result<Loaded> {
-    let seen = fingerprint(files);
     let (cert, key) = (files.cert.display(), files.key.display());
     let text = read(&files.cert, 0).with_context(|| format!("tls_cert_file: {cert}"))?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
@@ -64,7 +52,6 @@ pub(super) fn load(files: &TlsFiles) -> anyhow::Result<Loaded> {
     Ok(Loaded {
         key: Arc::new(certified),
         end,
-        seen,
     })
 }
 

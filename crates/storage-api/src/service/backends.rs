@@ -6,7 +6,7 @@ use storage_domain::{
 };
 use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend};
 
-use super::{App, AppError, Preconditions, Trace};
+use super::{App, AppError, AuditEntry, Preconditions};
 use crate::supervisor::{Command, Delete, StateChange, Update};
 
 /// What a client asks a backend to be; `None` is what it did not name, or not in a valid form.
@@ -91,11 +91,11 @@ impl App {
     ///
     /// # Errors
     /// Every mistake of the draft at once; [`AppError::Store`] if the name is taken.
-    pub async fn create(&self, draft: BackendDraft, mut trace: Trace) -> Result<Backend, AppError> {
+    pub async fn create(&self, draft: BackendDraft, mut entry: AuditEntry) -> Result<Backend, AppError> {
         let (supervisor, new) = (self.supervisor.clone(), draft.into_new()?);
         let work = async move {
-            let created = supervisor.store.create(new, trace.record()).await?;
-            trace.written();
+            let created = supervisor.store.create(new, entry.record()).await?;
+            entry.written();
             let change = StateChange::Created { kind: created.kind() };
             supervisor.events.publish(created.id, Some(&created.name), change);
             Ok(created)
@@ -113,7 +113,7 @@ impl App {
         id: BackendId,
         change: BackendDraft,
         conditions: Preconditions,
-        trace: Trace,
+        entry: AuditEntry,
     ) -> Result<Backend, AppError> {
         let update = Box::new(Update {
             names_version: conditions.names_version(),
@@ -121,7 +121,7 @@ impl App {
                 conditions.allow_change(read)?;
                 change.plan(read)
             }),
-            trace,
+            entry,
         });
         let command = |reply| Command::Update(update, reply);
         self.supervisor.ask(id, "the update", command).await
@@ -138,13 +138,13 @@ impl App {
         id: BackendId,
         force: bool,
         conditions: Preconditions,
-        trace: Trace,
+        entry: AuditEntry,
     ) -> Result<(), AppError> {
         let delete = Box::new(Delete {
             names_version: conditions.names_version(),
             allow: Box::new(move |read| conditions.allow_change(read)),
             force,
-            trace,
+            entry,
         });
         let command = |reply| Command::Delete(delete, reply);
         self.supervisor.ask(id, "the delete", command).await

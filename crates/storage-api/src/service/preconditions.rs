@@ -112,9 +112,9 @@ impl Preconditions {
         Ok(self.if_none_match.as_ref().is_some_and(|t| t.match_weakly(tag)))
     }
 
-    /// Whether the client said which version it changes.
+    /// Whether the client said which version it changes; `*` is any.
     pub(crate) fn names_version(&self) -> bool {
-        self.if_match.is_some()
+        self.if_match.as_ref().is_some_and(|tags| *tags != Tags::Any)
     }
 
     fn if_match_holds(&self, tag: &str) -> bool {

@@ -7,8 +7,8 @@ use storage_persistence::StoreError;
 use super::actor::{Actor, Origin};
 use super::event::StateChange;
 use super::{AppError, Supervisor};
+use crate::audit::AuditEntry;
 use crate::chain::Chain;
-use crate::trail::Trace;
 
 /// How often a change is tried again, if a test's result or another process changed the row in between.
 const MAX_TRIES: usize = 8;
@@ -24,7 +24,7 @@ pub(crate) struct Update {
     pub(crate) plan: Box<Plan>,
     /// Whether the client named the version that it changes.
     pub(crate) names_version: bool,
-    pub(crate) trace: Trace,
+    pub(crate) entry: AuditEntry,
 }
 
 /// A delete.
@@ -34,7 +34,7 @@ pub(crate) struct Delete {
     pub(crate) names_version: bool,
     /// Whether a mount in use is detached.
     pub(crate) force: bool,
-    pub(crate) trace: Trace,
+    pub(crate) entry: AuditEntry,
 }
 
 impl Actor {
@@ -42,13 +42,13 @@ impl Actor {
         let Update {
             plan,
             names_version,
-            mut trace,
+            mut entry,
         } = update;
         let supervisor = self.supervisor.clone();
         let mut is_quiet = false;
         for _ in 0..MAX_TRIES {
             let read = supervisor.store.open(self.id).await?;
-            trace.saw(&read);
+            entry.set_backend(&read);
             let (name, config) = plan(&read)?;
             // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
             let new_config = config.stored() != read.config.stored();
@@ -71,7 +71,7 @@ impl Actor {
             }
             match supervisor
                 .store
-                .update(&read, &name, &config, trace.record())
+                .update(&read, &name, &config, entry.record())
                 .await
             {
                 Err(StoreError::Changed) if names_version => return Err(AppError::Precondition),
@@ -79,7 +79,7 @@ impl Actor {
                 Err(error) => return Err(error.into()),
                 Ok(updated) => {
                     self.unmounted = None;
-                    trace.written();
+                    entry.written();
                     let change = StateChange::Changed { config: new_config };
                     supervisor.events.publish(self.id, Some(&updated.name), change);
                     return Ok(updated);
@@ -94,13 +94,13 @@ impl Actor {
             allow,
             names_version,
             force,
-            mut trace,
+            mut entry,
         } = delete;
         let (supervisor, id) = (self.supervisor.clone(), self.id);
         let (mut version, mut name) = (None, None);
         match supervisor.store.open(id).await {
             Ok(read) => {
-                trace.saw(&read);
+                entry.set_backend(&read);
                 allow(&read)?;
                 tolerate_stuck(force, id, self.quiesce().await)?;
                 // What ended just now, or another process, may have changed the row: nothing is unmounted for a version
@@ -123,12 +123,12 @@ impl Actor {
             }
             Err(error) => return Err(error.into()),
         }
-        match supervisor.store.delete(id, version, trace.record()).await {
+        match supervisor.store.delete(id, version, entry.record()).await {
             Err(StoreError::Changed) => return Err(AppError::Precondition),
             other => other?,
         }
         self.unmounted = None;
-        trace.written();
+        entry.written();
         supervisor.registry.forget(id);
         supervisor.schedule.forget(id);
         supervisor.luns.forget(id);

@@ -16,9 +16,7 @@ use tokio::runtime::Handle;
 
 use super::access::{asking_as, token, with};
 use super::harness::{Api, BACKENDS, config};
-use crate::access::Need;
-use crate::trail::action_of;
-use crate::{Access, AccessSettings, Auth, configure_guarded, routes};
+use crate::{Access, AccessSettings, Auth, configure_guarded};
 
 const AUDIT: &str = "/api/v1/storage/audit";
 
@@ -251,21 +249,6 @@ async fn a_client_that_hangs_up_is_told_of() {
         (&records[0]["actor"], &records[0]["how"]),
         (&"local".into(), &"open".into())
     );
-}
-
-#[test]
-fn every_guarded_route_has_its_action() {
-    for endpoint in routes::table() {
-        for (method, need) in &endpoint.needs {
-            let is_open = *need == Need::Nothing;
-            assert_eq!(
-                action_of(method, endpoint.path).is_none(),
-                is_open,
-                "{method} {}",
-                endpoint.path
-            );
-        }
-    }
 }
 
 #[actix_web::test]

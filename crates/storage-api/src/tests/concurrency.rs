@@ -10,7 +10,7 @@ use storage_backends::testkit::{FakeBackend, FakeCalls};
 use storage_domain::{BackendId, BackendKind};
 
 use super::harness::{Api, BACKENDS};
-use crate::service::{AppError, Permit, Preconditions, Trace};
+use crate::service::{AppError, AuditEntry, Permit, Preconditions};
 
 mod counts;
 
@@ -175,7 +175,7 @@ async fn racing_changes_tests_and_deletes_end_consistent() {
             async move {
                 match n {
                     19 if round % 2 == 0 => drop(
-                        app.delete(id, false, Preconditions::default(), Trace::none())
+                        app.delete(id, false, Preconditions::default(), AuditEntry::none())
                             .await,
                     ),
                     n if n % 3 == 0 => {

@@ -1,9 +1,15 @@
 //! Conditional requests: `If-Match` and `If-None-Match`.
 
+use std::sync::Arc;
+
 use actix_web::test::TestRequest;
 use insta::assert_json_snapshot;
-use storage_domain::BackendKind;
+use storage_backends::MountState;
+use storage_backends::testkit::FakeBackend;
+use storage_domain::{BackendKind, BackendStatus};
+use storage_persistence::Measurement;
 
+use super::concurrency::until;
 use super::harness::Api;
 
 #[actix_web::test]
@@ -43,4 +49,33 @@ async fn conditions_hold_or_refuse() {
     assert_eq!(send("DELETE", "if-match", &weak, "").await.status, 412);
     assert_eq!(send("DELETE", "if-none-match", "*", "").await.status, 412);
     assert_eq!(send("DELETE", "if-match", "*", "").await.status, 200);
+}
+
+/// `*` asks that the backend exists. A result of a test that comes in between changes its version, not that.
+#[actix_web::test]
+async fn any_version_is_whatever_there_is() {
+    let fake = FakeBackend::healthy(BackendKind::Nfs).mountable(MountState::Unmounted);
+    let (calls, fake) = (fake.calls(), Arc::new(fake));
+    let api = Api::with(move |_| fake.clone()).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let id = path.rsplit('/').next().unwrap().parse().unwrap();
+    let held = calls.hold_unmounts().await;
+    let delete = TestRequest::delete().uri(&path).insert_header(("if-match", "*"));
+    let measured = async {
+        until("the unmount", async || calls.unmounts().len() == 1).await;
+        let backend = api.store.get(id).await.unwrap();
+        let measurement = Measurement {
+            status: Some(BackendStatus::Online),
+            ..Measurement::default()
+        };
+        let stored = api
+            .store
+            .record(id, backend.revision, &measurement)
+            .await
+            .unwrap();
+        assert_ne!(stored.unwrap().version, backend.version);
+        drop(held);
+    };
+    let (answer, ()) = tokio::join!(api.send(delete), measured);
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }

@@ -219,3 +219,57 @@ async fn pages_of_other_origins_need_to_be_named() {
         ("", "")
     );
 }
+
+/// A stranger, and a client without the right, are counted like everybody else.
+#[actix_web::test]
+async fn denied_requests_are_counted_too() {
+    let limits = LimitSettings {
+        rate: Some(1),
+        burst: 3,
+        ..LimitSettings::default()
+    };
+    let api = asking_as(settings(Auth::Required, limits)).await;
+    let viewer = token(&api, Role::Viewer).await;
+    let delete = async |peer: &str, credentials: &str| {
+        let path = format!("{BACKENDS}/{}", uuid::Uuid::nil());
+        let mut request = TestRequest::delete().uri(&path).peer_addr(peer.parse().unwrap());
+        if !credentials.is_empty() {
+            request = request.insert_header(("authorization", credentials.to_owned()));
+        }
+        api.send(request).await.status.as_u16()
+    };
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        seen.push(delete("192.0.2.1:1", "").await);
+        seen.push(delete("192.0.2.2:1", &format!("Bearer {viewer}")).await);
+    }
+    assert_eq!(seen, [401, 403, 401, 403, 401, 403, 429, 429, 429, 429]);
+    assert_eq!(delete("192.0.2.3:1", "").await, 401, "it is another client");
+}
+
+/// Behind a proxy that is trusted, a client is the address that the proxy names; elsewhere the field means nothing.
+#[actix_web::test]
+async fn clients_behind_a_trusted_proxy_have_limits_of_their_own() {
+    let limits = LimitSettings {
+        rate: Some(1),
+        burst: 1,
+        ..LimitSettings::default()
+    };
+    let api = asking_as(AccessSettings {
+        trusted_proxies: vec!["10.0.0.1".parse().unwrap()],
+        ..settings(Auth::Off, limits)
+    })
+    .await;
+    let get = async |peer: &str, client: &str| {
+        let request = TestRequest::get()
+            .uri(BACKENDS)
+            .peer_addr(peer.parse().unwrap())
+            .insert_header(("x-forwarded-for", client.to_owned()));
+        api.send(request).await.status.as_u16()
+    };
+    assert_eq!(get("10.0.0.1:1", "192.0.2.1").await, 200);
+    assert_eq!(get("10.0.0.1:1", "192.0.2.1").await, 429);
+    assert_eq!(get("10.0.0.1:1", "192.0.2.2").await, 200);
+    assert_eq!(get("192.0.2.9:1", "192.0.2.3").await, 200);
+    assert_eq!(get("192.0.2.9:1", "192.0.2.4").await, 429);
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use storage_domain::BackendKind;
 
 use super::harness::{Api, BACKENDS};
-use crate::extract::MAX_BODY_BYTES;
+use crate::http::extract::MAX_BODY_BYTES;
 
 const GONE: &str = "/api/v1/storage/backends/00000000-0000-7000-8000-000000000000";
 
@@ -20,7 +20,7 @@ const GONE: &str = "/api/v1/storage/backends/00000000-0000-7000-8000-00000000000
 #[case("DELETE", GONE, "", 404, "backend_not_found")]
 #[case("POST", "/api/v1/storage/backends/x/test", "", 404, "backend_not_found")]
 #[case("GET", "/api/v1/nothing", "", 404, "not_found")]
-#[case("GET", "/", "", 404, "not_found")]
+#[case("GET", "/nowhere", "", 404, "not_found")]
 #[case("GET", "/docs/no-such-file", "", 404, "not_found")]
 #[case("GET", "/problems/no_such_code", "", 404, "not_found")]
 #[case("PUT", BACKENDS, "{}", 405, "method_not_allowed")]

@@ -1,13 +1,16 @@
 //! What is about the service itself: health, ids of requests, pages, panics.
 
 use actix_web::test::TestRequest;
-use actix_web::{App as WebApp, HttpResponse, middleware::from_fn, test, web};
+use actix_web::{App as WebApp, HttpResponse, test, web};
 use insta::assert_json_snapshot;
 use serde_json::Value;
 use storage_domain::BackendKind;
 
 use super::harness::{Api, BACKENDS};
-use crate::middleware::boundary;
+use crate::http::openapi::SERVED;
+use crate::http::route::Policies;
+use crate::http::routes;
+use crate::http::state::State;
 use crate::problem::Code;
 
 #[actix_web::test]
@@ -26,6 +29,14 @@ async fn health_is_told() {
     assert_eq!(down.status, 503);
     assert_json_snapshot!("database-unavailable", down.stable());
     assert_eq!(api.call("GET", "/healthz", None).await.status, 200);
+}
+
+#[actix_web::test]
+async fn the_root_leads_to_the_documentation() {
+    let api = Api::healthy().await;
+    let answer = api.send(TestRequest::get().uri("/")).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("content-type").starts_with("text/html"));
 }
 
 #[actix_web::test]
@@ -100,10 +111,13 @@ async fn a_panic_is_an_internal_problem() {
     async fn panics() -> HttpResponse {
         panic!("secret-canary")
     }
-    let resource = web::resource("/panic")
-        .route(web::get().to(panics))
-        .wrap(from_fn(boundary));
-    let service = test::init_service(WebApp::new().service(resource)).await;
+    let api = Api::healthy().await;
+    let state = State::new(api.app.clone(), api.access.clone(), &SERVED);
+    let resource = web::resource("/panic").route(web::get().to(panics));
+    let configure = |config: &mut web::ServiceConfig| {
+        routes::guard(config, resource, Policies::new(Vec::new()), &state);
+    };
+    let service = test::init_service(WebApp::new().configure(configure)).await;
     let response = test::call_service(&service, TestRequest::get().uri("/panic").to_request()).await;
     assert_eq!(response.status(), 500);
     let body: Value = test::read_body_json(response).await;

@@ -77,6 +77,45 @@ async fn strangers_do_not_fill_the_trail() {
     assert_eq!(records[0]["actor"], "viewer");
     assert_eq!(
         records[0]["detail"],
-        "191 refusals before this one are in the log only"
+        "191 requests before this one have no record"
     );
+}
+
+/// A script of an operator that tests what is not there does not fill the audit log either.
+#[actix_web::test]
+async fn failed_tests_do_not_fill_the_log() {
+    let api = asking_as(AccessSettings::new(Auth::Required)).await;
+    let (admin, operator) = (token(&api, Role::Admin).await, token(&api, Role::Operator).await);
+    let test = async |id: uuid::Uuid| {
+        let path = format!("{BACKENDS}/{id}/test");
+        let answer = send(&api, &operator, Method::POST, &path, &Value::Null).await;
+        assert_eq!(answer.status, 404);
+    };
+    for _ in 0..10 {
+        test(uuid::Uuid::nil()).await;
+    }
+    assert_eq!(trail(&api, &admin, "").await.len(), 1, "the same failure");
+    for n in 1..100 {
+        test(uuid::Uuid::from_u128(n)).await;
+    }
+    let records = trail(&api, &admin, "?limit=1000").await;
+    assert_eq!(records.len(), 60);
+    assert_eq!(records.last().unwrap()["outcome"], "failed");
+}
+
+/// The audit log names the client, not the proxy before the service.
+#[actix_web::test]
+async fn the_address_is_that_of_the_client_behind_a_proxy() {
+    let api = asking_as(AccessSettings {
+        trusted_proxies: vec!["192.0.2.7".parse().unwrap()],
+        ..AccessSettings::new(Auth::Required)
+    })
+    .await;
+    let admin = token(&api, Role::Admin).await;
+    let request = TestRequest::get()
+        .uri(BACKENDS)
+        .peer_addr("192.0.2.7:40000".parse().unwrap())
+        .insert_header(("forwarded", "for=\"[2001:db8::7]:4711\";proto=https"));
+    assert_eq!(api.send(request).await.status, 401);
+    assert_eq!(part(&trail(&api, &admin, "").await, "address"), ["2001:db8::7"]);
 }

@@ -1,0 +1,32 @@
+//! HTTP: the route table, what goes through it, and the OpenAPI document that comes from it.
+
+pub(crate) mod boundary;
+pub(crate) mod extract;
+mod handlers;
+pub mod openapi;
+mod parameter;
+pub(crate) mod route;
+pub(crate) mod routes;
+pub(crate) mod state;
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, ServiceConfig};
+
+use self::state::State;
+use crate::access::Access;
+use crate::service::App;
+
+/// Configures an actix application with every route, for everybody.
+pub fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) + Clone {
+    configure_guarded(app, Arc::new(Access::off()))
+}
+
+/// Configures an actix application with every route, the same for production and tests.
+pub fn configure_guarded(app: Arc<App>, access: Arc<Access>) -> impl FnOnce(&mut ServiceConfig) + Clone {
+    let state = State::new(app, access, &openapi::SERVED);
+    move |config: &mut ServiceConfig| {
+        config.app_data(Data::new(state.clone()));
+        routes::configure(config, &state);
+    }
+}

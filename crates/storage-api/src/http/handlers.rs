@@ -1,0 +1,9 @@
+//! The handlers, one file a subject: each takes what it needs, asks a use case, and shows what came of it.
+
+pub(super) mod audit;
+pub(super) mod backends;
+pub(super) mod discover;
+pub(super) mod docs;
+pub(super) mod health;
+pub(super) mod index;
+pub(super) mod problems;

@@ -1,0 +1,65 @@
+//! The OpenAPI 3.1 document: operations from the route table, configs from the domain's fields.
+
+mod configs;
+mod examples;
+mod operations;
+mod responses;
+mod schema;
+mod schemas;
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
+
+use self::responses::Responses;
+use super::parameter::Parameter;
+use super::routes;
+use super::state::Document;
+
+/// Name of the security scheme.
+const BEARER: &str = "bearer";
+
+/// The document as it is served.
+pub(crate) static SERVED: LazyLock<Document> = LazyLock::new(|| Document::new(document()));
+
+/// Returns the document as it is served and printed: JSON without spaces.
+pub fn document() -> String {
+    value().to_string()
+}
+
+/// Returns the document.
+pub(crate) fn value() -> Value {
+    let mut responses = Responses::default();
+    let paths = operations::paths(&routes::table(), &mut responses);
+    let parameters = Parameter::ALL.iter().map(|p| (p.key().to_owned(), p.describe()));
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "PureBoot Storage",
+            "description": "Registers, tests, mounts and measures the storage that machines boot from. Every refusal is a problem (RFC 9457) with a stable code in `error`.",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": [
+            { "name": "backends", "description": "Storage backends" },
+            { "name": "service", "description": "The service itself" },
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": schemas::all(),
+            "responses": responses.into_components(),
+            "parameters": parameters.collect::<Map<_, _>>(),
+            "securitySchemes": { BEARER: bearer() },
+        },
+    })
+}
+
+/// Describes how a client proves its identity.
+fn bearer() -> Value {
+    json!({
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token (`pureboot-storage token create`), or a JSON Web Token of a configured issuer. A service on loopback that has neither requires none.",
+    })
+}

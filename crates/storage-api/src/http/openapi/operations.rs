@@ -1,0 +1,67 @@
+//! Operations, from the route table.
+
+use serde_json::{Map, Value, json};
+
+use super::BEARER;
+use super::responses::{Responses, answer};
+use super::schema::reference;
+use crate::http::extract::MAX_BODY_BYTES;
+use crate::http::parameter::Parameter;
+use crate::http::route::{Body, Route};
+
+/// Returns every path. The problems that operations answer become components.
+pub(super) fn paths(table: &[Route], problems: &mut Responses) -> Map<String, Value> {
+    let mut paths = Map::new();
+    for route in table {
+        let path = route.template();
+        let parameters = in_path(&path);
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        if !parameters.is_empty() {
+            item["parameters"] = json!(parameters);
+        }
+        item[route.policy.method.as_str().to_lowercase()] = operation(route, problems);
+    }
+    paths
+}
+
+fn operation(route: &Route, problems: &mut Responses) -> Value {
+    let answers = route
+        .answers
+        .iter()
+        .map(|given| (given.status.to_string(), answer(given)));
+    let mut responses: Map<String, Value> = answers.collect();
+    responses.extend(problems.references(&route.problems()));
+    let is_storage = route.policy.role.is_some();
+    let mut operation = json!({
+        "operationId": route.id,
+        "summary": route.summary,
+        "tags": [if is_storage { "backends" } else { "service" }],
+        "responses": responses,
+        "security": [],
+    });
+    if let Some(role) = route.policy.role {
+        operation["description"] = format!("Needs the role `{role}`.").into();
+        operation["security"] = json!([{ BEARER: [] }]);
+    }
+    if !route.parameters.is_empty() {
+        operation["parameters"] = route.parameters.iter().map(|p| named(*p)).collect();
+    }
+    if let Body::Json(schema) = route.body {
+        operation["requestBody"] = json!({
+            "required": true,
+            "description": format!("One JSON object of at most {MAX_BODY_BYTES} bytes, in UTF-8, no key twice."),
+            "content": { "application/json": { "schema": reference(schema) } },
+        });
+    }
+    operation
+}
+
+fn in_path(path: &str) -> Vec<Value> {
+    let all = Parameter::ALL.iter().copied();
+    let named_here = all.filter(|p| p.place() == "path" && path.contains(&format!("{{{}}}", p.name())));
+    named_here.map(named).collect()
+}
+
+fn named(parameter: Parameter) -> Value {
+    json!({ "$ref": format!("#/components/parameters/{}", parameter.key()) })
+}

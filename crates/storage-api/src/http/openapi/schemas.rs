@@ -1,0 +1,19 @@
+//! The named schemas: what is sent and answered.
+
+mod backend;
+mod envelope;
+mod probe;
+mod service;
+
+use serde_json::{Map, Value};
+
+/// Returns all named schemas.
+pub(super) fn all() -> Map<String, Value> {
+    let groups = [
+        backend::schemas(),
+        probe::schemas(),
+        service::schemas(),
+        envelope::schemas(),
+    ];
+    groups.into_iter().flatten().collect()
+}

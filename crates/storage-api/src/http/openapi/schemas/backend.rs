@@ -1,0 +1,198 @@
+//! Backends: as they are created, changed and shown.
+
+use serde_json::{Map, Value, json};
+use storage_domain::{BackendKind, BackendName, BackendStatus};
+
+use super::super::configs::{self, Use};
+use super::super::examples;
+use super::super::schema::{
+    about, constant, count, id, list, nullable, object, one_of, reference, text, time,
+};
+
+pub(super) fn schemas() -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for kind in BackendKind::ALL {
+        let title = kind.facts().title;
+        all.extend([
+            (format!("{title}Backend"), shown(*kind)),
+            (format!("{title}BackendCreate"), create(*kind)),
+            (format!("{title}Config"), configs::schema(*kind, Use::Show)),
+            (
+                format!("{title}ConfigCreate"),
+                configs::schema(*kind, Use::Create),
+            ),
+            (
+                format!("{title}ConfigUpdate"),
+                configs::schema(*kind, Use::Update),
+            ),
+        ]);
+    }
+    let fixed = [
+        ("Backend", alternatives("Backend")),
+        ("BackendCreate", alternatives("BackendCreate")),
+        ("BackendUpdate", update()),
+        ("BackendName", name()),
+        ("BackendStatus", status()),
+        ("Stats", stats()),
+        ("Incomplete", incomplete()),
+        ("Skipped", skipped()),
+        ("LastTest", object(&[("at", time()), ("message", text())], &[])),
+        (
+            "Unreadable",
+            object(&[("id", nullable(id())), ("detail", text())], &[]),
+        ),
+        ("Warnings", warnings()),
+    ];
+    all.extend(fixed.map(|(name, schema)| (name.to_owned(), schema)));
+    all
+}
+
+fn alternatives(suffix: &str) -> Value {
+    let target = |kind: &BackendKind| format!("{}{suffix}", kind.facts().title);
+    let mapping: Map<String, Value> = BackendKind::ALL
+        .iter()
+        .map(|kind| (kind.to_string(), reference(&target(kind))["$ref"].take()))
+        .collect();
+    json!({
+        "oneOf": BackendKind::ALL.iter().map(|kind| reference(&target(kind))).collect::<Vec<_>>(),
+        "discriminator": { "propertyName": "type", "mapping": mapping },
+    })
+}
+
+fn name() -> Value {
+    json!({
+        "type": "string", "minLength": 1, "maxLength": BackendName::MAX_CHARS,
+        "description": "Unique, compared exactly; not blank, no control or bidirectional-override characters.",
+    })
+}
+
+fn status() -> Value {
+    let words: Vec<&str> = BackendStatus::ALL.iter().map(|status| status.as_str()).collect();
+    about(
+        one_of(&words),
+        "offline: not tested since it was created or its config changed; online, error: the result of the last test.",
+    )
+}
+
+fn create(kind: BackendKind) -> Value {
+    let config = reference(&format!("{}ConfigCreate", kind.facts().title));
+    let mut schema = object(
+        &[
+            ("name", reference("BackendName")),
+            ("type", constant(kind.as_str())),
+            ("config", config),
+        ],
+        &[],
+    );
+    schema["additionalProperties"] = false.into();
+    schema["examples"] = examples::create(kind);
+    schema
+}
+
+fn update() -> Value {
+    let kinds: Vec<&str> = BackendKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let configs = BackendKind::ALL
+        .iter()
+        .map(|kind| reference(&format!("{}ConfigUpdate", kind.facts().title)))
+        .chain([json!({ "type": "null" })]);
+    let config = json!({ "anyOf": configs.collect::<Vec<_>>() });
+    let kind = about(
+        nullable(one_of(&kinds)),
+        "The backend's own type; another one is refused.",
+    );
+    json!({
+        "type": "object",
+        "description": "What is absent or null stays as it is. `config` is merged key by key; null clears an optional field, an absent or empty secret stays.",
+        "properties": { "name": nullable(name()), "type": kind, "config": config },
+        "additionalProperties": false,
+        "examples": examples::update(),
+    })
+}
+
+fn shown(kind: BackendKind) -> Value {
+    let config = reference(&format!("{}Config", kind.facts().title));
+    object(
+        &[
+            ("id", id()),
+            ("name", reference("BackendName")),
+            ("type", constant(kind.as_str())),
+            ("status", reference("BackendStatus")),
+            ("config", config),
+            ("stats", reference("Stats")),
+            ("last_test", nullable(reference("LastTest"))),
+            ("created_at", time()),
+            ("updated_at", time()),
+        ],
+        &[],
+    )
+}
+
+fn stats() -> Value {
+    object(
+        &[
+            ("used_bytes", count("Bytes in use; 0 if not measured.")),
+            (
+                "total_bytes",
+                nullable(count(
+                    "Bytes in all; null if there is no bound, or it was not measured.",
+                )),
+            ),
+            ("file_count", count("Regular files; 0 if not counted.")),
+            (
+                "template_count",
+                count("Files that are boot or install images by their names."),
+            ),
+        ],
+        &[
+            ("incomplete", reference("Incomplete")),
+            ("skipped", reference("Skipped")),
+        ],
+    )
+}
+
+fn incomplete() -> Value {
+    let schema = object(
+        &[
+            (
+                "errors",
+                count("Directories and files that could not be read, and bounds that ended the count."),
+            ),
+            ("first", about(text(), "The first of them, with its cause.")),
+        ],
+        &[],
+    );
+    about(
+        schema,
+        "What the last count could not read: its figures are lower bounds. Absent if it was complete.",
+    )
+}
+
+fn skipped() -> Value {
+    let schema = object(
+        &[
+            (
+                "ignored",
+                count("Directories that a file server keeps for itself."),
+            ),
+            (
+                "other_file_systems",
+                count("Directories on which another file system is mounted."),
+            ),
+            ("elsewhere", count("Entries that lead out of the backend.")),
+            ("unreadable_names", count("Names that can't be read.")),
+            ("first", about(nullable(text()), "The first of all.")),
+        ],
+        &[],
+    );
+    about(
+        schema,
+        "What the last count left out on purpose. Absent if nothing was.",
+    )
+}
+
+fn warnings() -> Value {
+    about(
+        list(text()),
+        "Reservations about what the config allows; absent if there are none.",
+    )
+}

@@ -1,0 +1,254 @@
+//! One route: everything that is known of a method of a path.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder, guard, web};
+use storage_domain::Role;
+
+use super::parameter::Parameter;
+use crate::problem::Code;
+
+/// What a route does. It decides what is counted and what is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Shows nothing of what is stored, to everybody.
+    Open,
+    /// Reads the database. It is recorded only if it is denied.
+    Read,
+    /// Connects to storage. A client may do a few of these at once.
+    Probe,
+    /// Changes the database, together with its audit record.
+    Change,
+}
+
+/// Who may use a route, and how it is recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    pub(crate) method: Method,
+    pub(crate) class: Class,
+    /// Required role; `None` if the route is open.
+    pub(crate) role: Option<Role>,
+    /// Action in the audit log.
+    pub(crate) action: Option<&'static str>,
+}
+
+/// The body that a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Body {
+    None,
+    /// Anything small, because some clients send one with every call.
+    Ignored,
+    /// A JSON object of this schema.
+    Json(&'static str),
+}
+
+/// The content of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content {
+    None,
+    /// JSON of this schema.
+    Json(&'static str),
+    Html,
+}
+
+/// An answer that is no problem.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) description: &'static str,
+    pub(crate) content: Content,
+    pub(crate) headers: &'static [&'static str],
+}
+
+/// A method of a path.
+pub(crate) struct Route {
+    pub(crate) path: &'static str,
+    pub(crate) policy: Policy,
+    /// The id of the operation in the OpenAPI document.
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) parameters: &'static [Parameter],
+    pub(crate) body: Body,
+    pub(crate) answers: Vec<Answer>,
+    codes: &'static [&'static [Code]],
+    pub(crate) service: actix_web::Route,
+}
+
+/// The problems of every route.
+const ALWAYS: [Code; 4] = [
+    Code::BadRequest,
+    Code::UriTooLong,
+    Code::HeadersTooLarge,
+    Code::Internal,
+];
+/// The problems of every route that needs a role.
+const GUARDED: [Code; 7] = [
+    Code::Unauthorized,
+    Code::InvalidToken,
+    Code::TokenExpired,
+    Code::Forbidden,
+    Code::CrossSite,
+    Code::RateLimited,
+    Code::DatabaseUnavailable,
+];
+/// The problems of a body of which only the size matters.
+const IGNORED_BODY: [Code; 2] = [Code::RequestTimeout, Code::PayloadTooLarge];
+/// The problems of a JSON body.
+const JSON_BODY: [Code; 3] = [
+    Code::InvalidJson,
+    Code::UnsupportedMediaType,
+    Code::InvalidRequest,
+];
+
+impl Route {
+    /// Begins an open route; that of GET answers HEAD too, with the same header.
+    pub(crate) fn new<F, Args>(method: Method, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let accepted = guard::Any(guard::Method(method.clone()));
+        let accepted = if method == Method::GET {
+            accepted.or(guard::Head())
+        } else {
+            accepted
+        };
+        Self {
+            path,
+            policy: Policy {
+                method,
+                class: Class::Open,
+                role: None,
+                action: None,
+            },
+            id: "",
+            summary: "",
+            parameters: &[],
+            body: Body::None,
+            answers: Vec::new(),
+            codes: &[],
+            service: web::route().guard(accepted).to(handler),
+        }
+    }
+
+    /// Sets the id and the summary of the operation in the OpenAPI document.
+    pub(crate) fn named(mut self, id: &'static str, summary: &'static str) -> Self {
+        (self.id, self.summary) = (id, summary);
+        self
+    }
+
+    /// Sets what it does, for whom, and its action in the audit log.
+    pub(crate) fn does(mut self, class: Class, role: Role, action: &'static str) -> Self {
+        self.policy.class = class;
+        self.policy.role = Some(role);
+        self.policy.action = Some(action);
+        self
+    }
+
+    pub(crate) fn with(mut self, parameters: &'static [Parameter]) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    pub(crate) fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Adds an answer of this schema.
+    pub(crate) fn json(self, status: u16, schema: &'static str, description: &'static str) -> Self {
+        self.answer(status, Content::Json(schema), description)
+    }
+
+    /// Adds the answer to a client that has the present version.
+    pub(crate) fn not_modified(self) -> Self {
+        self.answer(304, Content::None, "The client has this version already.")
+            .headers(&["ETag"])
+    }
+
+    pub(crate) fn answer(mut self, status: u16, content: Content, description: &'static str) -> Self {
+        self.answers.push(Answer {
+            status,
+            description,
+            content,
+            headers: &[],
+        });
+        self
+    }
+
+    /// Sets the header fields of the answer that was added last.
+    pub(crate) fn headers(mut self, names: &'static [&'static str]) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.headers = names;
+        }
+        self
+    }
+
+    /// Adds the problems of its own.
+    pub(crate) fn fails(mut self, codes: &'static [&'static [Code]]) -> Self {
+        self.codes = codes;
+        self
+    }
+
+    /// Returns every problem that it may answer, in the order of the codes.
+    pub(crate) fn problems(&self) -> Vec<Code> {
+        let mut groups: Vec<&[Code]> = vec![&ALWAYS];
+        groups.extend(self.codes);
+        if self.policy.role.is_some() {
+            groups.push(&GUARDED);
+        }
+        match self.body {
+            Body::None => {}
+            Body::Ignored => groups.push(&IGNORED_BODY),
+            Body::Json(_) => groups.extend([&IGNORED_BODY[..], &JSON_BODY]),
+        }
+        let codes = Code::ALL.iter().copied();
+        codes
+            .filter(|code| groups.iter().any(|group| group.contains(code)))
+            .collect()
+    }
+
+    /// Returns the path without the patterns of its parameters.
+    pub(crate) fn template(&self) -> String {
+        self.path.replace(":.*", "")
+    }
+}
+
+/// The policies of one path.
+#[derive(Debug, Clone)]
+pub(crate) struct Policies(Arc<[Policy]>);
+
+impl Policies {
+    pub(crate) fn new(policies: Vec<Policy>) -> Self {
+        Self(policies.into())
+    }
+
+    /// Returns the policy of a method; HEAD has that of GET.
+    pub(crate) fn of(&self, method: &Method) -> Option<&Policy> {
+        let method = if *method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
+        self.0.iter().find(|policy| policy.method == *method)
+    }
+
+    /// Returns the role that a method requires: any role for a method that the path does not have, unless all is open.
+    pub(crate) fn role(&self, method: &Method) -> Option<Role> {
+        match self.of(method) {
+            Some(policy) => policy.role,
+            None => self.0.iter().find_map(|policy| policy.role).map(|_| Role::Viewer),
+        }
+    }
+
+    /// Returns the methods as a header field lists them.
+    pub(crate) fn methods(&self) -> String {
+        let names = self.0.iter().map(|policy| match policy.method.as_str() {
+            "GET" => "GET, HEAD",
+            other => other,
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
