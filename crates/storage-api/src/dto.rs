@@ -4,6 +4,7 @@ mod audit;
 mod backend;
 mod discovered;
 mod draft;
+mod logical_unit;
 mod luns;
 mod query;
 mod test;
@@ -11,7 +12,8 @@ mod test;
 pub(crate) use audit::{AuditDto, OUTCOMES};
 pub(crate) use backend::{LIST, end_list};
 pub(crate) use discovered::{BucketDto, ExportDto};
-pub(crate) use draft::{creation, update};
+pub(crate) use draft::{creation, trial, update};
+pub(crate) use logical_unit::LogicalUnitDto;
 pub(crate) use luns::TargetDto;
 pub(crate) use query::{
     DEFAULT_AUDIT_LIMIT, MAX_LIMIT, MAX_OFFSET, audit_filter, list_filter, portal, server, wants_force,

@@ -3,36 +3,48 @@
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
-use storage_domain::{Invalid, Rule};
+use storage_domain::{BackendId, Invalid, Rule};
 
 use crate::service::BackendDraft;
 
-/// The members that a body may have.
-const MEMBERS: [&str; 3] = ["name", "type", "config"];
+/// The members of a backend.
+const MEMBERS: &[&str] = &["name", "type", "config"];
+/// The members of a test of a config that is not stored.
+const TRIAL_MEMBERS: &[&str] = &["type", "config", "id"];
 
 /// Reads the body of a creation; what is missing is a mistake.
 pub(crate) fn creation(body: Map<String, Value>) -> BackendDraft {
-    let missing: Vec<&str> = MEMBERS
-        .into_iter()
-        .filter(|member| body.get(*member).is_none_or(Value::is_null))
-        .collect();
-    let mut draft = read(body);
-    for member in missing {
-        draft
-            .problems
-            .push(Invalid::at("", member, &Rule::new("is required")));
-    }
+    complete(body, MEMBERS, MEMBERS)
+}
+
+/// Reads the body of a test of a config that is not stored, and the id of the backend whose secrets it takes.
+pub(crate) fn trial(mut body: Map<String, Value>) -> (BackendDraft, Option<BackendId>) {
+    let mut problems = Vec::new();
+    let id = parsed(body.remove("id"), "id", &mut problems);
+    let mut draft = complete(body, TRIAL_MEMBERS, &["type", "config"]);
+    draft.problems.splice(0..0, problems);
+    (draft, id)
+}
+
+fn complete(body: Map<String, Value>, members: &[&str], required: &[&str]) -> BackendDraft {
+    let is_missing = |member: &&&str| body.get(**member).is_none_or(Value::is_null);
+    let missing: Vec<&str> = required.iter().filter(is_missing).copied().collect();
+    let mut draft = read(body, members);
+    let rule = Rule::new("is required");
+    let missing = missing.into_iter().map(|member| Invalid::at("", member, &rule));
+    draft.problems.extend(missing);
     draft
 }
 
 /// Reads the body of a change; what is missing, or null, stays as it is.
 pub(crate) fn update(body: Map<String, Value>) -> BackendDraft {
-    read(body)
+    read(body, MEMBERS)
 }
 
-fn read(mut body: Map<String, Value>) -> BackendDraft {
+fn read(mut body: Map<String, Value>, members: &[&str]) -> BackendDraft {
     let mut problems = Vec::new();
-    let name = parsed(body.remove("name"), "name", &mut problems);
+    let named = members.contains(&"name").then(|| body.remove("name")).flatten();
+    let name = parsed(named, "name", &mut problems);
     let kind = parsed(body.remove("type"), "type", &mut problems);
     let config = match body.remove("config") {
         None | Some(Value::Null) => None,
@@ -43,10 +55,7 @@ fn read(mut body: Map<String, Value>) -> BackendDraft {
         }
     };
     for member in body.keys() {
-        let rule = format!(
-            "is not a member of a backend; the members are {}",
-            MEMBERS.join(", ")
-        );
+        let rule = format!("is not a member here; the members are {}", members.join(", "));
         problems.push(Invalid::at("", member, &Rule::new(rule)));
     }
     BackendDraft {

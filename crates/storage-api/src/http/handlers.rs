@@ -6,4 +6,5 @@ pub(super) mod discover;
 pub(super) mod docs;
 pub(super) mod health;
 pub(super) mod index;
+pub(super) mod luns;
 pub(super) mod problems;

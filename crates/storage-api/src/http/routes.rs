@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, Resource};
 use storage_domain::Role::{Admin, Operator, Viewer};
 
 use super::boundary::cross;
-use super::handlers::{audit, backends, discover, docs, health, index, problems};
+use super::handlers::{audit, backends, discover, docs, health, index, luns, problems};
 use super::parameter::Parameter::{
     Action, Actor, AuditLimit, Backend, Before, Force, IfMatch, IfNoneMatch, Limit, Name, Offset, Portal,
     Server, Since, Status, Type,
@@ -45,10 +45,10 @@ const ASKING: &[Code] = &[DiscoveryFailed, TooBusy, ShuttingDown];
 
 /// Returns every route. Routes of one path stand together.
 pub(crate) fn table() -> Vec<Route> {
-    [storage(), service()].into_iter().flatten().collect()
+    [backends(), storage(), service()].into_iter().flatten().collect()
 }
 
-fn storage() -> Vec<Route> {
+fn backends() -> Vec<Route> {
     vec![
         Route::new(Method::GET, BACKENDS, backends::list)
             .named("listBackends", "Lists the backends, the oldest first")
@@ -116,6 +116,27 @@ fn storage() -> Vec<Route> {
             .does(Probe, Operator, "backend.luns")
             .json(200, "TargetListResponse", "The targets.")
             .fails(&[ONE, ASKING, &[LunsNotAvailable]]),
+    ]
+}
+
+fn storage() -> Vec<Route> {
+    vec![
+        Route::new(Method::POST, "/api/v1/storage/test", backends::try_config)
+            .named(
+                "testConfig",
+                "Tests a config; nothing is stored and nothing stays mounted",
+            )
+            .does(Probe, Operator, "config.test")
+            .body(Json("ConfigTest"))
+            .json(200, "TestResponse", "The result of the test, passed or not.")
+            .fails(&[ONE, &[InvalidConfig, TooBusy, ShuttingDown]]),
+        Route::new(Method::GET, "/api/v1/storage/luns", luns::list)
+            .named(
+                "listLogicalUnits",
+                "Lists the logical units that the last test of each iSCSI backend saw",
+            )
+            .does(Read, Viewer, "lun.list")
+            .json(200, "LogicalUnitListResponse", "The logical units."),
         Route::new(Method::GET, "/api/v1/storage/discover/iscsi", discover::iscsi)
             .named(
                 "discoverIscsi",

@@ -219,3 +219,29 @@ async fn of_all_backends_are_those_that_the_last_tests_saw() {
         .await;
     assert_eq!(seen().await, [], "the new config was not tested");
 }
+
+/// The web UI's list: what the last tests saw, each unit with the same id each time.
+#[actix_web::test]
+async fn the_units_that_tests_saw_are_listed() {
+    let (api, backend) = with(true).await;
+    let list = "/api/v1/storage/luns";
+    assert_eq!(api.call("GET", list, None).await.body["total"], 0);
+    assert_eq!(
+        api.call("POST", &format!("{BACKENDS}/{backend}/test"), None)
+            .await
+            .status,
+        200
+    );
+    let seen = api.call("GET", list, None).await;
+    let unit = &seen.data()[0];
+    assert_eq!(
+        (&seen.body["total"], &unit["target_id"]),
+        (&1.into(), &backend.as_str().into())
+    );
+    assert_eq!(unit["iqn"], "iqn.2026-11.lab.test:images");
+    assert_eq!((&unit["size_gb"], &unit["status"]), (&1.into(), &"ready".into()));
+    assert_eq!(unit["assigned_node_id"], serde_json::Value::Null);
+    let id: uuid::Uuid = unit["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(id.get_version_num(), 5);
+    assert_eq!(api.call("GET", list, None).await.data()[0]["id"], unit["id"]);
+}

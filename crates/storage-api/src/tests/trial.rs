@@ -109,3 +109,45 @@ async fn mistakes_are_named() {
     let wrong = api.app.test_config(empty, None, Permit::none()).await;
     assert!(matches!(wrong, Err(AppError::InvalidConfig(_))), "{wrong:?}");
 }
+
+#[actix_web::test]
+async fn a_config_is_tested_through_the_api_and_not_stored() {
+    let api = Api::healthy().await;
+    let send = async |body: Value| api.call("POST", "/api/v1/storage/test", Some(body)).await;
+    let tested = send(json!({"type": "nfs", "config": config(BackendKind::Nfs)})).await;
+    assert_eq!(tested.status, 200, "{}", tested.body);
+    assert_eq!(tested.data()["success"], true);
+    assert_eq!(api.call("GET", BACKENDS, None).await.body["total"], 0);
+    let unknown = uuid::Uuid::from_u128(7);
+    for (body, status, code) in [
+        (
+            json!({"type": "nfs", "config": {"server": "-"}}),
+            400,
+            "invalid_config",
+        ),
+        (json!({"config": {}}), 422, "invalid_request"),
+        (
+            json!({"type": "nfs", "config": config(BackendKind::Nfs), "name": "nas"}),
+            422,
+            "invalid_request",
+        ),
+        (
+            json!({"type": "nfs", "config": config(BackendKind::Nfs), "id": "nas"}),
+            422,
+            "invalid_request",
+        ),
+        (
+            json!({"type": "nfs", "config": config(BackendKind::Nfs), "id": unknown}),
+            404,
+            "backend_not_found",
+        ),
+    ] {
+        let refused = send(body).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.body["error"]),
+            (status, &code.into()),
+            "{}",
+            refused.body
+        );
+    }
+}

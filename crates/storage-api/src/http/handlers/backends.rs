@@ -96,6 +96,17 @@ pub(crate) async fn test(
     Ok(answer.json(One::new(TestDto::from(&*outcome))))
 }
 
+/// `POST /storage/test`
+pub(crate) async fn try_config(
+    state: Data<State>,
+    HeldPermit(permit): HeldPermit,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let (draft, secrets_of) = dto::trial(body);
+    let outcome = state.app.test_config(draft, secrets_of, permit).await?;
+    Ok(HttpResponse::Ok().json(One::new(TestDto::from(&outcome))))
+}
+
 /// `GET /storage/backends/{id}/luns`
 pub(crate) async fn luns(
     state: Data<State>,

@@ -31,6 +31,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
         ("Backend", alternatives("Backend")),
         ("BackendCreate", alternatives("BackendCreate")),
         ("BackendUpdate", update()),
+        ("ConfigTest", config_test()),
         ("BackendName", name()),
         ("BackendStatus", status()),
         ("Stats", stats()),
@@ -107,6 +108,24 @@ fn update() -> Value {
         "additionalProperties": false,
         "examples": examples::update(),
     })
+}
+
+/// Describes a config that is only tested. With an id it may lack secrets, so its shape is that of a change.
+fn config_test() -> Value {
+    let kinds: Vec<&str> = BackendKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let configs = BackendKind::ALL
+        .iter()
+        .map(|kind| reference(&format!("{}ConfigUpdate", kind.facts().title)));
+    let lender = "Id of a backend of the same type, whose secrets stand for those that are absent or empty.";
+    let mut schema = object(
+        &[
+            ("type", one_of(&kinds)),
+            ("config", json!({ "anyOf": configs.collect::<Vec<_>>() })),
+        ],
+        &[("id", about(nullable(id()), lender))],
+    );
+    schema["additionalProperties"] = false.into();
+    schema
 }
 
 fn shown(kind: BackendKind) -> Value {

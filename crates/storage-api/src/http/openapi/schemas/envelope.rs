@@ -34,6 +34,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
                 )],
             ),
         ),
+        ("LogicalUnitListResponse", list_of("LogicalUnit", &[])),
         ("AuditListResponse", list_of("AuditRecord", &[])),
     ];
     all.into_iter()

@@ -6,7 +6,9 @@ use storage_domain::s3::S3Account;
 
 use super::super::configs::{Use, schema_of};
 use super::super::examples;
-use super::super::schema::{about, count, flag, list, nullable, object, one_of, reference, text, time};
+use super::super::schema::{
+    about, constant, count, flag, id, list, nullable, object, one_of, reference, text, time,
+};
 
 pub(super) fn schemas() -> Vec<(String, Value)> {
     let all = [
@@ -15,6 +17,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
         ("MountInForce", mount_in_force()),
         ("Target", target()),
         ("Lun", lun()),
+        ("LogicalUnit", logical_unit()),
         ("Export", export()),
         ("Bucket", object(&[("name", text())], &[])),
         ("S3Account", account()),
@@ -137,4 +140,32 @@ fn account() -> Value {
     let mut account = schema_of(S3Account::fields(), Use::Create);
     account["examples"] = examples::account();
     account
+}
+
+/// Describes what the web UI of PureBoot lists.
+fn logical_unit() -> Value {
+    let nothing = || json!({ "type": "null" });
+    object(
+        &[
+            ("id", id()),
+            ("name", text()),
+            (
+                "size_gb",
+                count("Size in units of 2^30 bytes, rounded up; 0 if unknown."),
+            ),
+            ("target_id", about(id(), "The id of the backend.")),
+            ("target_name", about(text(), "The name of the backend.")),
+            ("lun_number", json!({ "type": "integer", "minimum": 0 })),
+            ("iqn", text()),
+            ("purpose", constant("install_source")),
+            ("status", one_of(&["ready", "error"])),
+            ("error_message", nullable(text())),
+            ("assigned_node_id", nothing()),
+            ("assigned_node_name", nothing()),
+            ("chap_enabled", flag()),
+            ("created_at", time()),
+            ("updated_at", time()),
+        ],
+        &[],
+    )
 }
