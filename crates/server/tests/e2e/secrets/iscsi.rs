@@ -61,11 +61,16 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Begins to look, and has looked once when it returns: a program that was just started has no arguments yet.
     pub(super) fn start(pid: u32) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ended);
+        let first = crate::service::until("the arguments of a process can be seen", || {
+            let arguments = arguments(pid);
+            (!arguments[0].is_empty()).then_some(arguments)
+        });
+        let mut seen = BTreeSet::from_iter(first);
         let seen = thread::spawn(move || {
-            let mut seen = BTreeSet::new();
             while !stop.load(Ordering::Relaxed) {
                 seen.extend(arguments(pid));
             }
@@ -80,14 +85,14 @@ impl Watch {
     }
 }
 
-/// The arguments of a process and of its children, with the environment that they were started with.
+/// The arguments of a process, first, and of its children, with the environment that they were started with.
 fn arguments(pid: u32) -> Vec<String> {
     let children = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
     let children = children.flatten().flat_map(|task| {
         let listed = fs::read_to_string(task.path().join("children")).unwrap_or_default();
         listed.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     });
-    let all: Vec<String> = children.chain([pid.to_string()]).collect();
+    let all: Vec<String> = [pid.to_string()].into_iter().chain(children).collect();
     let read = |pid: &String, file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
     all.iter()
         .flat_map(|pid| [read(pid, "cmdline"), read(pid, "environ")])
