@@ -29,6 +29,8 @@ pub(crate) struct Connection {
     digests: Digests,
     /// Whether the peer has sent a PDU.
     heard: bool,
+    /// Whether the digests were chosen, and no PDU with them was received.
+    digests_untried: bool,
 }
 
 impl Connection {
@@ -39,12 +41,14 @@ impl Connection {
             outbox: BytesMut::new(),
             digests: Digests::default(),
             heard: false,
+            digests_untried: false,
         }
     }
 
     /// Makes every later PDU carry these digests (RFC 7143, section 13.1: from the full feature phase on).
     pub(crate) fn set_digests(&mut self, digests: Digests) {
         self.digests = digests;
+        self.digests_untried = digests != Digests::default();
     }
 
     /// Queues a PDU, which the next [`receive`](Self::receive) sends.
@@ -54,10 +58,14 @@ impl Connection {
 
     /// Sends what is queued, and receives the next PDU before `deadline`, which is `limit` after the request.
     pub(crate) async fn receive(&mut self, deadline: Instant, limit: Duration) -> Result<Pdu, Cause> {
-        match timeout_at(deadline, self.next()).await {
+        let received = match timeout_at(deadline, self.next()).await {
             Ok(received) => received,
             Err(_) if self.heard => Err(Cause::Timeout(limit)),
             Err(_) => Err(Cause::Silent(limit)),
+        };
+        match received {
+            Err(cause) if self.digests_untried => Err(Cause::AfterDigests(Box::new(cause))),
+            received => received,
         }
     }
 
@@ -70,6 +78,7 @@ impl Connection {
                 Ok(Some((pdu, length))) => {
                     self.inbox.advance(length);
                     self.heard = true;
+                    self.digests_untried = false;
                     return Ok(pdu);
                 }
                 Ok(None) => {}

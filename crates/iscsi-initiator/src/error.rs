@@ -90,6 +90,9 @@ pub enum Cause {
     /// The system has no random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
+    /// The target chose digests of CRC32C in the login, and its session failed before it had sent one.
+    #[error("{0}, after it had chosen digests of CRC32C")]
+    AfterDigests(Box<Cause>),
     /// The logical unit did not carry out the command.
     #[error("{0}")]
     Status(Status),

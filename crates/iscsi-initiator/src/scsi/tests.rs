@@ -26,6 +26,9 @@ fn both_formats_of_sense_data_are_read() {
 #[case([0x72, 2, 0x3a, 0], "there is no medium in the unit (sense 2/3a/00)")]
 #[case([0x72, 2, 0x04, 0x0b], "the path to the unit is on standby: another controller serves it (sense 2/04/0b)")]
 #[case([0x72, 5, 0x25, 0], "there is no such unit for this initiator (sense 5/25/00)")]
+#[case([0x72, 2, 0x08, 0x01], "the target gets no answer from the unit in time (sense 2/08/01)")]
+#[case([0x72, 2, 0x3e, 0x03], "the unit failed its self-test (sense 2/3e/03)")]
+#[case([0x72, 5, 0x74, 0x71], "this initiator is not authorised to access the unit (sense 5/74/71)")]
 #[case([0x72, 2, 0x04, 0x99], "the unit is not ready (sense 2/04/99)")]
 #[case([0x72, 4, 0x80, 0x42], "the unit has a hardware error (sense 4/80/42)")]
 fn sense_data_is_a_clause(#[case] sense: [u8; 4], #[case] expected: &str) {

@@ -1,6 +1,7 @@
 //! Messages of the checks: findings as types, whose `Display` is the text.
 
 mod failure;
+mod login;
 mod trouble;
 
 use std::fmt;
@@ -9,7 +10,8 @@ use std::net::SocketAddr;
 use storage_domain::ByteCount;
 use storage_domain::iscsi::InitiatorName;
 
-pub(crate) use failure::{Failure, Login, Moved};
+pub(crate) use failure::{Failure, Moved};
+pub(crate) use login::Login;
 pub(crate) use trouble::Trouble;
 
 /// How many targets a message names.

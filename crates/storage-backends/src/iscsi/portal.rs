@@ -99,7 +99,7 @@ impl<'a> Client<'a> {
         chap: Option<Chap<'_>>,
     ) -> Result<Opened, Failure> {
         let mut moved: Option<Moved> = None;
-        let mut redirects = 0;
+        let mut asked = vec![connection.at];
         loop {
             let login = Login {
                 at: connection.at,
@@ -121,13 +121,16 @@ impl<'a> Client<'a> {
                 return Err(Failure::Exchange { login, error }.after(moved));
             };
             let to: Portal = to.and_then(|to| to.parse().ok()).ok_or(Failure::MovedNowhere)?;
-            if redirects == MAX_REDIRECTS {
+            if asked.len() > MAX_REDIRECTS {
                 return Err(Failure::TooManyMoves { to });
             }
-            redirects += 1;
             let dialled = self.dial(&to).await;
+            if dialled.as_ref().is_ok_and(|there| asked.contains(&there.at)) {
+                return Err(Failure::MovedInCircle { to });
+            }
             moved = Some(Moved { to, permanent });
             connection = dialled.map_err(|failure| failure.after(moved.clone()))?;
+            asked.push(connection.at);
         }
     }
 

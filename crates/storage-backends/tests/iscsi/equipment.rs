@@ -86,6 +86,10 @@ async fn a_target_that_lists_its_units_nowhere_has_no_lun_0() {
 #[case::rebuilt([2, 0x04, 0x05], ". Wait until that is over")]
 #[case::offline([2, 0x04, 0x12], ". Make the unit ready at the storage system")]
 #[case::tray_open([2, 0x3a, 0x02], ". Insert a medium")]
+#[case::out_of_reach([2, 0x08, 0x00], ". Check the connection between the target and its disks")]
+#[case::not_configured_yet([2, 0x3e, 0x00], ". Test again later")]
+#[case::failed([2, 0x3e, 0x01], "the unit has failed")]
+#[case::not_authorised([5, 0x74, 0x71], ". Allow this initiator")]
 #[case::unknown([4, 0x44, 0x99], "(sense 4/44/99)")]
 #[tokio::test]
 async fn sense_data_is_explained(#[case] sense: [u8; 3], #[case] remedy: &str) {

@@ -41,6 +41,8 @@ pub(crate) struct Knobs {
     pub(crate) digests: bool,
     /// Sends a digest that is wrong with whatever it reads for a command.
     pub(crate) damages: Option<Fault>,
+    /// Hangs up at the first command, or leaves it without an answer.
+    pub(crate) first_command: Option<FirstCommand>,
     /// Pings before every answer to a command.
     pub(crate) pings: bool,
     /// Has news before it carries out this many commands.
@@ -79,6 +81,13 @@ pub(crate) enum Fault {
     Data,
 }
 
+/// What becomes of the first command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstCommand {
+    HangsUp,
+    Ignored,
+}
+
 /// What a fake saw.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Saw {
@@ -101,7 +110,10 @@ pub(crate) struct Fake {
 
 impl Fake {
     pub(crate) async fn start(knobs: Knobs) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::on(TcpListener::bind(("127.0.0.1", 0)).await.unwrap(), knobs)
+    }
+
+    pub(crate) fn on(listener: TcpListener, knobs: Knobs) -> Self {
         let port = listener.local_addr().unwrap().port();
         let saw = Arc::<Mutex<Saw>>::default();
         let seen = Arc::clone(&saw);

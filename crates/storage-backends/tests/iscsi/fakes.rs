@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 
-use crate::iscsi::fake::{Fake, Fault, Knobs};
+use crate::iscsi::fake::{Fake, Fault, FirstCommand, Knobs};
 use crate::iscsi::{IQN, failure};
 
 #[rstest]
@@ -108,6 +108,37 @@ async fn a_wrong_digest_is_told(#[case] fault: Fault, #[case] says: &str) {
     let (name, detail) = failure(&report);
     assert_eq!(name, "luns");
     assert!(detail.contains(says), "{detail}");
+}
+
+/// A digest that was chosen is named if the session ends at the first command, which has it.
+#[rstest]
+#[case::hangs_up(
+    true,
+    FirstCommand::HangsUp,
+    "CRC32C in the login, and then failed at REPORT LUNS: the target closed the connection"
+)]
+#[case::silent(
+    true,
+    FirstCommand::Ignored,
+    "failed at REPORT LUNS: the target sent no answer within 0.4 s"
+)]
+#[case::no_digest(
+    false,
+    FirstCommand::HangsUp,
+    "closed the connection instead of answering REPORT LUNS. See the log"
+)]
+#[tokio::test]
+async fn a_digest_is_named(#[case] digests: bool, #[case] first_command: FirstCommand, #[case] says: &str) {
+    let fake = Fake::start(Knobs {
+        digests,
+        first_command: Some(first_command),
+        ..Knobs::default()
+    })
+    .await;
+    let report = fake.probe(json!({})).await;
+    let (name, detail) = failure(&report);
+    assert!(name == "luns" && detail.contains(says), "{detail}");
+    assert_eq!(detail.contains("HeaderDigest"), digests, "{detail}");
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::iscsi::MAX_REDIRECTS;
+use tokio::net::TcpListener;
 
 use crate::iscsi::closed::ClosedPort;
 use crate::iscsi::fake::{Fake, Knobs};
-use crate::iscsi::{check, failure};
+use crate::iscsi::{IQN, check, failure};
 
 #[rstest]
 #[case::for_now(0x0101, "sends sessions for now")]
@@ -42,6 +43,36 @@ async fn a_target_that_moved_to_where_nothing_is_is_told() {
         detail.contains("has moved to") && detail.contains("refused the connection"),
         "{detail}"
     );
+}
+
+/// To itself, and to a portal that sends back.
+#[rstest]
+#[case::itself(1)]
+#[case::back(2)]
+#[tokio::test]
+async fn a_circle_is_named(#[case] portals: usize) {
+    let listeners: Vec<_> = (0..portals).map(|_| bound()).collect();
+    let ports: Vec<u16> = listeners.iter().map(|l| l.local_addr().unwrap().port()).collect();
+    let mut fakes = Vec::new();
+    for (at, listener) in listeners.into_iter().enumerate() {
+        let next = format!("127.0.0.1:{},1", ports[(at + 1) % portals]);
+        let knobs = Knobs {
+            status: Some((0x0101, next)),
+            ..Knobs::default()
+        };
+        fakes.push(Fake::on(listener, knobs));
+    }
+    let report = fakes[0].probe(json!({"iqn": IQN})).await;
+    let (name, detail) = failure(&report);
+    assert_eq!(name, "login");
+    let says = format!("in a circle: it has moved to 127.0.0.1:{}, which", ports[0]);
+    assert!(detail.contains(&says), "{detail}");
+}
+
+fn bound() -> TcpListener {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    TcpListener::from_std(listener).unwrap()
 }
 
 #[tokio::test]

@@ -67,13 +67,22 @@ impl fmt::Display for Remedy<'_> {
             (Some((0x04, 0x0b | 0x0c)), _) => {
                 ". Set target to a portal of the controller that serves the unit"
             }
+            (Some((0x05 | 0x08, _) | (0x3e, 0x02)), _) => {
+                ". Check the connection between the target and its disks"
+            }
+            (Some((0x20, 0x01..=0x03) | (0x74, 0x71)), _) => {
+                ". Allow this initiator to access the unit at the storage system"
+            }
+            (Some((0x30 | 0x31 | 0x53, _)), _) => ". Insert another medium, or give the unit another image",
+            (Some((0x68, _)), _) => ". Configure the unit at the storage system",
             (Some((0x04, 0x02 | 0x03 | 0x0d | 0x10..=0x12 | 0x15..=0x18 | 0x1e..=0x23)), _) => {
                 ". Make the unit ready at the storage system"
             }
             (Some((0x04, _)), _) => ". Wait until that is over, and test again",
             (Some((0x25, _)), _) => ". Map the unit to this initiator at the storage system",
             (Some((0x3a, _)), _) => ". Insert a medium, or give the unit an image",
-            (None, BUSY | SET_FULL) => ". Test again later",
+            (Some((0x28 | 0x29 | 0x2a | 0x2f | 0x3f | 0x55, _) | (0x3e, 0x00)), _)
+            | (None, BUSY | SET_FULL) => ". Test again later",
             (None, RESERVATION_CONFLICT) => ". End the other initiator's reservation",
             _ => ". See the unit's state at the storage system",
         })

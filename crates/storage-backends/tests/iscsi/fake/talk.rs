@@ -8,7 +8,7 @@ use iscsi_initiator::text;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{ChapFault, Fault, Knobs, NoLun0, ReflectedOf, Saw};
+use super::{ChapFault, Fault, FirstCommand, Knobs, NoLun0, ReflectedOf, Saw};
 use crate::iscsi::IQN;
 
 /// A request as the fake reads it.
@@ -106,6 +106,10 @@ impl Talk {
             match request.bhs[0] & 0x3f {
                 opcode::LOGIN_REQUEST => self.login(&request).await?,
                 opcode::TEXT_REQUEST => self.text(&request).await?,
+                opcode::SCSI_COMMAND if self.knobs.first_command == Some(FirstCommand::HangsUp) => {
+                    return None;
+                }
+                opcode::SCSI_COMMAND if self.knobs.first_command == Some(FirstCommand::Ignored) => {}
                 opcode::SCSI_COMMAND if self.knobs.swaps && request.bhs[32] == 0 => self.kept = Some(request),
                 opcode::SCSI_COMMAND => {
                     self.command(&request).await?;
