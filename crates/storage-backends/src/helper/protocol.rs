@@ -52,7 +52,7 @@ pub(crate) struct MountCall {
     /// Mount point, which is made; it may exist if it is empty.
     pub(crate) target: PathBuf,
     /// Flags besides those that are always set.
-    pub(crate) flags: u64,
+    pub(crate) flags: u32,
     /// Options to try, in this order, until the server takes some.
     pub(crate) attempts: Vec<Attempt>,
 }

@@ -50,8 +50,8 @@ impl Memory {
 pub(crate) enum Failure {
     /// It did not within the time limit.
     Timeout,
-    /// The kernel's error.
-    Kernel(Errno),
+    /// The kernel's error number, which the C library need not know.
+    Kernel(i32),
 }
 
 /// What was seen of a mount and its server besides the table.
@@ -122,12 +122,14 @@ pub(super) fn decide<'a>(
     let has_lasted = memory.failing.is_some_and(|(failure, since)| {
         seen.connects && seen.failure == Some(failure) && seen.now.duration_since(since) >= PATIENCE
     });
-    match seen.failure {
-        Some(Failure::Kernel(Errno::ESTALE | Errno::EACCES | Errno::ENODEV)) => {
-            Decision::Replace(Reason::Dead)
-        }
-        Some(Failure::Kernel(Errno::EIO)) if has_lasted => Decision::Replace(Reason::Dead),
-        Some(_) if has_lasted && is_elsewhere(only, seen.addrs) => Decision::Replace(Reason::Moved),
+    let errno = match seen.failure {
+        Some(Failure::Kernel(errno)) => Some(Errno::from_raw(errno)),
+        Some(Failure::Timeout) | None => None,
+    };
+    match errno {
+        Some(Errno::ESTALE | Errno::EACCES | Errno::ENODEV) => Decision::Replace(Reason::Dead),
+        Some(Errno::EIO) if has_lasted => Decision::Replace(Reason::Dead),
+        _ if has_lasted && is_elsewhere(only, seen.addrs) => Decision::Replace(Reason::Moved),
         _ => Decision::Adopt(only),
     }
 }

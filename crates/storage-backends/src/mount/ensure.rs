@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use storage_domain::Capacity;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -211,8 +210,8 @@ impl MountPlace {
             }
             Err(error) => error,
         };
-        let failure = match error.io_source().map(std::io::Error::raw_os_error) {
-            Some(errno) => Failure::Kernel(errno.map_or(Errno::UnknownErrno, Errno::from_raw)),
+        let failure = match error.io_source().and_then(std::io::Error::raw_os_error) {
+            Some(errno) => Failure::Kernel(errno),
             None if error.is_timeout() => Failure::Timeout,
             None => return Err(error),
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nix::mount::MsFlags;
+use rustix::mount::MountFlags;
 use storage_domain::net::HostAddr;
 use storage_domain::nfs::{NfsAuthMethod, NfsVersion};
 use storage_domain::{MountOptions, NfsConfig, Revision};
@@ -76,22 +76,24 @@ impl MountRequest {
         }
     }
 
-    fn flags(&self) -> MsFlags {
-        let mut flags = MsFlags::empty();
-        flags.set(MsFlags::MS_RDONLY, !self.options.read_write());
+    fn flags(&self) -> MountFlags {
+        let mut flags = MountFlags::empty();
+        flags.set(MountFlags::RDONLY, !self.options.read_write());
         for option in self.options.generic_options() {
             match option {
-                "sync" => flags |= MsFlags::MS_SYNCHRONOUS,
-                "async" => flags -= MsFlags::MS_SYNCHRONOUS,
-                "noatime" => flags |= MsFlags::MS_NOATIME,
-                "atime" => flags -= MsFlags::MS_NOATIME,
-                "nodiratime" => flags |= MsFlags::MS_NODIRATIME,
-                "diratime" => flags -= MsFlags::MS_NODIRATIME,
-                "relatime" => flags |= MsFlags::MS_RELATIME,
-                "norelatime" => flags -= MsFlags::MS_RELATIME,
-                "strictatime" => flags |= MsFlags::MS_STRICTATIME,
-                "nostrictatime" => flags -= MsFlags::MS_STRICTATIME,
-                "dirsync" => flags |= MsFlags::MS_DIRSYNC,
+                "sync" => flags |= MountFlags::SYNCHRONOUS,
+                "async" => flags -= MountFlags::SYNCHRONOUS,
+                "noatime" => flags |= MountFlags::NOATIME,
+                "atime" => flags -= MountFlags::NOATIME,
+                "nodiratime" => flags |= MountFlags::NODIRATIME,
+                "diratime" => flags -= MountFlags::NODIRATIME,
+                "relatime" => flags |= MountFlags::RELATIME,
+                "norelatime" => flags -= MountFlags::RELATIME,
+                "strictatime" => flags |= MountFlags::STRICTATIME,
+                "nostrictatime" => flags -= MountFlags::STRICTATIME,
+                "dirsync" => flags |= MountFlags::DIRSYNC,
+                "nosymfollow" => flags |= MountFlags::NOSYMFOLLOW,
+                "symfollow" => flags -= MountFlags::NOSYMFOLLOW,
                 _ => {}
             }
         }

@@ -24,6 +24,14 @@ const DROPPED: &str = "intr nointr bg fg retry=2";
 /// Options of nfs(5) that are refused on purpose.
 const REFUSED: &str = "sloppy udp mounthost=other clientaddr=10.0.0.6";
 
+/// The options that mount(8) documents for every file system, without a value.
+const GENERIC_PAGE: &str = "/usr/share/man/man8/mount.8.gz";
+const GENERIC_ACCEPTED: &str = "async atime noatime nodev diratime nodiratime dirsync noexec nomand relatime norelatime \
+    strictatime nostrictatime lazytime nolazytime nosuid ro rw sync nosymfollow";
+const GENERIC_DROPPED: &str =
+    "auto noauto defaults group iversion noiversion _netdev nofail silent loud owner user nouser users";
+const GENERIC_REFUSED: &str = "dev exec mand suid remount";
+
 /// Returns the name of an option, with `=` if it has a value.
 fn name(option: &str) -> &str {
     option.find('=').map_or(option, |at| &option[..=at])
@@ -42,14 +50,19 @@ fn every_documented_option_is_handled_on_purpose() {
     documented.sort_unstable();
     assert_eq!(names, documented);
 
+    are_handled(ACCEPTED, DROPPED, REFUSED);
+    are_handled(GENERIC_ACCEPTED, GENERIC_DROPPED, GENERIC_REFUSED);
+}
+
+fn are_handled(accepted: &str, dropped: &str, refused: &str) {
     let read = |option: &str| option.parse::<MountOptions>();
-    for option in ACCEPTED.split_whitespace() {
+    for option in accepted.split_whitespace() {
         assert_eq!(read(option).map(|o| o.to_string()), Ok(option.to_owned()));
     }
-    for option in DROPPED.split_whitespace() {
+    for option in dropped.split_whitespace() {
         assert_eq!(read(option), Ok(MountOptions::default()), "{option}");
     }
-    for option in REFUSED.split_whitespace() {
+    for option in refused.split_whitespace() {
         let rule = read(option).unwrap_err().to_string();
         assert!(
             rule.contains(name(option).trim_end_matches('=')),
@@ -85,15 +98,40 @@ fn options_of(page: &str) -> Vec<&str> {
     options
 }
 
-#[test]
-fn the_list_of_documented_options_is_that_of_the_page() {
-    if !std::path::Path::new(PAGE).exists() {
-        return;
+/// Returns the options that paragraphs of mount(8) begin with: `\fBnosymfollow\fP`.
+fn generic_options_of(page: &str) -> Vec<&str> {
+    let (_, section) = page
+        .split_once(".SH \"FILESYSTEM\\-INDEPENDENT MOUNT OPTIONS\"")
+        .unwrap();
+    let (section, _) = section.split_once("\n.SH ").unwrap();
+    let names = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("\\fB")?.strip_suffix("\\fP"));
+    let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    names.filter(is_name).collect()
+}
+
+fn page(path: &str) -> Option<String> {
+    if !std::path::Path::new(path).exists() {
+        return None;
     }
     #[expect(clippy::disallowed_methods, reason = "the page is compressed")]
     let mut zcat = std::process::Command::new("zcat");
-    let page = String::from_utf8(zcat.arg(PAGE).output().unwrap().stdout).unwrap();
-    assert_eq!(options_of(&page), documented());
+    Some(String::from_utf8(zcat.arg(path).output().unwrap().stdout).unwrap())
+}
+
+#[test]
+fn the_lists_of_documented_options_are_those_of_the_pages() {
+    if let Some(page) = page(PAGE) {
+        assert_eq!(options_of(&page), documented());
+    }
+    let Some(page) = page(GENERIC_PAGE) else { return };
+    let handled = [GENERIC_ACCEPTED, GENERIC_DROPPED, GENERIC_REFUSED].map(str::split_whitespace);
+    let mut handled: Vec<_> = handled.into_iter().flatten().collect();
+    let mut listed = generic_options_of(&page);
+    handled.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(handled, listed);
 }
 
 /// What is asked of the options does not depend on the spelling.
@@ -108,6 +146,7 @@ fn the_list_of_documented_options_is_that_of_the_page() {
 #[case("timeo=050,retrans=02", "timeo=50,retrans=2")]
 #[case("port=02049", "port=2049")]
 #[case("mountproto=tcp6", "mountproto=tcp")]
+#[case(" proto=rdma , ,ro", "rdma")]
 fn two_spellings_are_one_option(#[case] one: &str, #[case] other: &str) {
     let [one, other] = [one, other].map(|text| text.parse::<MountOptions>().unwrap());
     assert_eq!(one.versions(), other.versions());
@@ -124,6 +163,7 @@ fn two_spellings_are_one_option(#[case] one: &str, #[case] other: &str) {
 #[case("defaults,_netdev,nofail,noauto,x-systemd.automount,retry=5,bg".into(), Value::Null)]
 #[case("vers=4.2".into(), "vers=4.2".into())]
 #[case(" vers=3 , nolock,rw".into(), "vers=3,nolock,rw".into())]
+#[case("rsize=512,wsize=0,noalignwrite".into(), "rsize=512,wsize=0,noalignwrite".into())]
 #[case("ro,_netdev,soft,timeo=600,retrans=2".into(), "ro,soft,timeo=600,retrans=2".into())]
 #[case("nosuid,nodev,noexec,noatime".into(), "nosuid,nodev,noexec,noatime".into())]
 #[case("rsize=1048576,wsize=1048576,nconnect=16".into(), "rsize=1048576,wsize=1048576,nconnect=16".into())]
@@ -159,6 +199,7 @@ fn what_only_mount_8_knows_is_dropped(#[case] given: Value, #[case] shown: Value
 #[case("nconnect=17", "nconnect")]
 #[case("port=65536", "port")]
 #[case("mountport=65536", "mountport")]
+#[case("mountvers=2", "mountvers the number 3")]
 #[case("sec=", "sec")]
 #[case("sec=krb5:", "sec")]
 #[case("sec=krb5:ntlm", "sec")]

@@ -1,20 +1,21 @@
 //! Making a mount point and mounting on it.
 
+use std::ffi::CString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::mount::MsFlags;
+use rustix::mount::MountFlags;
 
 use super::{failure, mount_point};
 use crate::helper::protocol::{Attempt, CallFailure, MountCall, Reply, Step};
 
 /// The flags of every mount: nothing on it can raise anyone's rights on this host.
-const ALWAYS: MsFlags = MsFlags::MS_NOSUID
-    .union(MsFlags::MS_NODEV)
-    .union(MsFlags::MS_NOEXEC);
+const ALWAYS: MountFlags = MountFlags::NOSUID
+    .union(MountFlags::NODEV)
+    .union(MountFlags::NOEXEC);
 
 pub(super) fn mount(call: &MountCall) -> Result<Reply, CallFailure> {
     make_mount_point(&call.target).map_err(|e| failure(Step::MountPoint, &e))?;
@@ -26,16 +27,13 @@ pub(super) fn mount(call: &MountCall) -> Result<Reply, CallFailure> {
     mounted.map(|()| Reply::Mounted)
 }
 
+/// Calls mount(2); fails with the kernel's error number.
 #[expect(clippy::disallowed_methods, reason = "the one door to mount(2)")]
-fn mount_once(call: &MountCall, attempt: &Attempt) -> Result<(), Errno> {
-    let flags = MsFlags::from_bits_truncate(call.flags) | ALWAYS;
-    nix::mount::mount(
-        Some(call.source.as_str()),
-        &call.target,
-        Some(call.fstype.as_str()),
-        flags,
-        Some(attempt.data.as_str()),
-    )
+fn mount_once(call: &MountCall, attempt: &Attempt) -> Result<(), i32> {
+    let flags = MountFlags::from_bits_retain(call.flags) | ALWAYS;
+    let data = CString::new(attempt.data.as_str()).map_err(|_| Errno::EINVAL as i32)?;
+    let (source, target, fstype) = (&*call.source, &*call.target, &*call.fstype);
+    rustix::mount::mount(source, target, fstype, flags, &*data).map_err(rustix::io::Errno::raw_os_error)
 }
 
 /// Replaces the mount point by an empty directory. Nobody may use it while nothing is mounted on it, not even root if
@@ -68,7 +66,7 @@ fn make_mount_point(target: &Path) -> io::Result<()> {
 /// options, and with a closed port only if no other failed.
 fn negotiate(
     attempts: &[Attempt],
-    mut try_mount: impl FnMut(&Attempt) -> Result<(), Errno>,
+    mut try_mount: impl FnMut(&Attempt) -> Result<(), i32>,
 ) -> Result<(), CallFailure> {
     let mut reported: Option<CallFailure> = None;
     let mut skipped: Option<&str> = None;
@@ -81,15 +79,15 @@ fn negotiate(
         };
         let failure = CallFailure {
             step: Step::Mount,
-            errno: errno as i32,
+            errno,
             label: Some(attempt.label.clone()),
         };
         reported = match reported {
             Some(earlier) if weight(&earlier) >= weight(&failure) => Some(earlier),
             _ => Some(failure),
         };
-        match errno {
-            _ if is_about_options(errno) => {}
+        match Errno::from_raw(errno) {
+            errno if is_about_options(errno) => {}
             Errno::ENOENT | Errno::EPERM | Errno::EACCES | Errno::ECONNREFUSED => {
                 skipped = Some(attempt.family.as_str());
             }

@@ -96,12 +96,12 @@ fn flags_that_do_not_matter_may_change() {
 }
 
 const TIMEOUT: Failure = Failure::Timeout;
-const EIO: Failure = Failure::Kernel(Errno::EIO);
+const EIO: Failure = Failure::Kernel(Errno::EIO as i32);
 const SAME: &[&str] = &["10.0.0.5"];
 const MOVED: &[&str] = &["10.0.0.6"];
 
 const fn kernel(errno: Errno) -> (u64, Option<Failure>, bool) {
-    (0, Some(Failure::Kernel(errno)), true)
+    (0, Some(Failure::Kernel(errno as i32)), true)
 }
 
 /// What becomes of a mount that was made here, from what it answers at each minute, and whether the server accepted a
@@ -111,7 +111,7 @@ const fn kernel(errno: Errno) -> (u64, Option<Failure>, bool) {
 #[case::stale(&[kernel(Errno::ESTALE)], SAME, Some(Reason::Dead))]
 #[case::denied(&[kernel(Errno::EACCES)], SAME, Some(Reason::Dead))]
 #[case::no_device(&[kernel(Errno::ENODEV)], SAME, Some(Reason::Dead))]
-#[case::stale_without_a_connection(&[(0, Some(Failure::Kernel(Errno::ESTALE)), false)], SAME, Some(Reason::Dead))]
+#[case::stale_without_a_connection(&[(0, Some(Failure::Kernel(Errno::ESTALE as i32)), false)], SAME, Some(Reason::Dead))]
 #[case::eio(&[(0, Some(EIO), true)], SAME, None)]
 #[case::eio_not_long_enough(&[(0, Some(EIO), true), (4, Some(EIO), true)], SAME, None)]
 #[case::eio_that_lasts(&[(0, Some(EIO), true), (5, Some(EIO), true)], SAME, Some(Reason::Dead))]
@@ -121,9 +121,9 @@ const fn kernel(errno: Errno) -> (u64, Option<Failure>, bool) {
 #[case::eio_with_an_answer_between(&[(0, Some(EIO), true), (3, None, true), (6, Some(EIO), true)], SAME, None)]
 #[case::eio_with_a_timeout_between(&[(0, Some(EIO), true), (3, Some(TIMEOUT), true), (6, Some(EIO), true)], SAME, None)]
 #[case::timeout(&[(0, Some(TIMEOUT), true), (60, Some(TIMEOUT), true)], SAME, None)]
-#[case::timeout_of_the_kernel(&[kernel(Errno::ETIMEDOUT), (60, Some(Failure::Kernel(Errno::ETIMEDOUT)), true)], SAME, None)]
-#[case::host_down(&[kernel(Errno::EHOSTDOWN), (60, Some(Failure::Kernel(Errno::EHOSTDOWN)), true)], SAME, None)]
-#[case::not_connected(&[kernel(Errno::ENOTCONN), (60, Some(Failure::Kernel(Errno::ENOTCONN)), true)], SAME, None)]
+#[case::timeout_of_the_kernel(&[kernel(Errno::ETIMEDOUT), (60, Some(Failure::Kernel(Errno::ETIMEDOUT as i32)), true)], SAME, None)]
+#[case::host_down(&[kernel(Errno::EHOSTDOWN), (60, Some(Failure::Kernel(Errno::EHOSTDOWN as i32)), true)], SAME, None)]
+#[case::not_connected(&[kernel(Errno::ENOTCONN), (60, Some(Failure::Kernel(Errno::ENOTCONN as i32)), true)], SAME, None)]
 #[case::moved_and_answers(&[(0, None, true), (60, None, true)], MOVED, None)]
 #[case::moved_not_long_enough(&[(0, Some(TIMEOUT), true), (4, Some(TIMEOUT), true)], MOVED, None)]
 #[case::moved(&[(0, Some(TIMEOUT), true), (5, Some(TIMEOUT), true)], MOVED, Some(Reason::Moved))]

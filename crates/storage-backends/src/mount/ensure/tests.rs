@@ -4,6 +4,8 @@ mod world;
 
 use std::fs;
 
+use nix::errno::Errno;
+
 use super::*;
 use crate::backend::MountState;
 use crate::helper::MAX_MOUNTS_IN_FLIGHT;
@@ -133,7 +135,7 @@ async fn a_server_that_does_not_answer_in_time_keeps_its_mount() {
     let world = World::new(SOON).mounted(1);
     let table = world.table();
     for (state, failure) in [
-        ("silent", Failure::Kernel(Errno::ETIMEDOUT)),
+        ("silent", Failure::Kernel(Errno::ETIMEDOUT as i32)),
         ("hung", Failure::Timeout),
     ] {
         world.put(state);

@@ -41,7 +41,11 @@ impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherV4Path { config, paths } => other_v4_path(f, config, paths),
-            Self::NoMountd(why) => write!(f, "NFS version 3 can't be mounted. {why}"),
+            Self::NoMountd(why) => write!(
+                f,
+                "NFS version 3 can't be mounted without rpcbind and a mount daemon. {why}. NFSv4 needs neither: set \
+                 vers=4.1 in mount_options if the server has it"
+            ),
         }
     }
 }

@@ -3,10 +3,13 @@
 mod capacity;
 mod errno;
 mod readable;
+mod server;
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use storage_domain::{Capacity, ExportPath, NfsConfig};
 
 pub(in crate::nfs) use self::readable::NotReadable;
@@ -112,9 +115,7 @@ pub(in crate::nfs) fn not_mounted(why: &NotMounted, config: &NfsConfig) -> impl 
             "{server} accepts connections, but the mount did not end within {} s. Check the NFS service there",
             seconds(*limit)
         ),
-        NotMounted::Failed(failure) if failure.step == Step::MountPoint => {
-            errno::mount_point(f, failure.errno)
-        }
+        NotMounted::Failed(failure) if failure.step == Step::MountPoint => mount_point(f, failure.errno),
         NotMounted::Failed(failure) => write!(f, "{}", errno::mount(failure, config)),
         NotMounted::Referred(entry) => write!(
             f,
@@ -128,6 +129,22 @@ pub(in crate::nfs) fn not_mounted(why: &NotMounted, config: &NfsConfig) -> impl 
             "The kernel mounted {path} otherwise than it was asked to, so it was unmounted. Check mount_options"
         ),
     })
+}
+
+/// Writes why the directory to mount on can't be made.
+fn mount_point(f: &mut fmt::Formatter<'_>, errno: i32) -> fmt::Result {
+    if Errno::from_raw(errno) == Errno::ENOTEMPTY {
+        return f.write_str(
+            "The mount point is not empty: files were written into it while nothing was mounted, and a mount would \
+             hide them. Move them out of the directory that has this backend's id in the service's mount directory, \
+             then test again",
+        );
+    }
+    write!(
+        f,
+        "The directory to mount on can't be made: {}. Check the service's mount directory",
+        io::Error::from_raw_os_error(errno)
+    )
 }
 
 /// Rounds a time limit up to whole seconds.

@@ -20,7 +20,7 @@ fn run(answers: &[(&str, Errno)], labels: &[&str]) -> (Vec<String>, Option<(Errn
     let ended = negotiate(&attempts(labels), |attempt| {
         tried.push(attempt.label.clone());
         match answers.iter().find(|(label, _)| *label == attempt.label) {
-            Some((_, errno)) => Err(*errno),
+            Some((_, errno)) => Err(*errno as i32),
             None => Ok(()),
         }
     });

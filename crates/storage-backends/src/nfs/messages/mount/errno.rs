@@ -2,7 +2,7 @@
 //!
 //! Sources: mount(2), "ERRORS"; `fs/nfs/mount_clnt.c` for the status of the mount daemon (RFC 1813, section 5.1.5);
 //! `fs/nfs_common` and `fs/nfs/nfs4proc.c` for the status of NFS (RFC 1813, section 2.6; RFC 7530, section 13); and
-//! `net/sunrpc` for remote procedure calls. Several of the kernel's own numbers are not known to the C library.
+//! `net/sunrpc` for remote procedure calls.
 
 use std::fmt;
 use std::io;
@@ -11,32 +11,8 @@ use nix::errno::Errno;
 use storage_domain::NfsConfig;
 use storage_domain::nfs::NfsAuthMethod;
 
+use super::server::{kernel, network, stale};
 use crate::helper::protocol::CallFailure;
-
-/// Numbers that only the kernel knows (`include/linux/errno.h`), which are not to leave it and do.
-mod kernel {
-    pub(super) const ERESTARTSYS: i32 = 512;
-    pub(super) const EBADHANDLE: i32 = 521;
-    pub(super) const ENOTSUPP: i32 = 524;
-    pub(super) const ESERVERFAULT: i32 = 526;
-    pub(super) const EJUKEBOX: i32 = 528;
-}
-
-/// Writes why the directory to mount on can't be made.
-pub(super) fn mount_point(f: &mut fmt::Formatter<'_>, errno: i32) -> fmt::Result {
-    if Errno::from_raw(errno) == Errno::ENOTEMPTY {
-        return f.write_str(
-            "The mount point is not empty: files were written into it while nothing was mounted, and a mount would \
-             hide them. Move them out of the directory that has this backend's id in the service's mount directory, \
-             then test again",
-        );
-    }
-    write!(
-        f,
-        "The directory to mount on can't be made: {}. Check the service's mount directory",
-        io::Error::from_raw_os_error(errno)
-    )
-}
 
 /// Returns the message that says why mount(2) failed.
 pub(super) fn mount(failure: &CallFailure, config: &NfsConfig) -> impl fmt::Display {
@@ -55,36 +31,6 @@ pub(super) fn mount(failure: &CallFailure, config: &NfsConfig) -> impl fmt::Disp
             return write!(f, "{}{said}", config.server);
         }
         refusal.write(f, failure.errno)
-    })
-}
-
-/// Returns the rest of a sentence that begins with the server, for a failure of the network or of a call.
-pub(super) fn network(errno: i32) -> Option<&'static str> {
-    Some(match Errno::from_raw(errno) {
-        Errno::EHOSTUNREACH | Errno::EHOSTDOWN | Errno::ENETUNREACH | Errno::ENETDOWN => {
-            " can't be reached from here. Check that it is up, and the routes of this host"
-        }
-        Errno::ETIMEDOUT => " accepts connections, but did not answer in time. Check the NFS service there",
-        Errno::ECONNRESET | Errno::ECONNABORTED | Errno::EPIPE | Errno::ENOTCONN | Errno::ESHUTDOWN => {
-            " closed the connection. Check the NFS service there, and whether it allows this host"
-        }
-        Errno::EADDRNOTAVAIL => {
-            " can't be reached, because this host has no address for it. Check its network"
-        }
-        Errno::EADDRINUSE => {
-            " can't be connected to, because all ports below 1024 of this host are in use. Add noresvport to \
-             mount_options"
-        }
-        Errno::EAFNOSUPPORT | Errno::EPFNOSUPPORT => {
-            " has an address of a family that this host does not support. Set another address in server"
-        }
-        Errno::EREMOTEIO => " reports a fault of its own. Check its log",
-        Errno::EAGAIN => " is not ready yet. Test again later",
-        _ => match errno {
-            kernel::ESERVERFAULT => " reports a fault of its own. Check its log",
-            kernel::EJUKEBOX => " is not ready yet. Test again later",
-            _ => return None,
-        },
     })
 }
 
@@ -248,15 +194,6 @@ impl Refusal<'_> {
             NfsAuthMethod::None => Ok(()),
         }
     }
-}
-
-/// Writes that the server no longer knows the export.
-pub(super) fn stale(f: &mut fmt::Formatter<'_>, config: &NfsConfig) -> fmt::Result {
-    write!(
-        f,
-        "{} no longer knows {} (stale file handle), because it was deleted or exported again. Check export_path",
-        config.server, config.export_path
-    )
 }
 
 #[cfg(test)]

@@ -190,7 +190,9 @@ fn version_3_fails_as_the_list_does(
         "{message}"
     );
     assert_eq!(
-        message.starts_with("NFS version 3 can't be mounted. rpcbind on nas answers"),
+        message.starts_with(
+            "NFS version 3 can't be mounted without rpcbind and a mount daemon. rpcbind on nas answers"
+        ),
         explained,
         "{message}"
     );

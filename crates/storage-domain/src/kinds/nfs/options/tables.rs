@@ -66,7 +66,7 @@ const REDIRECTS: &str = "would redirect the mount; server and export_path say wh
 pub(super) const UDP: &str = "asks for UDP, which Linux no longer speaks for NFS; leave it out";
 
 /// Generic options, which are flags of mount(2) and not NFS's.
-pub(super) const GENERIC: [&str; 17] = [
+pub(super) const GENERIC: [&str; 19] = [
     "ro",
     "rw",
     "nosuid",
@@ -84,10 +84,12 @@ pub(super) const GENERIC: [&str; 17] = [
     "sync",
     "async",
     "dirsync",
+    "symfollow",
+    "nosymfollow",
 ];
 
 /// NFS options without a value, as nfs(5) and the kernel's `fs/nfs/fs_context.c` list them.
-const SWITCHES: [&str; 36] = [
+const SWITCHES: [&str; 38] = [
     "soft",
     "softerr",
     "hard",
@@ -124,12 +126,14 @@ const SWITCHES: [&str; 36] = [
     "v4.2",
     "lazytime",
     "nolazytime",
+    "alignwrite",
+    "noalignwrite",
 ];
 
-/// NFS options with a number, and the range that they accept.
+/// NFS options with a number, and the range that they accept. The kernel replaces an `rsize` or `wsize` that is too small.
 const NUMBERS: [(&str, u32, u32); 17] = [
-    ("rsize", 1024, 1 << 30),
-    ("wsize", 1024, 1 << 30),
+    ("rsize", 0, 1 << 30),
+    ("wsize", 0, 1 << 30),
     ("bsize", 512, 1 << 30),
     ("timeo", 1, i32::MAX as u32),
     ("retrans", 0, i32::MAX as u32),
@@ -186,6 +190,7 @@ pub(super) fn check_value(key: &str, value: Option<&str>) -> Result<(), Rule> {
             .filter(|n| (min..=max).contains(&n))
         {
             Some(_) => Ok(()),
+            None if min == max => Err(Rule::new(format!("must give {key} the number {min}"))),
             None => Err(Rule::new(format!("must give {key} a number from {min} to {max}"))),
         };
     }
