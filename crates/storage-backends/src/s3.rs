@@ -105,9 +105,7 @@ impl Kind for S3Backend {
     }
 
     fn warnings(config: &S3Config) -> Vec<String> {
-        messages::warning(&config.bucket, config.addressing)
-            .into_iter()
-            .collect()
+        messages::warning(config).into_iter().collect()
     }
 }
 

@@ -18,6 +18,7 @@ mod secrets;
 mod swift;
 mod tls;
 mod trees;
+mod virtual_hosts;
 
 use asking::{check, cx, failure, scan};
 use serde_json::{Value, json};

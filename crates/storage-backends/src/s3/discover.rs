@@ -87,7 +87,8 @@ impl fmt::Display for LeftOut {
 /// Dropping the future closes the connection that was in use.
 pub async fn buckets(account: &S3Account, network: &Network, cx: &OpContext) -> Result<Buckets, Error> {
     let service = Service::of_account(account, S3Backend::limits(), network.clone())?;
-    cx.bound("asking for the buckets", list(&service)).await?
+    cx.bound("asking for the buckets", Box::pin(list(&service)))
+        .await?
 }
 
 async fn list(service: &Service) -> Result<Buckets, Error> {

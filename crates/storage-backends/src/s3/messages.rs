@@ -4,10 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use storage_domain::s3::{Addressing, BucketName};
+use storage_domain::S3Config;
+use storage_domain::s3::Addressing;
+use url::Url;
 
 use crate::probe::Figure;
 use crate::s3::SETTING;
+use crate::s3::encoding::is_stand_in;
+use crate::s3::place::is_address;
 use crate::web::Error;
 
 mod refusal;
@@ -36,6 +40,10 @@ pub(crate) enum Finding {
         is_empty: bool,
     },
     Refused(Refusal),
+    /// No host name of a bucket can end with the address of this endpoint.
+    NoHostName(Url),
+    /// The host name of the bucket is not known, or not that of the server's certificate.
+    NoSuchHost(Error),
     /// The server hung up on a request without TLS.
     ClosedPlain(Error),
     RefusedForTime(Refusal, Clock),
@@ -82,11 +90,17 @@ pub(crate) enum Cdn {
     IsBroken(StatusCode),
 }
 
-/// Returns what a bucket's name costs: the rules for new buckets keep those out that no host name can begin with.
-pub(crate) fn warning(bucket: &BucketName, addressing: Addressing) -> Option<String> {
+/// Returns what the place of a bucket costs. The rules for new buckets keep those names out that no host name can begin
+/// with.
+pub(crate) fn warning(config: &S3Config) -> Option<String> {
+    let (bucket, endpoint) = (&config.bucket, config.endpoint.url());
+    let is_virtual = config.addressing == Addressing::Virtual;
+    if is_virtual && is_address(endpoint) {
+        return Some(Finding::NoHostName(endpoint.as_url().clone()).to_string());
+    }
     let why = if bucket.fits_host_name() {
         return None;
-    } else if addressing == Addressing::Virtual {
+    } else if is_virtual {
         "set addressing to path, or the server will look for another one"
     } else {
         "requests name it in the path, which the server has to allow"
@@ -107,6 +121,13 @@ pub(crate) fn clean(words: &str) -> String {
         c.is_control() || turns_or_hides
     };
     let plain = words.chars().filter(|c| !is_hidden(*c));
+    let plain = plain.map(|c| {
+        if is_stand_in(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    });
     plain.take(OWN_WORDS).collect()
 }
 
@@ -144,7 +165,7 @@ impl fmt::Display for Finding {
             Self::Unsigned => f.write_str("No secret_access_key is set, so that requests are not signed"),
             Self::Exists(asked) => write!(f, "There is {asked}"),
             Self::NotMissing(asked) => write!(f, "The server does not say that {asked} is missing"),
-            Self::NoAnswer => f.write_str("Not checked, because the server could not answer"),
+            Self::NoAnswer => f.write_str("Not checked, because the server's answer does not show it"),
             Self::WrongTime => {
                 f.write_str("Not checked, because the server refuses the request for its time")
             }
@@ -157,6 +178,16 @@ impl fmt::Display for Finding {
                 f.write_str(if *is_empty { " yet" } else { "" })
             }
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::NoHostName(endpoint) => write!(
+                f,
+                "No host name can end with an address such as {}, and addressing is virtual, which puts the bucket into the host name: set endpoint to the server's host name, or addressing to path",
+                endpoint.host_str().unwrap_or_default()
+            ),
+            Self::NoSuchHost(error) => write!(
+                f,
+                "{}; or set addressing to path, if the server has no host name for each bucket",
+                error.sentence(SETTING)
+            ),
             Self::ClosedPlain(error) => write!(
                 f,
                 "{}; if this port expects https, begin endpoint with https://",

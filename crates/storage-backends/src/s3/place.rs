@@ -44,6 +44,11 @@ impl Style {
     }
 }
 
+/// Returns whether an endpoint is an IP address.
+pub(crate) fn is_address(endpoint: &BaseUrl) -> bool {
+    !matches!(endpoint.as_url().host(), Some(Host::Domain(_)))
+}
+
 /// The URL that a bucket, or with none the service, is reached at; it ends without a slash.
 pub(crate) fn url(endpoint: &BaseUrl, style: Style, bucket: Option<&BucketName>) -> Result<Url, Error> {
     let mut url = endpoint.as_url().clone();

@@ -23,13 +23,19 @@ pub(crate) use cdn::check as cdn;
 /// Makes the checks below HTTP. Returns the client for the requests, and where they name the bucket.
 pub(crate) async fn transport(checks: &mut Checks, service: &Service) -> Result<(Client, Style), Stopped> {
     let mut style = service.way().style;
+    if style == Style::Virtual && service.is_at_address() {
+        return Err(checks.failed(&Finding::NoHostName(service.endpoint().clone())));
+    }
     let mut connection = connect(checks, service, style).await;
     if service.may_turn(style) && matches!(&connection, Err(error) if is_of_the_name(error)) {
         style = Style::Path;
         *checks = Checks::new(&S3Backend::CHECKS);
         connection = connect(checks, service, style).await;
     }
-    let connection = connection.map_err(|error| web::checks::failed(checks, &error, SETTING))?;
+    let connection = connection.map_err(|error| match style {
+        Style::Virtual if is_of_the_name(&error) => checks.failed(&Finding::NoSuchHost(error)),
+        _ => web::checks::failed(checks, &error, SETTING),
+    })?;
     Ok((Client::over(service.connector().clone(), None, connection), style))
 }
 
@@ -95,6 +101,10 @@ fn report_listing(checks: &mut Checks, backend: &S3Backend, reply: &Reply) -> Re
         | Meaning::PathDropped => {
             checks.passed(accepted(reply, &backend.service));
         }
+        Meaning::Unreadable(_) => {
+            checks.passed(accepted(reply, &backend.service));
+            checks.passed(Finding::Exists(asked));
+        }
         Meaning::Denied | Meaning::Blocked | Meaning::Unsupported => {
             checks.passed(accepted(reply, &backend.service));
             checks.passed(Finding::NotMissing(asked));
@@ -118,6 +128,7 @@ fn report_listing(checks: &mut Checks, backend: &S3Backend, reply: &Reply) -> Re
         | Meaning::Unsigned
         | Meaning::Region
         | Meaning::WantsTls
+        | Meaning::Redirected
         | Meaning::NotS3 => {}
     }
     Err(checks.failed(&Finding::Refused(refusal)))

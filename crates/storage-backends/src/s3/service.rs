@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::context::OpContext;
 use crate::net::Network;
-use crate::s3::place::{self, Style};
+use crate::s3::place::{self, Style, is_address};
 use crate::s3::sign::Key;
 use crate::web::{Client, Connector, Error, Limits};
 
@@ -151,6 +151,11 @@ impl Service {
     /// Returns the service's URL.
     pub(crate) fn endpoint(&self) -> &Url {
         self.endpoint.as_url()
+    }
+
+    /// Returns whether the endpoint is an address, which no host name of a bucket can end with.
+    pub(crate) fn is_at_address(&self) -> bool {
+        is_address(&self.endpoint)
     }
 
     /// Returns whether the place of the bucket is found by trying.

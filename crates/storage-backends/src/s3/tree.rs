@@ -11,7 +11,7 @@ use crate::s3::messages::{Asked, Refusal};
 use crate::s3::service::Reply;
 use crate::s3::service::refusal::Meaning;
 use crate::s3::xml::{self, Answer};
-use crate::s3::{S3Backend, SETTING};
+use crate::s3::{S3Backend, SETTING, encoding};
 use crate::tree::{Entry, EntryKind, List, Page};
 use crate::web::Client;
 use crate::web::retry::{self, Backoff, Pace};
@@ -44,7 +44,7 @@ impl List for ObjectTree<'_> {
             Some(cursor) => self.page(cursor).await?,
             None if directory.is_empty() => self.top().await?,
             None => {
-                let prefix = format!("{}{}/", self.base, String::from_utf8_lossy(directory));
+                let prefix = format!("{}{}/", self.base, encoding::text(directory));
                 self.page(Cursor::new(&prefix)).await?
             }
         };
@@ -86,11 +86,13 @@ impl<'a> ObjectTree<'a> {
 
     /// Returns the names of a top level's prefixes, if there are few, all different, and each can be listed.
     ///
-    /// Servers differ in how they encode blanks, `+` and `%` in prefixes, so that such a name may have another meaning.
+    /// Servers differ in how they encode blanks, `+` and `%` in prefixes, so that such a name may have another meaning; and
+    /// some show the replacement character in place of what is not UTF-8.
     fn names<'p>(&self, page: &'p xml::Page) -> Option<HashSet<&'p str>> {
         let name = |prefix: &'p String| {
             let name = prefix.strip_prefix(self.base)?.strip_suffix('/')?;
-            let is_clear = !name.is_empty() && !name.contains(['/', ' ', '+', '%']);
+            let is_clear =
+                !name.is_empty() && !name.contains(['/', ' ', '+', '%', char::REPLACEMENT_CHARACTER]);
             (is_clear && prefix.starts_with(self.backend.prefix())).then_some(name)
         };
         let names: HashSet<_> = page.prefixes.iter().map(name).collect::<Option<_>>()?;
@@ -136,7 +138,7 @@ impl<'a> ObjectTree<'a> {
             if object.is_marker() {
                 continue;
             }
-            let name = name(key.len()).as_bytes().to_owned();
+            let name = encoding::bytes(name(key.len())).into_owned();
             page.entries.push(Entry {
                 name,
                 kind: EntryKind::File,
@@ -189,7 +191,7 @@ impl<'a> ObjectTree<'a> {
 
 fn directory(name: &str) -> Entry {
     Entry {
-        name: name.as_bytes().to_owned(),
+        name: encoding::bytes(name).into_owned(),
         kind: EntryKind::Directory,
         size: None,
     }

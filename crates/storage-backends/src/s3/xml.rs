@@ -9,6 +9,8 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, Event};
 
+use crate::s3::encoding;
+
 mod document;
 
 use document::Document;
@@ -25,6 +27,17 @@ pub enum Answer {
     Error(ErrorBody),
     /// A page of an account's buckets.
     Buckets(Buckets),
+    /// A page of either that can't be read to its end.
+    Unreadable(Unreadable),
+}
+
+/// Why a page can't be read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is longer than is read.
+    TooLong,
+    /// It breaks off, or is not XML from some place on.
+    Broken,
 }
 
 /// A page of a bucket's objects, decoded.
@@ -79,7 +92,7 @@ impl More {
 /// An object of a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Object {
-    /// Its whole key.
+    /// Its whole key; a private character stands for a byte that is not UTF-8.
     pub key: String,
     /// Its size in bytes; `None` if the server gave none that can be one.
     pub size: Option<u64>,
@@ -109,12 +122,18 @@ pub struct ErrorBody {
     pub canonical_request: String,
 }
 
-/// Reads an answer; `None` where the text is none of S3, breaks off, or goes beyond the bounds.
+/// Reads an answer; `None` if the text is none of S3.
 pub fn read(text: &[u8]) -> Option<Answer> {
-    let text = String::from_utf8_lossy(text);
+    let text = encoding::text(text);
+    let mut document = Document::default();
+    let ended = parse(&text, &mut document);
+    document.finish(ended.is_some())
+}
+
+/// Reads a document as far as it is XML within the bounds; `None` if that is not all of it.
+fn parse(text: &str, document: &mut Document) -> Option<()> {
     let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
     reader.config_mut().allow_dangling_amp = true;
-    let mut document = Document::default();
     loop {
         match reader.read_event().ok()? {
             Event::Start(tag) => document.open(tag.local_name().as_ref())?,
@@ -127,7 +146,7 @@ pub fn read(text: &[u8]) -> Option<Answer> {
             Event::GeneralRef(name) => document.text(&resolved(&name))?,
             Event::End(_) => document.close()?,
             Event::DocType(_) => return None,
-            Event::Eof => return document.finish(),
+            Event::Eof => return Some(()),
             _ => {}
         }
     }

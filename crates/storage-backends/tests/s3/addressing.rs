@@ -154,6 +154,7 @@ async fn auto_falls_back_by_the_name(#[case] known: bool, #[case] covered: &[&st
     };
     let found = failure(&report);
     assert!(found.0 == name && found.1.contains(says), "{found:?}");
+    assert!(found.1.contains("; or set addressing to path, if"), "{found:?}");
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ pub(crate) struct Asked {
     pub(crate) host: String,
     /// The path.
     pub(crate) path: String,
+    /// The path and the query, as they were sent.
+    pub(crate) target: String,
     /// The query, decoded.
     pub(crate) query: Vec<(String, String)>,
     /// The `Authorization` header.
@@ -127,6 +129,7 @@ fn note(seen: &Mutex<Vec<Asked>>, request: &Request<Incoming>) -> Asked {
         method: request.method().to_string(),
         host: header("host").to_owned(),
         path: url.path().to_owned(),
+        target: request.uri().to_string(),
         query: url.query_pairs().into_owned().collect(),
         authorization: header("authorization").to_owned(),
         accept: header("accept").to_owned(),

@@ -86,7 +86,7 @@ pub(crate) fn on(fake: &Fake) -> Value {
     "The specified bucket does not exist",
     "",
     "bucket",
-    "no such thing as the bucket images"
+    "has no bucket images"
 )]
 #[case::denied(
     403,
@@ -172,16 +172,10 @@ fn html(status: u16) -> Told {
 #[case::page(html(200))]
 #[case::forbidden(html(403))]
 #[case::missing(html(404))]
-#[case::redirect((302, vec![("location", "http://127.0.0.1:1/".to_owned())], String::new()))]
+#[case::console((302, vec![("location", "/login".to_owned())], String::new()))]
 #[case::empty((200, Vec::new(), String::new()))]
 #[case::other_root((200, Vec::new(), "<Listing><Contents/></Listing>".to_owned()))]
-#[case::two_roots((200, Vec::new(), "<ListBucketResult/><ListBucketResult/>".to_owned()))]
-#[case::broken_off((200, Vec::new(), "<ListBucketResult><Contents><Key>a".to_owned()))]
 #[case::bomb((200, Vec::new(), "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><ListBucketResult><Contents><Key>&b;</Key></Contents></ListBucketResult>".to_owned()))]
-#[case::no_key(page("<Contents><Size>1</Size></Contents>"))]
-#[case::deep((200, Vec::new(), "<ListBucketResult>".to_owned() + &"<a>".repeat(100_000)))]
-#[case::long_key(page(&object(&"k".repeat(100_000), "1")))]
-#[case::many(page(&object("k", "1").repeat(60_000)))]
 #[tokio::test]
 async fn what_is_no_s3_server(#[case] told: Told) {
     let fake = Fake::start(move |_| told.clone()).await;
@@ -189,6 +183,29 @@ async fn what_is_no_s3_server(#[case] told: Told) {
     let failed = failure(&report);
     assert_eq!(failed.0, "credentials", "{report:#?}");
     assert!(failed.1.contains("not an S3 server"), "{}", failed.1);
+    let error = backend(on(&fake)).scan(&cx(), std::sync::Arc::default()).await;
+    assert!(
+        error.as_ref().is_err_and(|e| *e.kind() == ErrorKind::NotListable),
+        "{error:?}"
+    );
+}
+
+/// What begins as a list of S3 is one, whatever becomes of it.
+#[rstest]
+#[case::broken_off((200, Vec::new(), "<ListBucketResult><Contents><Key>a".to_owned()), "breaks off")]
+#[case::two_roots((200, Vec::new(), "<ListBucketResult/><ListBucketResult/>".to_owned()), "is not the XML of S3")]
+#[case::no_key(page("<Contents><Size>1</Size></Contents>"), "is not the XML of S3")]
+#[case::wrong_end((200, Vec::new(), "<ListBucketResult></Contents>".to_owned()), "is not the XML of S3")]
+#[case::deep((200, Vec::new(), "<ListBucketResult>".to_owned() + &"<a>".repeat(100_000)), "is not the XML of S3")]
+#[case::long_key(page(&object(&"k".repeat(100_000), "1")), "is not the XML of S3")]
+#[case::many(page(&object("k", "1").repeat(60_000)), "(50000 objects or 16 MiB): set prefix")]
+#[case::large((200, Vec::new(), format!("<ListBucketResult>{}", "<a>x</a>".repeat(3 << 20))), "(50000 objects or 16 MiB): set prefix")]
+#[tokio::test]
+async fn lists_that_can_not_be_read_to_their_end(#[case] told: Told, #[case] says: &str) {
+    let fake = Fake::start(move |_| told.clone()).await;
+    let report = probe(&backend(on(&fake))).await;
+    let failed = failure(&report);
+    assert!(failed.0 == "list" && failed.1.contains(says), "{failed:?}");
     let error = backend(on(&fake)).scan(&cx(), std::sync::Arc::default()).await;
     assert!(
         error.as_ref().is_err_and(|e| *e.kind() == ErrorKind::NotListable),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rstest::rstest;
-use storage_backends::s3::xml::{Answer, Buckets, ErrorBody, More, Page, read};
+use storage_backends::s3::xml::{Answer, Buckets, ErrorBody, More, Page, Unreadable, read};
 
 fn captured(name: &str) -> Answer {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -183,8 +183,6 @@ fn errors_in_an_envelope(#[case] text: &str) {
 #[rstest]
 #[case("")]
 #[case("{}")]
-#[case("<ListBucketResult>")]
-#[case("<ListBucketResult></Contents>")]
 #[case("</ListBucketResult>")]
 #[case("<html/>")]
 #[case("<!DOCTYPE a><ListBucketResult/>")]
@@ -194,8 +192,33 @@ fn what_is_refused(#[case] text: &str) {
 }
 
 #[rstest]
-#[case::latin_1(b"gr\xfcn", "gr\u{fffd}n")]
-#[case::cut(b"a\xe6\x97", "a\u{fffd}")]
+#[case::listing(
+    "<ListBucketResult><Contents><Key>a</Key>",
+    Some(Answer::Unreadable(Unreadable::Broken))
+)]
+#[case::buckets("<ListAllMyBucketsResult></a>", Some(Answer::Unreadable(Unreadable::Broken)))]
+#[case::no_code("<Error><Message>a</b>", None)]
+#[case::other("<Objects><Name>a</b>", None)]
+fn what_breaks_off(#[case] text: &str, #[case] expected: Option<Answer>) {
+    assert_eq!(read(text.as_bytes()), expected);
+}
+
+/// What follows the code of an error need not be XML.
+#[test]
+fn errors_that_break_off() {
+    for end in ["", "<Message>a < b</Message></Error>", "<Message></Error>"] {
+        let text = format!("<Error><Code>NoSuchBucket</Code>{end}");
+        let Some(Answer::Error(error)) = read(text.as_bytes()) else {
+            panic!("{text}");
+        };
+        assert_eq!(error.code, "NoSuchBucket");
+    }
+}
+
+/// A private character stands for a byte that is not UTF-8.
+#[rstest]
+#[case::latin_1(b"gr\xfcn", "gr\u{10fffc}n")]
+#[case::cut(b"a\xe6\x97", "a\u{10ffe6}\u{10ff97}")]
 #[case::control(b"a\x04b\x1b", "a\u{4}b\u{1b}")]
 fn odd_bytes(#[case] key: &[u8], #[case] expected: &str) {
     let text = [

@@ -170,11 +170,7 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
             "credentials",
             "region is lab-1 and not eu-west-1: set region to lab-1",
         ),
-        (
-            json!({ "bucket": "missing" }),
-            "bucket",
-            "no such thing as the bucket missing",
-        ),
+        (json!({ "bucket": "missing" }), "bucket", "has no bucket missing"),
         (
             json!({ "access_key_id": GUEST }),
             "bucket",

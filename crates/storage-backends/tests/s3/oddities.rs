@@ -58,6 +58,74 @@ async fn one_odd_key_counts(#[case] key: &'static [u8]) {
     assert_eq!(counted.bytes.unwrap().get(), 3);
 }
 
+/// Keys that are not UTF-8 are where a server goes on, and where prefixes are listed, by their own bytes.
+#[rstest]
+#[case::version_1(true, false)]
+#[case::version_1_encoded(true, true)]
+#[case::prefixes(false, false)]
+#[case::prefixes_encoded(false, true)]
+#[tokio::test]
+async fn keys_that_are_not_utf8(#[case] is_version_1: bool, #[case] is_encoded: bool) {
+    const KEYS: [&str; 5] = ["a%FC/1.iso", "a%FC/%FE.iso", "b%FC/1.iso", "c%FF.iso", "d%FF.iso"];
+    let fake = Fake::start(move |asked| {
+        let value = |name: &str| {
+            let mut pairs = asked.target.split(['?', '&']);
+            let found = pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            found.unwrap_or_default().replace("%2F", "/")
+        };
+        let (prefix, marker) = (value("prefix"), value("marker"));
+        let below = KEYS.iter().filter(|key| key.starts_with(&prefix));
+        let mut left: Vec<&str> = below.copied().collect();
+        if let Some(at) = left.iter().position(|key| *key == marker) {
+            left.drain(..=at);
+        }
+        let shown = |key: &str| {
+            let decoded = percent_encoding::percent_decode_str(key).collect();
+            if is_encoded {
+                key.as_bytes().to_vec()
+            } else {
+                decoded
+            }
+        };
+        let mut body = b"<ListBucketResult>".to_vec();
+        if is_encoded {
+            body.extend(b"<EncodingType>url</EncodingType>");
+        }
+        let is_level = asked.get("delimiter") == "/" && !is_version_1;
+        if is_level {
+            for prefix in ["a%FC/", "b%FC/"] {
+                body.extend(
+                    [
+                        &b"<CommonPrefixes><Prefix>"[..],
+                        &shown(prefix),
+                        b"</Prefix></CommonPrefixes>",
+                    ]
+                    .concat(),
+                );
+            }
+            left.retain(|key| key.starts_with(['c', 'd']));
+        }
+        let count = if is_version_1 { 1 } else { KEYS.len() };
+        for key in left.iter().take(count) {
+            body.extend(
+                [
+                    b"<Contents><Key>",
+                    &*shown(key),
+                    b"</Key><Size>2</Size></Contents>",
+                ]
+                .concat(),
+            );
+        }
+        let is_more = left.len() > count;
+        body.extend(format!("<IsTruncated>{is_more}</IsTruncated></ListBucketResult>").bytes());
+        (200, Vec::new(), body)
+    })
+    .await;
+    let counted = scan(&backend(on(&fake))).await;
+    assert_eq!((counted.files, counted.errors), (5, 0), "{:?}", fake.asked());
+    assert_eq!(counted.bytes.map(storage_domain::ByteCount::get), Some(10));
+}
+
 #[rstest]
 #[case::full("images/", &object("images/a", "1"), 0, "The bucket images can be listed")]
 #[case::empty("", "", 0, "The bucket images can be listed; it holds no object yet")]

@@ -57,6 +57,7 @@ const DENIED: Refused = (403, "AccessDenied", "Access Denied.", "");
 #[case::wrong_token((400, "InvalidToken", "malformed", ""), json!({ "session_token": "hush" }), "does not accept the session token")]
 #[case::ended((400, "ExpiredToken", "expired", ""), json!({ "access_key_id": "ASIA1", "session_token": "hush" }), "session_token of a new one")]
 #[case::right_token(UNKNOWN, json!({ "access_key_id": "ASIA1", "session_token": "hush" }), "does not know the access key")]
+#[case::r2_length((400, "InvalidArgument", "Credential access key has length 20, should be 32", ""), json!({}), "does not know the access key")]
 #[case::header_lost((401, "AuthenticationRequired", "no", ""), json!({}), "pass on the Authorization header")]
 #[tokio::test]
 async fn keys(#[case] refused: Refused, #[case] more: Value, #[case] says: &str) {
@@ -123,19 +124,42 @@ async fn ports_of_tls(#[case] status: u16, #[case] kind: &'static str, #[case] b
     assert!(sentence.contains("begin endpoint with https://"), "{sentence}");
 }
 
+/// Redirects without the XML of S3: those of proxies, consoles and sites.
+#[rstest]
+#[case::tls(301, "https://127.0.0.1/images", "begin endpoint with https://")]
+#[case::other_host(
+    308,
+    "https://s3.eu.lab/images?list-type=2",
+    "redirects to https://s3.eu.lab (308 Permanent Redirect), and not as S3 does: set endpoint to that"
+)]
+#[case::other_port(
+    302,
+    "http://127.0.0.1:9/images/",
+    "redirects to http://127.0.0.1:9 (302 Found)"
+)]
+#[case::bucket_in_the_name(
+    307,
+    "http://images.s3.lab:9000/images",
+    "redirects to http://s3.lab:9000 (307"
+)]
+#[case::login(
+    302,
+    "https://sso.lab/login?to=hush",
+    "is not an S3 server, because it redirects to https://sso.lab/login (302 Found)"
+)]
+#[case::console(303, "/ui/", "as web consoles and logins do")]
+#[case::with_a_slash(301, "/images/", "/images/ (301 Moved Permanently)")]
+#[case::scheme(302, "ftp://127.0.0.1/images", "is not an S3 server")]
+#[case::nowhere(302, "", "is not an S3 server")]
 #[tokio::test]
-async fn redirects_to_tls() {
-    let to = |_: &_| {
-        (
-            301,
-            vec![("location", "https://127.0.0.1/images".to_owned())],
-            String::new(),
-        )
-    };
-    let fake = Fake::start(to).await;
+async fn redirects_without_xml(#[case] status: u16, #[case] to: &'static str, #[case] says: &str) {
+    let headers = (!to.is_empty()).then(|| ("location", to.to_owned()));
+    let headers: Vec<_> = headers.into_iter().collect();
+    let fake = Fake::start(move |_| (status, headers.clone(), "<html>Moved</html>".to_owned())).await;
     let report = probe(&backend(on(&fake))).await;
-    let sentence = failure(&report).1;
-    assert!(sentence.contains("begin endpoint with https://"), "{sentence}");
+    let (name, sentence) = failure(&report);
+    assert!(name == "credentials" && sentence.contains(says), "{sentence}");
+    assert!(!sentence.contains("hush"), "{sentence}");
 }
 
 /// Whatever the cause is, the server's own words follow it: on one line, bounded, and without a secret.
@@ -172,6 +196,7 @@ async fn words_that_change_are_no_news() {
 #[case::no_code((403, "", "no", ""), "list", "allow it s3:ListBucket")]
 #[case::blocked((403, "UserSuspended", "", ""), "list", "look into the provider's console (the server says: UserSuspended)")]
 #[case::not_ready((503, "XMinioServerNotInitialized", "Server not initialized yet", ""), "list", "not ready yet")]
+#[case::access_point((404, "NoSuchAccessPoint", "no", ""), "bucket", "has no bucket images")]
 #[case::bad_name((400, "InvalidBucketName", "no", ""), "bucket", "does not allow the name of the bucket images")]
 #[tokio::test]
 async fn codes(#[case] refused: Refused, #[case] check: &str, #[case] says: &str) {

@@ -129,7 +129,7 @@ async fn prefixes(#[case] prefix: &str, #[case] files: u64, #[case] directories:
 #[rstest]
 #[case::key(json!({ "access_key_id": "AKOTHER" }), "credentials", "does not know the access key")]
 #[case::secret(json!({ "secret_access_key": "canary-hush-other" }), "credentials", "secret_access_key does not belong to access_key_id")]
-#[case::bucket(json!({ "bucket": "missing" }), "bucket", "no such thing as the bucket missing")]
+#[case::bucket(json!({ "bucket": "missing" }), "bucket", "has no bucket missing")]
 #[case::no_secret(json!({ "secret_access_key": null }), "list", "set secret_access_key")]
 #[tokio::test]
 async fn what_is_refused(#[case] wrong: Value, #[case] name: &str, #[case] says: &str) {

@@ -8,6 +8,7 @@ use crate::probe::Figure;
 use crate::s3::messages::clean;
 use crate::s3::service::refusal::Meaning;
 use crate::s3::service::{Reply, Service};
+use crate::s3::xml::{MAX_ENTRIES, Unreadable};
 
 mod place;
 
@@ -25,6 +26,7 @@ pub(crate) struct Refusal {
     asked: Asked,
     status: StatusCode,
     signs: bool,
+    page_bytes: usize,
     place: place::Place,
     /// The host that the server computed the signature with.
     seen_host: Option<String>,
@@ -43,6 +45,7 @@ impl Refusal {
             asked,
             status: reply.status,
             signs: service.signs(),
+            page_bytes: service.limits().page_bytes,
             place: place::Place::new(reply, service),
             seen_host: reply.seen_host().map(clean),
             own_words,
@@ -57,11 +60,11 @@ impl Refusal {
                 "The signature does not fit, because a proxy in front of the server changes the Host header from {host} to {seen}: make the proxy pass the header on as it is"
             ),
             Some(_) => f.write_str(
-                "The server refuses the signature: secret_access_key does not belong to access_key_id, or the server does not know that key; set both again",
+                "The server refuses the signature: secret_access_key does not belong to access_key_id, or the server does not know that key: set both again",
             ),
             None => write!(
                 f,
-                "The server refuses the signature, because secret_access_key does not belong to access_key_id, the server does not know that key, it wants another region than {region}, or a proxy in front of it changes the Host header ({host}) or the path: set both again, check region, and make the proxy pass on what it gets"
+                "The server refuses the signature, because secret_access_key does not belong to access_key_id, the server does not know that key, it wants another region than {region}, or a proxy in front of it changes the Host header ({host}) or the path: set both keys again, check region, and make the proxy pass on what it gets"
             ),
         }
     }
@@ -93,9 +96,12 @@ impl Refusal {
         let asked = &self.asked;
         match (self.meaning, asked) {
             (Meaning::NoBucket, _) => {
-                write!(f, "There is no such thing as {asked} on this server")?;
+                match asked {
+                    Asked::Bucket(name) => write!(f, "The server has no bucket {name}")?,
+                    Asked::AllBuckets => f.write_str("The server has no such bucket")?,
+                }
                 if let Some(other) = &self.place.other_bucket {
-                    write!(f, ", which looked for {other}")?;
+                    write!(f, ", and looked for {other}")?;
                 }
                 f.write_str(if self.signs {
                     ": check bucket, create it, or allow the access key to use it (Garage hides buckets from other keys)"
@@ -111,7 +117,7 @@ impl Refusal {
             ),
             (Meaning::Unsupported, _) => write!(
                 f,
-                "The server does not know how to list objects and answers {}: it is too old, or speaks only a part of S3",
+                "The server does not know how to list objects and answers {}: update it, or set endpoint to a server that speaks more of S3",
                 self.status
             ),
             (_, Asked::AllBuckets) => f.write_str(
@@ -123,7 +129,7 @@ impl Refusal {
             ),
             (_, _) => write!(
                 f,
-                "The access key may not list {asked}: allow it s3:ListBucket, or the right to read on servers that have it so"
+                "The access key may not list {asked}: allow it s3:ListBucket, which some servers call the right to read"
             ),
         }
     }
@@ -151,11 +157,30 @@ impl Refusal {
             ),
             Meaning::NotS3 => write!(
                 f,
-                "What answers is not an S3 server ({status}, and no XML of S3): check the host, the port and the path of endpoint"
+                "What answers is not an S3 server, or a proxy in front of one ({status}, and no XML of S3): check the host, the port and the path of endpoint"
             ),
+            Meaning::Unreadable(why) => self.write_unreadable(f, why),
             _ => write!(
                 f,
                 "The server answers {status} for a reason that is not known here: look its code up in the server's documentation"
+            ),
+        }
+    }
+
+    fn write_unreadable(&self, f: &mut fmt::Formatter<'_>, why: Unreadable) -> fmt::Result {
+        match (why, &self.asked) {
+            (Unreadable::Broken, _) => f.write_str(
+                "The server's list can't be read to its end, because it breaks off or is not the XML of S3 from some place on: look into the log of the server, and of the proxy in front of it",
+            ),
+            (Unreadable::TooLong, Asked::Bucket(_)) => write!(
+                f,
+                "The server lists more at once than it was asked for (max-keys), and more than is read ({MAX_ENTRIES} objects or {} MiB): set prefix to a smaller part of the bucket, or update the server",
+                self.page_bytes >> 20
+            ),
+            (Unreadable::TooLong, Asked::AllBuckets) => write!(
+                f,
+                "The server lists more buckets at once than are read ({MAX_ENTRIES}, or {} MiB): register a bucket by its name",
+                self.page_bytes >> 20
             ),
         }
     }
@@ -190,6 +215,7 @@ impl fmt::Display for Refusal {
             | Meaning::InPath
             | Meaning::InBucket
             | Meaning::PathDropped
+            | Meaning::Redirected
             | Meaning::WantsTls => self.place.write(f, self.meaning, &self.asked, self.status)?,
             Meaning::NoBucket | Meaning::BadName | Meaning::Denied | Meaning::Unsupported => {
                 self.write_bucket(f)?;

@@ -4,7 +4,7 @@ use hyper::{Method, StatusCode};
 use url::Url;
 
 use crate::probe::{Checks, Stopped};
-use crate::s3::messages::{Cdn, Finding};
+use crate::s3::messages::{Cdn, Finding, clean};
 use crate::s3::{S3Backend, encoding};
 use crate::web::redirect::shown;
 use crate::web::{self, Ask, Client, Error};
@@ -48,7 +48,7 @@ async fn object(client: &Client, directory: &Url, key: &str, prefix: &str) -> Re
     {
         status = status_of(client, directory, rest).await?;
     }
-    let key = key.to_owned();
+    let key = clean(key);
     Ok(match status.as_u16() {
         200..=299 | 416 => Cdn::Serves,
         404 | 410 => Cdn::Lacks(key),

@@ -1,12 +1,11 @@
 //! What a refusal means: by its code first, and then by all that the server and the config add to it.
 
 use hyper::StatusCode;
-use hyper::header::LOCATION;
 use url::Url;
 
 use crate::s3::place::Style;
 use crate::s3::service::{Reply, Service};
-use crate::s3::xml::{Answer, ErrorBody};
+use crate::s3::xml::{Answer, ErrorBody, Unreadable};
 use crate::web;
 
 mod codes;
@@ -44,6 +43,8 @@ pub(crate) enum Meaning {
     PathDropped,
     /// The port may expect TLS.
     WantsTls,
+    /// What answers redirects, and not as S3 does.
+    Redirected,
     /// There is no such bucket.
     NoBucket,
     /// The server does not allow the bucket's name.
@@ -62,6 +63,8 @@ pub(crate) enum Meaning {
     Fault,
     /// The server does not know this request.
     Unsupported,
+    /// It is a list that can't be read to its end.
+    Unreadable(Unreadable),
     /// What answers does not speak S3.
     NotS3,
     /// It is of S3, and nothing that is known here.
@@ -96,6 +99,7 @@ impl Service {
                 (Some(_), Style::Virtual) => Meaning::InPath,
                 (Some(_), Style::Path) => Meaning::PathDropped,
             },
+            Some(Answer::Unreadable(why)) if reply.status.is_success() => Meaning::Unreadable(*why),
             Some(Answer::Error(error)) => self.by_hints(of_error(reply.status, error), reply),
             _ => self.by_status(reply),
         }
@@ -149,12 +153,15 @@ impl Service {
     /// Returns what an answer means whose body is not known. The region's header is S3's own.
     fn by_status(&self, reply: &Reply) -> Meaning {
         let url = self.endpoint.as_url();
-        let is_refused = web::checks::may_want_tls(url, reply.status);
-        if is_refused || is_sent_to_https(url, reply) {
+        let redirect = reply.redirect();
+        let is_https = |to: &Url| to.scheme() == "https" && to.host() == url.host();
+        let is_sent_to_https = url.scheme() == "http" && redirect.as_ref().is_some_and(is_https);
+        if is_sent_to_https || web::checks::may_want_tls(url, reply.status) {
             return Meaning::WantsTls;
         }
         match reply.status.as_u16() {
             301 | 307 | 308 if reply.region().is_some() => Meaning::Moved,
+            _ if redirect.is_some() => Meaning::Redirected,
             status => of_fault(status).unwrap_or(Meaning::NotS3),
         }
     }
@@ -177,13 +184,4 @@ const fn of_fault(status: u16) -> Option<Meaning> {
         500..=599 => Some(Meaning::Fault),
         _ => None,
     }
-}
-
-/// Returns whether an answer sends from http to https on the same host.
-fn is_sent_to_https(url: &Url, reply: &Reply) -> bool {
-    let location = reply.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-    let location = location.and_then(|location| Url::parse(location).ok());
-    reply.status.is_redirection()
-        && url.scheme() == "http"
-        && location.is_some_and(|to| to.scheme() == "https" && to.host() == url.host())
 }

@@ -1,12 +1,13 @@
 //! An answer, read and parsed.
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_ENCODING, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, HeaderMap, LOCATION};
 use storage_domain::s3::{Endpoint, Identifier};
-use url::Url;
+use url::{Position, Url};
 
 use crate::s3::place::Style;
-use crate::s3::xml::{self, Answer, ErrorBody};
+use crate::s3::service::Service;
+use crate::s3::xml::{self, Answer, ErrorBody, Unreadable};
 use crate::web::{Error, body, content};
 
 /// The header in which AWS and others name a bucket's region.
@@ -25,8 +26,8 @@ pub(crate) struct Reply {
     pub(crate) answer: Option<Answer>,
     /// The region that the request was signed for.
     pub(crate) signed_for: String,
-    /// The host, and the port if there is one, that the request was signed for.
-    pub(crate) host: String,
+    /// The URL of the request, without its query.
+    pub(crate) url: Url,
     /// Where the request named the bucket.
     pub(crate) style: Style,
 }
@@ -77,6 +78,29 @@ impl EndpointHint {
 }
 
 impl Reply {
+    /// Returns the host, and the port if there is one, that the request was signed for.
+    pub(crate) fn host(&self) -> &str {
+        &self.url[Position::BeforeHost..Position::AfterPort]
+    }
+
+    /// Returns where the server sends the client, without the query, if it answers with a redirect.
+    pub(crate) fn redirect(&self) -> Option<Url> {
+        let is_redirect = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        let location = self.headers.get(LOCATION).filter(|_| is_redirect)?;
+        let mut to = self.url.join(location.to_str().ok()?).ok()?;
+        to.set_query(None);
+        to.set_fragment(None);
+        Some(to)
+    }
+
+    /// Returns the endpoint that a redirect leads to, if it leads to the same place of another server.
+    pub(crate) fn redirected_endpoint(&self, service: &Service) -> Option<EndpointHint> {
+        let to = self.redirect()?;
+        let [there, here] = [&to, &self.url].map(|url| url.path().trim_end_matches('/'));
+        let hint = EndpointHint::new(to.as_str(), service.bucket_name())?;
+        (there == here && !hint.is_at(service.endpoint())).then_some(hint)
+    }
+
     /// Returns the error that the body holds.
     pub(crate) fn error(&self) -> Option<&ErrorBody> {
         match &self.answer {
@@ -130,13 +154,16 @@ pub(super) async fn parse(
     headers: &HeaderMap,
     max_bytes: usize,
 ) -> Result<Option<Answer>, Error> {
-    if !text.complete {
-        return Ok(None);
-    }
     let encoding = headers.get(CONTENT_ENCODING).cloned();
+    let is_cut = !text.complete;
     let read = move |bytes: Vec<u8>| {
-        let (bytes, complete) = content::decode(bytes, encoding.as_ref(), max_bytes)?;
-        Ok(xml::read(&bytes).filter(|_| complete))
+        let (bytes, _) = content::decode(bytes, encoding.as_ref(), max_bytes)?;
+        Ok(match xml::read(&bytes) {
+            Some(Answer::Unreadable(_)) if is_cut || bytes.len() == max_bytes => {
+                Some(Answer::Unreadable(Unreadable::TooLong))
+            }
+            answer => answer,
+        })
     };
     if text.bytes.len() <= INLINE_BYTES {
         return read(text.bytes);

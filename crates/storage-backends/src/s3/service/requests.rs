@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request};
-use url::Position;
 
 use crate::s3::place::{self, Style};
 use crate::s3::service::refusal::Meaning;
@@ -117,8 +116,8 @@ impl Service {
             headers: parts.headers,
             answer,
             signed_for: region,
-            host: url[Position::BeforeHost..Position::AfterPort].to_owned(),
             style,
+            url,
         })
     }
 }

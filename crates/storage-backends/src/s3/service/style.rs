@@ -23,6 +23,7 @@ impl Service {
                         Meaning::NoBucket
                             | Meaning::BadName
                             | Meaning::NotS3
+                            | Meaning::Redirected
                             | Meaning::Denied
                             | Meaning::InPath
                             | Meaning::InBucket
@@ -49,7 +50,9 @@ impl Service {
         let second = second.as_ref().ok().map(|reply| self.meaning(reply));
         match style {
             Style::Virtual => is_of_the_style(first) || second == Some(Meaning::InBucket),
-            Style::Path => second.is_some_and(|found| !matches!(found, Meaning::NotS3 | Meaning::InPath)),
+            Style::Path => second.is_some_and(|found| {
+                !matches!(found, Meaning::NotS3 | Meaning::Redirected | Meaning::InPath)
+            }),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The document of an answer, as far as it was read.
 
 use crate::s3::encoding;
-use crate::s3::xml::{Answer, Buckets, ErrorBody, MAX_ENTRIES, More, Object, Page};
+use crate::s3::xml::{Answer, Buckets, ErrorBody, MAX_ENTRIES, More, Object, Page, Unreadable};
 
 /// How deep elements may nest.
 const MAX_DEPTH: usize = 16;
@@ -38,6 +38,7 @@ pub(super) struct Document {
     path: Vec<String>,
     text: String,
     whole: bool,
+    too_long: bool,
     page: Page,
     object: Object,
     encoded: bool,
@@ -91,7 +92,8 @@ impl Document {
         }
         self.whole = self.path.is_empty();
         let entries = self.page.objects.len() + self.page.prefixes.len() + self.buckets.len();
-        (entries <= MAX_ENTRIES).then_some(())
+        self.too_long = entries > MAX_ENTRIES;
+        (!self.too_long).then_some(())
     }
 
     /// Reads what both kinds of lists have below their root. A listing repeats the token of its own page.
@@ -124,9 +126,18 @@ impl Document {
         }
     }
 
-    pub(super) fn finish(mut self) -> Option<Answer> {
-        if !self.whole {
-            return None;
+    /// Returns what the document says; `ended` is whether it was read to its end.
+    pub(super) fn finish(mut self, ended: bool) -> Option<Answer> {
+        if !(ended && self.whole) {
+            return match self.kind {
+                Kind::Listing | Kind::Buckets if self.too_long => {
+                    Some(Answer::Unreadable(Unreadable::TooLong))
+                }
+                Kind::Listing | Kind::Buckets => Some(Answer::Unreadable(Unreadable::Broken)),
+                // One odd character behind the code does not matter.
+                Kind::Error if !self.error.code.is_empty() => Some(Answer::Error(self.error)),
+                Kind::Error | Kind::Unknown | Kind::Other => None,
+            };
         }
         // Some servers say that they encode, and do not.
         let texts = self.page.objects.iter().map(|object| &object.key);

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use hyper::StatusCode;
-use url::Host;
+use url::Url;
 
 use super::Asked;
 use crate::s3::messages::clean;
 use crate::s3::service::refusal::Meaning;
 use crate::s3::service::{EndpointHint, Reply, Service};
+use crate::web::redirect::shown;
 
 /// Where a request went, and where the server says that it should have gone.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) struct Place {
     fixed_region: bool,
     region: Option<String>,
     endpoint: Option<EndpointHint>,
+    redirect: Option<Url>,
     is_auto: bool,
     is_address: bool,
 }
@@ -32,14 +34,17 @@ impl Place {
         let bucket = service.bucket_name();
         Self {
             signed_for: reply.signed_for.clone(),
-            host: reply.host.clone(),
+            host: reply.host().to_owned(),
             excess: service.excess(),
             other_bucket: reply.other_bucket(bucket).map(clean),
             fixed_region: service.has_fixed_region(),
             region: reply.region().map(str::to_owned),
-            endpoint: reply.endpoint_hint(bucket),
+            endpoint: reply
+                .endpoint_hint(bucket)
+                .or_else(|| reply.redirected_endpoint(service)),
+            redirect: reply.redirect(),
             is_auto: service.is_auto(),
-            is_address: !matches!(service.endpoint().host(), Some(Host::Domain(_))),
+            is_address: service.is_at_address(),
         }
     }
 
@@ -69,7 +74,24 @@ impl Place {
                 f,
                 "The server does not take a request without encryption on this port ({status}): begin endpoint with https://"
             ),
+            Meaning::Redirected => self.write_redirected(f, status),
             _ => self.write_in_bucket(f, asked),
+        }
+    }
+
+    fn write_redirected(&self, f: &mut fmt::Formatter<'_>, status: StatusCode) -> fmt::Result {
+        match (&self.endpoint, &self.redirect) {
+            (Some(to), _) => write!(
+                f,
+                "What answers redirects to {} ({status}), and not as S3 does: set endpoint to that if it is the S3 server",
+                to.shown
+            ),
+            (None, Some(to)) => write!(
+                f,
+                "What answers is not an S3 server, because it redirects to {} ({status}), as web consoles and logins do: check the host, the port and the path of endpoint",
+                shown(to)
+            ),
+            (None, None) => Ok(()),
         }
     }
 

@@ -23,6 +23,7 @@ const ROWS: &[Row] = &[
     // Ceph RGW (rgw_common.cc).
     ("UserSuspended", "", Meaning::Blocked),
     // Cloudflare R2 ("Error codes").
+    ("InvalidArgument", "credential access key", Meaning::KeyUnknown),
     ("Unauthorized", "", Meaning::KeyUnknown),
     ("ExpiredRequest", "", Meaning::Clock),
     ("InvalidRegionName", "", Meaning::Region),
@@ -80,6 +81,8 @@ const ROWS: &[Row] = &[
     ("InvalidHostHeader", "", Meaning::InHostName),
     ("InvalidAddressingHeader", "", Meaning::InHostName),
     ("NoSuchBucket", "", Meaning::NoBucket),
+    ("NoSuchAccessPoint", "", Meaning::NoBucket),
+    ("InvalidAccessPointAliasError", "", Meaning::NoBucket),
     ("NoSuchKey", "", Meaning::InBucket),
     ("InvalidBucketName", "", Meaning::BadName),
     ("RequestTimeTooSkewed", "", Meaning::Clock),
@@ -95,6 +98,7 @@ const ROWS: &[Row] = &[
     ("TooManyRequests", "", Meaning::Throttled),
     ("BandwidthLimitExceeded", "", Meaning::Throttled),
     ("ServiceUnavailable", "", Meaning::Unavailable),
+    ("ServerTooBusy", "", Meaning::Unavailable),
     ("Busy", "", Meaning::Unavailable),
     ("InternalError", "", Meaning::Fault),
     ("NotImplemented", "", Meaning::Unsupported),
