@@ -157,7 +157,7 @@ impl Checks {
 
     /// Adds what does not work although the probe passes to its message, which is all that many users see.
     ///
-    /// The message has room for one reservation: the first is kept. It follows the summary after a semicolon.
+    /// The message has room for one reservation: the first is kept. It follows the summary as a sentence of its own.
     pub(crate) fn reserve(&mut self, finding: &(impl Finding + ?Sized)) {
         self.reservation.get_or_insert_with(|| Reservation {
             sentence: finding.to_string(),
@@ -198,8 +198,8 @@ impl Checks {
         self.skip_rest(reason);
         let (mut message, mut identity) = (summary.to_string(), format!("{summary:#}"));
         if let Some(reservation) = &self.reservation {
-            message = format!("{message}; {}", reservation.sentence);
-            identity = format!("{identity}; {}", reservation.identity);
+            message = format!("{message}. {}", reservation.sentence);
+            identity = format!("{identity}. {}", reservation.identity);
         }
         ProbeReport {
             finding: self.failed.unwrap_or_else(|| FindingId::of("", &identity)),
@@ -262,7 +262,7 @@ mod tests {
             checks.report("2 can be used")
         };
         let reserved = passed(&["1 is offline", "1 is slow"]);
-        assert_eq!(reserved.message(), "2 can be used; 1 is offline");
+        assert_eq!(reserved.message(), "2 can be used. 1 is offline");
         assert_ne!(reserved.finding, passed(&[]).finding);
         assert_eq!(passed(&[]).message(), "2 can be used");
     }

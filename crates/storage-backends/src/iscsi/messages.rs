@@ -168,7 +168,7 @@ fn with(
     more: Option<&impl fmt::Display>,
 ) -> fmt::Result {
     match more {
-        Some(more) => write!(f, "{text}; {more}"),
+        Some(more) => write!(f, "{text}. {more}"),
         None => f.write_fmt(text),
     }
 }
@@ -245,10 +245,10 @@ impl fmt::Display for LoggedIn {
             None => write!(f, "Logged in to {count} of {all} targets")?,
         }
         if let Some(failure) = &self.failure {
-            write!(f, "; {failure}")?;
+            write!(f, ". {failure}")?;
         }
         if all > limit {
-            write!(f, "; a probe logs in to {limit} targets at most")?;
+            write!(f, ". A probe logs in to {limit} targets at most")?;
         }
         Ok(())
     }

@@ -201,12 +201,12 @@ impl fmt::Display for Finding {
             }
             Self::Clock(clock) => clock.fmt(f),
             Self::Skewed(clock) => {
-                f.write_str("the clocks of this host and of the server differ")?;
+                f.write_str("The clocks of this host and of the server differ")?;
                 Figure(clock.by()).fmt(f)?;
                 f.write_str(": set them by NTP before the server refuses requests")
             }
-            Self::Empty(prefix) if prefix.is_empty() => f.write_str("it holds no object yet"),
-            Self::Empty(prefix) => write!(f, "no object is below {prefix}, so check prefix"),
+            Self::Empty(prefix) if prefix.is_empty() => f.write_str("It holds no object yet"),
+            Self::Empty(prefix) => write!(f, "No object is below {prefix}, so check prefix"),
             Self::CanBeListed(bucket) => write!(f, "The bucket {bucket} can be listed"),
             Self::CdnOff => f.write_str("cdn_enabled is false, so that clients read from the bucket itself"),
             Self::Cdn { at, found } => found.write(f, at),

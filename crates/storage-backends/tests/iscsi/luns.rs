@@ -118,7 +118,7 @@ async fn one_target_that_lets_us_in_is_enough() {
     assert!(report.passed(), "{report:#?}");
     let detail = &check(&report, "login").detail;
     assert!(
-        detail.starts_with("Logged in to 1 of 2 targets; ") && detail.contains(IQN),
+        detail.starts_with("Logged in to 1 of 2 targets. ") && detail.contains(IQN),
         "{detail}"
     );
     let targets = report.targets.unwrap();

@@ -128,14 +128,14 @@ async fn keys_that_are_not_utf8(#[case] is_version_1: bool, #[case] is_encoded: 
 
 #[rstest]
 #[case::full("images/", &object("images/a", "1"), 0, "The bucket images can be listed")]
-#[case::empty("", "", 0, "The bucket images can be listed; it holds no object yet")]
+#[case::empty("", "", 0, "The bucket images can be listed. It holds no object yet")]
 #[case::prefix(
     "imgs/",
     "",
     0,
-    "The bucket images can be listed; no object is below imgs/, so check prefix"
+    "The bucket images can be listed. No object is below imgs/, so check prefix"
 )]
-#[case::clock("", &object("a", "1"), 5, "The bucket images can be listed; the clocks of this host and of the server differ by 5 min: set them by NTP before the server refuses requests")]
+#[case::clock("", &object("a", "1"), 5, "The bucket images can be listed. The clocks of this host and of the server differ by 5 min: set them by NTP before the server refuses requests")]
 #[tokio::test]
 async fn reservations(
     #[case] prefix: &str,

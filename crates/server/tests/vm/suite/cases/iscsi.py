@@ -98,7 +98,7 @@ def all_that_let_us_in(world):
     """Without a name every target is tried; those that refuse are told, and do no harm."""
     _, result = _passes(world, [64 * MIB, 16 * MIB])
     login = next(check for check in result["checks"] if check["name"] == "login")
-    assert login["detail"].startswith("Logged in to 2 of 5 targets; "), login
+    assert login["detail"].startswith("Logged in to 2 of 5 targets. "), login
 
 
 def discovery(world):
