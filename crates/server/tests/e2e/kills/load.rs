@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -162,16 +163,20 @@ fn seen(row: &Value) -> Seen {
 /// Writers at work.
 pub(super) struct Load {
     ended: Arc<AtomicBool>,
-    writers: Vec<JoinHandle<(Own, u64)>>,
+    writers: Vec<JoinHandle<Own>>,
+    /// One message for each acknowledged write.
+    acknowledged: Receiver<()>,
     ledger: Ledger,
 }
 
 impl Load {
+    /// Starts the writers, and returns after their first acknowledged write.
     pub(super) fn start(address: SocketAddr, mut model: Model) -> Self {
         model.writers.resize_with(WRITERS, Own::default);
         let ended = Arc::new(AtomicBool::new(false));
+        let (sender, acknowledged) = mpsc::channel();
         let writers = model.writers.into_iter().enumerate().map(|(number, own)| {
-            let ended = Arc::clone(&ended);
+            let (ended, sender) = (Arc::clone(&ended), sender.clone());
             thread::spawn(move || {
                 Writer {
                     address,
@@ -179,13 +184,17 @@ impl Load {
                     own,
                     random: Random::new(),
                 }
-                .work(&ended)
+                .work(&ended, &sender)
             })
         });
         let writers = writers.collect();
+        acknowledged
+            .recv_timeout(Duration::from_secs(60))
+            .expect("a write is acknowledged");
         Self {
             ended,
             writers,
+            acknowledged,
             ledger: model.ledger,
         }
     }
@@ -193,16 +202,15 @@ impl Load {
     /// Ends the writers; adds the writes that were acknowledged.
     pub(super) fn end(self, writes: u64) -> (Model, u64) {
         self.ended.store(true, Ordering::Relaxed);
-        let ended = self
-            .writers
-            .into_iter()
-            .map(|writer| writer.join().expect("a writer does not fail"));
-        let (known, counts): (Vec<Own>, Vec<u64>) = ended.unzip();
+        let known = self.writers.into_iter();
         let model = Model {
-            writers: known,
+            writers: known
+                .map(|writer| writer.join().expect("a writer does not fail"))
+                .collect(),
             ledger: self.ledger,
         };
-        (model, writes + counts.iter().sum::<u64>())
+        // The first was received at the start.
+        (model, writes + 1 + self.acknowledged.iter().map(|()| 1).sum::<u64>())
     }
 }
 
@@ -214,21 +222,19 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes until it is told to end, or until an answer does not come.
-    fn work(mut self, ended: &AtomicBool) -> (Own, u64) {
-        let mut acknowledged = 0;
+    /// Writes until `ended` is set or an answer does not come; reports each acknowledged write.
+    fn work(mut self, ended: &AtomicBool, acknowledged: &Sender<()>) -> Own {
         while !ended.load(Ordering::Relaxed) {
             let done = match self.random.next() % 4 {
                 0 | 1 if self.own.backends.len() < MOST => self.create(),
                 2 => self.delete(),
                 _ => self.change(),
             };
-            if done.is_none() {
+            if done.is_none() || acknowledged.send(()).is_err() {
                 break;
             }
-            acknowledged += 1;
         }
-        (self.own, acknowledged)
+        self.own
     }
 
     fn create(&mut self) -> Option<()> {
