@@ -1,7 +1,4 @@
 //! Makes the calls that touch a mount: here alone, and in a helper process alone.
-//!
-//! They are made through a library that keeps every error number: the kernel's NFS client has some that the C library
-//! does not know.
 
 mod access;
 mod holders;
@@ -12,8 +9,8 @@ use std::io;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
 use nix::sys::resource::{Resource, setrlimit};
-use rustix::mount::UnmountFlags;
 use storage_domain::{ByteCount, Capacity, IgnoredDirectories, TemplatePatterns};
 
 use super::EXIT_PROTOCOL;
@@ -50,6 +47,14 @@ fn failure(step: Step, error: &io::Error) -> CallFailure {
     }
 }
 
+/// Returns the kernel's error number right after a failed call: its NFS client has numbers that nix does not know.
+fn raw(errno: Errno) -> io::Error {
+    match errno {
+        Errno::UnknownErrno => io::Error::last_os_error(),
+        known => known.into(),
+    }
+}
+
 /// Writes the record of a mount in place: what is there after a kill is the beginning of it, which can't be read.
 fn record(file: &Path, content: &serde_json::Value) -> Result<Reply, CallFailure> {
     std::fs::write(file, content.to_string()).map_err(|e| failure(Step::Record, &e))?;
@@ -58,22 +63,22 @@ fn record(file: &Path, content: &serde_json::Value) -> Result<Reply, CallFailure
 
 #[expect(clippy::disallowed_methods, reason = "umount2(2) is called here")]
 fn unmount(call: &UnmountCall) -> Result<Reply, CallFailure> {
-    let mut flags = UnmountFlags::NOFOLLOW;
-    flags.set(UnmountFlags::FORCE, call.way == UnmountWay::Force);
-    flags.set(UnmountFlags::DETACH, call.way == UnmountWay::Detach);
-    rustix::mount::unmount(call.place.as_os_str(), flags).map_err(|e| failure(Step::Unmount, &e.into()))?;
+    let mut flags = MntFlags::UMOUNT_NOFOLLOW;
+    flags.set(MntFlags::MNT_FORCE, call.way == UnmountWay::Force);
+    flags.set(MntFlags::MNT_DETACH, call.way == UnmountWay::Detach);
+    umount2(call.place.as_os_str(), flags).map_err(|e| failure(Step::Unmount, &raw(e)))?;
     Ok(Reply::Unmounted)
 }
 
 #[expect(clippy::disallowed_methods, reason = "statvfs(3) is called here")]
 fn statfs(path: &Path) -> Result<Reply, CallFailure> {
-    let full = rustix::fs::statvfs(path).map_err(|e| failure(Step::Statfs, &e.into()))?;
-    let size = full.f_frsize;
-    let used = full.f_blocks.saturating_sub(full.f_bfree);
+    let full = nix::sys::statvfs::statvfs(path).map_err(|e| failure(Step::Statfs, &raw(e)))?;
+    let size = full.fragment_size();
+    let used = full.blocks().saturating_sub(full.blocks_free());
     Ok(Reply::Capacity(Capacity {
         used: ByteCount::of_blocks(used, size),
-        total: ByteCount::of_blocks(full.f_blocks, size),
-        available: ByteCount::of_blocks(full.f_bavail, size),
+        total: ByteCount::of_blocks(full.blocks(), size),
+        available: ByteCount::of_blocks(full.blocks_available(), size),
     }))
 }
 

@@ -1,6 +1,6 @@
 //! Messages between the service and a helper: one line of JSON each.
 
-use std::ffi::OsString;
+use std::ffi::{OsString, c_ulong};
 use std::io::{self, BufRead, Read, Write};
 use std::path::PathBuf;
 
@@ -52,7 +52,7 @@ pub(crate) struct MountCall {
     /// Mount point, which is made; it may exist if it is empty.
     pub(crate) target: PathBuf,
     /// Flags besides those that are always set.
-    pub(crate) flags: u32,
+    pub(crate) flags: c_ulong,
     /// Options to try, in this order, until the server takes some.
     pub(crate) attempts: Vec<Attempt>,
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::mount::MountFlags;
+use nix::mount::MsFlags;
 use storage_domain::net::HostAddr;
 use storage_domain::nfs::{NfsAuthMethod, NfsVersion};
 use storage_domain::{MountOptions, NfsConfig, Revision};
@@ -17,6 +17,8 @@ pub const DEFAULT_TIMEO: u32 = 50;
 pub const DEFAULT_RETRANS: u32 = 2;
 /// The longest `timeo` that the kernel keeps over TCP (`NFS_MAX_TCP_TIMEOUT`), in tenths of a second.
 pub(super) const MAX_TIMEO: u64 = 6000;
+/// Flag `MS_NOSYMFOLLOW` of mount(2), since Linux 5.10; nix does not name it.
+const MS_NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(256);
 
 /// Returns what a config wants to be mounted.
 pub(super) fn spec(config: &NfsConfig, revision: Revision) -> MountSpec {
@@ -76,24 +78,24 @@ impl MountRequest {
         }
     }
 
-    fn flags(&self) -> MountFlags {
-        let mut flags = MountFlags::empty();
-        flags.set(MountFlags::RDONLY, !self.options.read_write());
+    fn flags(&self) -> MsFlags {
+        let mut flags = MsFlags::empty();
+        flags.set(MsFlags::MS_RDONLY, !self.options.read_write());
         for option in self.options.generic_options() {
             match option {
-                "sync" => flags |= MountFlags::SYNCHRONOUS,
-                "async" => flags -= MountFlags::SYNCHRONOUS,
-                "noatime" => flags |= MountFlags::NOATIME,
-                "atime" => flags -= MountFlags::NOATIME,
-                "nodiratime" => flags |= MountFlags::NODIRATIME,
-                "diratime" => flags -= MountFlags::NODIRATIME,
-                "relatime" => flags |= MountFlags::RELATIME,
-                "norelatime" => flags -= MountFlags::RELATIME,
-                "strictatime" => flags |= MountFlags::STRICTATIME,
-                "nostrictatime" => flags -= MountFlags::STRICTATIME,
-                "dirsync" => flags |= MountFlags::DIRSYNC,
-                "nosymfollow" => flags |= MountFlags::NOSYMFOLLOW,
-                "symfollow" => flags -= MountFlags::NOSYMFOLLOW,
+                "sync" => flags |= MsFlags::MS_SYNCHRONOUS,
+                "async" => flags -= MsFlags::MS_SYNCHRONOUS,
+                "noatime" => flags |= MsFlags::MS_NOATIME,
+                "atime" => flags -= MsFlags::MS_NOATIME,
+                "nodiratime" => flags |= MsFlags::MS_NODIRATIME,
+                "diratime" => flags -= MsFlags::MS_NODIRATIME,
+                "relatime" => flags |= MsFlags::MS_RELATIME,
+                "norelatime" => flags -= MsFlags::MS_RELATIME,
+                "strictatime" => flags |= MsFlags::MS_STRICTATIME,
+                "nostrictatime" => flags -= MsFlags::MS_STRICTATIME,
+                "dirsync" => flags |= MsFlags::MS_DIRSYNC,
+                "nosymfollow" => flags |= MS_NOSYMFOLLOW,
+                "symfollow" => flags -= MS_NOSYMFOLLOW,
                 _ => {}
             }
         }

@@ -1,21 +1,20 @@
 //! Making a mount point and mounting on it.
 
-use std::ffi::CString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use nix::errno::Errno;
-use rustix::mount::MountFlags;
+use nix::mount::MsFlags;
 
-use super::{failure, mount_point};
+use super::{failure, mount_point, raw};
 use crate::helper::protocol::{Attempt, CallFailure, MountCall, Reply, Step};
 
 /// The flags of every mount: nothing on it can raise anyone's rights on this host.
-const ALWAYS: MountFlags = MountFlags::NOSUID
-    .union(MountFlags::NODEV)
-    .union(MountFlags::NOEXEC);
+const ALWAYS: MsFlags = MsFlags::MS_NOSUID
+    .union(MsFlags::MS_NODEV)
+    .union(MsFlags::MS_NOEXEC);
 
 pub(super) fn mount(call: &MountCall) -> Result<Reply, CallFailure> {
     make_mount_point(&call.target).map_err(|e| failure(Step::MountPoint, &e))?;
@@ -30,10 +29,15 @@ pub(super) fn mount(call: &MountCall) -> Result<Reply, CallFailure> {
 /// Calls mount(2); fails with the kernel's error number.
 #[expect(clippy::disallowed_methods, reason = "the one door to mount(2)")]
 fn mount_once(call: &MountCall, attempt: &Attempt) -> Result<(), i32> {
-    let flags = MountFlags::from_bits_retain(call.flags) | ALWAYS;
-    let data = CString::new(attempt.data.as_str()).map_err(|_| Errno::EINVAL as i32)?;
-    let (source, target, fstype) = (&*call.source, &*call.target, &*call.fstype);
-    rustix::mount::mount(source, target, fstype, flags, &*data).map_err(rustix::io::Errno::raw_os_error)
+    let flags = MsFlags::from_bits_retain(call.flags) | ALWAYS;
+    nix::mount::mount(
+        Some(call.source.as_str()),
+        &call.target,
+        Some(call.fstype.as_str()),
+        flags,
+        Some(attempt.data.as_str()),
+    )
+    .map_err(|e| raw(e).raw_os_error().unwrap_or(Errno::EIO as i32))
 }
 
 /// Replaces the mount point by an empty directory. Nobody may use it while nothing is mounted on it, not even root if

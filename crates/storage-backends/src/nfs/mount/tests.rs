@@ -95,15 +95,15 @@ fn an_ipv6_server_is_bracketed_in_the_source_only() {
 #[test]
 fn generic_options_become_flags() {
     let of = |options| {
-        MountFlags::from_bits_retain(call(&request("n.lab", "/x", Some(options), "none"), "10.0.0.5").flags)
+        MsFlags::from_bits_retain(call(&request("n.lab", "/x", Some(options), "none"), "10.0.0.5").flags)
     };
-    assert_eq!(of("vers=3"), MountFlags::RDONLY);
+    assert_eq!(of("vers=3"), MsFlags::MS_RDONLY);
     assert_eq!(
         of("rw,noatime,sync"),
-        MountFlags::NOATIME | MountFlags::SYNCHRONOUS
+        MsFlags::MS_NOATIME | MsFlags::MS_SYNCHRONOUS
     );
-    assert_eq!(of("rw,noatime,atime"), MountFlags::empty());
-    assert_eq!(of("rw,strictatime,nostrictatime"), MountFlags::empty());
-    assert_eq!(of("rw,nosymfollow"), MountFlags::NOSYMFOLLOW);
-    assert_eq!(of("rw,nosymfollow,symfollow"), MountFlags::empty());
+    assert_eq!(of("rw,noatime,atime"), MsFlags::empty());
+    assert_eq!(of("rw,strictatime,nostrictatime"), MsFlags::empty());
+    assert_eq!(of("rw,nosymfollow"), MS_NOSYMFOLLOW);
+    assert_eq!(of("rw,nosymfollow,symfollow"), MsFlags::empty());
 }
