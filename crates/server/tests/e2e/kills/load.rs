@@ -189,7 +189,7 @@ impl Load {
         });
         let writers = writers.collect();
         acknowledged
-            .recv_timeout(Duration::from_secs(60))
+            .recv_timeout(Duration::from_mins(1))
             .expect("a write is acknowledged");
         Self {
             ended,
