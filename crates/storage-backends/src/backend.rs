@@ -9,6 +9,7 @@ use storage_domain::{BackendId, BackendKind, IscsiTarget, ProbeReport, Revision}
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::helper::Queues;
+use crate::mount::table::MountTable;
 use crate::scan::{ScanProgress, ScanReport};
 use crate::settings::Settings;
 
@@ -99,11 +100,10 @@ pub enum UnmountMode {
 /// A backend that is mounted on this host.
 #[async_trait]
 pub trait Mount: Send + Sync {
-    /// What is mounted at the mount point, as `/proc/self/mountinfo` says it; the mount itself is not touched.
+    /// Returns what is mounted at the mount point, by the table of mounts; the mount itself is not touched.
     ///
-    /// # Errors
-    /// [`crate::ErrorKind::MountTable`].
-    fn state(&self) -> Result<MountState, Error>;
+    /// Whoever asks several backends reads the table once.
+    fn state(&self, mounts: &MountTable) -> MountState;
 
     /// Takes the mount away, all layers of it, and removes the mount point. Nothing mounted is success.
     ///

@@ -26,6 +26,7 @@ use crate::error::{Error, ErrorKind};
 use crate::helper::HelperQueue;
 use crate::helper::queue::Purpose;
 use crate::mount::place::MountPlace;
+use crate::mount::table::MountTable;
 use crate::net::Network;
 use crate::scan::{ScanProgress, ScanReport};
 use crate::settings::Settings;
@@ -125,10 +126,9 @@ impl Backend for NfsBackend {
 
 #[async_trait]
 impl Mount for NfsBackend {
-    fn state(&self) -> Result<MountState, Error> {
-        self.place
-            .as_ref()
-            .map_or(Ok(MountState::Unmounted), MountPlace::state)
+    fn state(&self, mounts: &MountTable) -> MountState {
+        let place = self.place.as_ref();
+        place.map_or(MountState::Unmounted, |place| place.state(mounts))
     }
 
     async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), Error> {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use storage_backends::mount::table::MountTable;
 use storage_backends::registry::UNMOUNTS_AT_ONCE;
-use storage_backends::{Mount, MountState, UnmountMode};
+use storage_backends::{MountState, UnmountMode};
 use storage_domain::{Backend, BackendKind};
 use storage_persistence::BackendFilter;
 use tokio::time::Instant;
@@ -93,7 +94,7 @@ impl App {
             .registry
             .get(backend.id, backend.revision, &backend.config);
         let Ok(live) = live else { return false };
-        let state = live.as_mount().map(Mount::state);
-        state.is_none_or(|state| matches!(state, Ok(MountState::Unmounted)))
+        let Some(mount) = live.as_mount() else { return true };
+        MountTable::read().is_ok_and(|mounts| mount.state(&mounts) == MountState::Unmounted)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use storage_backends::mount::table::MountTable;
 use storage_backends::testkit::FakeBackend;
 use storage_backends::{Backend as _, MountState, UnmountMode};
 use storage_domain::{BackendConfig, BackendKind};
@@ -30,7 +31,8 @@ async fn nothing_is_stored_and_nothing_stays_mounted() {
     let outcome = api.app.test_config(nfs(), None, Permit::none()).await.unwrap();
     assert!(outcome.success, "{outcome:?}");
     assert_eq!(calls.unmounts(), [UnmountMode::Lazy]);
-    assert_eq!(fake.as_mount().unwrap().state().unwrap(), MountState::Unmounted);
+    let state = fake.as_mount().unwrap().state(&MountTable::default());
+    assert_eq!(state, MountState::Unmounted);
     assert_eq!(api.call("GET", BACKENDS, None).await.body["total"], 0);
     fake.fail(1);
     let outcome = api.app.test_config(nfs(), None, Permit::none()).await.unwrap();

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::decide::{Decision, Memory, Reason, Seen, decide};
 use super::record;
 use super::spec::MountSpec;
-use super::table::{self, MountEntry};
+use super::table::{self, MountEntry, MountTable};
 use super::unmount::unmount;
 use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
@@ -70,16 +70,16 @@ impl MountPlace {
     }
 
     /// Returns what is mounted.
-    pub(crate) fn state(&self) -> Result<MountState, Error> {
-        let layers = self.layers()?;
-        let decision = self.decide(&layers, &nothing_known());
-        Ok(match (decision, layers.last()) {
+    pub(crate) fn state(&self, mounts: &MountTable) -> MountState {
+        let layers = mounts.layers(self.path());
+        let decision = self.decide(layers, &nothing_known());
+        match (decision, layers.last()) {
             (Decision::Adopt(_), _) => MountState::Mounted,
             (Decision::Replace(_), Some(top)) => MountState::Foreign {
                 source: top.source.clone(),
             },
             _ => MountState::Unmounted,
-        })
+        }
     }
 
     /// Takes the mount away.

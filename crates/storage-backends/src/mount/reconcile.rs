@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use storage_domain::{BackendId, MountPoint};
 
-use super::table;
+use super::table::MountTable;
 use super::unmount::{remove, unmount};
 use crate::backend::UnmountMode;
 use crate::context::OpContext;
@@ -39,9 +39,9 @@ pub(crate) struct MountDir<'a> {
 
 impl MountDir<'_> {
     /// Returns the places directly in the directory on which something is mounted, in order.
-    pub(crate) fn mounted(&self) -> Result<BTreeSet<PathBuf>, Error> {
-        let places = table::read()?.into_iter().map(|entry| entry.at);
-        Ok(places.filter(|at| at.parent() == Some(self.path)).collect())
+    pub(crate) fn mounted(&self, mounts: &MountTable) -> BTreeSet<PathBuf> {
+        let places = mounts.places().filter(|at| at.parent() == Some(self.path));
+        places.map(Path::to_owned).collect()
     }
 
     /// Returns the backend of a place, if it is named by an id.
@@ -50,10 +50,14 @@ impl MountDir<'_> {
     }
 
     /// Keeps the mounts of the backends that `wants` knows, takes the others away, and removes empty mount points.
-    pub(crate) async fn reconcile(&self, wants: impl Fn(BackendId) -> bool) -> Result<Reconciled, Error> {
+    pub(crate) async fn reconcile(
+        &self,
+        mounts: &MountTable,
+        wants: impl Fn(BackendId) -> bool,
+    ) -> Reconciled {
         let mut found = Reconciled::default();
         let mut wrong = Vec::new();
-        for place in self.mounted()? {
+        for place in self.mounted(mounts) {
             match self.owner(&place).filter(|id| wants(*id)) {
                 Some(id) => found.adopted.push(id),
                 None => wrong.push(place),
@@ -72,7 +76,7 @@ impl MountDir<'_> {
         };
         let cx = OpContext::within(UNMOUNT_DEADLINE);
         remove(&cx, &self.queues.of(BackendId::generate()), &sweep).await;
-        Ok(found)
+        found
     }
 
     /// Detaches what is mounted at each place; a place that belongs to no backend goes by an id that nobody has.

@@ -1,5 +1,6 @@
 //! Reads the kernel's table of mounts (proc_pid_mountinfo(5)), which touches no mount.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -64,17 +65,46 @@ impl MountEntry {
     }
 }
 
-/// Reads the mounts of this process's mount namespace; of two at one mount point, the later is on top.
-///
-/// # Errors
-/// [`ErrorKind::MountTable`].
-pub fn read() -> Result<Vec<MountEntry>, Error> {
+/// The mounts of this process's mount namespace, as they were at one moment, by mount point.
+#[derive(Debug, Clone, Default)]
+pub struct MountTable(HashMap<PathBuf, Vec<MountEntry>>);
+
+impl MountTable {
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MountTable`].
+    pub fn read() -> Result<Self, Error> {
+        Ok(Self::of(read()?))
+    }
+
+    fn of(entries: Vec<MountEntry>) -> Self {
+        let mut layers: HashMap<_, Vec<_>> = HashMap::new();
+        for entry in entries {
+            layers.entry(entry.at.clone()).or_default().push(entry);
+        }
+        Self(layers)
+    }
+
+    /// Returns what is mounted at exactly this path, the topmost last.
+    pub fn layers(&self, at: &Path) -> &[MountEntry] {
+        self.0.get(at).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns all mount points, in no order.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+}
+
+/// Reads the table in the kernel's order: of two mounts at one mount point, the later is on top.
+pub(crate) fn read() -> Result<Vec<MountEntry>, Error> {
     std::fs::read(TABLE)
         .map(|table| parse(&table))
         .map_err(|e| Error::new(ErrorKind::MountTable, "reading the table of mounts").with_source(e))
 }
 
-/// Reads the layers that are mounted at exactly this path, the topmost last.
+/// Reads what is mounted at exactly this path, the topmost last.
 ///
 /// # Errors
 /// [`ErrorKind::MountTable`].

@@ -1,5 +1,6 @@
 //! The mounts that an earlier process left, and those that this one leaves.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use futures_util::future::join_all;
@@ -10,6 +11,7 @@ use crate::backend::{MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::mount::reconcile::{MountDir, Reconciled, reason};
+use crate::mount::table::MountTable;
 use crate::mount::unmount::unmount;
 
 impl Registry {
@@ -23,15 +25,15 @@ impl Registry {
         let Some(dir) = self.mount_dir() else {
             return Ok(Reconciled::default());
         };
-        let is_mounted = |backend: &Backend| {
-            let live = self.get(backend.id, backend.revision, &backend.config).ok()?;
-            live.as_mount()?.state().ok()
+        let mounts = MountTable::read()?;
+        let known: HashMap<_, _> = known.iter().map(|backend| (backend.id, backend)).collect();
+        let state = |id| {
+            let backend = known.get(&id)?;
+            let live = self.get(id, backend.revision, &backend.config).ok()?;
+            Some(live.as_mount()?.state(&mounts))
         };
-        let wants = |id| {
-            let backend = known.iter().find(|backend| backend.id == id);
-            backend.and_then(is_mounted) == Some(MountState::Mounted)
-        };
-        dir.reconcile(wants).await
+        let wants = |id| state(id) == Some(MountState::Mounted);
+        Ok(dir.reconcile(&mounts, wants).await)
     }
 
     /// Returns the backends that are mounted now, as far as their mount points' names show.
@@ -42,7 +44,7 @@ impl Registry {
         let Some(dir) = self.mount_dir() else {
             return Ok(Vec::new());
         };
-        let places = dir.mounted()?;
+        let places = dir.mounted(&MountTable::read()?);
         Ok(places.iter().filter_map(|place| dir.owner(place)).collect())
     }
 
@@ -59,7 +61,7 @@ impl Registry {
             queue.preempt(cx).await
         });
         let _preempted = join_all(preempted).await;
-        let places = dir.mounted()?.into_iter().collect();
+        let places = dir.mounted(&MountTable::read()?).into_iter().collect();
         let done = dir.unmount(cx, places).await;
         Ok(done
             .into_iter()

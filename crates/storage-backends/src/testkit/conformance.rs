@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::{Backend, MountState, UnmountMode};
 use crate::context::OpContext;
 use crate::error::ErrorKind;
+use crate::mount::table::MountTable;
 use crate::scan::ScanProgress;
 
 /// How much later than its deadline an operation may come back: what killing a process may take.
@@ -127,7 +128,10 @@ async fn mounts_come_and_go(subject: &Subject) {
     let Some(mount) = subject.healthy.as_mount() else {
         return;
     };
-    let state = || mount.state().unwrap_or_else(|error| panic!("{error:?}"));
+    let state = || {
+        let mounts = MountTable::read().unwrap_or_else(|error| panic!("{error:?}"));
+        mount.state(&mounts)
+    };
     let cx = OpContext::within(subject.limit);
     let before = probe(subject, &subject.healthy).await;
     let mounts = before

@@ -10,6 +10,7 @@ use super::*;
 use crate::backend::MountState;
 use crate::helper::MAX_MOUNTS_IN_FLIGHT;
 use crate::mount::namespace::inside;
+use crate::mount::table::MountTable;
 
 #[path = "../../../tests/support/until.rs"]
 mod waiting;
@@ -19,6 +20,10 @@ use world::{REVISION, SERVER, World, ensure, line};
 
 fn origin(ensured: Result<Ensured, Error>) -> Origin {
     ensured.unwrap().mounted.unwrap().1
+}
+
+fn state(place: &MountPlace) -> MountState {
+    place.state(&MountTable::read().unwrap())
 }
 
 fn is_cancelled<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
@@ -178,23 +183,23 @@ async fn a_mount_is_adopted_by_its_record() {
     world.put("linked");
     assert_eq!(origin(world.mount(&world.cx).await), Origin::Made);
     let adopted = world.restarted(REVISION);
-    assert_eq!(adopted.state().unwrap(), MountState::Mounted);
+    assert_eq!(state(&adopted), MountState::Mounted);
     assert_eq!(origin(ensure(&adopted, &world.cx).await), Origin::Kept);
 
     let source = format!("{SERVER}:/srv/exp/images");
     let foreign = MountState::Foreign { source };
     let record = world.place.at.record();
     let changed = world.restarted(REVISION.next());
-    assert_eq!(changed.state().unwrap(), foreign);
+    assert_eq!(state(&changed), foreign);
     let text = fs::read_to_string(&record).unwrap();
     let stale = text.replace("\"id\":101", "\"id\":99");
     for broken in [&stale, &text[..text.len() / 2], ""] {
         fs::write(&record, broken).unwrap();
-        assert_eq!(world.restarted(REVISION).state().unwrap(), foreign, "{broken}");
+        assert_eq!(state(&world.restarted(REVISION)), foreign, "{broken}");
     }
     fs::remove_file(&record).unwrap();
     let forgetful = world.restarted(REVISION);
-    assert_eq!(forgetful.state().unwrap(), foreign);
+    assert_eq!(state(&forgetful), foreign);
     assert_eq!(origin(ensure(&forgetful, &world.cx).await), Origin::Made);
-    assert_eq!(world.restarted(REVISION).state().unwrap(), MountState::Mounted);
+    assert_eq!(state(&world.restarted(REVISION)), MountState::Mounted);
 }

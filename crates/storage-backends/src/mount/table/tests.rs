@@ -55,8 +55,43 @@ fn what_is_no_line_is_left_out() {
 }
 
 #[test]
+fn the_layers_of_a_place_keep_their_order() {
+    let lines = "1 0 0:1 / /m rw - tmpfs a rw\n2 0 0:2 / /m2 rw - tmpfs b rw\n3 1 0:3 / /m rw - tmpfs c rw\n";
+    let table = MountTable::of(parse(lines.as_bytes()));
+    let ids = |at: &str| {
+        table
+            .layers(Path::new(at))
+            .iter()
+            .map(|e| e.id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (ids("/m"), ids("/m2"), ids("/")),
+        (vec![1, 3], vec![2], Vec::new())
+    );
+    assert_eq!(table.places().count(), 2);
+}
+
+/// Exports whose paths have blanks, colons, commas and escapes; and what other kernels write.
+#[rstest::rstest]
+#[case::colon("nas:/srv/a:/b", "nas", "/srv/a:/b")]
+#[case::ipv6(r"[fe80::1%eth0]:/srv/a\040b", "fe80::1%eth0", "/srv/a b")]
+#[case::root("nas:/", "nas", "/")]
+#[case::hash(r"nas:/srv/\043recycle", "nas", "/srv/#recycle")]
+#[case::line_break(r"nas:/a\012b\134c", "nas", "/a\nb\\c")]
+#[case::no_utf8("nas:/gr\u{fffd}n", "nas", "/gr\u{fffd}n")]
+#[case::comma("nas:/srv/a,addr=10.0.0.9", "nas", "/srv/a,addr=10.0.0.9")]
+fn sources_are_split(#[case] source: &str, #[case] host: &str, #[case] path: &str) {
+    let line = format!("36 25 0:32 / /m ro,nosymfollow - nfs4 {source} ro,vers=4.2,addr=10.0.0.5");
+    let entry = parse(line.as_bytes()).remove(0);
+    assert_eq!(entry.host_and_path(), Some((host, path)));
+    assert_eq!(entry.option("addr"), Some("10.0.0.5"));
+}
+
+#[test]
 fn this_process_has_mounts() {
-    assert!(read().unwrap().iter().any(|e| e.at == Path::new("/")));
+    let table = MountTable::read().unwrap();
+    assert!(!table.layers(Path::new("/")).is_empty());
 }
 
 proptest::proptest! {
