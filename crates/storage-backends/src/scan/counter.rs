@@ -302,7 +302,10 @@ impl<'a, C> Counter<'a, C> {
 
         if more > 0 {
             self.report.errors += more;
-            let first = || format!("{more} files have no size in their listing");
+            let first = || match more {
+                1 => "1 file has no size in its listing".to_owned(),
+                _ => format!("{more} files have no size in their listing"),
+            };
             self.report.first_error.get_or_insert_with(first);
         }
     }

@@ -210,7 +210,10 @@ impl Load {
             ledger: self.ledger,
         };
         // The first was received at the start.
-        (model, writes + 1 + self.acknowledged.iter().map(|()| 1).sum::<u64>())
+        (
+            model,
+            writes + 1 + self.acknowledged.iter().map(|()| 1).sum::<u64>(),
+        )
     }
 }
 

@@ -189,6 +189,7 @@ async fn a_server_that_stops_answering_ends_the_count(
 #[rstest]
 #[case::asked(&["a", "b"], 7 + 7 + 1, None)]
 #[case::not_answered(&["a", "secret"], 7 + 1, Some((1, "secret: its size is not known")))]
+#[case::one_too_many(&["a", "b", "c", "d"], 7 + 7 + 7 + 1, Some((1, "1 file has no size in its listing")))]
 #[case::too_many(&["a", "b", "c", "d", "e"], 7 + 7 + 7 + 1, Some((2, "2 files have no size in their listing")))]
 #[tokio::test]
 async fn sizes_that_a_listing_lacks_are_asked_for(
