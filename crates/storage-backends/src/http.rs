@@ -115,7 +115,7 @@ impl Tree for HttpBackend {
             listings: limits.requests,
             depth: limits.depth,
             size_requests: limits.size_requests,
-            turns: Some(self.connector.count_turns()),
+            slices: Some(self.connector.count_slices()),
         };
         let lister = Lister::new(&client, &self.directory);
         scan::count(&HttpTree::new(&lister, cx), &options, cx, &progress).await

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::context::OpContext;
 use crate::error::Error;
 #[cfg(feature = "web")]
-use crate::scan::Turns;
+use crate::scan::TimeSlices;
 
 mod connect;
 mod egress;
@@ -49,7 +49,7 @@ pub struct Network {
     #[cfg(feature = "web")]
     large_bodies: LargeBodies,
     #[cfg(feature = "web")]
-    count_turns: Arc<Turns>,
+    count_slices: Arc<TimeSlices>,
 }
 
 /// Permits for bodies that take much memory.
@@ -120,10 +120,10 @@ impl Network {
         &self.large_bodies.0
     }
 
-    /// Returns the turns of the counts that list over the network.
+    /// Returns the slices of the counts that list over the network.
     #[cfg(feature = "web")]
-    pub(crate) fn count_turns(&self) -> &Turns {
-        &self.count_turns
+    pub(crate) fn count_slices(&self) -> &TimeSlices {
+        &self.count_slices
     }
 
     fn permits_of(&self, server: String) -> Arc<Semaphore> {

@@ -142,7 +142,7 @@ impl Tree for S3Backend {
             listings: limits.requests,
             depth: limits.depth,
             size_requests: 0,
-            turns: Some(self.service.connector().count_turns()),
+            slices: Some(self.service.connector().count_slices()),
         };
         scan::count(&ObjectTree::new(self, cx), &options, cx, &progress).await
     }

@@ -8,12 +8,12 @@ use storage_domain::{ByteCount, IgnoredDirectories, Incomplete, Skipped, Templat
 
 mod counter;
 mod local;
+mod slices;
 mod summary;
-mod turns;
 
 pub use counter::count;
 pub use local::{count_directory, count_directory_blocking};
-pub use turns::Turns;
+pub use slices::TimeSlices;
 
 /// Says what is counted, and within which bounds.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub struct ScanOptions<'a> {
     /// Files that are asked for their sizes, one by one, if the listing has none.
     pub size_requests: usize,
     /// What is shared with other counts of this process; `None` if a count has its process for itself.
-    pub turns: Option<&'a Turns>,
+    pub slices: Option<&'a TimeSlices>,
 }
 
 /// What a scan has counted so far. Shared between the scan and whoever watches it.

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
 use storage_domain::{ByteCount, Skipped};
 
-use super::turns::{Turn, Turns};
+use super::slices::{TimeSlice, TimeSlices};
 use super::{ScanOptions, ScanProgress, ScanReport};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
@@ -44,20 +44,20 @@ pub async fn count<L: List>(
     progress: &ScanProgress,
 ) -> Result<ScanReport, Error> {
     let begun = Instant::now();
-    let turn = Turn::begin(options.turns);
-    let mut turn = cx.bound("waiting for other counts", turn).await?;
-    let root = turn.during(Box::pin(tree.list(b"", None)));
+    let slice = TimeSlice::begin(options.slices);
+    let mut slice = cx.bound("waiting for other counts", slice).await?;
+    let root = slice.during(Box::pin(tree.list(b"", None)));
     let root = cx.bound("reading the root directory", root).await??;
     let mut counter = Counter::new(options, progress);
     counter.page(&Pending::root(), root.unwrap_or_default());
-    match cx.bound(THE_SCAN, counter.run(tree, &mut turn)).await {
+    match cx.bound(THE_SCAN, counter.run(tree, &mut slice)).await {
         Err(error) if error.is_timeout() => {
             counter.truncate(|| "the scan's time was over before everything was seen".to_owned());
         }
         done => done?,
     }
     // A size takes no memory to speak of.
-    turn.end();
+    slice.end();
     if options.bytes {
         match cx.bound(THE_SCAN, counter.ask_sizes(tree)).await {
             Err(error) if error.is_timeout() => {
@@ -111,10 +111,10 @@ impl<'a, C> Counter<'a, C> {
     }
 
     /// Lists directories until none is left or a bound is reached.
-    async fn run<L: List<Cursor = C>>(&mut self, tree: &L, turn: &mut Turn<'_>) {
+    async fn run<L: List<Cursor = C>>(&mut self, tree: &L, slice: &mut TimeSlice<'_>) {
         let mut running = FuturesUnordered::new();
         loop {
-            while turn.is_held()
+            while slice.is_held()
                 && running.len() < self.options.parallel
                 && let Some(mut directory) = self.next()
             {
@@ -123,11 +123,11 @@ impl<'a, C> Counter<'a, C> {
                     (directory, page)
                 });
             }
-            let listed = if turn.is_held() || self.pending.is_empty() {
-                turn.during(running.next()).await
+            let listed = if slice.is_held() || self.pending.is_empty() {
+                slice.during(running.next()).await
             } else {
                 tokio::select! {
-                    () = turn.next() => continue,
+                    () = slice.next() => continue,
                     Some(listed) = running.next() => Some(listed),
                 }
             };
@@ -264,7 +264,7 @@ impl<'a, C> Counter<'a, C> {
 
     /// Takes memory to keep something between listings; returns whether there is so much.
     fn keep(&mut self, bytes: usize) -> bool {
-        let most = self.options.turns.map_or(MAX_KEPT_BYTES, Turns::kept_bytes);
+        let most = self.options.slices.map_or(MAX_KEPT_BYTES, TimeSlices::kept_bytes);
         let fits = self.kept_bytes + bytes <= most;
         self.kept_bytes += if fits { bytes } else { 0 };
         fits

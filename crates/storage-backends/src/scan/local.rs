@@ -38,7 +38,7 @@ impl<'a> ScanOptions<'a> {
             listings: usize::MAX,
             depth: MAX_DEPTH,
             size_requests: 0,
-            turns: None,
+            slices: None,
         }
     }
 }

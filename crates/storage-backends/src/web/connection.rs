@@ -27,7 +27,7 @@ use crate::context::OpContext;
 use crate::net::tls::certificate::Facts;
 use crate::net::tls::{self, roots};
 use crate::net::{Network, Permitted, connect, host_of};
-use crate::scan::Turns;
+use crate::scan::TimeSlices;
 use crate::web::classify::classify;
 use crate::web::error::{Error, Tls};
 use crate::web::http10::Http11;
@@ -99,9 +99,9 @@ impl Connector {
         self.network.large_bodies()
     }
 
-    /// Returns the turns of counts, which all backends share.
-    pub(crate) fn count_turns(&self) -> &Turns {
-        self.network.count_turns()
+    /// Returns the slices of counts, which all backends share.
+    pub(crate) fn count_slices(&self) -> &TimeSlices {
+        self.network.count_slices()
     }
 
     /// Waits until not too many others probe the server of a URL.

@@ -38,7 +38,7 @@ async fn scan(answer: impl Fn(&str, usize) -> Answer + Sync) -> Result<ScanRepor
         listings: 500,
         depth: 20,
         size_requests: 3,
-        turns: None,
+        slices: None,
     };
     let cx = OpContext::within(Duration::from_mins(1));
     count(&Fake(answer), &options, &cx, &ScanProgress::default()).await
@@ -136,7 +136,7 @@ fn directories_that_wait_take_bounded_memory() {
         listings: usize::MAX,
         depth: usize::MAX,
         size_requests: 0,
-        turns: None,
+        slices: None,
     };
     let progress = ScanProgress::default();
     let mut counter = Counter::<usize>::new(&options, &progress);

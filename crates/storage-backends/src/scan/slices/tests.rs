@@ -55,7 +55,7 @@ const SHORT: Pages = Pages {
     is_stuck: false,
 };
 
-async fn counted(turns: &Turns, tree: &Pages, progress: &ScanProgress) -> Result<ScanReport, Error> {
+async fn counted(slices: &TimeSlices, tree: &Pages, progress: &ScanProgress) -> Result<ScanReport, Error> {
     let options = ScanOptions {
         templates: &TemplatePatterns::default(),
         ignored: &IgnoredDirectories::default(),
@@ -64,7 +64,7 @@ async fn counted(turns: &Turns, tree: &Pages, progress: &ScanProgress) -> Result
         listings: usize::MAX,
         depth: 32,
         size_requests: 0,
-        turns: Some(turns),
+        slices: Some(slices),
     };
     let cx = OpContext::within(Duration::from_mins(1));
     count(tree, &options, &cx, progress).await
@@ -72,15 +72,15 @@ async fn counted(turns: &Turns, tree: &Pages, progress: &ScanProgress) -> Result
 
 #[tokio::test]
 async fn a_count_without_an_end_lets_others_in_and_goes_on() {
-    let turns = Turns::new(1, Duration::from_millis(1));
+    let slices = TimeSlices::new(1, Duration::from_millis(1));
     let progress = ScanProgress::default();
-    let mut endless = std::pin::pin!(counted(&turns, &ENDLESS, &progress));
-    assert!(endless.as_mut().now_or_never().is_none(), "it has the only turn");
+    let mut endless = std::pin::pin!(counted(&slices, &ENDLESS, &progress));
+    assert!(endless.as_mut().now_or_never().is_none(), "it has the only slice");
     let no_progress = ScanProgress::default();
     for _ in 0..2 {
         tokio::select! {
             _ = &mut endless => panic!("it has no end"),
-            report = counted(&turns, &SHORT, &no_progress) => assert_eq!(report.unwrap().files, 20),
+            report = counted(&slices, &SHORT, &no_progress) => assert_eq!(report.unwrap().files, 20),
         }
     }
     let before = progress.files();
@@ -97,25 +97,25 @@ async fn a_count_without_an_end_lets_others_in_and_goes_on() {
 
 #[tokio::test]
 async fn a_listing_that_hangs_lets_others_in() {
-    let turns = Turns::new(1, Duration::from_millis(1));
+    let slices = TimeSlices::new(1, Duration::from_millis(1));
     let (hangs, ends) = (ScanProgress::default(), ScanProgress::default());
-    let mut hanging = std::pin::pin!(counted(&turns, &HANGING, &hangs));
+    let mut hanging = std::pin::pin!(counted(&slices, &HANGING, &hangs));
     while hangs.directories() < 2 {
         assert!(hanging.as_mut().now_or_never().is_none());
     }
     tokio::select! {
         _ = &mut hanging => panic!("it has no end"),
-        report = counted(&turns, &SHORT, &ends) => assert_eq!(report.unwrap().files, 20),
+        report = counted(&slices, &SHORT, &ends) => assert_eq!(report.unwrap().files, 20),
     }
 }
 
 #[tokio::test]
 async fn few_counts_list_at_once() {
-    let turns = Turns::default();
+    let slices = TimeSlices::default();
     let progress: Vec<_> = (0..=AT_ONCE).map(|_| ScanProgress::default()).collect();
     let counts = progress
         .iter()
-        .map(|progress| counted(&turns, &ENDLESS, progress));
+        .map(|progress| counted(&slices, &ENDLESS, progress));
     let mut all = std::pin::pin!(join_all(counts));
     let begun = || progress.iter().filter(|progress| progress.files() > 0).count();
     while begun() < AT_ONCE {
@@ -127,13 +127,13 @@ async fn few_counts_list_at_once() {
 
 #[tokio::test]
 async fn all_counts_together_keep_bounded_memory() {
-    let turns = Turns::new(200, LENGTH);
+    let slices = TimeSlices::new(200, LENGTH);
     let mut begun = Vec::new();
     for _ in 0..200 {
-        begun.push(Turn::begin(Some(&turns)).await);
-        assert!(turns.kept_bytes() * begun.len() <= KEPT_BYTES);
-        assert!(turns.kept_bytes() <= MAX_KEPT_BYTES);
+        begun.push(TimeSlice::begin(Some(&slices)).await);
+        assert!(slices.kept_bytes() * begun.len() <= KEPT_BYTES);
+        assert!(slices.kept_bytes() <= MAX_KEPT_BYTES);
     }
     drop(begun);
-    assert_eq!(turns.kept_bytes(), MAX_KEPT_BYTES);
+    assert_eq!(slices.kept_bytes(), MAX_KEPT_BYTES);
 }

@@ -1,4 +1,4 @@
-//! Turns of the counts that go over a network, so that none keeps the others waiting, whatever its server sends.
+//! Time slices of the counts that go over a network, so that none keeps the others waiting, whatever its server sends.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,29 +8,29 @@ use tokio::time::{Instant, sleep_until};
 
 /// Counts that begin listings at once.
 const AT_ONCE: usize = 4;
-/// Time after which a count gives its turn up if others wait.
+/// Time after which a count gives its slice up if others wait.
 const LENGTH: Duration = Duration::from_secs(30);
 /// Memory that all counts together may keep between their listings, in bytes.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
 /// Memory that one count may keep, in bytes: the paths of 10,000 directories of 400 bytes each.
 const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
 
-/// Shares time and memory between counts. A few list at once; who waits is served in order.
+/// Shares time and memory between counts: a few list at once, and the others wait in order.
 #[derive(Debug)]
-pub struct Turns {
+pub struct TimeSlices {
     permits: Semaphore,
     length: Duration,
     /// Counts that have begun, the waiting ones included.
     begun: AtomicUsize,
 }
 
-impl Default for Turns {
+impl Default for TimeSlices {
     fn default() -> Self {
         Self::new(AT_ONCE, LENGTH)
     }
 }
 
-impl Turns {
+impl TimeSlices {
     pub(super) const fn new(at_once: usize, length: Duration) -> Self {
         Self {
             permits: Semaphore::const_new(at_once),
@@ -45,52 +45,52 @@ impl Turns {
     }
 }
 
-/// The part of one count in the turns. A count that has its process for itself always has its turn.
+/// The time slice of one count. A count that runs in a process of its own always holds one.
 #[derive(Debug)]
-pub(super) struct Turn<'a> {
-    turns: Option<&'a Turns>,
+pub(super) struct TimeSlice<'a> {
+    slices: Option<&'a TimeSlices>,
     permit: Option<SemaphorePermit<'a>>,
     end: Instant,
 }
 
-impl<'a> Turn<'a> {
-    /// Waits for the first turn of a count.
+impl<'a> TimeSlice<'a> {
+    /// Waits for the first slice of a count.
     ///
     /// # Cancel safety
     /// Dropping the future ends the wait.
-    pub(super) async fn begin(turns: Option<&'a Turns>) -> Self {
-        let mut turn = Turn {
-            turns: None,
+    pub(super) async fn begin(slices: Option<&'a TimeSlices>) -> Self {
+        let mut slice = TimeSlice {
+            slices: None,
             permit: None,
             end: Instant::now(),
         };
-        if let Some(turns) = turns {
-            turn.permit = turns.permits.acquire().await.ok();
-            turn.end = Instant::now() + turns.length;
-            turn.turns = Some(turns);
-            turns.begun.fetch_add(1, Ordering::Relaxed);
+        if let Some(slices) = slices {
+            slice.permit = slices.permits.acquire().await.ok();
+            slice.end = Instant::now() + slices.length;
+            slice.slices = Some(slices);
+            slices.begun.fetch_add(1, Ordering::Relaxed);
         }
-        turn
+        slice
     }
 
     /// Returns whether listings may begin.
     pub(super) fn is_held(&self) -> bool {
-        self.turns.is_none() || self.permit.is_some()
+        self.slices.is_none() || self.permit.is_some()
     }
 
-    /// Waits for the next turn.
+    /// Waits for the next slice.
     ///
     /// # Cancel safety
     /// Dropping the future loses the place in the line.
     pub(super) async fn next(&mut self) {
-        if let Some(turns) = self.turns {
+        if let Some(slices) = self.slices {
             // The semaphore is never closed.
-            self.permit = turns.permits.acquire().await.ok();
-            self.end = Instant::now() + turns.length;
+            self.permit = slices.permits.acquire().await.ok();
+            self.end = Instant::now() + slices.length;
         }
     }
 
-    /// Waits for a listing, and gives the turn up meanwhile if its time is over and others wait.
+    /// Waits for a listing, and gives the slice up meanwhile if its time is over and others wait.
     ///
     /// # Cancel safety
     /// Dropping the future drops the listing.
@@ -105,23 +105,23 @@ impl<'a> Turn<'a> {
 
     fn pass_on(&mut self) {
         self.end();
-        if let Some(turns) = self.turns {
+        if let Some(slices) = self.slices {
             // It is free only if nobody waits.
-            self.permit = turns.permits.try_acquire().ok();
-            self.end = Instant::now() + turns.length;
+            self.permit = slices.permits.try_acquire().ok();
+            self.end = Instant::now() + slices.length;
         }
     }
 
-    /// Gives the turn to whoever waits.
+    /// Gives the slice to the next count that waits.
     pub(super) fn end(&mut self) {
         self.permit = None;
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for TimeSlice<'_> {
     fn drop(&mut self) {
-        if let Some(turns) = self.turns {
-            turns.begun.fetch_sub(1, Ordering::Relaxed);
+        if let Some(slices) = self.slices {
+            slices.begun.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
