@@ -1,8 +1,8 @@
 //! The audit entry of one request, owned by whoever finishes it.
 
 use actix_web::http::StatusCode;
-use storage_domain::Backend;
 use storage_domain::access::{Actor, AuditId, AuditRecord};
+use storage_domain::{Backend, BackendId};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
@@ -67,6 +67,13 @@ impl AuditEntry {
     pub fn set_backend(&mut self, backend: &Backend) {
         if let Some(open) = &mut self.0 {
             open.record.tell_backend(backend);
+        }
+    }
+
+    /// Sets the backend by the id that a body names.
+    pub(crate) fn set_backend_id(&mut self, id: BackendId) {
+        if let Some(open) = &mut self.0 {
+            open.record.backend_id = Some(id.to_string());
         }
     }
 

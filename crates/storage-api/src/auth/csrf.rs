@@ -23,10 +23,6 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// # Errors
 /// 403.
 pub(crate) fn check(request: &HttpRequest, cors: &Cors) -> Result<(), ApiError> {
-    // No browser comes through a Unix socket, and proxies that do use names of their own.
-    if request.peer_addr().is_none() {
-        return Ok(());
-    }
     let field = |name: &HeaderName| {
         let mut lines = request.headers().get_all(name);
         let first = lines.next().map(|line| line.to_str().unwrap_or("?"));
@@ -34,10 +30,18 @@ pub(crate) fn check(request: &HttpRequest, cors: &Cors) -> Result<(), ApiError> 
         if lines.next().is_some() { Some("?") } else { first }
     };
     let (host, origin) = (field(&HOST), field(&ORIGIN));
-    if !host.is_none_or(is_local) {
+    // Proxies that come through a Unix socket use names of their own.
+    let is_socket = request.peer_addr().is_none();
+    let is_listed = |host: &str| {
+        ["http", "https"]
+            .iter()
+            .any(|scheme| cors.allows(&format!("{scheme}://{host}")))
+    };
+    if !is_socket && !host.is_none_or(|host| is_local(host) || is_listed(host)) {
         return Err(ApiError::new(
             Code::CrossSite,
-            "Without a token this service answers only to the name localhost or an IP address; use that, or make a token",
+            "Without a token this service answers only to the name localhost, an IP address, or a host whose origin is in \
+             cors_origins; use one of these, or make a token",
         ));
     }
     if origin.is_some_and(|origin| cors.allows(origin)) {

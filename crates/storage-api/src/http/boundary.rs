@@ -30,13 +30,15 @@ use request_id::RequestId;
 pub(crate) const MAX_URI_BYTES: usize = 8192;
 /// The largest sum of header names and values.
 pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// How much of a method is shown: every registered one is shorter.
+const MAX_METHOD_BYTES: usize = 20;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Logs an answer at a level.
 macro_rules! answered {
     ($level:ident, $visit:expr, $status:expr) => {
         tracing::$level!(
-            method = %$visit.http.method(),
+            method = short_method(&$visit.http),
             route = $visit.http.match_pattern().as_deref().unwrap_or("-"),
             status = $status.as_u16(),
             duration_ms = millis($visit.started.elapsed()),
@@ -214,6 +216,12 @@ impl Visit {
         }
         Some(entry)
     }
+}
+
+/// Returns the method, cut short: a client may make one up that is as long as a head.
+pub(super) fn short_method(request: &HttpRequest) -> &str {
+    let method = request.method().as_str();
+    method.get(..MAX_METHOD_BYTES).unwrap_or(method)
 }
 
 fn within_limits(request: &HttpRequest) -> Result<(), ApiError> {

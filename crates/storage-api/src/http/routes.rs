@@ -8,7 +8,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, Resource};
 use storage_domain::Role::{Admin, Operator, Viewer};
 
-use super::boundary::cross;
+use super::boundary::{cross, short_method};
 use super::handlers::{audit, backends, discover, docs, health, index, luns, problems};
 use super::parameter::Parameter::{
     Action, Actor, AuditLimit, Backend, Before, Force, IfMatch, IfNoneMatch, Limit, Name, Offset, Portal,
@@ -247,7 +247,10 @@ pub(crate) fn guard(config: &mut ServiceConfig, resource: Resource, policies: Po
 }
 
 fn not_allowed(request: &HttpRequest, allow: &str) -> ApiError {
-    let detail = format!("{} is not allowed here; use one of {allow}", request.method());
+    let detail = format!(
+        "{} is not allowed here; use one of {allow}",
+        short_method(request)
+    );
     Problem::new(Code::MethodNotAllowed, detail)
         .with_header("allow", allow)
         .into()

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::HttpRequest;
+use actix_web::http::header::{FORWARDED, X_FORWARDED_FOR};
 use storage_domain::net::Network;
 
 use super::forwarded::forwarded_client;
@@ -20,7 +21,10 @@ pub(crate) enum Client {
 
 /// The address that a request comes from, behind the proxies that are trusted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Source(Option<IpAddr>);
+pub(crate) struct Source {
+    address: Option<IpAddr>,
+    is_local: bool,
+}
 
 impl Source {
     /// Finds the client of a request: its peer, or behind a trusted proxy the one that the proxy names. A Unix socket has
@@ -28,20 +32,28 @@ impl Source {
     pub(crate) fn of(request: &HttpRequest, trusted: &[Network]) -> Self {
         let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
-        if trusted.is_empty() || !peer.is_none_or(is_trusted) {
-            return Self(peer);
+        let headers = request.headers();
+        let is_proxy = !trusted.is_empty() && peer.is_none_or(is_trusted);
+        let is_forwarded =
+            is_proxy && (headers.contains_key(FORWARDED) || headers.contains_key(X_FORWARDED_FOR));
+        let named = is_forwarded
+            .then(|| forwarded_client(headers, is_trusted))
+            .flatten();
+        Self {
+            address: named.or(peer),
+            // What a proxy passes on is never this machine's, whatever its fields say.
+            is_local: !is_forwarded && peer.is_none_or(|address| address.is_loopback()),
         }
-        Self(forwarded_client(request.headers(), is_trusted).or(peer))
     }
 
     /// Returns the address; `None` for a Unix socket.
     pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.0
+        self.address
     }
 
     /// Returns whom a limit is about before anybody knows who it is.
     pub(crate) fn client(&self) -> Client {
-        match self.0 {
+        match self.address {
             Some(IpAddr::V6(address)) if !address.is_loopback() => {
                 let prefix = u128::from(address) >> 64 << 64;
                 Client::Address(Ipv6Addr::from(prefix).into())
@@ -51,9 +63,9 @@ impl Source {
         }
     }
 
-    /// Returns whether the request comes from this machine.
+    /// Returns whether the request comes from this machine, and through no proxy.
     pub(crate) fn is_local(&self) -> bool {
-        self.0.is_none_or(|address| address.is_loopback())
+        self.is_local
     }
 }
 
@@ -96,5 +108,27 @@ mod tests {
         assert_eq!(from(Some("10.0.0.1:1"), &[]).as_deref(), Some("10.0.0.1"));
         assert_eq!(from(None, &trusted).as_deref(), Some("192.0.2.7"));
         assert_eq!(from(None, &[]), None);
+    }
+
+    #[test]
+    fn what_a_proxy_passes_on_is_not_local() {
+        let trusted = ["127.0.0.0/8".parse().unwrap()];
+        let is_local = |peer: Option<&str>, fields: &[(&str, &str)]| {
+            let mut request = TestRequest::get();
+            for field in fields {
+                request = request.insert_header(*field);
+            }
+            if let Some(peer) = peer {
+                request = request.peer_addr(peer.parse().unwrap());
+            }
+            Source::of(&request.to_http_request(), &trusted).is_local()
+        };
+        let client = ("x-forwarded-for", "192.0.2.7");
+        for peer in [None, Some("127.0.0.1:1")] {
+            assert!(is_local(peer, &[]));
+            assert!(!is_local(peer, &[client]));
+            assert!(!is_local(peer, &[client, ("forwarded", "for=9.9.9.9")]));
+            assert!(!is_local(peer, &[("x-forwarded-for", "127.0.0.2")]));
+        }
     }
 }

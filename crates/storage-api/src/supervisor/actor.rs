@@ -161,6 +161,8 @@ impl Actor {
             Command::Check(permit) => self.check(permit).await,
             Command::Update(update, reply) => {
                 let done = if reply.is_late() {
+                    // Its audit entry goes back before the answer.
+                    drop(update);
                     Err(AppError::InProgress)
                 } else {
                     self.update(*update).await
@@ -170,6 +172,7 @@ impl Actor {
             }
             Command::Delete(delete, reply) => {
                 let done = if reply.is_late() {
+                    drop(delete);
                     Err(AppError::InProgress)
                 } else {
                     self.delete(*delete).await

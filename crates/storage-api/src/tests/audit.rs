@@ -50,6 +50,26 @@ async fn trail(api: &Api, secret: &str, query: &str) -> Vec<Value> {
     answer.data().as_array().unwrap().clone()
 }
 
+/// Whose secrets a test borrows is recorded for each backend.
+#[actix_web::test]
+async fn a_test_of_a_config_names_the_backend_of_its_secrets() {
+    let api = asking_as(AccessSettings::new(Auth::Required)).await;
+    let admin = token(&api, Role::Admin).await;
+    let mut lenders = Vec::new();
+    for name in ["a", "b"] {
+        let body = json!({"name": name, "type": "nfs", "config": config(BackendKind::Nfs)});
+        let made = send(&api, &admin, Method::POST, BACKENDS, &body).await;
+        let id = made.data()["id"].clone();
+        let body = json!({"type": "nfs", "config": config(BackendKind::Nfs), "id": id});
+        let path = "/api/v1/storage/test";
+        assert_eq!(send(&api, &admin, Method::POST, path, &body).await.status, 200);
+        lenders.insert(0, id);
+    }
+    let records = trail(&api, &admin, "?action=config.test").await;
+    let named: Vec<Value> = records.iter().map(|r| r["backend"]["id"].clone()).collect();
+    assert_eq!(named, lenders, "{records:?}");
+}
+
 fn part(records: &[Value], name: &str) -> Vec<Value> {
     records.iter().map(|r| r[name].clone()).collect()
 }

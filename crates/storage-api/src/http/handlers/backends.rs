@@ -100,9 +100,15 @@ pub(crate) async fn test(
 pub(crate) async fn try_config(
     state: Data<State>,
     HeldPermit(permit): HeldPermit,
+    request: HttpRequest,
     JsonBody(body): JsonBody,
 ) -> Answer {
     let (draft, secrets_of) = dto::trial(body);
+    if let Some(id) = secrets_of
+        && let Some(entry) = request.extensions_mut().get_mut::<AuditEntry>()
+    {
+        entry.set_backend_id(id);
+    }
     let outcome = state.app.test_config(draft, secrets_of, permit).await?;
     Ok(HttpResponse::Ok().json(One::new(TestDto::from(&outcome))))
 }

@@ -6,7 +6,7 @@ use rstest::rstest;
 use storage_domain::{BackendKind, Role};
 use tokio::runtime::Handle;
 
-use super::{asking, token, with};
+use super::{asking, asking_as, token, with};
 use crate::tests::harness::{Api, BACKENDS};
 use crate::{Access, AccessSettings, Auth};
 
@@ -73,6 +73,52 @@ async fn an_open_service_is_not_for_other_origins(
     // Whoever asks nobody behind a proxy is not asked by name either.
     let api = Api::healthy().await;
     assert_eq!(api.send(request()).await.status, 200);
+}
+
+/// Through a Unix socket only the name is the proxy's own; an origin that is listed may use its own name.
+#[rstest]
+#[case(None, &[], 200)]
+#[case(None, &[("host", "pureboot.lab")], 200)]
+#[case(None, &[("host", "pureboot.lab"), ("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")], 403)]
+#[case(None, &[("host", "pureboot.lab"), ("origin", "http://evil.example")], 403)]
+#[case(Some("127.0.0.1:1"), &[("host", "ui.lab"), ("origin", "http://ui.lab"), ("sec-fetch-site", "same-origin")], 200)]
+#[case(Some("127.0.0.1:1"), &[("host", "other.lab"), ("origin", "http://ui.lab")], 403)]
+#[actix_web::test]
+async fn proxies_pass_on_pages_of_listed_origins(
+    #[case] peer: Option<&str>,
+    #[case] fields: &'static [(&'static str, &'static str)],
+    #[case] status: u16,
+) {
+    let api = asking_as(AccessSettings {
+        cors_origins: vec!["http://ui.lab".to_owned()],
+        ..AccessSettings::new(Auth::WhereThereAreTokens)
+    })
+    .await;
+    let mut request = TestRequest::get().uri(BACKENDS);
+    for field in fields {
+        request = request.append_header(*field);
+    }
+    if let Some(peer) = peer {
+        request = request.peer_addr(peer.parse().unwrap());
+    }
+    let answer = api.send(request).await;
+    assert_eq!(answer.status, status, "{}", answer.body);
+}
+
+/// A client may make up a method that is as long as a head.
+#[actix_web::test]
+async fn a_long_method_is_cut() {
+    let api = Api::healthy().await;
+    let method = Method::from_bytes(&[b'F'; 5000]).unwrap();
+    let answer = api
+        .send(TestRequest::default().method(method).uri("/healthz"))
+        .await;
+    assert_eq!(answer.status, 405);
+    assert!(
+        answer.body["detail"].as_str().unwrap().len() < 200,
+        "{}",
+        answer.body
+    );
 }
 
 /// An image of another port of this machine would make the service connect anywhere.
