@@ -3,18 +3,20 @@
 //!
 //! `backends.listed` is null if the row has to be rendered: one of an earlier program, until the next start, or one that was
 //! changed without this column, with the database's own tools or by an earlier program. A trigger sees to that. A
-//! rotation changes the key of a row and nothing that a list shows.
+//! rotation changes the key of a row, not its version, and nothing that a list shows.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DatabaseBackend;
 
 const SQLITE: &str = "CREATE TRIGGER backends_listed AFTER UPDATE ON backends \
-    WHEN NEW.listed IS OLD.listed AND NEW.secret_key IS OLD.secret_key AND NEW.listed IS NOT NULL \
+    WHEN NEW.listed IS OLD.listed AND NEW.listed IS NOT NULL \
+    AND (NEW.secret_key IS OLD.secret_key OR NEW.version IS NOT OLD.version) \
     BEGIN UPDATE backends SET listed = NULL WHERE id = NEW.id; END";
 const POSTGRES: &str = "CREATE FUNCTION backends_listed() RETURNS trigger LANGUAGE plpgsql AS \
     $$ BEGIN NEW.listed := NULL; RETURN NEW; END $$; \
     CREATE TRIGGER backends_listed BEFORE UPDATE ON backends FOR EACH ROW \
-    WHEN (NEW.listed IS NOT DISTINCT FROM OLD.listed AND NEW.secret_key IS NOT DISTINCT FROM OLD.secret_key) \
+    WHEN (NEW.listed IS NOT DISTINCT FROM OLD.listed AND (NEW.secret_key IS NOT DISTINCT FROM OLD.secret_key \
+    OR NEW.version IS DISTINCT FROM OLD.version)) \
     EXECUTE FUNCTION backends_listed()";
 
 pub(crate) struct Migration;

@@ -120,6 +120,16 @@ impl Actor {
             // Its config is not known any more; a mount that it left goes at the next start.
             Err(StoreError::Unreadable { reason, .. }) => {
                 tracing::warn!(backend.id = %id, reason, "deleting a backend that can't be read");
+                match supervisor.store.get(id).await {
+                    Ok(read) => {
+                        allow(&read)?;
+                        version = names_version.then_some(read.version);
+                        name = Some(read.name);
+                    }
+                    // Not even its version can be read, so that none that the client names holds.
+                    Err(_) if names_version => return Err(AppError::Precondition),
+                    Err(_) => {}
+                }
             }
             Err(error) => return Err(error.into()),
         }

@@ -31,7 +31,7 @@ impl Supervisor {
 
     async fn watch_until_stop(self: &Arc<Self>) {
         let mut mounts = self.mount_watch();
-        let mut mounted = self.mounted();
+        let mut mounted = self.mounted().unwrap_or_default();
         let mut list = Instant::now();
         loop {
             if Instant::now() >= list {
@@ -58,8 +58,9 @@ impl Supervisor {
             .ok()
     }
 
-    fn mounted(&self) -> HashSet<BackendId> {
-        self.registry.mounted().unwrap_or_default().into_iter().collect()
+    /// Returns the backends that are mounted; `None` if the table of mounts can't be read.
+    fn mounted(&self) -> Option<HashSet<BackendId>> {
+        Some(self.registry.mounted().ok()?.into_iter().collect())
     }
 
     async fn list_watched(self: &Arc<Self>) {
@@ -71,6 +72,7 @@ impl Supervisor {
                 // not tested since.
                 for id in self
                     .mounted()
+                    .unwrap_or_default()
                     .difference(&tested)
                     .filter(|id| !self.is_busy(**id))
                 {
@@ -102,7 +104,9 @@ impl Supervisor {
     /// Finds the mounts that somebody else unmounted; returns what is mounted now.
     async fn find_lost(self: &Arc<Self>, before: HashSet<BackendId>) -> HashSet<BackendId> {
         tokio::time::sleep(SETTLE).await;
-        let now = self.mounted();
+        let Some(now) = self.mounted() else {
+            return before;
+        };
         for id in before.difference(&now) {
             let _ = self.send(*id, Command::MountLost);
         }
@@ -114,7 +118,8 @@ impl Actor {
     /// Mounts again what another program unmounted. After a change or a delete by this service the backend is not
     /// online, and a test that runs sees the mount by itself.
     pub(super) async fn mount_lost(&mut self) {
-        if self.is_testing() || self.supervisor.mounted().contains(&self.id) {
+        let is_mounted = |mounted: HashSet<BackendId>| mounted.contains(&self.id);
+        if self.is_testing() || self.supervisor.mounted().is_none_or(is_mounted) {
             return;
         }
         if let Ok(backend) = self.supervisor.store.get(self.id).await

@@ -79,7 +79,9 @@ impl Supervisor {
         outcome.duration = begun.elapsed();
         let circumstances = Circumstances {
             is_scheduled,
-            is_first_failure: self.schedule.is_first_failure(backend.id),
+            // Without a schedule nothing repeats the check.
+            is_first_failure: self.settings.watch_interval.is_some()
+                && self.schedule.is_first_failure(backend.id),
             sizes_are_old_after: self.settings.scan_interval,
         };
         let detected = detect(backend, &outcome, &found, &circumstances);

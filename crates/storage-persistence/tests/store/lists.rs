@@ -237,6 +237,22 @@ async fn a_thousand_backends_are_one_list(#[values(Sqlite, Postgres)] kind: Test
     listed_as_read(store, &BackendFilter::default()).await;
 }
 
+/// An earlier release changes config, key and version in one statement, and does not know the text.
+#[rstest]
+#[tokio::test]
+async fn a_change_of_an_earlier_release_clears_the_text(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
+    let database = TestDatabase::migrated(kind).await;
+    create(database.store(), "nas").await;
+    database
+        .execute("UPDATE backends SET secret_key = (SELECT max(id) FROM secret_keys)")
+        .await;
+    assert_eq!(unrendered(&database).await, 0, "that was a rotation");
+    database
+        .execute("UPDATE backends SET secret_key = NULL, version = version + 1")
+        .await;
+    assert_eq!(unrendered(&database).await, 1);
+}
+
 /// A list of JSON has what each backend of it shows by itself.
 async fn listed_as_read(store: &Store, filter: &BackendFilter) {
     let mut body = b"[".to_vec();

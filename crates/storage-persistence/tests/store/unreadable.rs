@@ -128,3 +128,14 @@ async fn filters_count_unreadable_rows(#[values(Sqlite, Postgres)] kind: TestDat
     let page = store.list(&filter).await.unwrap();
     assert_eq!((page.total, page.unreadable.len()), (1, 1));
 }
+
+/// A database's own tools can put any bytes into a text.
+#[tokio::test]
+async fn a_row_whose_name_is_no_text_can_be_deleted() {
+    let database = TestDatabase::migrated(Sqlite).await;
+    let store = database.store();
+    let bad = create(store, "bad").await;
+    set(&database, &bad, "name = x'6e61ff'").await;
+    store.delete(bad.id, None, None).await.unwrap();
+    assert_eq!(store.list(&BackendFilter::default()).await.unwrap().total, 0);
+}

@@ -131,8 +131,13 @@ impl Actor {
             Ok(backend) if backend.status == BackendStatus::Offline => {
                 self.supervisor.schedule.forget(self.id);
             }
-            Ok(backend) if self.works_on_other(backend.revision) => {}
-            Ok(backend) => self.begin(backend, Origin::Schedule(permit)),
+            Ok(backend) => {
+                // Another process changed the config: what runs here works on one that is gone.
+                if self.works_on_other(backend.revision) && self.quiesce().await.is_err() {
+                    return;
+                }
+                self.begin(backend, Origin::Schedule(permit));
+            }
             Err(StoreError::NotFound) => self.supervisor.schedule.forget(self.id),
             Err(error) => {
                 tracing::debug!(backend.id = %self.id, error = %Chain(&error), "a backend could not be checked");
@@ -150,7 +155,14 @@ impl Actor {
             return self.answer(&Err(AppError::ShuttingDown));
         }
         if runs >= MAX_RUNS {
-            return self.answer(&Err(AppError::InProgress));
+            self.answer(&Err(AppError::InProgress));
+            // The change that interrupted the test left the mount to it.
+            if let Ok(backend) = self.supervisor.store.open(self.id).await
+                && backend.status == BackendStatus::Online
+            {
+                self.begin(backend, Origin::FailedChange);
+            }
+            return;
         }
         match self.supervisor.store.open(self.id).await {
             Ok(backend) if backend.revision == revision => self.begin(backend, Origin::Clients),
@@ -209,6 +221,8 @@ impl Actor {
         };
         if test.has_clients() {
             self.answer(&Err(failure));
+        } else {
+            tracing::error!(backend.id = %self.id, error = %Chain(&failure), "the result of a check is lost");
         }
     }
 

@@ -225,11 +225,12 @@ fn execute(connection: &Connection, statement: &Statement, returns_name: bool) -
         let rows = prepared.execute(params_from_iter(values))? as u64;
         return Ok(Written { rows, name: None });
     }
-    let name = prepared
-        .query_row(params_from_iter(values), |row| row.get::<_, String>(0))
+    // A name that can't be read must not keep the row.
+    let row = prepared
+        .query_row(params_from_iter(values), |row| Ok(row.get::<_, String>(0).ok()))
         .optional()?;
     Ok(Written {
-        rows: u64::from(name.is_some()),
-        name,
+        rows: u64::from(row.is_some()),
+        name: row.flatten(),
     })
 }
