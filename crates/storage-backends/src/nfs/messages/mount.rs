@@ -85,7 +85,7 @@ impl fmt::Display for Summary<'_> {
             write!(f, ", {capacity}")?;
         }
         if let Some(there) = self.resolved() {
-            write!(f, "; it is {there} there")?;
+            write!(f, "; the server calls it {there}")?;
         }
         match self.origin {
             Origin::Kept | Origin::Made => {}
@@ -126,7 +126,7 @@ pub(in crate::nfs) fn not_mounted(why: &NotMounted, config: &NfsConfig) -> impl 
         ),
         NotMounted::Otherwise => write!(
             f,
-            "The kernel mounted {path} otherwise than it was asked to, so it was unmounted. Check mount_options"
+            "The kernel mounted {path} differently than requested, so it was unmounted. Check mount_options"
         ),
     })
 }
@@ -246,7 +246,7 @@ mod tests {
         };
         assert_eq!(
             summary.to_string(),
-            "/srv/images of nas is mounted over NFS 4.2, read-only; it is /srv/exp/images there"
+            "/srv/images of nas is mounted over NFS 4.2, read-only; the server calls it /srv/exp/images"
         );
     }
 }

@@ -231,7 +231,7 @@ def a_resolved_path_is_adopted(world):
             world.service.start()
             result = world.service.test(backend)
             assert "lready mounted" in str(result["checks"]), result["checks"]
-        assert "it is /srv/exp/second/there there" in result["message"], result["message"]
+        assert "the server calls it /srv/exp/second/there" in result["message"], result["message"]
         point = layer.point
         assert world.service.call("DELETE", f"/{backend}").status == 200
         left = [name for name in os.listdir(os.path.dirname(point)) if backend in name]
