@@ -8,16 +8,16 @@ pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut told = self.0.to_string();
-        f.write_str(&told)?;
+        let mut shown = self.0.to_string();
+        f.write_str(&shown)?;
         let mut next = self.0.source();
         while let Some(source) = next {
             let text = source.to_string();
             // Some errors end with what their source says.
-            if !told.ends_with(&text) {
+            if !shown.ends_with(&text) {
                 write!(f, ": {text}")?;
             }
-            told = text;
+            shown = text;
             next = source.source();
         }
         Ok(())
@@ -51,7 +51,7 @@ mod tests {
         let disk = Layer("disk is full", None);
         let query = Layer("query failed: disk is full", Some(Box::new(disk)));
         let store = Layer("the database is not available", Some(Box::new(query)));
-        let told = Chain(&store).to_string();
-        assert_eq!(told, "the database is not available: query failed: disk is full");
+        let shown = Chain(&store).to_string();
+        assert_eq!(shown, "the database is not available: query failed: disk is full");
     }
 }

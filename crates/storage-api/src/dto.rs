@@ -50,7 +50,7 @@ impl<T> One<T> {
         }
     }
 
-    pub(crate) fn told(data: T, message: &'static str) -> Self {
+    pub(crate) fn with_message(data: T, message: &'static str) -> Self {
         Self {
             success: true,
             data,

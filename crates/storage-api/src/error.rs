@@ -48,7 +48,7 @@ impl ApiError {
         }
     }
 
-    /// The answer; `instance` and `request_id` are told where they are known.
+    /// The answer; `instance` and `request_id` are set if they are known.
     pub(crate) fn respond(&self, instance: Option<&str>, request_id: Option<&str>) -> HttpResponse {
         let problem = &self.0;
         let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -65,7 +65,7 @@ impl ApiError {
     }
 }
 
-const INTERNAL: &str = "The service failed; its log tells more under the id of this request";
+const INTERNAL: &str = "The service failed; its log has more under the id of this request";
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,7 +192,7 @@ fn of_store(error: Arc<StoreError>) -> Problem {
         ),
         StoreError::Unreadable { .. } => Problem::new(
             Code::BackendUnreadable,
-            "The stored backend can't be read; delete it and create it anew, or restore the database",
+            "The stored backend can't be read; delete it and create it again, or restore the database",
         )
         .caused_by(error),
         StoreError::Unavailable(_) => Problem::new(

@@ -11,7 +11,7 @@ use storage_domain::Invalid;
 /// The media type of problems.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// How many mistakes a detail tells; it stays something to read.
+/// How many mistakes a detail names, so that it stays readable.
 const MAX_TOLD: usize = 8;
 
 /// Declares the codes, one line of the table each.
@@ -94,7 +94,7 @@ codes! {
     Internal "internal" 500 "The service failed"
         "Look for the request's id in the service's log, and report it."
     BackendUnreadable "backend_unreadable" 500 "The stored backend can't be read"
-        "Delete the backend and create it anew, or restore the database; the log tells what is wrong with it."
+        "Delete the backend and create it again, or restore the database; the log says what is wrong with it."
     DiscoveryFailed "discovery_failed" 502 "The storage could not be asked"
         "Do what `detail` says, and ask again."
     TooBusy "too_busy" 503 "The service is too busy"
@@ -164,7 +164,7 @@ impl Problem {
         }
     }
 
-    /// A problem of an input; the detail tells its first mistakes, and `errors` has all of them.
+    /// A problem of an input; the detail names its first mistakes, and `errors` has all of them.
     pub(crate) fn of_input(code: Code, errors: Vec<Invalid>) -> Self {
         let first = errors.iter().take(MAX_TOLD).map(ToString::to_string);
         let mut detail = first.collect::<Vec<_>>().join("; ");

@@ -50,7 +50,7 @@ pub(crate) fn read(row: &QueryResult, secrets: Secrets<'_>) -> Read {
     }
 }
 
-/// The row with this id has a column of another type. The driver's error is not told, for it may show the value, which
+/// The row with this id has a column of another type. The driver's error is not shown, because it may contain the value, which
 /// may be the config.
 pub(crate) fn of_another_type(id: Option<&str>) -> UnreadableBackend {
     let id = id.and_then(canonical_id);
@@ -81,7 +81,7 @@ pub(crate) fn check(row: &Columns<'_>, secrets: Secrets<'_>) -> Read {
     checked(known, row, secrets).map_err(|why| UnreadableBackend {
         id,
         lacks_key: matches!(why, Unreadable::NoKey(_)),
-        reason: why.told(),
+        reason: why.message(),
     })
 }
 
@@ -94,7 +94,7 @@ enum Unreadable {
 }
 
 impl Unreadable {
-    fn told(self) -> String {
+    fn message(self) -> String {
         match self {
             Self::Broken(reason) | Self::NoKey(reason) => reason,
         }

@@ -1,4 +1,4 @@
-//! Files that hold keys: read whole, within a bound, without waiting, and noticed when they change.
+//! Files that hold keys: read to their end, within a bound, without waiting, and noticed when they change.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ pub enum SecretFileError {
     #[error("can't be read")]
     Unreadable(#[from] io::Error),
     /// It is a directory, a pipe or the like.
-    #[error("is no file")]
+    #[error("is not a file")]
     NoFile,
     /// It is larger than whoever reads it expects.
     #[error("is larger than {max} bytes")]
@@ -47,7 +47,7 @@ impl SecretFile {
     /// # Errors
     /// [`SecretFileError::Unreadable`] and [`SecretFileError::NoFile`].
     pub fn open(path: &Path) -> Result<Self, SecretFileError> {
-        // Without waiting: to open a pipe would wait for its writer, for ever.
+        // Without waiting: to open a pipe would wait for its writer without a bound.
         let mut options = OpenOptions::new();
         let file = options
             .read(true)
@@ -85,7 +85,7 @@ impl SecretFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileMark {
     file: (u64, u64),
-    /// Not the time of its content: that can be set back, and tells nothing of a new mode.
+    /// Not the time of its content: that can be set back, and says nothing of a new mode.
     changed: (i64, i64),
     size: u64,
 }

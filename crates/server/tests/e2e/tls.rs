@@ -244,5 +244,5 @@ fn a_pipe_is_refused_and_not_waited_for(#[case] name: &str, #[case] setting: &st
     let mut service = Service::spawn(&files.dir.path().join("state"), &options);
     assert_eq!(service.wait().code(), Some(2), "{}", service.log());
     let log = service.log();
-    assert!(log.contains(setting) && log.contains("is no file"), "{log}");
+    assert!(log.contains(setting) && log.contains("is not a file"), "{log}");
 }

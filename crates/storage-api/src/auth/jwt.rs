@@ -89,7 +89,7 @@ pub(crate) enum Refusal {
     Expired,
     /// Its claims don't fit; the text says which.
     Claims(&'static str),
-    /// It has no role here; the text is the claim that would tell one.
+    /// It has no role here; the text is the claim that would name one.
     NoRole(String),
 }
 

@@ -17,7 +17,7 @@ pub(super) fn forwarded_client(headers: &HeaderMap, is_trusted: impl Fn(IpAddr) 
         });
         let mut nearest = None;
         for address in elements.map(element) {
-            // Behind what is no address, nothing can be told apart.
+            // Behind something other than an address, clients can't be distinguished.
             let Some(address) = address else { break };
             nearest = Some(address);
             if !is_trusted(address) {

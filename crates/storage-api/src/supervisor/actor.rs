@@ -206,7 +206,7 @@ impl Actor {
     ///
     /// # Errors
     /// [`AppError::Stuck`] if they don't end in time.
-    pub(super) async fn quiesce(&mut self) -> Result<(), AppError> {
+    pub(super) async fn cancel_and_join(&mut self) -> Result<(), AppError> {
         if let Some(test) = &self.test {
             test.cancel();
         }

@@ -61,7 +61,7 @@ impl Actor {
                     return Err(StoreError::NameTaken.into());
                 }
                 if !is_quiet {
-                    self.quiesce().await?;
+                    self.cancel_and_join().await?;
                     // A test that ended just now may have changed the row: read it again.
                     is_quiet = true;
                     continue;
@@ -102,7 +102,7 @@ impl Actor {
             Ok(read) => {
                 entry.set_backend(&read);
                 allow(&read)?;
-                tolerate_stuck(force, id, self.quiesce().await)?;
+                tolerate_stuck(force, id, self.cancel_and_join().await)?;
                 // What ended just now, or another process, may have changed the row: nothing is unmounted for a version
                 // that is gone.
                 let read = supervisor.store.open(id).await?;
@@ -181,7 +181,9 @@ impl Actor {
             Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(false),
             Err(error) => return Err(Chain(&error).to_string()),
         }
-        self.quiesce().await.map_err(|error| Chain(&error).to_string())?;
+        self.cancel_and_join()
+            .await
+            .map_err(|error| Chain(&error).to_string())?;
         let cx = OpContext::within(self.supervisor.settings.unmount_deadline);
         self.supervisor.registry.abandon(self.id, &cx).await?;
         Ok(true)

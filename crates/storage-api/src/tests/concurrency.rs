@@ -210,10 +210,10 @@ async fn racing_changes_tests_and_deletes_end_consistent() {
 async fn a_probe_that_cannot_run_is_a_failed_test() {
     let (api, _) = api_over(FakeBackend::healthy(BackendKind::Nfs).broken()).await;
     let path = api.create("nas", BackendKind::Nfs).await;
-    let told = api.call("POST", &format!("{path}/test"), None).await;
-    assert_eq!(told.status, 200);
-    assert_eq!(told.data()["success"], false);
-    insta::assert_json_snapshot!("probe-broken", told.stable());
+    let tested = api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(tested.status, 200);
+    assert_eq!(tested.data()["success"], false);
+    insta::assert_json_snapshot!("probe-broken", tested.stable());
     assert_eq!(api.call("GET", &path, None).await.data()["status"], "error");
 }
 

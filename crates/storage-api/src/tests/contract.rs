@@ -1,4 +1,4 @@
-//! The six endpoints as the contract tells them.
+//! The six endpoints of the contract.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,15 +68,15 @@ async fn a_list_is_filtered_and_counted() {
             .collect();
         (names.join(" "), answer.body["total"].as_u64().unwrap())
     };
-    let told = |names: &str, total: u64| (names.to_owned(), total);
-    assert_eq!(names("").await, told("Alpha beta alphabet 100%", 4));
-    assert_eq!(names("?type=nfs").await, told("Alpha alphabet", 2));
-    assert_eq!(names("?q=ALPHA&limit=1").await, told("Alpha", 2));
-    assert_eq!(names("?limit=2&offset=1").await, told("beta alphabet", 4));
-    assert_eq!(names("?offset=9").await, told("", 4));
-    assert_eq!(names("?q=%25").await, told("100%", 1));
-    assert_eq!(names("?status=online").await, told("", 0));
-    assert_eq!(names("?q=&unknown=1").await, told("Alpha beta alphabet 100%", 4));
+    let page = |names: &str, total: u64| (names.to_owned(), total);
+    assert_eq!(names("").await, page("Alpha beta alphabet 100%", 4));
+    assert_eq!(names("?type=nfs").await, page("Alpha alphabet", 2));
+    assert_eq!(names("?q=ALPHA&limit=1").await, page("Alpha", 2));
+    assert_eq!(names("?limit=2&offset=1").await, page("beta alphabet", 4));
+    assert_eq!(names("?offset=9").await, page("", 4));
+    assert_eq!(names("?q=%25").await, page("100%", 1));
+    assert_eq!(names("?status=online").await, page("", 0));
+    assert_eq!(names("?q=&unknown=1").await, page("Alpha beta alphabet 100%", 4));
 }
 
 #[actix_web::test]

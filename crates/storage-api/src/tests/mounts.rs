@@ -1,4 +1,4 @@
-//! What is told of mounts: how they are made, and who keeps them in use.
+//! What answers say of mounts: how they are made, and what keeps them in use.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,16 +35,16 @@ async fn who_keeps_a_mount_in_use_is_told() {
         unseen: 12,
         ..Holders::default()
     };
-    let mut told = Vec::new();
+    let mut answers = Vec::new();
     for holders in [some, many, unseen] {
         let fake = Arc::new(FakeBackend::healthy(BackendKind::Nfs).held(holders));
         let api = Api::with(move |_| fake.clone()).await;
         let path = api.create("nas", BackendKind::Nfs).await;
         let refused = api.call("DELETE", &path, None).await;
         assert_eq!(refused.status, 409);
-        told.push(json!([refused.body["detail"], refused.body["holders"]]));
+        answers.push(json!([refused.body["detail"], refused.body["holders"]]));
     }
-    assert_json_snapshot!("busy-holders", told);
+    assert_json_snapshot!("busy-holders", answers);
 }
 
 #[actix_web::test]

@@ -33,7 +33,7 @@ impl Backend for Bad {
     async fn probe(&self, _cx: &OpContext) -> Result<ProbeReport, Error> {
         match self {
             Self::Stuck => Err(Self::stuck()),
-            Self::Panics => panic!("it was told to"),
+            Self::Panics => panic!("it was asked to"),
         }
     }
 
@@ -93,7 +93,7 @@ async fn a_probe_that_panics_is_an_internal_problem() {
         (failed.status.as_u16(), &failed.body["error"]),
         (500, &json!("internal"))
     );
-    assert!(!failed.body.to_string().contains("told to"));
+    assert!(!failed.body.to_string().contains("asked to"));
     assert_eq!(api.call("GET", &path, None).await.status, 200);
     assert_eq!(api.app.busy_backends(), 0);
 }

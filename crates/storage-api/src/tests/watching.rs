@@ -67,8 +67,8 @@ async fn a_backend_that_fails_is_told_and_comes_back_by_itself() {
     let (api, fake, path) = watching(counted(), NEVER).await;
     fake.fail(u32::MAX);
     until("the failure", async || status(&api, &path).await == "error").await;
-    let told = api.call("GET", &path, None).await;
-    let said = told.data()["last_test"]["message"].as_str().unwrap().to_owned();
+    let shown = api.call("GET", &path, None).await;
+    let said = shown.data()["last_test"]["message"].as_str().unwrap().to_owned();
     assert!(said.contains("does not answer"), "{said}");
     let scans = fake.calls().scans();
     fake.fail(0);
@@ -92,7 +92,7 @@ async fn one_failure_alone_is_not_told() {
     assert_eq!(after.data()["status"], "online");
 }
 
-/// Lists show how full a storage is: a look keeps that true, and is not told as a test of its own.
+/// Lists show how full a storage is: a check keeps that true, and is not shown as a test of its own.
 #[actix_web::test]
 async fn how_full_it_is_follows_what_a_look_finds() {
     let (api, fake, path) = watching(counted(), NEVER).await;
@@ -162,7 +162,7 @@ async fn an_untested_backend_is_left_alone() {
     assert_eq!(api.call("PATCH", &path, Some(patch)).await.status, 200);
     until("an idle app", async || api.app.busy_backends() == 0).await;
     let probes = fake.calls().probes();
-    // Another backend, whose looks tell that the watcher goes on; the fake is the same.
+    // Another backend, whose checks prove that the monitor goes on; the fake is the same.
     let other = api.create("other", BackendKind::Nfs).await;
     api.app.test(id_of(&other), Permit::none(), |_| ()).await.unwrap();
     looks(&fake.calls(), 4).await;

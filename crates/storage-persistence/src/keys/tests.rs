@@ -111,8 +111,11 @@ fn a_file_that_others_may_read_is_refused_with_a_remedy(#[case] mode: u32) {
     let path = home.path().join("my.key");
     fs::write(&path, ONE).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    let told = KeySource::Named(path.clone()).load().unwrap_err().to_string();
-    assert!(told.contains(&format!("chmod 600 {}", path.display())), "{told}");
+    let message = KeySource::Named(path.clone()).load().unwrap_err().to_string();
+    assert!(
+        message.contains(&format!("chmod 600 {}", path.display())),
+        "{message}"
+    );
     assert!(
         KeySource::Credential(path).load().is_ok(),
         "systemd gives its credentials an ACL"
@@ -188,9 +191,9 @@ fn a_pipe_is_refused_and_not_waited_for() {
     mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let (say, hear) = mpsc::channel();
     std::thread::spawn(move || say.send(KeySource::Named(path).load().map(|ring| ring.listed())));
-    let told = hear.recv_timeout(Duration::from_secs(10)).expect("it waits");
+    let message = hear.recv_timeout(Duration::from_secs(10)).expect("it waits");
     assert!(
-        matches!(told, Err(KeyError::File { step: "read", .. })),
-        "{told:?}"
+        matches!(message, Err(KeyError::File { step: "read", .. })),
+        "{message:?}"
     );
 }

@@ -86,7 +86,7 @@ impl Store {
         })
     }
 
-    /// Deletes at most `limit` of the records before this time, the oldest first; tells how many it deleted.
+    /// Deletes at most `limit` of the records before this time, the oldest first; returns how many it deleted.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Database`].

@@ -222,7 +222,7 @@ impl Store {
         }
     }
 
-    /// Replaces the row in one statement, where it is still as it was read; tells whether it was.
+    /// Replaces the row in one statement, if it is still as it was read; returns whether it was.
     async fn replace(
         &self,
         read: &Backend,

@@ -194,7 +194,7 @@ fn prepare_file(file: &Path, location: &Location) -> Result<(), StoreError> {
     }
     check_access(file, location.read_only)?;
     match fs::metadata(file) {
-        Ok(meta) if !meta.is_file() => Err(sentence("is no file")),
+        Ok(meta) if !meta.is_file() => Err(sentence("is not a file")),
         Ok(meta) if location.read_only || meta.permissions().mode() & 0o7777 == FILE_MODE => Ok(()),
         // Looked at only here, before SQLite has the file: its locks end when this process closes the file once.
         Ok(_) if !is_database(file) => Err(sentence("is no SQLite database")),

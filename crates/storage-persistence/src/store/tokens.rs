@@ -137,7 +137,7 @@ impl Store {
         Ok(self.run("looking for tokens", first).await? > 0)
     }
 
-    /// Revokes the token with this name or id; tells its id. The record, where there is one, is completed with it, and is
+    /// Revokes the token with this name or id; returns its id. The record, if there is one, is completed with it, and is
     /// part of the same transaction.
     ///
     /// # Errors

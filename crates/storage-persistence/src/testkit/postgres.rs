@@ -84,7 +84,7 @@ impl PostgresServer {
         assert_eq!(guard.answer(), "done", "PostgreSQL could not {command}");
     }
 
-    /// Creates an empty database and tells its URL.
+    /// Creates an empty database and returns its URL.
     pub async fn create_database(&self) -> String {
         let name = format!("test_{}", BackendId::generate().as_uuid().simple());
         let options = PgConnectOptions::new_without_pgpass()

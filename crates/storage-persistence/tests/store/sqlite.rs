@@ -126,7 +126,7 @@ async fn a_database_in_memory_is_one_database() {
     "sqlite:///nowhere/at/all/x.db",
     "the directory /nowhere/at/all does not exist"
 )]
-#[case("sqlite:///tmp", "is no file")]
+#[case("sqlite:///tmp", "is not a file")]
 #[case("sqlite:///nowhere.db?mode=rw", "does not exist")]
 #[case("sqlite:///nowhere.db?mode=ro", "does not exist")]
 #[case(

@@ -132,7 +132,9 @@ fn claims_are_checked(#[case] name: &str, #[case] value: Value, #[case] wanted: 
             };
             assert_eq!(actor.role, highest);
         }
-        (Err(Refusal::Claims(told)), Some(Refusal::Claims(part))) => assert!(told.contains(part), "{told}"),
+        (Err(Refusal::Claims(claim)), Some(Refusal::Claims(part))) => {
+            assert!(claim.contains(part), "{claim}");
+        }
         (found, wanted) => assert_eq!(found.err(), wanted, "{name}: {value}"),
     }
 }

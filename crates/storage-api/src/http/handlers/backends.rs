@@ -34,7 +34,7 @@ pub(crate) async fn create(state: Data<State>, request: HttpRequest, JsonBody(bo
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))
         .insert_header((ETAG, entity_tag(&created)))
-        .json(One::told(created.as_shown(), dto::CREATED).with_warnings(warnings)))
+        .json(One::with_message(created.as_shown(), dto::CREATED).with_warnings(warnings)))
 }
 
 /// `GET /storage/backends/{id}`
@@ -62,7 +62,7 @@ pub(crate) async fn update(
     let warnings = state.app.warnings(&updated);
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, entity_tag(&updated)))
-        .json(One::told(updated.as_shown(), dto::UPDATED).with_warnings(warnings)))
+        .json(One::with_message(updated.as_shown(), dto::UPDATED).with_warnings(warnings)))
 }
 
 /// `DELETE /storage/backends/{id}`
@@ -77,7 +77,7 @@ pub(crate) async fn delete(
     let entry = lend_entry(&request, StatusCode::OK);
     state.app.delete(id, force, conditions, entry).await?;
     let gone = json!({ "id": id.to_string() });
-    Ok(HttpResponse::Ok().json(One::told(gone, dto::DELETED)))
+    Ok(HttpResponse::Ok().json(One::with_message(gone, dto::DELETED)))
 }
 
 /// `POST /storage/backends/{id}/test`

@@ -96,7 +96,7 @@ impl Actor {
         };
         if self.works_on_other(backend.revision) {
             // Another process changed the config: what runs here works on one that is gone.
-            if let Err(error) = self.quiesce().await {
+            if let Err(error) = self.cancel_and_join().await {
                 return reply.send(Err(error));
             }
             self.answer(&Err(AppError::Superseded));
@@ -133,7 +133,7 @@ impl Actor {
             }
             Ok(backend) => {
                 // Another process changed the config: what runs here works on one that is gone.
-                if self.works_on_other(backend.revision) && self.quiesce().await.is_err() {
+                if self.works_on_other(backend.revision) && self.cancel_and_join().await.is_err() {
                     return;
                 }
                 self.begin(backend, Origin::Schedule(permit));

@@ -118,9 +118,9 @@ async fn what_failed_or_changed_nothing_is_told_with_its_backend() {
         ["failed", "failed", "done", "failed", "done"]
     );
     assert_eq!(part(&records, "status"), [404, 409, 200, 422, 201]);
-    for told in [2, 3, 4] {
-        assert_eq!(records[told]["backend"]["name"], "web", "{}", records[told]);
-        assert_eq!(records[told]["fields"], json!([]), "{}", records[told]);
+    for at in [2, 3, 4] {
+        assert_eq!(records[at]["backend"]["name"], "web", "{}", records[at]);
+        assert_eq!(records[at]["fields"], json!([]), "{}", records[at]);
     }
     assert_eq!(records[0]["backend"]["id"], uuid::Uuid::nil().to_string());
 }

@@ -1,4 +1,4 @@
-//! What strangers and those without the right are told of, and how often.
+//! Which requests of strangers and of clients without the right are recorded, and how often.
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;

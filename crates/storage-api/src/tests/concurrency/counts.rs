@@ -24,8 +24,8 @@ async fn a_long_scan_goes_on_after_its_test() {
     let (api, calls) = api_over(long).await;
     let path = api.create("nas", BackendKind::Nfs).await;
     let test = format!("{path}/test");
-    let told = api.call("POST", &test, None).await;
-    let scan = &told.data()["checks"][1];
+    let tested = api.call("POST", &test, None).await;
+    let scan = &tested.data()["checks"][1];
     assert_eq!(scan["outcome"], "skipped");
     assert_eq!(
         scan["detail"],
@@ -51,8 +51,8 @@ async fn a_change_ends_the_scan_of_the_old_config() {
         .with_tree(report(40), Duration::from_hours(1));
     let (api, calls) = api_over(endless).await;
     let path = api.create("nas", BackendKind::Nfs).await;
-    let told = api.call("POST", &format!("{path}/test"), None).await;
-    assert_eq!(told.data()["success"], true);
+    let tested = api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(tested.data()["success"], true);
     assert_eq!(calls.under_way(), 1);
     assert_eq!(
         api.call("PATCH", &path, Some(json!({"config": {"server": "other"}})))

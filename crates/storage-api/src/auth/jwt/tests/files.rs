@@ -58,7 +58,7 @@ fn keys_that_could_not_be_read_at_first_are_tried_again() {
 fn what_is_no_file_is_refused() {
     let files = Files::new();
     let error = jwt(settings(None, Some(files.directory.path()))).unwrap_err();
-    assert!(error.to_string().ends_with(" is no file"), "{error}");
+    assert!(error.to_string().ends_with(" is not a file"), "{error}");
 }
 
 /// A request that began with the old keys leaves nothing behind that outlives them.
@@ -134,12 +134,12 @@ fn a_secret_that_is_open_to_others_is_refused(#[case] mode: u32, #[case] is_take
         assert!(jwt.verify(&secret().token(&claims()), now()).is_ok());
         return;
     }
-    let told = opened.unwrap_err().to_string();
+    let message = opened.unwrap_err().to_string();
     let wanted = format!(
         "jwt_hs256_secret_file: {} is open to other users (mode {mode:04o}); make it private: chmod 0600",
         path.display()
     );
-    assert!(told.starts_with(&wanted), "{told}");
+    assert!(message.starts_with(&wanted), "{message}");
 }
 
 /// Public keys may be read by everybody, and whoever adds one is an admin.
@@ -161,14 +161,14 @@ fn a_set_that_others_can_change_is_refused(#[case] mode: u32, #[case] is_taken: 
         assert!(jwt.verify(&key.token(&claims()), now()).is_ok());
         return;
     }
-    let told = opened.unwrap_err().to_string();
+    let message = opened.unwrap_err().to_string();
     let wanted = format!(
         "jwt_jwks_file: {} can be changed by other users (mode {mode:04o})",
         set.display()
     );
     assert!(
-        told.starts_with(&wanted) && told.ends_with("chmod 0644"),
-        "{told}"
+        message.starts_with(&wanted) && message.ends_with("chmod 0644"),
+        "{message}"
     );
 }
 

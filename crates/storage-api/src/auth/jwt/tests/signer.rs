@@ -1,4 +1,4 @@
-//! Keys that sign, the files that tell of them, and claims that are right.
+//! Keys that sign, the files that list them, and claims that are right.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

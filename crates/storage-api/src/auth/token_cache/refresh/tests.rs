@@ -194,7 +194,7 @@ async fn an_attempt_ends_though_its_read_does_not() {
 #[tokio::test]
 async fn an_attempt_that_breaks_off_is_over() {
     let cache = Cache::new(TIMES, Handle::current());
-    let broken = cache.fresh(|| async { panic!("it was told to") });
+    let broken = cache.fresh(|| async { panic!("it was asked to") });
     assert!(soon(broken).await.is_err());
     assert!(soon(cache.fresh(|| ready(Ok(tokens())))).await.is_ok());
 }
