@@ -234,7 +234,12 @@ pub(crate) fn configure(config: &mut ServiceConfig, state: &State) {
     }
     let other = web::resource("/{tail:.*}").default_service(web::to(not_found));
     guard(config, other, Policies::new(Vec::new()), state);
-    config.default_service(web::to(not_found));
+    // What is no path at all, such as `OPTIONS *`.
+    let state = state.clone();
+    let boundary = move |request: ServiceRequest, next: Next<BoxBody>| {
+        cross(state.clone(), Policies::new(Vec::new()), request, next)
+    };
+    config.default_service(web::to(not_found).wrap(from_fn(boundary)));
 }
 
 /// Adds a resource, with the boundary around it.

@@ -121,6 +121,20 @@ async fn a_long_method_is_cut() {
     );
 }
 
+/// What is no path is answered as every unknown one is.
+#[actix_web::test]
+async fn no_path_passes_the_boundary_too() {
+    let api = Api::healthy().await;
+    let answer = api
+        .send(TestRequest::default().method(Method::OPTIONS).uri("*"))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["error"]),
+        (404, &"not_found".into())
+    );
+    assert!(!answer.header("x-request-id").is_empty());
+}
+
 /// An image of another port of this machine would make the service connect anywhere.
 #[actix_web::test]
 async fn a_page_of_another_port_starts_no_discovery() {
