@@ -35,7 +35,7 @@ enum Kind {
 }
 
 /// The rate of a long list, of a bare handler's with the same bytes.
-const LIST_OF_BARE: f64 = 0.15;
+const LIST_OF_BARE: f64 = 0.25;
 /// The rate of the mix, of that of reads alone.
 const MIX_OF_READS: f64 = 0.15;
 /// Nobody waits for longer than for a few syncs of the disk.
