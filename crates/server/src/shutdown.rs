@@ -1,15 +1,15 @@
 //! The end of the service: in order at the first signal, at once at the second.
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_server::Server;
 use anyhow::{Context, bail};
 use storage_api::{Access, App};
 use storage_persistence::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::notify;
@@ -63,19 +63,19 @@ pub(crate) fn before_serving(signal: i32) {
     );
 }
 
-/// Waits for the first signal, which begins the stop, or for the web server's own end.
+/// Runs the web server until the first signal, which begins the stop.
 ///
 /// # Errors
 /// The web server ended by itself: nothing listens any more.
 pub(crate) async fn begin(
     mut signals: Signals,
-    serving: &mut JoinHandle<io::Result<()>>,
+    server: impl Future<Output = io::Result<()>>,
     limit: Duration,
 ) -> anyhow::Result<Stop> {
     let number = tokio::select! {
         number = signals.next() => number,
-        ended = serving => {
-            ended.context("the web server failed")?.context("the web server failed")?;
+        ended = server => {
+            ended.context("the web server failed")?;
             bail!("the web server ended by itself");
         }
     };
@@ -100,8 +100,9 @@ pub(crate) struct Stop {
 
 impl Stop {
     /// Waits for requests and tests that still run.
-    pub(crate) async fn drain(&self, server: ServerHandle, app: Arc<App>) {
-        let drain = async { tokio::join!(server.stop(true), app.shutdown(self.drain)) };
+    pub(crate) async fn drain(&self, server: Server, app: Arc<App>) {
+        let stopped = server.handle().stop(true);
+        let drain = async { tokio::join!(server, stopped, app.shutdown(self.drain)) };
         if tokio::time::timeout(self.drain, drain).await.is_err() {
             tracing::warn!("requests or tests were still running at the shutdown deadline");
         }
@@ -122,14 +123,62 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Ready;
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    use actix_server::ServerBuilder;
+    use actix_service::fn_service;
+    use rustix::process::getpriority_process;
+    use tokio::net::TcpStream;
+
     use super::*;
+    use crate::{commands, web};
+
+    const LIMIT: Duration = Duration::from_secs(1);
 
     /// A process that lives on without a listener serves nobody, and no service manager starts it again.
     #[tokio::test]
     async fn the_end_of_the_web_server_is_noticed() {
         let signals = Signals::catch().unwrap();
-        let mut serving = tokio::spawn(async { Ok(()) });
-        let ended = begin(signals, &mut serving, Duration::from_secs(1)).await;
+        let ended = begin(signals, async { Ok(()) }, LIMIT).await;
         assert!(ended.is_err_and(|error| error.to_string().contains("ended by itself")));
+    }
+
+    fn dies(_: TcpStream) -> Ready<Result<(), ()>> {
+        panic!("this test ends the worker")
+    }
+
+    #[test]
+    fn a_worker_that_replaces_another_is_as_nice_as_the_first() {
+        let (sender, started) = mpsc::channel();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = ServerBuilder::new().workers(1).disable_signals();
+        let server = server.listen("dying", listener, move || {
+            sender.send(getpriority_process(None).unwrap()).unwrap();
+            fn_service(dies)
+        });
+        // Each connection ends a worker, or finds that it has ended.
+        let replaced = move || {
+            let first = started.recv().unwrap();
+            loop {
+                let _connection = std::net::TcpStream::connect(address).unwrap();
+                if let Ok(second) = started.recv_timeout(Duration::from_millis(10)) {
+                    return (first, second);
+                }
+            }
+        };
+        let nice = commands::block_on(async {
+            let mut server = server.unwrap().run();
+            web::start(&mut server).await.unwrap();
+            let signals = Signals::catch().unwrap();
+            tokio::select! {
+                ended = begin(signals, &mut server, LIMIT) => panic!("{:?}", ended.err()),
+                nice = tokio::task::spawn_blocking(replaced) => nice.unwrap(),
+            }
+        });
+        let (first, second) = nice.unwrap();
+        assert_eq!(first, second);
     }
 }

@@ -5,8 +5,8 @@ mod flow;
 mod share;
 mod stream;
 
-use std::future::{poll_fn, ready};
-use std::io::{self, ErrorKind};
+use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -26,7 +26,6 @@ use anyhow::Context;
 use storage_api::{Access, App};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -89,13 +88,17 @@ pub(crate) fn server(
     Ok(server.run())
 }
 
-/// Starts the server's threads from this one, and runs the rest of it as a task.
+/// Starts the server's threads. The main thread has to poll the rest of it, which replaces a thread that died.
 ///
 /// Threads inherit the priority of the one that starts them, and tasks run on threads of background work.
-pub(crate) async fn spawn(mut server: Server) -> JoinHandle<io::Result<()>> {
-    match poll_fn(|cx| Poll::Ready(Pin::new(&mut server).poll(cx))).await {
-        Poll::Ready(ended) => tokio::spawn(ready(ended)),
-        Poll::Pending => tokio::spawn(server),
+///
+/// # Errors
+/// A thread cannot be started.
+pub(crate) async fn start(server: &mut Server) -> anyhow::Result<()> {
+    let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut *server).poll(cx))).await;
+    match polled {
+        Poll::Ready(ended) => ended.context("starting the web server failed"),
+        Poll::Pending => Ok(()),
     }
 }
 

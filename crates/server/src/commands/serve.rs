@@ -74,7 +74,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     } = started;
     let _files = listeners.files;
     app.watch();
-    let server = web::server(
+    let mut server = web::server(
         settings,
         Arc::clone(&app),
         Arc::clone(&access),
@@ -82,17 +82,15 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
         identity.as_ref(),
         connections,
     )?;
-    let handle = server.handle();
-    let mut serving = web::spawn(server).await;
+    web::start(&mut server).await?;
     let secure = identity.is_some();
     let certificate = identity.map(|identity| identity as Arc<dyn Reload>);
     let files = certificate.into_iter().chain(access.key_files());
     tokio::spawn(watched::watch(files.collect(), hangup));
     announce(&listeners.places, secure);
-    let stop = shutdown::begin(signals, &mut serving, settings.shutdown_deadline).await?;
-    stop.drain(handle, app).await;
+    let stop = shutdown::begin(signals, &mut server, settings.shutdown_deadline).await?;
+    stop.drain(server, app).await;
     stop.close(&access, store).await;
-    serving.abort();
     Ok(())
 }
 
