@@ -1,6 +1,7 @@
 //! PureBoot Storage: the service and its command line.
 
 mod cli;
+mod clock;
 mod commands;
 mod core_dumps;
 mod descriptors;

@@ -10,8 +10,10 @@ use anyhow::{Context, bail};
 use storage_api::{Access, App};
 use storage_persistence::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::notify;
 use crate::settings::values;
 
@@ -66,10 +68,11 @@ pub(crate) fn before_serving(signal: i32) {
 /// Runs the web server until the first signal, which begins the stop.
 ///
 /// # Errors
-/// The web server ended by itself: nothing listens any more.
+/// The web server ended by itself: nothing listens any more. Or the clock was set to a time that it cannot write.
 pub(crate) async fn begin(
     mut signals: Signals,
     server: impl Future<Output = io::Result<()>>,
+    clock: &Notify,
     limit: Duration,
 ) -> anyhow::Result<Stop> {
     let number = tokio::select! {
@@ -78,6 +81,7 @@ pub(crate) async fn begin(
             ended.context("the web server failed")?;
             bail!("the web server ended by itself");
         }
+        () = clock.notified() => bail!(clock::UNUSABLE),
     };
     notify::report(notify::STOPPING);
     tracing::info!(signal = number, limit = %values::show(limit), "stopping; a second signal ends it at once");
@@ -141,7 +145,7 @@ mod tests {
     #[tokio::test]
     async fn the_end_of_the_web_server_is_noticed() {
         let signals = Signals::catch().unwrap();
-        let ended = begin(signals, async { Ok(()) }, LIMIT).await;
+        let ended = begin(signals, async { Ok(()) }, &Notify::new(), LIMIT).await;
         assert!(ended.is_err_and(|error| error.to_string().contains("ended by itself")));
     }
 
@@ -172,9 +176,9 @@ mod tests {
         let nice = commands::block_on(async {
             let mut server = server.unwrap().run();
             web::start(&mut server).await.unwrap();
-            let signals = Signals::catch().unwrap();
+            let (signals, clock) = (Signals::catch().unwrap(), Notify::new());
             tokio::select! {
-                ended = begin(signals, &mut server, LIMIT) => panic!("{:?}", ended.err()),
+                ended = begin(signals, &mut server, &clock, LIMIT) => panic!("{:?}", ended.err()),
                 nice = tokio::task::spawn_blocking(replaced) => nice.unwrap(),
             }
         });

@@ -19,7 +19,7 @@ use crate::settings::listen::Listen;
 use crate::settings::{self, Settings, directories};
 use crate::shutdown::Signals;
 use crate::tls::Identity;
-use crate::{commands, descriptors, logging, notify, shutdown, web, wiring};
+use crate::{clock, commands, descriptors, logging, notify, shutdown, web, wiring};
 
 /// The arguments.
 pub(crate) fn command() -> Command {
@@ -33,6 +33,7 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    clock::check()?;
     let unusable = |e: anyhow::Error| Failure::Usage(format!("{e:#}"));
     directories::prepare(&mut settings).map_err(unusable)?;
     let identity = settings.tls.clone().map(Identity::load).transpose();
@@ -53,6 +54,7 @@ struct Started {
 }
 
 async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(), Failure> {
+    let clock = clock::watch();
     let mut signals = Signals::catch()?;
     let hangup = Signals::hangup()?;
     let connections = descriptors::for_connections(settings.clients.max_connections);
@@ -88,7 +90,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     let files = certificate.into_iter().chain(access.key_files());
     tokio::spawn(watched::watch(files.collect(), hangup));
     announce(&listeners.places, secure);
-    let stop = shutdown::begin(signals, &mut server, settings.shutdown_deadline).await?;
+    let stop = shutdown::begin(signals, &mut server, &clock, settings.shutdown_deadline).await?;
     stop.drain(server, app).await;
     stop.close(&access, store).await;
     Ok(())
