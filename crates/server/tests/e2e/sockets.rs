@@ -1,12 +1,13 @@
 //! The service on a socket in the file system.
 
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::service::{Service, command, directory, finish, run, until};
+use crate::service::{PATIENCE, Service, command, directory, finish, run, until};
 
 fn serves(socket: &Path) -> bool {
     UnixStream::connect(socket).is_ok()
@@ -56,6 +57,27 @@ fn curl_talks_over_a_socket_which_goes_at_the_end() {
     service.signal(Signal::SIGTERM);
     assert_eq!(service.wait().code(), Some(0), "{}", service.log());
     assert!(!socket.exists(), "the socket outlives the service");
+}
+
+/// It waits for 30 s, as long as the service does for a client. The kernel would never let one go.
+#[test]
+fn a_client_that_takes_nothing_is_let_go() {
+    let home = directory();
+    let socket = home.path().join("api.sock");
+    let listen = format!("unix:{}", socket.display());
+    let _service = Service::start_in(&home.path().join("state"), &["--listen", &listen]);
+    let mut stream = UnixStream::connect(&socket).expect("the service listens");
+    let requests = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
+    stream
+        .set_write_timeout(Some(4 * PATIENCE))
+        .expect("a timeout can be set");
+    let error = loop {
+        if let Err(error) = stream.write_all(requests.as_bytes()) {
+            break error;
+        }
+    };
+    let is_closed = matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
+    assert!(is_closed, "{error}");
 }
 
 #[test]
