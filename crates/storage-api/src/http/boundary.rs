@@ -59,7 +59,7 @@ struct Visit {
 
 /// Leads a request from HTTP to its handler, and the answer back. It wraps each resource, so that a request may be
 /// cloned here.
-pub(super) async fn cross(
+pub(crate) async fn cross(
     state: State,
     policies: Policies,
     request: ServiceRequest,

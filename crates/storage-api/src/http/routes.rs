@@ -1,11 +1,11 @@
 //! The route table: every path and method, and all that is known of each.
 
+use actix_web::HttpRequest;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, Resource};
 use storage_domain::Role::{Admin, Operator, Viewer};
 
 use super::boundary::{cross, short_method};
@@ -214,8 +214,14 @@ fn service() -> Vec<Route> {
     ]
 }
 
-/// Puts the table into an application; other paths are not found.
+/// Puts the table into an application, and the boundary around all of it. Other paths are not found.
 pub(crate) fn configure(config: &mut ServiceConfig, state: &State) {
+    let boundary = |policies: Policies| {
+        let state = state.clone();
+        from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+            cross(state.clone(), policies.clone(), request, next)
+        })
+    };
     let mut routes = table().into_iter().peekable();
     while let Some(first) = routes.next() {
         let (path, mut policies) = (first.path, vec![first.policy]);
@@ -230,25 +236,11 @@ pub(crate) fn configure(config: &mut ServiceConfig, state: &State) {
             let refusal = not_allowed(&request, &allowed);
             async move { Err::<String, ApiError>(refusal) }
         };
-        guard(config, resource.default_service(web::to(refuse)), policies, state);
+        let resource = resource.default_service(web::to(refuse));
+        config.service(resource.wrap(boundary(policies)));
     }
-    let other = web::resource("/{tail:.*}").default_service(web::to(not_found));
-    guard(config, other, Policies::new(Vec::new()), state);
-    // What is no path at all, such as `OPTIONS *`.
-    let state = state.clone();
-    let boundary = move |request: ServiceRequest, next: Next<BoxBody>| {
-        cross(state.clone(), Policies::new(Vec::new()), request, next)
-    };
-    config.default_service(web::to(not_found).wrap(from_fn(boundary)));
-}
-
-/// Adds a resource, with the boundary around it.
-pub(crate) fn guard(config: &mut ServiceConfig, resource: Resource, policies: Policies, state: &State) {
-    let state = state.clone();
-    let boundary = move |request: ServiceRequest, next: Next<BoxBody>| {
-        cross(state.clone(), policies.clone(), request, next)
-    };
-    config.service(resource.wrap(from_fn(boundary)));
+    let nothing = boundary(Policies::new(Vec::new()));
+    config.default_service(web::to(not_found).wrap(nothing));
 }
 
 fn not_allowed(request: &HttpRequest, allow: &str) -> ApiError {

@@ -1,5 +1,8 @@
 //! What is about the service itself: health, ids of requests, pages, panics.
 
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceRequest;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::test::TestRequest;
 use actix_web::{App as WebApp, HttpResponse, test, web};
 use insta::assert_json_snapshot;
@@ -7,9 +10,9 @@ use serde_json::Value;
 use storage_domain::BackendKind;
 
 use super::harness::{Api, BACKENDS};
+use crate::http::boundary::cross;
 use crate::http::openapi::SERVED;
 use crate::http::route::Policies;
-use crate::http::routes;
 use crate::http::state::State;
 use crate::problem::Code;
 
@@ -113,11 +116,11 @@ async fn a_panic_is_an_internal_problem() {
     }
     let api = Api::healthy().await;
     let state = State::new(api.app.clone(), api.access.clone(), &SERVED);
-    let resource = web::resource("/panic").route(web::get().to(panics));
-    let configure = |config: &mut web::ServiceConfig| {
-        routes::guard(config, resource, Policies::new(Vec::new()), &state);
-    };
-    let service = test::init_service(WebApp::new().configure(configure)).await;
+    let boundary = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+        cross(state.clone(), Policies::new(Vec::new()), request, next)
+    });
+    let route = web::get().to(panics).wrap(boundary);
+    let service = test::init_service(WebApp::new().route("/panic", route)).await;
     let response = test::call_service(&service, TestRequest::get().uri("/panic").to_request()).await;
     assert_eq!(response.status(), 500);
     let body: Value = test::read_body_json(response).await;
