@@ -167,7 +167,7 @@ fn storage() -> Vec<Route> {
         Route::new(Method::GET, "/api/v1/storage/audit", audit::list)
             .named(
                 "listAudit",
-                "Lists who did what: changes, tests, discoveries and what was denied, the newest first",
+                "Lists who did what: changes, tests, discoveries and what was refused, the newest first",
             )
             .does(Read, Admin, "audit.read")
             .with(&[AuditLimit, Before, Since, Backend, Actor, Action])
