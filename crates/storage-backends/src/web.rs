@@ -8,14 +8,17 @@ pub(crate) mod checks;
 mod classify;
 pub(crate) mod client;
 pub(crate) mod connection;
+mod connector;
 pub(crate) mod content;
 mod error;
 mod http10;
 mod limits;
+mod origin;
 pub(crate) mod redirect;
 pub(crate) mod retry;
 
 pub(crate) use client::{Answer, Ask, Authorization, Client};
-pub(crate) use connection::{Connector, Origin};
+pub(crate) use connector::Connector;
 pub(crate) use error::{Error, Tls};
 pub use limits::{Limits, MAX_REDIRECTS};
+pub(crate) use origin::Origin;

@@ -6,20 +6,22 @@
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, FuturesUnordered};
-use storage_domain::{ByteCount, Skipped};
+use futures_util::stream::FuturesUnordered;
+use storage_domain::Skipped;
 
 use super::slices::{TimeSlice, TimeSlices};
 use super::{ScanOptions, ScanProgress, ScanReport};
 use crate::context::OpContext;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::tree::{Entry, EntryKind, List, Page};
 
 mod paths;
 mod pending;
+mod sizes;
 
 use paths::{last_name, shown};
 use pending::Pending;
+use sizes::Sizes;
 
 /// The name of a scan in errors.
 const THE_SCAN: &str = "the scan";
@@ -66,10 +68,8 @@ pub async fn count<L: List>(
             done => done?,
         }
     }
-    let is_known = counter.report.files == 0 || counter.unsized_files < counter.report.files;
-    let bytes = Some(counter.bytes).filter(|_| options.bytes && is_known);
     let mut report = counter.report;
-    report.bytes = bytes.map(ByteCount::saturating);
+    report.bytes = counter.sizes.sum(report.files).filter(|_| options.bytes);
     report.duration = begun.elapsed();
     Ok(report)
 }
@@ -80,14 +80,11 @@ struct Counter<'a, C> {
     progress: &'a ScanProgress,
     /// Directories that wait, the deepest last.
     pending: Vec<Pending<C>>,
-    /// The memory of `pending` and `unsized_paths`.
+    /// The memory of `pending` and of paths in `sizes`.
     kept_bytes: usize,
     listings: usize,
     unanswered: u32,
-    bytes: u64,
-    unsized_files: u64,
-    /// The first of the files without a size.
-    unsized_paths: Vec<Vec<u8>>,
+    sizes: Sizes,
     report: ScanReport,
 }
 
@@ -100,9 +97,7 @@ impl<'a, C> Counter<'a, C> {
             kept_bytes: 0,
             listings: 1,
             unanswered: 0,
-            bytes: 0,
-            unsized_files: 0,
-            unsized_paths: Vec::new(),
+            sizes: Sizes::default(),
             report: ScanReport {
                 directories: 1,
                 ..ScanReport::default()
@@ -222,17 +217,7 @@ impl<'a, C> Counter<'a, C> {
     fn file(&mut self, directory: &Pending<C>, entry: &Entry) {
         self.report.files += 1;
         self.report.templates += u64::from(self.options.templates.matches(last_name(&entry.name)));
-        if let Some(size) = entry.size {
-            self.bytes = self.bytes.saturating_add(size);
-            return;
-        }
-        self.unsized_files += 1;
-        if self.unsized_paths.len() < self.options.size_requests {
-            let path = directory.join(&entry.name);
-            if self.keep(path.len()) {
-                self.unsized_paths.push(path);
-            }
-        }
+        self.size(directory, entry);
     }
 
     /// Puts a directory on the stack, unless a bound is reached.
@@ -282,38 +267,6 @@ impl<'a, C> Counter<'a, C> {
     fn truncate(&mut self, bound: impl FnOnce() -> String) {
         self.report.truncated.get_or_insert_with(bound);
     }
-
-    /// Asks for the sizes that no listing had, as many as may be asked for, and adds them up.
-    async fn ask_sizes<L: List>(&mut self, tree: &L) {
-        let paths = std::mem::take(&mut self.unsized_paths);
-        let asked = u64::try_from(paths.len()).unwrap_or(u64::MAX);
-        let more = self.unsized_files.saturating_sub(asked);
-        let sizes = stream::iter(paths).map(|path| async move { (tree.size(&path).await, path) });
-        let mut sizes = std::pin::pin!(sizes.buffer_unordered(self.options.parallel));
-        while let Some((size, path)) = sizes.next().await {
-            match size {
-                Some(size) => {
-                    self.unsized_files -= 1;
-                    self.bytes = self.bytes.saturating_add(size);
-                }
-                None => self.fail(&path, &no_size()),
-            }
-        }
-
-        if more > 0 {
-            self.report.errors += more;
-            let first = || match more {
-                1 => "1 file has no size in its listing".to_owned(),
-                _ => format!("{more} files have no size in their listing"),
-            };
-            self.report.first_error.get_or_insert_with(first);
-        }
-    }
-}
-
-/// Returns the error of a file whose size nothing says.
-fn no_size() -> Error {
-    Error::new(ErrorKind::Server, "the listing").with_source("its size is not known")
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use url::Url;
 
 use crate::net::Permitted;
 use crate::probe::{Checks, Stopped};
-use crate::web::connection::{Connection, Connector, Origin, Session};
+use crate::web::connection::Connection;
+use crate::web::connector::{Connector, Session};
 use crate::web::error::Error;
+use crate::web::origin::Origin;
 
 /// Looks the server up, connects, and makes the handshake; the connection is for the probe's requests.
 ///

@@ -15,9 +15,11 @@ use url::{Position, Url};
 use tokio::sync::Semaphore;
 
 use crate::web::body::Body;
-use crate::web::connection::{Connection, Connector, Idle, Origin};
+use crate::web::connection::{Connection, Idle};
+use crate::web::connector::Connector;
 use crate::web::error::{Error, Head};
 use crate::web::limits::Limits;
+use crate::web::origin::Origin;
 use crate::web::redirect::{Route, shown};
 
 /// What this client calls itself.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use storage_domain::{IgnoredDirectories, TemplatePatterns};
+use storage_domain::{ByteCount, IgnoredDirectories, TemplatePatterns};
 
 use super::*;
 use crate::error::ErrorKind;
