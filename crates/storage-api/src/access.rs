@@ -1,5 +1,7 @@
 //! Access: which clients are admitted, and what each of them is allowed.
 
+mod settings;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,48 +27,7 @@ use crate::limits::{ClientPermit, Limits, Source};
 use crate::problem::Code;
 use crate::service::AppError;
 use crate::watched::Reload;
-
-/// Whether a service requires credentials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
-    /// Always.
-    Required,
-    /// Once there is a token in the database, or JSON Web Tokens are configured: for a service on loopback.
-    WhereThereAreTokens,
-    /// Never.
-    Off,
-}
-
-/// The settings of access.
-#[derive(Debug, Clone)]
-pub struct AccessSettings {
-    /// Whether credentials are required.
-    pub auth: Auth,
-    /// JSON Web Tokens, if they are accepted.
-    pub jwt: Option<JwtSettings>,
-    /// Origins whose pages may use the service.
-    pub cors_origins: Vec<String>,
-    /// Proxies whose `Forwarded` or `X-Forwarded-For` names the client.
-    pub trusted_proxies: Vec<Network>,
-    /// How much one client may ask for.
-    pub limits: LimitSettings,
-    /// How long audit records are kept; `None`: as long as the database.
-    pub audit_retention: Option<time::Duration>,
-}
-
-impl AccessSettings {
-    /// Returns settings with this requirement and defaults for everything else.
-    pub fn new(auth: Auth) -> Self {
-        Self {
-            auth,
-            jwt: None,
-            cors_origins: Vec::new(),
-            trusted_proxies: Vec::new(),
-            limits: LimitSettings::default(),
-            audit_retention: None,
-        }
-    }
-}
+pub use settings::{AccessSettings, Auth};
 
 /// Admits clients.
 pub struct Access {

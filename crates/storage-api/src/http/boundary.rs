@@ -1,5 +1,6 @@
 //! The boundary: what happens to every request and every answer.
 
+mod answer;
 mod request_id;
 
 use std::panic::AssertUnwindSafe;
@@ -7,9 +8,6 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{
-    CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
@@ -19,11 +17,11 @@ use tracing::Instrument as _;
 use super::route::{Class, Policies, Policy};
 use super::state::State;
 use crate::audit::{AuditEntry, Kind, Loan};
-use crate::chain::Chain;
 use crate::error::ApiError;
 use crate::limits::Source;
-use crate::problem::{Code, MEDIA_TYPE, Problem};
+use crate::problem::Code;
 use crate::service::{Permit, millis};
+use answer::{add_headers, as_problem};
 use request_id::RequestId;
 
 /// The longest address (RFC 9110, section 4.1, asks for 8000 at least).
@@ -32,7 +30,6 @@ pub(crate) const MAX_URI_BYTES: usize = 8192;
 pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// How much of a method is shown: every registered one is shorter.
 const MAX_METHOD_BYTES: usize = 20;
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Logs an answer at a level.
 macro_rules! answered {
@@ -240,32 +237,4 @@ fn within_limits(request: &HttpRequest) -> Result<(), ApiError> {
         return Err(ApiError::new(Code::HeadersTooLarge, detail));
     }
     Ok(())
-}
-
-/// Renders the problem of an error, whichever layer answered it.
-fn as_problem(mut response: HttpResponse, request: &HttpRequest, id: &RequestId) -> HttpResponse {
-    let problem = response.extensions_mut().remove::<Problem>();
-    let is_rendered = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|t| t == MEDIA_TYPE);
-    let error = match problem {
-        Some(problem) => ApiError(problem),
-        None if is_rendered => return response,
-        None => ApiError::of_status(response.status()),
-    };
-    if let Some(cause) = &error.0.cause {
-        tracing::error!(code = error.0.code.as_str(), error = %Chain(cause), "a request failed");
-    }
-    error.respond(Some(request.path()), Some(id.as_str()))
-}
-
-fn add_headers(response: &mut HttpResponse, id: &RequestId) {
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-        headers.insert(X_REQUEST_ID, id);
-    }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }

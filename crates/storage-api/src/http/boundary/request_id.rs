@@ -3,11 +3,10 @@
 use std::fmt;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
-use super::X_REQUEST_ID;
-
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that a client may choose.
 pub(crate) const MAX_BYTES: usize = 128;
 
