@@ -83,4 +83,7 @@ pub trait List: Sync {
     fn size(&self, _file: &[u8]) -> impl Future<Output = Option<u64>> + Send {
         std::future::ready(None)
     }
+
+    /// Closes the connections that no listing uses, because none may begin for a while.
+    fn close_idle(&self) {}
 }

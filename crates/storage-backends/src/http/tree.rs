@@ -232,6 +232,10 @@ impl List for HttpTree<'_> {
             _ => None,
         }
     }
+
+    fn close_idle(&self) {
+        self.lister.client().close_idle();
+    }
 }
 
 /// Says that entries lead out of the directory, or to one that was listed.

@@ -50,6 +50,10 @@ impl List for ObjectTree<'_> {
         };
         Ok(Some(page))
     }
+
+    fn close_idle(&self) {
+        self.client.close_idle();
+    }
 }
 
 impl<'a> ObjectTree<'a> {

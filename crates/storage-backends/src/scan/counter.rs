@@ -121,6 +121,7 @@ impl<'a, C> Counter<'a, C> {
             let listed = if slice.is_held() || self.pending.is_empty() {
                 slice.during(running.next()).await
             } else {
+                tree.close_idle();
                 tokio::select! {
                     () = slice.next() => continue,
                     Some(listed) = running.next() => Some(listed),

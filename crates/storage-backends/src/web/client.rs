@@ -139,6 +139,11 @@ impl Client {
         self.connector.large_bodies()
     }
 
+    /// Closes the connections that no request uses.
+    pub(crate) fn close_idle(&self) {
+        self.idle.close();
+    }
+
     /// Sends a request and follows its redirects.
     ///
     /// # Errors

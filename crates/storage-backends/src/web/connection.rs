@@ -104,6 +104,10 @@ impl Idle {
             .push(connection);
     }
 
+    pub(super) fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub(super) fn take(&self, to: &Origin) -> Option<Connection> {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = idle.iter().rposition(|connection| connection.origin == *to)?;

@@ -42,6 +42,21 @@ impl List for Pages {
     }
 }
 
+/// Pages, and how often the connections that no listing uses were to be closed.
+struct Connected(Pages, AtomicUsize);
+
+impl List for Connected {
+    type Cursor = usize;
+
+    async fn list(&self, directory: &[u8], from: Option<usize>) -> Result<Option<Page<usize>>, Error> {
+        self.0.list(directory, from).await
+    }
+
+    fn close_idle(&self) {
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 const ENDLESS: Pages = Pages {
     number: usize::MAX,
     is_stuck: true,
@@ -55,7 +70,11 @@ const SHORT: Pages = Pages {
     is_stuck: false,
 };
 
-async fn counted(slices: &TimeSlices, tree: &Pages, progress: &ScanProgress) -> Result<ScanReport, Error> {
+async fn counted(
+    slices: &TimeSlices,
+    tree: &impl List,
+    progress: &ScanProgress,
+) -> Result<ScanReport, Error> {
     let options = ScanOptions {
         templates: &TemplatePatterns::default(),
         ignored: &IgnoredDirectories::default(),
@@ -73,9 +92,10 @@ async fn counted(slices: &TimeSlices, tree: &Pages, progress: &ScanProgress) -> 
 #[tokio::test]
 async fn a_count_without_an_end_lets_others_in_and_goes_on() {
     let slices = TimeSlices::new(1, Duration::from_millis(1));
-    let progress = ScanProgress::default();
-    let mut endless = std::pin::pin!(counted(&slices, &ENDLESS, &progress));
+    let (tree, progress) = (Connected(ENDLESS, AtomicUsize::new(0)), ScanProgress::default());
+    let mut endless = std::pin::pin!(counted(&slices, &tree, &progress));
     assert!(endless.as_mut().now_or_never().is_none(), "it has the only slice");
+    assert_eq!(tree.1.load(Ordering::SeqCst), 0, "it lists");
     let no_progress = ScanProgress::default();
     for _ in 0..2 {
         tokio::select! {
@@ -83,6 +103,7 @@ async fn a_count_without_an_end_lets_others_in_and_goes_on() {
             report = counted(&slices, &SHORT, &no_progress) => assert_eq!(report.unwrap().files, 20),
         }
     }
+    assert!(tree.1.load(Ordering::SeqCst) > 0, "it kept its connections");
     let before = progress.files();
     let more = async {
         while progress.files() <= before + 20 {
