@@ -64,9 +64,10 @@ impl Supervisor {
     }
 
     async fn list_watched(self: &Arc<Self>) {
+        let begun = Instant::now();
         match self.store.tested().await {
             Ok(tested) => {
-                self.schedule.replace(&tested);
+                self.schedule.replace(&tested, begun);
                 let tested: HashSet<BackendId> = tested.iter().map(|(id, _)| *id).collect();
                 // Another process on the same database deleted their backends, or changed their configs, which were
                 // not tested since.
@@ -104,13 +105,11 @@ impl Supervisor {
     /// Finds the mounts that somebody else unmounted; returns what is mounted now.
     async fn find_lost(self: &Arc<Self>, before: HashSet<BackendId>) -> HashSet<BackendId> {
         tokio::time::sleep(SETTLE).await;
-        let Some(now) = self.mounted() else {
-            return before;
-        };
-        for id in before.difference(&now) {
+        let now = self.mounted();
+        for id in before.iter().filter(|id| is_lost(now.as_ref(), id)) {
             let _ = self.send(*id, Command::MountLost);
         }
-        now
+        now.unwrap_or(before)
     }
 }
 
@@ -118,8 +117,7 @@ impl Actor {
     /// Mounts again what another program unmounted. After a change or a delete by this service the backend is not
     /// online, and a test that runs sees the mount by itself.
     pub(super) async fn mount_lost(&mut self) {
-        let is_mounted = |mounted: HashSet<BackendId>| mounted.contains(&self.id);
-        if self.is_testing() || self.supervisor.mounted().is_none_or(is_mounted) {
+        if self.is_testing() || !is_lost(self.supervisor.mounted().as_ref(), &self.id) {
             return;
         }
         if let Ok(backend) = self.supervisor.store.get(self.id).await
@@ -132,6 +130,11 @@ impl Actor {
     }
 }
 
+/// Whether a backend is not mounted any more; nobody knows if the table of mounts can't be read (`None`).
+fn is_lost(mounted: Option<&HashSet<BackendId>>, id: &BackendId) -> bool {
+    mounted.is_some_and(|mounted| !mounted.contains(id))
+}
+
 /// Waits until the table of mounts changes; never ends if it can't be watched.
 async fn changed(mounts: &mut Option<MountWatch>) {
     let result = match mounts {
@@ -141,5 +144,19 @@ async fn changed(mounts: &mut Option<MountWatch>) {
     if let Err(error) = result {
         tracing::warn!(error = %Chain(&error), "the table of mounts can't be watched any more");
         *mounts = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_cannot_be_read_is_no_loss() {
+        let (here, gone) = (BackendId::generate(), BackendId::generate());
+        let mounted = HashSet::from([here]);
+        assert!(!is_lost(Some(&mounted), &here));
+        assert!(is_lost(Some(&mounted), &gone));
+        assert!(!is_lost(None, &gone));
     }
 }

@@ -36,11 +36,14 @@ struct Entry {
     /// How many counts of its files in a row did not end well.
     lost_counts: u32,
     is_under_way: bool,
+    /// When a test or a count was noted last; the time of the list if none was.
+    noted: Instant,
 }
 
 impl Entry {
-    fn new(due: Instant, count_due: Instant, is_failing: bool) -> Self {
+    fn new(noted: Instant, due: Instant, count_due: Instant, is_failing: bool) -> Self {
         Self {
+            noted,
             due,
             failures: u32::from(is_failing),
             is_failing,
@@ -148,20 +151,21 @@ impl Schedule {
         self.shared.wake.notified().await;
     }
 
-    /// Checks exactly these from now on; new ones are spread over the interval.
-    pub(super) fn replace(&self, tested: &[(BackendId, BackendStatus)]) {
+    /// Checks these from now on, and those whose test ended since the list began, which may lack them; new ones are spread
+    /// over the interval.
+    pub(super) fn replace(&self, tested: &[(BackendId, BackendStatus)], begun: Instant) {
         let mut entries = self.entries();
         let now = Instant::now();
-        let mut next: HashMap<BackendId, Entry> = HashMap::with_capacity(tested.len());
+        let mut before = std::mem::take(&mut *entries);
         for (id, status) in tested {
-            let entry = entries.get(id).copied().unwrap_or_else(|| {
+            let entry = before.remove(id).unwrap_or_else(|| {
                 let due = now + share(self.interval(), *id, 0);
                 let count_due = now + jittered(self.count_interval, *id, 0);
-                Entry::new(due, count_due, *status == BackendStatus::Error)
+                Entry::new(begun, due, count_due, *status == BackendStatus::Error)
             });
-            next.insert(*id, entry);
+            entries.insert(*id, entry);
         }
-        *entries = next;
+        entries.extend(before.into_iter().filter(|(_, entry)| entry.noted >= begun));
     }
 
     /// Takes the first check that is due, if there is a permit for it.
@@ -276,13 +280,15 @@ impl Schedule {
         self.entries().remove(&id);
     }
 
-    /// Returns the entry of a backend; a new one is due after an interval.
+    /// Returns the entry of a backend, to note something; a new one is due after an interval.
     fn entry<'a>(&self, entries: &'a mut HashMap<BackendId, Entry>, id: BackendId) -> &'a mut Entry {
-        entries.entry(id).or_insert_with(|| {
-            let now = Instant::now();
+        let now = Instant::now();
+        let entry = entries.entry(id).or_insert_with(|| {
             let count_due = now + jittered(self.count_interval, id, 1);
-            Entry::new(now + self.interval(), count_due, false)
-        })
+            Entry::new(now, now + self.interval(), count_due, false)
+        });
+        entry.noted = now;
+        entry
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<BackendId, Entry>> {

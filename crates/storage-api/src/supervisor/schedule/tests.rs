@@ -16,7 +16,7 @@ fn a_thousand_backends_are_spread_and_taken_a_few_at_a_time() {
         .map(|_| (BackendId::generate(), BackendStatus::Online))
         .collect();
     let schedule = Schedule::new(Some(minute), minute);
-    schedule.replace(&tested);
+    schedule.replace(&tested, Instant::now());
     let now = Instant::now();
     let early = schedule
         .entries()
@@ -79,7 +79,7 @@ fn a_first_failure_is_checked_again_soon() {
     let minute = Duration::from_mins(1);
     let schedule = Schedule::new(Some(minute), minute);
     let id = BackendId::generate();
-    schedule.replace(&[(id, BackendStatus::Online)]);
+    schedule.replace(&[(id, BackendStatus::Online)], Instant::now());
     assert!(schedule.is_first_failure(id));
     schedule.tested(id, "nas", false, true);
     assert!(!schedule.is_first_failure(id));
@@ -87,6 +87,28 @@ fn a_first_failure_is_checked_again_soon() {
     assert!(due(&schedule) <= RECHECK * 11 / 10);
     schedule.tested(id, "nas", true, false);
     assert!(schedule.is_first_failure(id) && due(&schedule) > minute / 2);
+}
+
+/// The list was read from the database before the result of the test was there.
+#[test]
+fn a_test_that_ends_during_a_list_is_kept() {
+    let minute = Duration::from_mins(1);
+    let (first, known) = (BackendId::generate(), BackendId::generate());
+    let schedule = Schedule::new(Some(minute), minute);
+    // It is still there from before a change of its config, after which it was tested again.
+    schedule.tested(known, "nas", true, false);
+    let begun = Instant::now();
+    for id in [first, known] {
+        schedule.tested(id, "nas", true, false);
+    }
+    let is_checked = |id: BackendId| schedule.entries().contains_key(&id);
+    schedule.replace(&[], begun);
+    assert!([first, known].into_iter().all(is_checked));
+    schedule.replace(&[], Instant::now());
+    assert!(
+        ![first, known].into_iter().any(is_checked),
+        "another process deleted them"
+    );
 }
 
 /// Takes every check that is due and has a permit.
@@ -110,7 +132,7 @@ fn silent_servers_leave_checks_for_backends_that_pass() {
     };
     let tested: Vec<_> = (0..124).map(|n| (BackendId::generate(), status(n))).collect();
     let schedule = Schedule::new(Some(minute), minute);
-    schedule.replace(&tested);
+    schedule.replace(&tested, Instant::now());
     // Those that fail have waited for longer.
     for (id, _) in &tested {
         schedule.hurry(*id);
