@@ -160,30 +160,34 @@ impl Actor {
             Command::Test(permit, reply) => self.test(permit, reply).await,
             Command::Check(permit) => self.check(permit).await,
             Command::Update(update, reply) => {
-                let done = if reply.is_late() {
-                    // Its audit entry goes back before the answer.
-                    drop(update);
-                    Err(AppError::InProgress)
-                } else {
-                    self.update(*update).await
-                };
-                reply.send(done);
-                self.mount_again().await;
+                self.change(reply, async |actor| actor.update(*update).await)
+                    .await;
             }
             Command::Delete(delete, reply) => {
-                let done = if reply.is_late() {
-                    drop(delete);
-                    Err(AppError::InProgress)
-                } else {
-                    self.delete(*delete).await
-                };
-                reply.send(done);
-                self.mount_again().await;
+                self.change(reply, async |actor| actor.delete(*delete).await)
+                    .await;
             }
             Command::Try(trial, reply) => self.try_config(*trial, reply).await,
             Command::Release => self.release().await,
             Command::MountLost => self.mount_lost().await,
         }
+    }
+
+    /// Carries out a change and answers it. Drops one that waited too long, so that its audit entry goes back before the
+    /// answer.
+    async fn change<T>(
+        &mut self,
+        reply: Reply<T>,
+        change: impl AsyncFnOnce(&mut Self) -> Result<T, AppError>,
+    ) {
+        let done = if reply.is_late() {
+            drop(change);
+            Err(AppError::InProgress)
+        } else {
+            change(self).await
+        };
+        reply.send(done);
+        self.mount_again().await;
     }
 
     /// Whether a test or a count of another revision goes on.
