@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use actix_web::test::TestRequest;
 use insta::assert_json_snapshot;
+use serde_json::json;
 use storage_backends::MountState;
 use storage_backends::testkit::FakeBackend;
 use storage_domain::{BackendKind, BackendStatus};
 use storage_persistence::Measurement;
 
 use super::concurrency::until;
-use super::harness::Api;
+use super::harness::{Api, BACKENDS};
 
 #[actix_web::test]
 async fn conditions_hold_or_refuse() {
@@ -78,4 +79,45 @@ async fn any_version_is_whatever_there_is() {
     };
     let (answer, ()) = tokio::join!(api.send(delete), measured);
     assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// Of one backend only the secrets can't be read, so that its version is known; of the other one nothing can.
+#[actix_web::test]
+async fn an_unreadable_backend_is_deleted_in_its_present_version_only() {
+    let api = Api::healthy().await;
+    let mut paths = Vec::new();
+    for name in ["lender", "sealed", "broken"] {
+        let config =
+            json!({"base_url": "http://web.lab/", "auth_method": "basic", "username": "u", "password": "p"});
+        let body = json!({"name": name, "type": "http", "config": config});
+        let created = api.call("POST", BACKENDS, Some(body)).await;
+        paths.push(created.header("location").to_owned());
+    }
+    let tag = api.call("GET", &paths[1], None).await.header("etag").to_owned();
+    for (name, config) in [
+        ("sealed", "(SELECT config FROM backends WHERE name = 'lender')"),
+        ("broken", "'{'"),
+    ] {
+        let damage = format!("UPDATE backends SET config = {config} WHERE name = '{name}'");
+        assert_eq!(api.database.execute(&damage).await, 1);
+    }
+    let send = async |method: &str, path: &str, tag: &str| {
+        let request = TestRequest::default()
+            .method(method.parse().unwrap())
+            .uri(path)
+            .insert_header(("content-type", "application/json"))
+            .insert_header(("if-match", tag.to_owned()))
+            .set_payload("{}");
+        api.send(request).await.status.as_u16()
+    };
+    assert_eq!(send("PATCH", &paths[1], &tag).await, 500);
+    for (path, tag) in [
+        (&paths[1], "\"1.0\""),
+        (&paths[2], "\"1.0\""),
+        (&paths[2], tag.as_str()),
+    ] {
+        assert_eq!(send("DELETE", path, tag).await, 412, "{path}, {tag}");
+    }
+    assert_eq!(send("DELETE", &paths[1], &tag).await, 200);
+    assert_eq!(send("DELETE", &paths[2], "*").await, 200);
 }

@@ -8,8 +8,9 @@ use storage_backends::testkit::FakeBackend;
 use storage_backends::{MountState, ScanReport};
 use storage_domain::BackendKind;
 
-use super::concurrency::id_of;
+use super::concurrency::{PATIENCE, id_of, until};
 use super::harness::Api;
+use super::watching::{NEVER, counted, watching};
 use crate::service::StateChange;
 
 fn word(change: &StateChange) -> &'static str {
@@ -58,4 +59,29 @@ async fn each_change_of_state_is_one_event() {
         ("deleted", "renamed"),
     ];
     assert_eq!(seen, expected.map(|(word, name)| (word, name.to_owned())));
+}
+
+#[actix_web::test]
+async fn a_result_that_is_not_stored_is_logged() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(log.reopen().unwrap()));
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let (api, fake, path) = watching(counted(), NEVER).await;
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON backends BEGIN SELECT RAISE(ABORT, 'full'); END";
+    api.database.execute(full).await;
+    fake.fail(u32::MAX);
+    let line = async || {
+        let lines = std::fs::read_to_string(log.path()).unwrap();
+        let lost = lines
+            .lines()
+            .find(|line| line.contains("the result of a check is lost"));
+        lost.map(str::to_owned)
+    };
+    until("the line", async || line().await.is_some()).await;
+    let line = line().await.unwrap();
+    assert!(
+        line.contains("ERROR") && line.contains(&id_of(&path).to_string()),
+        "{line}"
+    );
+    api.app.shutdown(PATIENCE).await;
 }

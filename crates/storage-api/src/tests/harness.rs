@@ -16,8 +16,8 @@ use storage_backends::Settings;
 use storage_backends::testkit::FakeBackend;
 use storage_backends::{Backend as LiveBackend, Registry};
 use storage_domain::{BackendConfig, BackendKind};
-use storage_persistence::{KeySource, Store, StoreSettings};
-use tempfile::TempDir;
+use storage_persistence::Store;
+use storage_persistence::testkit::{TestDatabase, TestDatabaseKind};
 use tokio::runtime::Handle;
 
 use super::document;
@@ -33,7 +33,7 @@ pub(crate) struct Api {
     pub(crate) access: Arc<Access>,
     /// Made once, and again if `access` is another one: to compile the routes takes longer than most requests.
     serve: RefCell<Option<(Arc<Access>, Serve)>>,
-    _directory: TempDir,
+    pub(crate) database: TestDatabase,
 }
 
 /// What the application answered.
@@ -77,17 +77,8 @@ impl Api {
         settings: AppSettings,
         build: impl Fn(&BackendConfig) -> Arc<dyn LiveBackend> + Send + Sync + 'static,
     ) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::connect(&StoreSettings {
-            url: format!("sqlite://{}", directory.path().join("api.db").display()),
-            max_connections: 4,
-            acquire_timeout: Duration::from_secs(5),
-        })
-        .await
-        .unwrap();
-        store.migrate().await.unwrap();
-        let keys = KeySource::Own(directory.path().join("secret.key"));
-        store.unlock(keys).await.unwrap();
+        let database = TestDatabase::migrated(TestDatabaseKind::Sqlite).await;
+        let store = database.store().clone();
         let registry =
             Registry::with_builder(Settings::new(None), move |_, config| Ok(build(config))).unwrap();
         Self {
@@ -95,7 +86,7 @@ impl Api {
             store,
             access: Arc::new(Access::off()),
             serve: RefCell::default(),
-            _directory: directory,
+            database,
         }
     }
 

@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use insta::assert_json_snapshot;
 use serde_json::json;
 use storage_backends::mount::table::MountTable;
-use storage_backends::testkit::FakeBackend;
+use storage_backends::testkit::{FakeBackend, FakeCalls};
 use storage_backends::{Backend, Error, Holder, Holders, Mount, MountState, OpContext, UnmountMode};
 use storage_domain::{BackendId, BackendKind, MountInForce, ProbeReport};
 use storage_persistence::Store;
 
 use super::concurrency::{id_of, until};
 use super::harness::{Answer, Api, BACKENDS};
-use crate::service::Permit;
+use crate::service::{AppError, Permit};
 
 #[actix_web::test]
 async fn who_keeps_a_mount_in_use_is_told() {
@@ -105,21 +105,63 @@ async fn a_change_that_is_not_stored_leaves_the_mount() {
         ("PATCH", Some(json!({"config": {"server": "other"}}))),
         ("DELETE", None),
     ] {
-        let (held, before) = (calls.hold_unmounts().await, calls.unmounts().len());
-        let meanwhile = async {
-            until("the unmount", async || calls.unmounts().len() > before).await;
-            rename(&api.store, id_of(&path), &format!("before {method}")).await;
-            drop(held);
-        };
-        let (refused, ()) = tokio::join!(conditional(&api, method, &path, body), meanwhile);
-        assert_eq!(refused.status, 412, "{method}");
-        let mount = fake.as_mount().unwrap();
-        until("the mount", async || {
-            mount.state(&MountTable::default()) == MountState::Mounted
-        })
-        .await;
+        refused_after_the_unmount(&api, &calls, method, &path, body).await;
+        until_mounted(&fake).await;
         assert_eq!(api.call("GET", &path, None).await.data()["status"], "online");
     }
+}
+
+/// Sends a change of a version that another process changes while the change unmounts.
+async fn refused_after_the_unmount(
+    api: &Api,
+    calls: &FakeCalls,
+    method: &str,
+    path: &str,
+    body: Option<serde_json::Value>,
+) {
+    let (held, before) = (calls.hold_unmounts().await, calls.unmounts().len());
+    let meanwhile = async {
+        until("the unmount", async || calls.unmounts().len() > before).await;
+        rename(&api.store, id_of(path), &format!("before {method} {before}")).await;
+        drop(held);
+    };
+    let (refused, ()) = tokio::join!(conditional(api, method, path, body), meanwhile);
+    assert_eq!(refused.status, 412, "{method}");
+}
+
+async fn until_mounted(fake: &FakeBackend) {
+    let mount = fake.as_mount().unwrap();
+    until("the mount", async || {
+        mount.state(&MountTable::default()) == MountState::Mounted
+    })
+    .await;
+}
+
+/// Each time they interrupt the test of a client, which is to mount again.
+#[actix_web::test]
+async fn a_check_mounts_after_three_changes_that_fail() {
+    let fake = Arc::new(FakeBackend::healthy(BackendKind::Nfs).mountable(MountState::Unmounted));
+    let (built, calls) = (Arc::clone(&fake), fake.calls());
+    let api = Api::with(move |_| built.clone()).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    api.call("POST", &format!("{path}/test"), None).await;
+    fake.hang();
+    let (app, id) = (Arc::clone(&api.app), id_of(&path));
+    let client = actix_web::rt::spawn(async move { app.test(id, Permit::none(), |_| ()).await });
+    for probe in 2..=4 {
+        until("the test", async || {
+            (calls.probes(), calls.under_way()) == (probe, 1)
+        })
+        .await;
+        if probe == 4 {
+            fake.recover();
+        }
+        let change = json!({"config": {"server": "other"}});
+        refused_after_the_unmount(&api, &calls, "PATCH", &path, Some(change)).await;
+    }
+    assert!(matches!(client.await.unwrap(), Err(AppError::InProgress)));
+    until_mounted(&fake).await;
+    assert_eq!((calls.probes(), calls.unmounts().len()), (5, 3));
 }
 
 /// A backend that another process renames while its test is cancelled.

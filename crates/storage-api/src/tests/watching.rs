@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 use storage_backends::testkit::{FakeBackend, FakeCalls};
 use storage_backends::{Backend as LiveBackend, MountState, ScanReport};
-use storage_domain::BackendKind;
+use storage_domain::{BackendKind, BackendStatus};
+use storage_persistence::Measurement;
 
 use super::concurrency::{PATIENCE, id_of, until};
 use super::harness::Api;
@@ -14,10 +15,10 @@ use crate::AppSettings;
 use crate::service::Permit;
 
 const INTERVAL: Duration = Duration::from_millis(40);
-const NEVER: Duration = Duration::from_hours(1);
+pub(super) const NEVER: Duration = Duration::from_hours(1);
 
 /// An application that watches one fake, which is registered and tested.
-async fn watching(fake: FakeBackend, scan_interval: Duration) -> (Api, Arc<FakeBackend>, String) {
+pub(super) async fn watching(fake: FakeBackend, scan_interval: Duration) -> (Api, Arc<FakeBackend>, String) {
     let fake = Arc::new(fake);
     let settings = AppSettings {
         watch_interval: Some(INTERVAL),
@@ -47,7 +48,7 @@ async fn status(api: &Api, path: &str) -> Value {
     api.call("GET", path, None).await.data()["status"].clone()
 }
 
-fn counted() -> FakeBackend {
+pub(super) fn counted() -> FakeBackend {
     counted_with(0)
 }
 
@@ -258,4 +259,27 @@ async fn silent_servers_and_clients_do_not_delay_the_checks_of_others() {
     let _permits = api.app.every_permit().await;
     victim.fail(u32::MAX);
     until("the failure", async || status(&api, &path).await == "error").await;
+}
+
+/// Another process changed the config, and tested it.
+#[actix_web::test]
+async fn a_check_ends_the_count_of_an_older_config() {
+    let endless = FakeBackend::healthy(BackendKind::Nfs)
+        .mountable(MountState::Unmounted)
+        .with_tree(ScanReport::default(), Duration::from_hours(1));
+    let (api, fake, path) = watching(endless, NEVER).await;
+    assert_eq!(fake.calls().scans(), 1);
+    let read = api.store.get(id_of(&path)).await.unwrap();
+    let other = serde_json::json!({"export_path": "/srv/other"});
+    let config = read.config.merge(other.as_object().unwrap()).unwrap();
+    let changed = api.store.update(&read, &read.name, &config, None).await.unwrap();
+    let tested = Measurement {
+        status: Some(BackendStatus::Online),
+        ..Measurement::default()
+    };
+    let stored = api.store.record(read.id, changed.revision, &tested).await;
+    assert!(stored.unwrap().is_some());
+    // Only one count runs at a time.
+    until("the count of the new config", async || fake.calls().scans() == 2).await;
+    api.app.shutdown(PATIENCE).await;
 }

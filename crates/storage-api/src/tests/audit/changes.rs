@@ -1,6 +1,7 @@
 //! A change and its record: one transaction, whatever becomes of the client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
@@ -16,13 +17,22 @@ use super::{part, send, trail};
 use crate::tests::access::{asking_as, token};
 use crate::tests::concurrency::until;
 use crate::tests::harness::{Api, BACKENDS, config};
-use crate::{Access, AccessSettings, Auth, configure_guarded};
+use crate::{Access, AccessSettings, AppSettings, Auth, configure_guarded};
 
 /// An application that asks nobody, and records what is done.
 async fn recording() -> (Api, Arc<FakeCalls>) {
+    recording_within(Api::settings().unmount_deadline).await
+}
+
+async fn recording_within(unmount_deadline: Duration) -> (Api, Arc<FakeCalls>) {
     let fake = FakeBackend::healthy(BackendKind::Nfs).mountable(MountState::Unmounted);
     let (calls, fake) = (fake.calls(), Arc::new(fake));
-    let mut api = Api::with(move |_| fake.clone()).await;
+    let settings = AppSettings {
+        unmount_deadline,
+        watch_interval: None,
+        ..Api::settings()
+    };
+    let mut api = Api::set(settings, move |_| fake.clone()).await;
     let settings = AccessSettings::new(Auth::Off);
     let access = Access::new(api.store.clone(), settings, Handle::current());
     api.access = Arc::new(access.unwrap());
@@ -88,6 +98,30 @@ async fn a_change_whose_client_hangs_up_has_one_record() {
             .iter()
             .all(|r| r["fields"] == json!(["config.export_path"]))
     );
+}
+
+/// It waited longer for other work than a change may, here for longer than no time at all.
+#[actix_web::test]
+async fn a_late_change_is_not_made_and_has_one_record() {
+    let (api, calls) = recording_within(Duration::ZERO).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let rename = json!({"name": "late"});
+    for (method, body) in [("PATCH", Some(rename)), ("DELETE", None)] {
+        let refused = api.call(method, &path, body).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.body["error"]),
+            (409, &json!("operation_in_progress"))
+        );
+    }
+    let kept = api.call("GET", &path, None).await;
+    assert_eq!((&kept.data()["name"], calls.unmounts().len()), (&json!("nas"), 0));
+    let records = trail(&api, "", "").await;
+    assert_eq!(
+        part(&records, "action"),
+        ["backend.delete", "backend.update", "backend.create"]
+    );
+    assert_eq!(part(&records, "outcome"), ["failed", "failed", "done"]);
+    assert_eq!(part(&records, "status"), [409, 409, 201]);
 }
 
 #[actix_web::test]
