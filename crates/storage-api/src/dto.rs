@@ -10,7 +10,7 @@ mod query;
 mod test;
 
 pub(crate) use audit::{AuditDto, OUTCOMES};
-pub(crate) use backend::{LIST, end_list};
+pub(crate) use backend::list;
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, trial, update};
 pub(crate) use logical_unit::LogicalUnitDto;

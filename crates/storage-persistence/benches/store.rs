@@ -55,6 +55,9 @@ fn measure(criterion: &mut Criterion, runtime: &Runtime, group: &str, kind: Back
     criterion.bench_function(&format!("{group}/list_1000"), |b| {
         b.iter(|| black_box(runtime.block_on(store.list(&all)).is_ok()));
     });
+    criterion.bench_function(&format!("{group}/list_json_1000"), |b| {
+        b.iter(|| black_box(runtime.block_on(store.list_json(&all)).is_ok()));
+    });
     let page = BackendFilter {
         limit: Some(10),
         ..BackendFilter::default()

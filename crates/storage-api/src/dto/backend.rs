@@ -1,26 +1,33 @@
 //! Lists of backends.
 
-use std::io::Write;
+use std::convert::Infallible;
 
+use actix_web::body::{MessageBody, SizedStream};
+use actix_web::web::Bytes;
+use futures_util::stream;
 use serde::Serialize;
 use storage_persistence::{Listing, UnreadableBackend};
 
-/// What a list of backends begins with; its backends follow, as the store has them, and then [`end_list`].
-pub(crate) const LIST: &[u8] = br#"{"success":true,"data":["#;
-
-/// Ends the list in `body`.
+/// Returns the body of a list, whose backends are sent as the store has them.
 ///
 /// # Errors
 /// None: memory takes what is written to it.
-pub(crate) fn end_list(body: &mut Vec<u8>, listing: &Listing) -> std::io::Result<()> {
-    write!(body, r#"],"total":{}"#, listing.total)?;
+pub(crate) fn list(listing: Listing) -> serde_json::Result<impl MessageBody> {
+    let mut end = format!(r#"],"total":{}"#, listing.total);
     if !listing.unreadable.is_empty() {
         let unreadable: Vec<_> = listing.unreadable.iter().map(UnreadableDto::from).collect();
-        body.extend_from_slice(br#","unreadable":"#);
-        serde_json::to_writer(&mut *body, &unreadable)?;
+        end.push_str(r#","unreadable":"#);
+        end.push_str(&serde_json::to_string(&unreadable)?);
     }
-    body.push(b'}');
-    Ok(())
+    end.push('}');
+    let begin = Bytes::from_static(br#"{"success":true,"data":["#);
+    let parts = [begin, listing.members, Bytes::from(end)];
+    let length = parts.iter().map(|part| part.len() as u64).sum();
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    Ok(SizedStream::new(
+        length,
+        stream::iter(parts.map(Ok::<_, Infallible>)),
+    ))
 }
 
 /// A stored backend that can't be read.

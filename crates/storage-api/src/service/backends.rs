@@ -163,12 +163,12 @@ impl App {
         Ok(self.supervisor.store.get(id).await?)
     }
 
-    /// Appends the backends that match as the members of a JSON array; logs the rows that can't be read.
+    /// Returns the backends that match as the members of a JSON array; logs the rows that can't be read.
     ///
     /// # Errors
     /// [`AppError::Store`].
-    pub async fn list(&self, filter: &BackendFilter, body: &mut Vec<u8>) -> Result<Listing, AppError> {
-        let listing = self.supervisor.store.list_into(filter, body).await?;
+    pub async fn list(&self, filter: &BackendFilter) -> Result<Listing, AppError> {
+        let listing = self.supervisor.store.list_json(filter).await?;
         for row in &listing.unreadable {
             tracing::warn!(backend.id = ?row.id, reason = %row.reason, "a stored backend can't be read");
         }

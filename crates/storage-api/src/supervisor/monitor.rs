@@ -15,6 +15,8 @@ use super::event::StateChange;
 use super::schedule::Due;
 use crate::chain::Chain;
 
+/// Time between two looks for rows that another program changed, which lists have to render.
+const RENDER_EVERY: Duration = Duration::from_hours(1);
 /// How long the table of mounts may go on changing before it is read.
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -33,12 +35,20 @@ impl Supervisor {
         let mut mounts = self.mount_watch();
         let mut mounted = self.mounted().unwrap_or_default();
         let mut list = Instant::now();
+        // The start rendered all.
+        let mut render = list + RENDER_EVERY;
         loop {
             if Instant::now() >= list {
                 self.list_watched().await;
                 list = Instant::now() + self.schedule.interval();
             }
-            let next = self.begin_due().min(list);
+            if Instant::now() >= render {
+                let store = self.store.clone();
+                let work = async move { store.render_missing().await };
+                self.tasks.spawn_on(work, &self.runtime);
+                render = Instant::now() + RENDER_EVERY;
+            }
+            let next = self.begin_due().min(list).min(render);
             tokio::select! {
                 () = self.stopping.cancelled() => return,
                 () = tokio::time::sleep_until(next) => {}

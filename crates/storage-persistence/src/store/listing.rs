@@ -1,5 +1,9 @@
 //! Lists as JSON, copied from the rows.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use rusqlite::Row;
 use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use sea_orm::{
@@ -15,118 +19,176 @@ use crate::entity::{Column, Entity};
 use crate::error::StoreError;
 
 /// How many rows are rendered in one go.
-const BATCH: u64 = 256;
+const BATCH: usize = 256;
+const LISTING: &str = "listing backends";
 
-/// What a list has beside its backends.
+/// A list as JSON.
 #[derive(Debug, Default)]
 pub struct Listing {
+    /// The backends as the members of an array, without its brackets.
+    pub members: Bytes,
     /// The rows of this page that can't be read.
     pub unreadable: Vec<UnreadableBackend>,
     /// How many backends match in all, unreadable ones included.
     pub total: u64,
 }
 
-/// The texts of rows, as members of a JSON array.
-struct Members<'a> {
-    body: &'a mut Vec<u8>,
+/// The texts of rows, with a comma behind each.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    pub(super) bytes: Vec<u8>,
     rows: u64,
     /// The number in [`TOTAL`], if the query asks for it.
     total: Option<i64>,
-    /// Whether every row had a text.
-    is_complete: bool,
+    missing: Vec<Missing>,
 }
 
-impl Members<'_> {
-    fn push(&mut self, text: Option<&str>) {
+/// A row that has to be rendered, or can't be read.
+#[derive(Debug)]
+struct Missing {
+    /// Its place in the texts.
+    at: usize,
+    /// `None` if it is not a text.
+    id: Option<String>,
+}
+
+/// What was rendered of rows that have no text.
+#[derive(Default)]
+struct Rendered {
+    /// As JSON, by id.
+    json: HashMap<String, Vec<u8>>,
+    unreadable: Vec<UnreadableBackend>,
+}
+
+impl Texts {
+    /// Adds a row of SQLite's: id, text, and [`TOTAL`] if the query asks for it.
+    pub(super) fn add(&mut self, row: &Row<'_>) {
+        self.total = self.total.or_else(|| row.get(2).ok());
+        let text = row.get_ref(1).ok().and_then(|text| text.as_str().ok());
+        self.push(text, || row.get(0).ok());
+    }
+
+    fn push(&mut self, text: Option<&str>, id: impl FnOnce() -> Option<String>) {
+        self.rows += 1;
         match text.and_then(listed::json) {
-            Some(json) => self.push_json(json.as_bytes()),
-            None => self.is_complete = false,
+            Some(json) => {
+                self.bytes.extend_from_slice(json.as_bytes());
+                self.bytes.push(b',');
+            }
+            None => self.missing.push(Missing {
+                at: self.bytes.len(),
+                id: id(),
+            }),
         }
     }
 
-    fn push_json(&mut self, json: &[u8]) {
-        if self.rows > 0 {
-            self.body.push(b',');
+    /// Returns the members of a JSON array; those that were missing are among `json`, or gone.
+    fn members(self: &Arc<Self>, json: &HashMap<String, Vec<u8>>) -> Bytes {
+        let mut all = if json.is_empty() {
+            Bytes::from_owner(Shared(Arc::clone(self)))
+        } else {
+            self.with(json).into()
+        };
+        all.truncate(all.len().saturating_sub(1));
+        all
+    }
+
+    fn with(&self, json: &HashMap<String, Vec<u8>>) -> Vec<u8> {
+        let mut all = Vec::with_capacity(self.bytes.len());
+        let mut from = 0;
+        for Missing { at, id } in &self.missing {
+            all.extend_from_slice(&self.bytes[from..*at]);
+            from = *at;
+            if let Some(json) = id.as_ref().and_then(|id| json.get(id)) {
+                all.extend_from_slice(json);
+                all.push(b',');
+            }
         }
-        self.body.extend_from_slice(json);
-        self.rows += 1;
+        all.extend_from_slice(&self.bytes[from..]);
+        all
+    }
+}
+
+/// Texts that an answer sends without a copy: to copy half a megabyte costs more than to send it.
+struct Shared(Arc<Texts>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
     }
 }
 
 impl Store {
-    /// Appends the backends that match, the oldest first, as the members of a JSON array.
+    /// Lists the backends that match, the oldest first, as the members of a JSON array.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Database`]; never for a row that can't be read.
-    pub async fn list_into(&self, filter: &BackendFilter, body: &mut Vec<u8>) -> Result<Listing, StoreError> {
-        const WHAT: &str = "listing backends";
+    pub async fn list_json(&self, filter: &BackendFilter) -> Result<Listing, StoreError> {
         let Some(matching) = filter.matching() else {
             return Ok(Listing::default());
         };
-        let start = body.len();
         let query = page_of(&matching, filter, |rows| {
-            rows.select_only().column(Column::Listed)
+            rows.select_only().column(Column::Id).column(Column::Listed)
         });
-        let members = self.run(WHAT, self.texts(&query, body)).await?;
-        let (rows, total, is_complete) = (members.rows, members.total, members.is_complete);
-        if is_complete {
-            let total = match total {
-                Some(total) => total.unsigned_abs(),
-                None if filter.is_page() => self.run(WHAT, matching.count(&self.db)).await?,
-                None => rows,
-            };
-            return Ok(Listing {
-                unreadable: Vec::new(),
-                total,
-            });
-        }
-        // A row has to be rendered, or can't be read.
-        body.truncate(start);
-        self.render_into(filter, body).await
-    }
-
-    async fn render_into(&self, filter: &BackendFilter, body: &mut Vec<u8>) -> Result<Listing, StoreError> {
-        let page = self.list(filter).await?;
-        let mut members = Members::of(body);
-        for backend in &page.backends {
-            let json = serde_json::to_vec(&backend.as_shown());
-            let json = json.map_err(|error| DbErr::Json(error.to_string()));
-            members.push_json(&json.map_err(|error| StoreError::of("listing backends", error))?);
-        }
+        let texts = self.run(LISTING, self.texts(&query)).await?;
+        let Rendered { json, unreadable } = self.render(&texts.missing).await?;
+        let total = match texts.total {
+            Some(total) => total.unsigned_abs(),
+            None if filter.is_page() => self.run(LISTING, matching.count(&self.db)).await?,
+            None => texts.rows - (texts.missing.len() - json.len() - unreadable.len()) as u64,
+        };
         Ok(Listing {
-            unreadable: page.unreadable,
-            total: page.total,
+            members: texts.members(&json),
+            unreadable,
+            total,
         })
     }
 
-    async fn texts<'a>(&self, query: &SelectStatement, body: &'a mut Vec<u8>) -> Result<Members<'a>, DbErr> {
-        let start = body.len();
-        let mut members = Members::of(body);
+    async fn texts(&self, query: &SelectStatement) -> Result<Arc<Texts>, DbErr> {
         if let Some(direct) = &self.direct {
             let Statement { sql, values, .. } = DbBackend::Sqlite.build(query);
             let values = values.map(|v| v.0).unwrap_or_default();
-            let take = |row: &Row<'_>| {
-                members.total = members.total.or_else(|| row.get(1).ok());
-                members.push(row.get_ref(0).ok().and_then(|text| text.as_str().ok()));
-            };
-            if direct.reader.each(&sql, &values, take).is_ok() {
-                return Ok(members);
+            if let Ok(texts) = direct.reader.texts(sql, values) {
+                return Ok(texts);
             }
-            members.body.truncate(start);
-            members = Members::of(members.body);
         }
+        let mut texts = Texts::default();
         for row in self.db.query_all(query).await? {
-            members.total = members.total.or_else(|| row.try_get("", TOTAL).ok());
-            let text: Option<String> = row.try_get_by_index(0).ok().flatten();
-            members.push(text.as_deref());
+            texts.total = texts.total.or_else(|| row.try_get("", TOTAL).ok());
+            let text: Option<String> = row.try_get_by_index(1).ok().flatten();
+            texts.push(text.as_deref(), || row.try_get_by_index(0).ok());
         }
-        Ok(members)
+        Ok(Arc::new(texts))
     }
 
-    /// Renders the rows that have no text for lists, or one of another form. A start needs none of them: what fails is logged.
-    pub(super) async fn render_missing(&self) {
+    async fn render(&self, missing: &[Missing]) -> Result<Rendered, StoreError> {
+        let mut rendered = Rendered::default();
+        for batch in missing.chunks(BATCH) {
+            let ids = batch.iter().filter_map(|row| row.id.as_deref());
+            let rows = Entity::find().filter(Column::Id.is_in(ids));
+            let ordered = rows
+                .order_by_asc(Column::CreatedAt)
+                .order_by_asc(Column::Id)
+                .into_query();
+            let page = self.run(LISTING, self.many(&ordered)).await?.page;
+            for backend in page.backends {
+                let json = serde_json::to_vec(&backend.as_shown());
+                let json = json.map_err(|error| StoreError::of(LISTING, DbErr::Json(error.to_string())))?;
+                rendered.json.insert(backend.id.to_string(), json);
+            }
+            rendered.unreadable.extend(page.unreadable);
+            let without_id = batch.iter().filter(|row| row.id.is_none());
+            let without_id = without_id.map(|_| convert::of_another_type(None));
+            rendered.unreadable.extend(without_id);
+        }
+        Ok(rendered)
+    }
+
+    /// Renders the rows that have no text for lists, or one of another form: those of an earlier release, and those that were
+    /// changed with the database's own tools. Nothing needs them: what fails is logged.
+    pub async fn render_missing(&self) {
         if let Err(error) = self.try_render_missing().await {
-            tracing::warn!(%error, "lists take longer: rows of an earlier release could not be rendered");
+            tracing::warn!(%error, "lists take longer: rows that have no text for lists could not be rendered");
         }
     }
 
@@ -149,17 +211,6 @@ impl Store {
     }
 }
 
-impl<'a> Members<'a> {
-    fn of(body: &'a mut Vec<u8>) -> Self {
-        Self {
-            body,
-            rows: 0,
-            total: None,
-            is_complete: true,
-        }
-    }
-}
-
 fn missing() -> Select<Entity> {
     let other_form = Expr::col(Column::Listed).not_like(format!("{}%", listed::FORM));
     Entity::find().filter(Column::Listed.is_null().or(other_form))
@@ -170,7 +221,7 @@ async fn render_batch(transaction: &DatabaseTransaction, after: &str) -> Result<
     let batch = missing()
         .filter(Column::Id.gt(after))
         .order_by_asc(Column::Id)
-        .limit(BATCH)
+        .limit(BATCH as u64)
         .into_query();
     let mut last = None;
     for row in transaction.query_all(&batch).await? {

@@ -1,12 +1,13 @@
 //! Many backends: order, filters, pages.
 
 use rstest::rstest;
-use storage_domain::{BackendKind, BackendStatus, ByteCount, Stats};
+use storage_domain::{BackendKind, BackendStatus};
 use storage_persistence::testkit::TestDatabase;
 use storage_persistence::testkit::TestDatabaseKind::{self, Postgres, Sqlite};
-use storage_persistence::{BackendFilter, BackendPage, Measurement, NewBackend, Store};
+use storage_persistence::{BackendFilter, BackendPage, NewBackend, Store};
 
-use crate::support::{create, http, measured, name, set};
+use crate::listings::{listed_as_read, unrendered};
+use crate::support::{create, http, measured, name};
 
 fn names(page: &BackendPage) -> Vec<&str> {
     page.backends.iter().map(|b| b.name.as_str()).collect()
@@ -235,91 +236,4 @@ async fn a_thousand_backends_are_one_list(#[values(Sqlite, Postgres)] kind: Test
     store.unlock(database.keys()).await.unwrap();
     assert_eq!(unrendered(&database).await, 0);
     listed_as_read(store, &BackendFilter::default()).await;
-}
-
-/// An earlier release changes config, key and version in one statement, and does not know the text.
-#[rstest]
-#[tokio::test]
-async fn a_change_of_an_earlier_release_clears_the_text(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
-    let database = TestDatabase::migrated(kind).await;
-    create(database.store(), "nas").await;
-    database
-        .execute("UPDATE backends SET secret_key = (SELECT max(id) FROM secret_keys)")
-        .await;
-    assert_eq!(unrendered(&database).await, 0, "that was a rotation");
-    database
-        .execute("UPDATE backends SET secret_key = NULL, version = version + 1")
-        .await;
-    assert_eq!(unrendered(&database).await, 1);
-}
-
-/// A list of JSON has what each backend of it shows by itself.
-async fn listed_as_read(store: &Store, filter: &BackendFilter) {
-    let mut body = b"[".to_vec();
-    let listing = store.list_into(filter, &mut body).await.unwrap();
-    body.push(b']');
-    let listed: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
-    let page = store.list(filter).await.unwrap();
-    assert_eq!((listing.total, listing.unreadable), (page.total, page.unreadable));
-    let read = page
-        .backends
-        .iter()
-        .map(|b| serde_json::to_value(b.as_shown()).unwrap());
-    assert_eq!(listed, read.collect::<Vec<_>>());
-}
-
-/// How many rows have no text for lists.
-async fn unrendered(database: &TestDatabase) -> u64 {
-    database
-        .execute("UPDATE backends SET listed = listed WHERE listed IS NULL")
-        .await
-}
-
-#[rstest]
-#[tokio::test]
-async fn json_follows_every_change(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
-    let database = TestDatabase::migrated(kind).await;
-    let store = database.store();
-    let all = BackendFilter::default();
-    listed_as_read(store, &all).await;
-    let (a, b) = (create(store, "a").await, create(store, "b \"\u{1f5c4}\"").await);
-    listed_as_read(store, &all).await;
-    let page = BackendFilter {
-        limit: Some(1),
-        offset: 1,
-        ..BackendFilter::default()
-    };
-    for filter in [
-        &page,
-        &BackendFilter {
-            offset: 5,
-            ..page.clone()
-        },
-    ] {
-        listed_as_read(store, filter).await;
-    }
-    store.record(a.id, a.revision, &measured()).await.unwrap();
-    let web = store.update(&b, &name("web"), &http(), None).await.unwrap();
-    listed_as_read(store, &all).await;
-    // What no list shows changes: nothing has to be rendered.
-    let count = Measurement {
-        stats: Stats {
-            used: Some(ByteCount::saturating(0)),
-            ..Stats::default()
-        },
-        ..Measurement::default()
-    };
-    store.record(web.id, web.revision, &count).await.unwrap().unwrap();
-    assert_eq!(unrendered(&database).await, 0);
-    listed_as_read(store, &all).await;
-    // By hand: a list shows it at once, and what can't be read any more.
-    set(&database, &a, "status = 'error'").await;
-    assert_eq!(unrendered(&database).await, 1);
-    listed_as_read(store, &all).await;
-    set(&database, &a, "config = 'hunter2'").await;
-    listed_as_read(store, &all).await;
-    store.unlock(database.keys()).await.unwrap();
-    assert_eq!(unrendered(&database).await, 1, "it can't be read");
-    store.delete(a.id, None, None).await.unwrap();
-    listed_as_read(store, &all).await;
 }

@@ -5,6 +5,7 @@ mod audit;
 mod backends;
 mod configs;
 mod groups;
+mod listings;
 mod lists;
 mod migrations;
 mod november;

@@ -63,15 +63,8 @@ async fn opens_and_migrates(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) 
         secrets,
         ["hunter2", "hunter3", "hunter4hunter4", "hunter5hunter5"]
     );
-    let mut listed = Vec::new();
-    assert_eq!(
-        store
-            .list_into(&BackendFilter::default(), &mut listed)
-            .await
-            .unwrap()
-            .total,
-        4
-    );
+    let listed = store.list_json(&BackendFilter::default()).await.unwrap();
+    assert_eq!(listed.total, 4);
     let unrendered = "UPDATE backends SET listed = listed WHERE listed IS NULL";
     assert_eq!(database.execute(unrendered).await, 0);
     let tokens = store.tokens(false).await.unwrap();

@@ -19,9 +19,8 @@ type Answer = Result<HttpResponse, ApiError>;
 /// `GET /storage/backends`
 pub(crate) async fn list(state: Data<State>, request: HttpRequest) -> Answer {
     let filter = dto::list_filter(request.query_string())?;
-    let mut body = dto::LIST.to_vec();
-    let listing = state.app.list(&filter, &mut body).await?;
-    dto::end_list(&mut body, &listing).map_err(|_| ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    let listing = state.app.list(&filter).await?;
+    let body = dto::list(listing).map_err(|_| ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(body))
 }
 

@@ -5,7 +5,7 @@
 //! `docs/decisions/reads.md` has the figures, and says why a call that waits for a file may do so here.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::Value;
@@ -13,9 +13,14 @@ use rusqlite::{Connection, Error, OpenFlags, Row, ffi, params_from_iter};
 use sea_orm::Value as Given;
 
 use super::CACHE_KIB;
+use crate::store::listing::Texts;
 
 /// How many connections that nobody uses are kept.
 const MAX_IDLE: usize = 4;
+/// The longest list that is kept with a connection, in bytes.
+const MAX_KEPT_BYTES: usize = 1024 * 1024;
+/// Another number after each commit of another connection, of this process or not (sqlite.org/pragma.html).
+const DATA_VERSION: &str = "PRAGMA data_version";
 
 /// Connections to a SQLite file that only read.
 #[derive(Debug)]
@@ -23,7 +28,22 @@ pub(in crate::store) struct Reader {
     file: PathBuf,
     /// Those that nobody uses; the one that was used last is the next, for its pages are in the processor's caches.
     /// `None` once the store is closed.
-    idle: Mutex<Option<Vec<Connection>>>,
+    idle: Mutex<Option<Vec<Idle>>>,
+}
+
+/// A connection, and the last list that it read.
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    kept: Option<(Asked, Arc<Texts>)>,
+}
+
+/// A statement, and what [`DATA_VERSION`] was before it was carried out.
+#[derive(Debug, PartialEq)]
+struct Asked {
+    data_version: i64,
+    sql: String,
+    values: Vec<Given>,
 }
 
 impl Reader {
@@ -43,19 +63,42 @@ impl Reader {
         &self,
         sql: &str,
         values: &[Given],
-        mut take: impl FnMut(&Row<'_>),
+        take: impl FnMut(&Row<'_>),
     ) -> Result<(), Error> {
-        let connection = self.connection()?;
-        {
-            let mut prepared = connection.prepare_cached(sql)?;
-            let values = values.iter().map(value).collect::<Result<Vec<_>, _>>()?;
-            let mut rows = prepared.query(params_from_iter(values))?;
-            while let Some(row) = rows.next()? {
-                take(row);
-            }
-        }
-        self.put_back(connection);
+        let idle = self.take()?;
+        each(&idle.connection, sql, values, take)?;
+        self.put_back(idle);
         Ok(())
+    }
+
+    /// Returns the texts of the rows that a statement gives: those of the last time, if nothing was committed since.
+    ///
+    /// # Errors
+    /// As [`Reader::each`].
+    pub(in crate::store) fn texts(&self, sql: String, values: Vec<Given>) -> Result<Arc<Texts>, Error> {
+        let mut idle = self.take()?;
+        let data_version = idle
+            .connection
+            .prepare_cached(DATA_VERSION)?
+            .query_row([], |row| row.get(0))?;
+        let asked = Asked {
+            data_version,
+            sql,
+            values,
+        };
+        let texts = match &idle.kept {
+            Some((same, texts)) if *same == asked => Arc::clone(texts),
+            _ => {
+                let mut texts = Texts::default();
+                each(&idle.connection, &asked.sql, &asked.values, |row| texts.add(row))?;
+                let texts = Arc::new(texts);
+                let is_short = texts.bytes.capacity() <= MAX_KEPT_BYTES;
+                idle.kept = is_short.then(|| (asked, Arc::clone(&texts)));
+                texts
+            }
+        };
+        self.put_back(idle);
+        Ok(texts)
     }
 
     /// Closes the connections; those in use follow when they come back.
@@ -63,25 +106,28 @@ impl Reader {
         *self.idle() = None;
     }
 
-    fn connection(&self) -> Result<Connection, Error> {
+    fn take(&self) -> Result<Idle, Error> {
         let idle = self.idle().as_mut().map(Vec::pop);
         match idle {
-            Some(Some(connection)) => Ok(connection),
+            Some(Some(idle)) => Ok(idle),
             Some(None) => self.open(),
             None => Err(closed()),
         }
     }
 
-    fn open(&self) -> Result<Connection, Error> {
+    fn open(&self) -> Result<Idle, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.file, flags)?;
         connection.busy_timeout(Duration::ZERO)?;
         connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
-        Ok(connection)
+        Ok(Idle {
+            connection,
+            kept: None,
+        })
     }
 
     /// Only a connection that did not fail comes back.
-    fn put_back(&self, connection: Connection) {
+    fn put_back(&self, connection: Idle) {
         if let Some(idle) = &mut *self.idle()
             && idle.len() < MAX_IDLE
         {
@@ -89,9 +135,24 @@ impl Reader {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<Idle>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn each(
+    connection: &Connection,
+    sql: &str,
+    values: &[Given],
+    mut take: impl FnMut(&Row<'_>),
+) -> Result<(), Error> {
+    let mut prepared = connection.prepare_cached(sql)?;
+    let values = values.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = prepared.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        take(row);
+    }
+    Ok(())
 }
 
 fn closed() -> Error {
@@ -110,5 +171,37 @@ pub(super) fn value(given: &Given) -> Result<Value, Error> {
         Given::Bool(Some(flag)) => Ok(Value::Integer((*flag).into())),
         other if *other == other.as_null() => Ok(Value::Null),
         _ => Err(Error::ToSqlConversionFailure("a value of another type".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_once_between_two_commits() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("reader.db");
+        let writer = Connection::open(&file).unwrap();
+        writer.pragma_update(None, "journal_mode", "wal").unwrap();
+        writer
+            .execute_batch("CREATE TABLE texts (id, listed); INSERT INTO texts VALUES ('a', '1 1 {}')")
+            .unwrap();
+        let reader = Reader::new(file);
+        let read = |sql: &str| reader.texts(sql.to_owned(), Vec::new()).unwrap();
+        let all = "SELECT id, listed FROM texts";
+        let first = read(all);
+        assert_eq!(first.bytes, b"{},");
+        assert!(Arc::ptr_eq(&first, &read(all)), "it was read again");
+        assert!(!Arc::ptr_eq(
+            &first,
+            &read("SELECT id, listed FROM texts LIMIT 1")
+        ));
+        writer
+            .execute_batch("INSERT INTO texts VALUES ('b', '1 1 {}')")
+            .unwrap();
+        assert_eq!(read(all).bytes, b"{},{},");
+        let long = "SELECT id, '1 1 ' || hex(zeroblob(600000)) FROM texts LIMIT 1";
+        assert!(!Arc::ptr_eq(&read(long), &read(long)), "it takes too much memory");
     }
 }
