@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use storage_domain::{BackendId, BackendKind, IscsiTarget, ProbeReport, Revision};
+use storage_domain::{BackendId, BackendKind, FilePath, IscsiTarget, ProbeReport, Revision};
 
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
 use crate::helper::Queues;
 use crate::mount::table::MountTable;
 use crate::scan::{ScanProgress, ScanReport};
@@ -36,7 +37,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// The facet of backends whose files can be counted.
+    /// The facet of backends that hold files.
     fn as_tree(&self) -> Option<&dyn Tree> {
         None
     }
@@ -112,11 +113,10 @@ pub trait Mount: Send + Sync {
     async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), Error>;
 }
 
-/// A tree of files, which can be counted.
+/// A tree of files, which can be counted, listed and read. A backend that can be mounted has to be.
 #[async_trait]
 pub trait Tree: Send + Sync {
-    /// Counts files and boot or install images, in constant memory, reporting to `progress` as it goes. An NFS
-    /// backend has to be mounted.
+    /// Counts files and boot or install images, in constant memory, reporting to `progress` as it goes.
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotListable`] where the storage offers no listing, and whatever keeps the scan from beginning.
@@ -124,6 +124,41 @@ pub trait Tree: Send + Sync {
     /// # Cancel safety
     /// Dropping the future, or cancelling `cx`, ends the scan at once, its process included.
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error>;
+
+    /// Returns what can be done with the files.
+    fn capabilities(&self) -> TreeCapabilities;
+
+    /// Lists a page of a directory. Temporary names and what is [ignored](storage_domain::IgnoredDirectories) are left out.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`NotADirectory`](crate::ErrorKind::NotADirectory),
+    /// [`NotListable`](crate::ErrorKind::NotListable), [`Denied`](crate::ErrorKind::Denied), and whatever keeps the storage
+    /// from answering.
+    /// # Cancel safety
+    /// Dropping the future ends the listing.
+    async fn list(&self, cx: &OpContext, directory: &FilePath, page: &PageRequest)
+    -> Result<FilePage, Error>;
+
+    /// Describes one file or directory without listing its parent.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Denied`](crate::ErrorKind::Denied), and whatever keeps the storage from
+    /// answering.
+    /// # Cancel safety
+    /// Dropping the future ends the request.
+    async fn stat(&self, cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error>;
+
+    /// Opens a file for reading. `cx` bounds the opening; each piece after it has a deadline of its own.
+    ///
+    /// The stream ends after exactly the bytes that were asked for, or with an error: a file that became shorter is one.
+    ///
+    /// # Errors
+    /// Those of [`Tree::stat`]; [`NotAFile`](crate::ErrorKind::NotAFile); [`Changed`](crate::ErrorKind::Changed) if the file
+    /// has another validator; [`TooBusy`](crate::ErrorKind::TooBusy) if no transfer ended while it waited.
+    /// # Cancel safety
+    /// Dropping the future or the stream ends the read.
+    async fn read(&self, cx: &OpContext, path: &FilePath, request: &ReadRequest)
+    -> Result<ByteStream, Error>;
 }
 
 /// A backend that holds logical units.

@@ -31,6 +31,18 @@ pub enum ErrorKind {
     NotMounted,
     /// The storage has no listing whose files could be counted.
     NotListable,
+    /// There is nothing at this path.
+    NotFound,
+    /// A file is where a directory is needed.
+    NotADirectory,
+    /// A directory is where a file is needed.
+    NotAFile,
+    /// The file is not the version that was asked for.
+    Changed,
+    /// The storage refuses the access.
+    Denied,
+    /// As many transfers run as may run at once.
+    TooBusy,
     /// No client can be made from the config.
     Config,
     /// A helper process could not be started, or ended without an answer.
@@ -52,8 +64,18 @@ impl ErrorKind {
             | Self::Helper
             | Self::MountTable
             | Self::Kernel
-            | Self::Server => true,
-            Self::Cancelled | Self::Stuck { .. } | Self::Busy(_) | Self::NotListable | Self::Config => false,
+            | Self::Server
+            | Self::Changed
+            | Self::TooBusy => true,
+            Self::Cancelled
+            | Self::Stuck { .. }
+            | Self::Busy(_)
+            | Self::NotListable
+            | Self::NotFound
+            | Self::NotADirectory
+            | Self::NotAFile
+            | Self::Denied
+            | Self::Config => false,
         }
     }
 }
@@ -72,6 +94,12 @@ impl fmt::Display for ErrorKind {
             Self::Busy(_) => f.write_str("is refused: the mount is in use"),
             Self::NotMounted => f.write_str("needs a mount"),
             Self::NotListable => f.write_str("needs a listing"),
+            Self::NotFound => f.write_str("found nothing at this path"),
+            Self::NotADirectory => f.write_str("needs a directory"),
+            Self::NotAFile => f.write_str("needs a file"),
+            Self::Changed => f.write_str("found another version of the file"),
+            Self::Denied => f.write_str("was denied by the storage"),
+            Self::TooBusy => f.write_str("waits for too many transfers"),
             Self::Config => f.write_str("cannot be set up from the config"),
             Self::Helper => f.write_str("failed: the helper process broke off"),
             Self::MountTable => f.write_str("failed: the table of mounts cannot be read"),

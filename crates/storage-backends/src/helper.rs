@@ -5,6 +5,7 @@
 //! if the answer takes too long. A helper whose service is gone ends: its input is closed then.
 
 mod calls;
+mod files;
 mod process;
 pub mod program;
 pub(crate) mod protocol;
@@ -18,12 +19,15 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+pub use files::protocol::FilesRoot;
 pub use protocol::ScanCall;
-pub use queue::{HelperQueue, StuckHelper};
+pub use queue::{FilesPlace, HelperQueue, StuckHelper};
 pub use queues::{MAX_MOUNTS_IN_FLIGHT, Queues};
 
 /// The only argument of a helper, which nobody types by accident.
 const SENTINEL: &str = "--storage-backends-helper-protocol=3";
+/// The only argument of a helper that reads files: its input is a socket.
+const FILES_SENTINEL: &str = "--storage-backends-helper-protocol=3,files";
 /// Name of a helper in a list of processes.
 const PROCESS_NAME: &str = "storage-helper";
 /// Exit status of a helper whose input is not a call.
@@ -53,12 +57,12 @@ impl HelperCommand {
     }
 
     /// Returns the command, with an empty environment and nothing about backends in its arguments.
-    fn command(&self) -> Command {
+    fn command(&self, sentinel: &str) -> Command {
         #[expect(clippy::disallowed_methods, reason = "helpers are started here")]
         let mut command = Command::new(&self.program);
         command
             .arg0(PROCESS_NAME)
-            .arg(SENTINEL)
+            .arg(sentinel)
             .env_clear()
             .stderr(Stdio::null());
         command
@@ -76,9 +80,21 @@ impl Default for HelperCommand {
 /// Call it first in `main`, before any thread or runtime is started.
 pub fn run_if_requested() {
     let mut args = std::env::args_os().skip(1);
-    if args.next().as_deref() == Some(OsStr::new(SENTINEL)) && args.next().is_none() {
+    let (first, None) = (args.next(), args.next()) else {
+        return;
+    };
+    let is = |sentinel| first.as_deref() == Some(OsStr::new(sentinel));
+    if is(SENTINEL) {
         std::process::exit(serve());
     }
+    if is(FILES_SENTINEL) {
+        std::process::exit(files::serve());
+    }
+}
+
+/// Ends the process at a panic: nobody waits for a helper one of whose threads is gone.
+fn panic_ends_process() {
+    std::panic::set_hook(Box::new(|_| std::process::exit(EXIT_PANIC)));
 }
 
 /// Makes one call, then waits for the end of the input, which ends the process even while the call hangs.
@@ -88,8 +104,7 @@ fn serve() -> i32 {
         Ok(None) => return 0,
         Err(_) => return EXIT_PROTOCOL,
     };
-    // Nobody waits for a helper one of whose threads is gone: a panic ends it.
-    std::panic::set_hook(Box::new(|_| std::process::exit(EXIT_PANIC)));
+    panic_ends_process();
     let caller = std::thread::Builder::new()
         .name("call".to_owned())
         .spawn(|| calls::run(call));

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use storage_domain::{BackendKind, HttpConfig, IgnoredDirectories, ProbeReport, TemplatePatterns};
+use storage_domain::{BackendKind, FilePath, HttpConfig, IgnoredDirectories, ProbeReport, TemplatePatterns};
 use url::Url;
 
 use crate::backend::{Backend, Kind, Setup, Tree};
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
 use crate::probe::Checks;
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::settings::Settings;
@@ -17,6 +18,7 @@ use crate::web::redirect::shown;
 use crate::web::{Authorization, Client, Connector};
 
 pub(crate) mod auth;
+mod files;
 mod lister;
 pub mod listing;
 mod messages;
@@ -29,6 +31,7 @@ const SETTING: &str = "base_url";
 
 pub use crate::web::{Limits, MAX_REDIRECTS};
 use auth::Credentials;
+use files::{Files, Known};
 use lister::Lister;
 use messages::{Finding, Reservation};
 use tree::HttpTree;
@@ -44,6 +47,7 @@ pub struct HttpBackend {
     credentials: Credentials,
     templates: TemplatePatterns,
     ignored: IgnoredDirectories,
+    known: Known,
 }
 
 impl HttpBackend {
@@ -61,11 +65,17 @@ impl HttpBackend {
             verified: config.tls_verify,
             templates: settings.templates.clone(),
             ignored: settings.ignored.clone(),
+            known: Known::default(),
         })
     }
 
     fn authorization(&self) -> Option<Authorization> {
         self.credentials.authorization(self.directory.origin())
+    }
+
+    /// Makes a client for calls for files.
+    fn client(&self) -> Client {
+        Client::new(self.connector.for_streams(), self.authorization())
     }
 }
 
@@ -119,6 +129,52 @@ impl Tree for HttpBackend {
         };
         let lister = Lister::new(&client, &self.directory);
         scan::count(&HttpTree::new(&lister, cx), &options, cx, &progress).await
+    }
+
+    fn capabilities(&self) -> TreeCapabilities {
+        TreeCapabilities {
+            ranges: !self.known.ignores_ranges(),
+        }
+    }
+
+    async fn list(
+        &self,
+        cx: &OpContext,
+        directory: &FilePath,
+        page: &PageRequest,
+    ) -> Result<FilePage, Error> {
+        let client = self.client();
+        let files = Files {
+            backend: self,
+            lister: &Lister::new(&client, &self.directory),
+            cx,
+        };
+        cx.bound("the listing", files.page(directory, page)).await?
+    }
+
+    async fn stat(&self, cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error> {
+        let client = self.client();
+        let files = Files {
+            backend: self,
+            lister: &Lister::new(&client, &self.directory),
+            cx,
+        };
+        cx.bound("the file", files.stat(path)).await?
+    }
+
+    async fn read(
+        &self,
+        cx: &OpContext,
+        path: &FilePath,
+        request: &ReadRequest,
+    ) -> Result<ByteStream, Error> {
+        let client = self.client();
+        let files = Files {
+            backend: self,
+            lister: &Lister::new(&client, &self.directory),
+            cx,
+        };
+        cx.bound("the file", files.read(path, request)).await?
     }
 }
 

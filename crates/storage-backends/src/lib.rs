@@ -21,6 +21,7 @@
 pub mod backend;
 pub mod context;
 pub mod error;
+pub mod files;
 pub mod helper;
 pub mod holders;
 #[cfg(feature = "http")]
@@ -46,6 +47,9 @@ mod web;
 pub use backend::{Backend, Luns, Mount, MountState, Tree, UnmountMode};
 pub use context::OpContext;
 pub use error::{Error, ErrorKind};
+pub use files::{
+    ByteStream, FileEntry, FileKind, FilePage, PageRequest, Position, ReadRequest, TreeCapabilities,
+};
 pub use holders::{Holder, Holders};
 pub use net::{Egress, Network};
 pub use registry::{Registry, SettingsError};

@@ -2,6 +2,7 @@
 
 mod decide;
 pub(crate) mod ensure;
+pub(crate) mod files;
 #[cfg(test)]
 pub(crate) mod namespace;
 pub(crate) mod outcome;

@@ -17,14 +17,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use storage_domain::{
-    BackendKind, IgnoredDirectories, MountPoint, NfsConfig, ProbeReport, Revision, TemplatePatterns,
+    BackendKind, FilePath, IgnoredDirectories, MountPoint, NfsConfig, ProbeReport, Revision, TemplatePatterns,
 };
 
 use crate::backend::{Backend, Kind, Mount, MountState, Setup, Tree, UnmountMode};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
+use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
 use crate::helper::HelperQueue;
 use crate::helper::queue::Purpose;
+use crate::mount::files::MountedFiles;
 use crate::mount::place::MountPlace;
 use crate::mount::table::MountTable;
 use crate::net::Network;
@@ -72,6 +74,18 @@ impl NfsBackend {
             network: settings.network.clone(),
             scan_deadline: settings.scan_deadline,
         }
+    }
+
+    fn files(&self) -> Result<MountedFiles<'_>, Error> {
+        let Some(place) = &self.place else {
+            let reason = "mounting is switched off, so that there are no files".to_owned();
+            return Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason));
+        };
+        Ok(MountedFiles {
+            place,
+            ignored: &self.ignored,
+            patience: patience::in_force,
+        })
     }
 }
 
@@ -142,11 +156,34 @@ impl Mount for NfsBackend {
 #[async_trait]
 impl Tree for NfsBackend {
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
-        let Some(place) = &self.place else {
-            let reason = "mounting is switched off, so that the files can't be counted".to_owned();
-            return Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason));
-        };
         let names = (&self.templates, &self.ignored);
-        place.scan(&cx.step(self.scan_deadline), names, &progress).await
+        let cx = cx.step(self.scan_deadline);
+        self.files()?.place.scan(&cx, names, &progress).await
+    }
+
+    fn capabilities(&self) -> TreeCapabilities {
+        TreeCapabilities { ranges: true }
+    }
+
+    async fn list(
+        &self,
+        cx: &OpContext,
+        directory: &FilePath,
+        page: &PageRequest,
+    ) -> Result<FilePage, Error> {
+        self.files()?.list(cx, directory, page).await
+    }
+
+    async fn stat(&self, cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error> {
+        self.files()?.stat(cx, path).await
+    }
+
+    async fn read(
+        &self,
+        cx: &OpContext,
+        path: &FilePath,
+        request: &ReadRequest,
+    ) -> Result<ByteStream, Error> {
+        self.files()?.read(cx, path, request).await
     }
 }

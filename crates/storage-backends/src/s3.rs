@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use storage_domain::s3::KeyPrefix;
-use storage_domain::{BackendKind, BaseUrl, IgnoredDirectories, ProbeReport, S3Config, TemplatePatterns};
+use storage_domain::{
+    BackendKind, BaseUrl, FilePath, IgnoredDirectories, ProbeReport, S3Config, TemplatePatterns,
+};
 
 use crate::backend::{Backend, Kind, Setup, Tree};
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
 use crate::probe::{Checks, Stopped};
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::settings::Settings;
@@ -145,6 +148,36 @@ impl Tree for S3Backend {
             slices: Some(self.service.connector().count_slices()),
         };
         scan::count(&ObjectTree::new(self, cx), &options, cx, &progress).await
+    }
+
+    fn capabilities(&self) -> TreeCapabilities {
+        TreeCapabilities { ranges: true }
+    }
+
+    /// Lists a level of the keys. A level is sorted if its first page can be made within 200 requests.
+    async fn list(
+        &self,
+        cx: &OpContext,
+        directory: &FilePath,
+        page: &PageRequest,
+    ) -> Result<FilePage, Error> {
+        let tree = ObjectTree::for_files(self, cx);
+        cx.bound("the listing", tree.page_of(directory, page)).await?
+    }
+
+    async fn stat(&self, cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error> {
+        let tree = ObjectTree::for_files(self, cx);
+        cx.bound("the file", tree.stat(path)).await?
+    }
+
+    async fn read(
+        &self,
+        cx: &OpContext,
+        path: &FilePath,
+        request: &ReadRequest,
+    ) -> Result<ByteStream, Error> {
+        let tree = ObjectTree::for_files(self, cx);
+        cx.bound("the file", tree.read(path, request)).await?
     }
 }
 

@@ -1,7 +1,7 @@
 //! Speaks HTTP/1.1: connections, redirects, answers as streams, and retries.
 //!
 //! HTTP directories and S3 buckets are read through this client alone. An error names step and kind, and no sentence:
-//! [`Error::sentence`] takes the field of the config that names the server.
+//! `Error::sentence` takes the field of the config that names the server.
 
 pub(crate) mod body;
 pub(crate) mod checks;
@@ -11,6 +11,7 @@ pub(crate) mod connection;
 mod connector;
 pub(crate) mod content;
 mod error;
+pub(crate) mod file;
 mod http10;
 mod limits;
 mod origin;

@@ -34,6 +34,7 @@ macro_rules! run_each {
     };
 }
 
+mod files;
 mod unmount;
 
 /// The argument with which this program is a service that is about to be killed.
@@ -56,10 +57,11 @@ fn main() {
         return runtime.block_on(unmount::run());
     }
     runtime.block_on(run());
-    let passed = if unmount::run_inside() { 12 } else { 6 };
+    runtime.block_on(files::run());
+    let passed = if unmount::run_inside() { 20 } else { 13 };
     println!(
         "test result: ok. {passed} passed; 0 failed; {} ignored",
-        12 - passed
+        20 - passed
     );
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod conformance;
 mod fakes;
+mod files;
 mod fixtures;
 mod formats;
 mod lines;
@@ -13,6 +14,7 @@ mod networks;
 mod patience;
 mod real;
 mod servers;
+mod slow;
 mod stages;
 mod tls;
 

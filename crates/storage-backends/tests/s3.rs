@@ -6,6 +6,7 @@ mod conformance;
 mod discovery;
 pub(crate) mod fake;
 mod fakes;
+mod files;
 mod fixtures;
 mod garage;
 mod listings;

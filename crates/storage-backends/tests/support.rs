@@ -3,6 +3,7 @@
 pub(crate) mod alone;
 pub(crate) mod asking;
 pub(crate) mod closed;
+pub(crate) mod files;
 pub(crate) mod fuse;
 pub(crate) mod port;
 pub(crate) mod relay;

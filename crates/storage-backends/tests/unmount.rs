@@ -58,6 +58,7 @@ pub(crate) async fn run() {
         an_unmount_that_hangs_ends_at_its_deadline,
         a_start_gives_each_mount_its_time,
     );
+    crate::files::run_inside().await;
 }
 
 /// A mount directory and a registry over it.

@@ -28,7 +28,12 @@ pub(crate) fn explain(error: &Error) -> String {
             Some(cause) => format!("The kernel refused {step}: {cause}"),
             None => format!("The kernel refused {step}"),
         },
-        ErrorKind::NotListable | ErrorKind::Config | ErrorKind::Server => {
+        ErrorKind::NotFound => "There is nothing at this path; list its directory".to_owned(),
+        ErrorKind::NotADirectory => "This is a file; name the directory that holds it".to_owned(),
+        ErrorKind::NotAFile => "This is a directory; name a file in it".to_owned(),
+        ErrorKind::Changed => "The file changes while it is read; try again".to_owned(),
+        ErrorKind::TooBusy => "As many transfers run as may run at once, and none of them ended in time; try again".to_owned(),
+        ErrorKind::NotListable | ErrorKind::Config | ErrorKind::Server | ErrorKind::Denied => {
             error.source().map_or_else(|| error.to_string(), ToString::to_string)
         }
     }

@@ -3,6 +3,7 @@
 //! A task owns each process from its start to its end, so that a caller may stop waiting at any moment.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -26,10 +27,18 @@ const DROP_GRACE_NANOS: i64 = 200_000_000;
 /// Puts right what a process left that was ended before it answered.
 pub(crate) type Cleanup = BoxFuture<'static, ()>;
 
+/// The standard input of a process.
+pub(super) enum Input {
+    None,
+    /// Bytes; the input stays open until the process is gone.
+    Bytes(Vec<u8>),
+    /// A socket whose other end the caller has.
+    Socket(OwnedFd),
+}
+
 /// Says what a supervisor does besides killing and reaping.
 pub(super) struct Supervision {
-    /// Bytes for the standard input, which stays open until the process is gone; `None` gives it no input.
-    pub(super) input: Option<Vec<u8>>,
+    pub(super) input: Input,
     /// Time that the process gets to exit if its [`Process`] is dropped.
     pub(super) farewell: Duration,
     /// Receives the process id if SIGKILL has no effect, and `None` once such a process is gone.
@@ -41,7 +50,7 @@ pub(super) struct Supervision {
 impl Default for Supervision {
     fn default() -> Self {
         Self {
-            input: None,
+            input: Input::None,
             farewell: Duration::ZERO,
             on_stuck: Box::new(|_| ()),
             cleanup: None,
@@ -74,14 +83,15 @@ impl Process {
     ///
     /// # Errors
     /// The error of fork(2) or execve(2).
-    pub(super) fn start(mut command: Command, with: Supervision) -> io::Result<Self> {
+    pub(super) fn start(mut command: Command, mut with: Supervision) -> io::Result<Self> {
+        let (stdin, input) = match std::mem::replace(&mut with.input, Input::None) {
+            Input::None => (Stdio::null(), Vec::new()),
+            Input::Bytes(bytes) => (Stdio::piped(), bytes),
+            Input::Socket(socket) => (Stdio::from(socket), Vec::new()),
+        };
         command
             .current_dir("/")
-            .stdin(if with.input.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
@@ -92,7 +102,7 @@ impl Process {
         let stderr = group.leader.stderr.take();
         let (ending, asked) = oneshot::channel();
         let (report, gone) = oneshot::channel();
-        tokio::spawn(group.supervise(with, asked, report));
+        tokio::spawn(group.supervise(with, input, asked, report));
         Ok(Self {
             stdout,
             stderr,
@@ -122,6 +132,7 @@ impl Group {
     async fn supervise(
         mut self,
         with: Supervision,
+        input: Vec<u8>,
         ending: oneshot::Receiver<Ending>,
         gone: oneshot::Sender<io::Result<ExitStatus>>,
     ) {
@@ -130,7 +141,7 @@ impl Group {
         let ending = tokio::select! {
             biased;
             ending = ending => ending.ok(),
-            () = feed(stdin.as_mut(), with.input.as_deref()) => None,
+            () = feed(stdin.as_mut(), &input) => None,
         };
         let by_itself = match ending {
             Some(Ending::Closed) => self.exit_within(EXIT_GRACE).await,
@@ -188,8 +199,8 @@ impl Drop for Group {
 }
 
 /// Writes the input and never ends.
-async fn feed(stdin: Option<&mut ChildStdin>, input: Option<&[u8]>) {
-    if let (Some(stdin), Some(input)) = (stdin, input) {
+async fn feed(stdin: Option<&mut ChildStdin>, input: &[u8]) {
+    if let Some(stdin) = stdin {
         // A process that does not read ends without an answer, which its owner sees.
         let _closed = stdin.write_all(input).await;
     }

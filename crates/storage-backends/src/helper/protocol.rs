@@ -189,6 +189,14 @@ pub(crate) enum Step {
     Access,
     /// Reading the root of a scan.
     Scan,
+    /// openat2(2).
+    Open,
+    /// statx(2).
+    Stat,
+    /// getdents64(2).
+    List,
+    /// splice(2) or pread(2).
+    Read,
 }
 
 impl Step {
@@ -203,7 +211,10 @@ impl Step {
             Self::Holders => "looking for processes",
             Self::Statfs => "statfs",
             Self::Access => "access",
-            Self::Scan => "reading the directory",
+            Self::Scan | Self::List => "reading the directory",
+            Self::Open => "open",
+            Self::Stat => "stat",
+            Self::Read => "read",
         }
     }
 }
@@ -225,8 +236,8 @@ pub(crate) fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn decode<T: DeserializeOwned>(line: &[u8]) -> io::Result<T> {
-    if line.len() > MAX_MESSAGE_BYTES {
+fn decode<T: DeserializeOwned>(line: &[u8], max: usize) -> io::Result<T> {
+    if line.len() > max {
         return Err(invalid("the message is too long"));
     }
     if line.last() != Some(&b'\n') {
@@ -242,7 +253,7 @@ pub(crate) fn read<T: DeserializeOwned>(input: &mut impl BufRead) -> io::Result<
     if input.read_until(b'\n', &mut line)? == 0 {
         return Ok(None);
     }
-    decode(&line).map(Some)
+    decode(&line, MAX_MESSAGE_BYTES).map(Some)
 }
 
 /// Writes a message in the helper.
@@ -253,10 +264,18 @@ pub(crate) fn write<T: Serialize>(output: &mut impl Write, message: &T) -> io::R
 
 /// Reads a message in the service; the end of the input is an error.
 pub(super) async fn receive<T: DeserializeOwned>(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<T> {
+    receive_within(input, MAX_MESSAGE_BYTES).await
+}
+
+/// Reads a message of at most `max` bytes in the service; the end of the input is an error.
+pub(super) async fn receive_within<T: DeserializeOwned>(
+    input: &mut (impl AsyncBufRead + Unpin),
+    max: usize,
+) -> io::Result<T> {
     let mut line = Vec::new();
-    let mut input = input.take(MAX_MESSAGE_BYTES as u64 + 1);
+    let mut input = input.take(max as u64 + 1);
     input.read_until(b'\n', &mut line).await?;
-    decode(&line)
+    decode(&line, max)
 }
 
 #[cfg(test)]

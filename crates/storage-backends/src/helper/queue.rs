@@ -1,5 +1,7 @@
-//! Queues the calls of each backend: one helper for probes and mounts, one for scans, and unmounts beside them.
+//! Queues the calls of each backend: one helper for probes and mounts, one for scans, one for all that is listed and
+//! read, and unmounts beside them.
 
+mod files;
 mod lease;
 
 use std::future::Future;
@@ -8,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use storage_domain::{BackendId, Capacity};
 use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
@@ -19,10 +22,10 @@ use super::protocol::{Call, Reply, ScanCall};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::scan::{ScanProgress, ScanReport};
+pub use files::FilesPlace;
+use files::Reads;
 pub(crate) use lease::Lease;
 
-/// Limit of a backend's helpers that hang in the kernel, above which no unmount is started.
-const MAX_STUCK: usize = 2;
 /// Time that the helper of an unmount gets if nobody waits for it: the kernel ends the session with the server.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Name of the step that waits for a queue.
@@ -47,18 +50,24 @@ impl StuckHelper {
     }
 }
 
-/// Says what a helper is for. Probes (with mounts) and scans have one helper at a time each.
+/// Says what a helper is for. Probes (with mounts), scans and files have one helper at a time each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Probe,
     Scan,
+    Files,
     Unmount,
+}
+
+impl Purpose {
+    /// The purposes whose helpers keep a mount in use.
+    pub(crate) const USING_MOUNT: [Self; 3] = [Self::Probe, Self::Scan, Self::Files];
 }
 
 /// Queues the calls of one backend.
 ///
-/// A helper is started for each call and is gone after it. While one hangs in the kernel even after SIGKILL, further
-/// calls for the same purpose fail at once with [`ErrorKind::Stuck`].
+/// A helper is started for each call and is gone after it; the one for files stays until it is idle. While one hangs in the
+/// kernel even after SIGKILL, further calls for the same purpose fail at once with [`ErrorKind::Stuck`].
 #[derive(Debug)]
 pub struct HelperQueue {
     backend: BackendId,
@@ -66,6 +75,8 @@ pub struct HelperQueue {
     mounts: Arc<Semaphore>,
     probe: Line,
     scan: Line,
+    files: Line,
+    reads: Reads,
     stuck: watch::Sender<Vec<(Purpose, StuckHelper)>>,
     /// Number of times that the backend's mount was taken away by this process, or was about to be.
     removals: AtomicU64,
@@ -81,7 +92,7 @@ struct Line {
 
 /// Keeps a backend's queues free of calls while its mount goes.
 pub(crate) struct Preempted {
-    _leases: [Option<Lease>; 2],
+    _leases: Vec<Lease>,
 }
 
 impl HelperQueue {
@@ -93,6 +104,8 @@ impl HelperQueue {
             mounts,
             probe: Line::default(),
             scan: Line::default(),
+            files: Line::default(),
+            reads: Reads::default(),
             stuck: watch::Sender::default(),
             removals: AtomicU64::new(0),
         }
@@ -129,7 +142,7 @@ impl HelperQueue {
     /// Makes a call beside the queues, which works while a helper there hangs.
     ///
     /// # Errors
-    /// [`ErrorKind::Stuck`] if [`MAX_STUCK`] helpers of the backend hang.
+    /// [`ErrorKind::Stuck`] if another helper beside the queues hangs.
     /// # Cancel safety
     /// If the future is dropped, the helper has [`FAREWELL`] to exit.
     pub(crate) async fn call_beside(
@@ -138,7 +151,7 @@ impl HelperQueue {
         step: &'static str,
         call: &Call,
     ) -> Result<Reply, Error> {
-        if let Some((_, helper)) = self.stuck.borrow().get(MAX_STUCK - 1) {
+        if let Some(helper) = self.stuck(Purpose::Unmount) {
             return Err(helper.error());
         }
         let lease = Lease::unqueued(self);
@@ -189,6 +202,7 @@ impl HelperQueue {
     fn line(&self, purpose: Purpose) -> &Line {
         match purpose {
             Purpose::Scan => &self.scan,
+            Purpose::Files => &self.files,
             Purpose::Probe | Purpose::Unmount => &self.probe,
         }
     }
@@ -199,35 +213,32 @@ impl HelperQueue {
     pub(crate) async fn preempt(self: &Arc<Self>, cx: &OpContext) -> Preempted {
         self.removals.fetch_add(1, Ordering::Relaxed);
         let cx = cx.step(KILL_GRACE * 2);
-        let (probe, scan) = tokio::join!(
-            self.preempt_one(&cx, Purpose::Probe),
-            self.preempt_one(&cx, Purpose::Scan)
-        );
+        let leases = Purpose::USING_MOUNT.map(|purpose| self.preempt_one(&cx, purpose));
+        let leases = join_all(leases).await;
         Preempted {
-            _leases: [probe.ok(), scan.ok()],
+            _leases: leases.into_iter().filter_map(Result::ok).collect(),
         }
     }
 
-    /// Does the same for scans alone; `lease` is the caller's for probes.
+    /// Does the same for scans and files alone; `lease` is the caller's for probes.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], by `cx` or because the caller is preempted.
-    pub(crate) async fn preempt_scan(
+    pub(crate) async fn preempt_others(
         self: &Arc<Self>,
         lease: &Lease,
         cx: &OpContext,
     ) -> Result<Preempted, Error> {
         self.removals.fetch_add(1, Ordering::Relaxed);
         let cx = cx.step(KILL_GRACE * 2);
-        let scan = lease
-            .bound("the scan", self.preempt_one(&cx, Purpose::Scan))
-            .await;
-        match scan {
-            Err(error) if error.is_cancelled() => Err(error),
-            scan => Ok(Preempted {
-                _leases: [None, scan.ok()],
-            }),
-        }
+        let others = [Purpose::Scan, Purpose::Files].map(|purpose| self.preempt_one(&cx, purpose));
+        let others = lease
+            .bound("the scan", async { Ok(join_all(others).await) })
+            .await?;
+        let is_free =
+            |other: &Result<Lease, Error>| other.as_ref().map_or_else(Error::is_cancelled, |_| true);
+        let leases: Result<_, _> = others.into_iter().filter(is_free).collect();
+        leases.map(|leases| Preempted { _leases: leases })
     }
 
     /// Returns how often the backend's mount was taken away, or was about to be.

@@ -8,7 +8,6 @@ use hyper::{Method, StatusCode};
 use url::Url;
 
 use crate::context::OpContext;
-use crate::error::Error;
 use crate::http::listing::url_names::{encode, path_below};
 use crate::http::listing::{self, Bounds, Directory, Format, Found, Listing, webdav};
 use crate::http::not_listed::{NoPage, is_bucket};
@@ -92,13 +91,13 @@ impl<'a> Lister<'a> {
     /// As [`Lister::root`], and waits if the server asks for fewer requests.
     ///
     /// # Errors
-    /// [`ErrorKind::NotListable`](crate::ErrorKind::NotListable) and [`ErrorKind::Server`](crate::ErrorKind::Server).
-    pub(crate) async fn root_patiently(&self, cx: &OpContext) -> Result<(Style, Page), Error> {
+    /// Why the base has no listing.
+    pub(crate) async fn root_patiently(&self, cx: &OpContext) -> Result<(Style, Page), NoPage> {
         let mut backoff = Backoff::default();
         loop {
             match self.root().await {
                 Err(why) if why.is_throttled() && backoff.wait(cx, why.asked()).await => {}
-                found => return found.map_err(NoPage::into_error),
+                found => return found,
             }
         }
     }

@@ -7,6 +7,10 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use storage_domain::TemplatePatterns;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::web::file::parse_date;
 
 mod format;
 pub mod html;
@@ -39,6 +43,8 @@ pub struct Entry {
     pub kind: Kind,
     /// Its size in bytes, if the listing gives it exactly.
     pub size: Option<u64>,
+    /// When it was changed, if the listing says so in a form of its own.
+    pub modified: Option<OffsetDateTime>,
 }
 
 /// Holds what a page lists.
@@ -150,6 +156,11 @@ impl<'a> Collector<'a> {
             .first_elsewhere
             .get_or_insert_with(|| name.chars().take(SHOWN_CHARS).collect());
     }
+}
+
+/// Reads a date: as HTTP writes it, or as RFC 3339 does.
+fn date(text: &str) -> Option<OffsetDateTime> {
+    parse_date(text).or_else(|| OffsetDateTime::parse(text.trim(), &Rfc3339).ok())
 }
 
 /// Returns a hash that can be compared between pages.

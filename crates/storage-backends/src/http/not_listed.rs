@@ -112,10 +112,33 @@ impl NoPage {
             Self::Refused(..) if self.is_temporary() => ErrorKind::Server,
             _ => ErrorKind::NotListable,
         };
+        self.error(kind, "the listing")
+    }
+
+    /// Makes the error of a client's call for a directory or a file.
+    pub(crate) fn into_file_error(self, step: &'static str) -> Error {
+        let kind = match &self {
+            Self::Refused(status, _) => match status.as_u16() {
+                401 | 403 | 407 => ErrorKind::Denied,
+                404 | 410 => ErrorKind::NotFound,
+                _ => return self.into_error(),
+            },
+            Self::File => ErrorKind::NotADirectory,
+            _ => return self.into_error(),
+        };
+        self.error(kind, step)
+    }
+
+    /// Returns whether the server knows nothing of the name.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(status, _) if matches!(status.as_u16(), 404 | 410))
+    }
+
+    fn error(self, kind: ErrorKind, step: &'static str) -> Error {
         let temporary = self.is_temporary();
         let (step, why) = match &self {
             Self::Failed(error) => (error.step(), self.to_string()),
-            _ => ("the listing", format!("{self}: {}", NotCounted(&self).advice())),
+            _ => (step, format!("{self}: {}", NotCounted(&self).advice())),
         };
         Error::new(kind, step).with_temporary(temporary).with_source(why)
     }

@@ -53,12 +53,20 @@ impl<'a> HttpTree<'a> {
         }
     }
 
+    /// The same, whose root is listed in this style.
+    pub(crate) fn in_style(lister: &'a Lister<'a>, cx: &'a OpContext, style: Style) -> Self {
+        let tree = Self::new(lister, cx);
+        tree.style.get_or_init(|| style);
+        tree
+    }
+
     async fn fetch(&self, directory: &[u8]) -> Result<lister::Page, Error> {
         if let Some(style) = self.style.get() {
             let page = self.lister.fetch_patiently(self.cx, *style, directory).await;
             return page.map_err(|why| unread(&why));
         }
-        let (style, page) = self.lister.root_patiently(self.cx).await?;
+        let root = self.lister.root_patiently(self.cx).await;
+        let (style, page) = root.map_err(NoPage::into_error)?;
         self.style.get_or_init(|| style);
         Ok(page)
     }
@@ -106,7 +114,7 @@ impl<'a> HttpTree<'a> {
     }
 
     /// Compares a size of the listing with what the server gives out, once.
-    async fn trusts_sizes(&self, page: &lister::Page) -> bool {
+    pub(crate) async fn trusts_sizes(&self, page: &lister::Page) -> bool {
         let is_sized = |entry: &&listing::Entry| entry.size.is_some_and(|size| size > 0);
         let Some(file) = page.listing.entries.iter().find(is_sized) else {
             return true;
@@ -120,7 +128,7 @@ impl<'a> HttpTree<'a> {
     }
 
     /// Finds out what the entries are that the listing does not mark.
-    async fn resolve(&self, page: lister::Page, is_trusted: bool) -> Vec<Entry> {
+    pub(crate) async fn resolve(&self, page: lister::Page, is_trusted: bool) -> Vec<Entry> {
         if page.listing.marks_directories() {
             self.marks_directories.store(true, Ordering::Relaxed);
         }
@@ -136,7 +144,7 @@ impl<'a> HttpTree<'a> {
     }
 
     async fn entry(&self, directory: &[u8], entry: listing::Entry) -> Entry {
-        let listing::Entry { name, kind, size } = entry;
+        let listing::Entry { name, kind, size, .. } = entry;
         let may_be_a_directory = kind == Kind::Unknown
             && !self.marks_directories.load(Ordering::Relaxed)
             && (size.is_none() || !has_extension(&name));

@@ -188,10 +188,10 @@ impl MountPlace {
         }
     }
 
-    /// Takes a mount away that is of no use. A scan that is under way is ended first: what it reads while the mount
-    /// goes would be taken for a directory's end.
+    /// Takes a mount away that is of no use. A scan and reads that are under way are ended first: what they get while
+    /// the mount goes would be taken for a directory's end.
     async fn remove(&self, lease: &Lease, cx: &OpContext, mode: UnmountMode) -> Result<(), Error> {
-        let _preempted = self.queue.preempt_scan(lease, cx).await?;
+        let _preempted = self.queue.preempt_others(lease, cx).await?;
         let cx = cx.step(REMOVE_DEADLINE);
         unmount(&cx, &self.queue, self.path(), mode).await
     }

@@ -84,11 +84,11 @@ impl MountPlace {
 
     /// Takes the mount away.
     ///
-    /// Ends a probe and a scan that are under way first: nothing that they would find out matters any more. If one of
-    /// them hangs in the kernel, only a detaching unmount goes on.
+    /// Ends a probe, a scan and reads that are under way first: nothing that they would find out matters any more. If one
+    /// of them hangs in the kernel, only a detaching unmount goes on.
     pub(crate) async fn unmount(&self, cx: &OpContext, mode: UnmountMode) -> Result<(), Error> {
         let _preempted = self.queue.preempt(cx).await;
-        let stuck = [Purpose::Probe, Purpose::Scan]
+        let stuck = Purpose::USING_MOUNT
             .into_iter()
             .find_map(|purpose| self.queue.stuck(purpose));
         if let (UnmountMode::Plain, Some(helper)) = (mode, stuck) {
@@ -166,7 +166,7 @@ impl MountPlace {
     }
 
     /// Returns the mount if it is the service's own.
-    fn own(&self) -> Result<Option<MountEntry>, Error> {
+    pub(super) fn own(&self) -> Result<Option<MountEntry>, Error> {
         let layers = self.layers()?;
         Ok(match self.decide(&layers, &nothing_known()) {
             Decision::Adopt(entry) => Some(entry.clone()),

@@ -96,6 +96,13 @@ pub(crate) fn uri(url: &Url, query: &[(&str, &str)]) -> Result<Uri, Error> {
     text.parse().map_err(|_| Error::BadUrl(url.to_string()))
 }
 
+/// The target of a request for an object, by its encoded key.
+pub(crate) fn object_uri(url: &Url, path: &str) -> Result<Uri, Error> {
+    let bucket = url.as_str().trim_end_matches('/');
+    let text = format!("{bucket}/{path}");
+    text.parse().map_err(|_| Error::BadUrl(url.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

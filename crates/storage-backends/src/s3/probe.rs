@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use hyper::header::DATE;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 
 use crate::probe::{Checks, Stopped};
 use crate::s3::messages::{Asked, Clock, Finding, Refusal};
@@ -151,8 +150,7 @@ fn listed(reply: &Reply, backend: &S3Backend) -> Finding {
 
 /// Returns how far the server's clock is from this host's.
 fn clock(reply: &Reply) -> Clock {
-    let date = reply.headers.get(DATE).and_then(|value| value.to_str().ok());
-    let theirs = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
+    let theirs = web::file::date(&reply.headers, DATE);
     let ours = OffsetDateTime::from(SystemTime::now());
     Clock(theirs.map(|theirs| (ours - theirs).unsigned_abs()))
 }

@@ -14,26 +14,36 @@ use crate::s3::place::{self, Style, is_address};
 use crate::s3::sign::Key;
 use crate::web::{Client, Connector, Error, Limits};
 
+mod objects;
 pub(crate) mod refusal;
 mod reply;
 mod requests;
 mod style;
 
+pub(crate) use objects::{ObjectAnswer, ObjectAsk};
 pub(crate) use reply::{EndpointHint, Reply};
+pub(crate) use requests::START_AFTER;
 pub(crate) use style::is_of_the_name;
 
 /// The region that requests are signed for until the server names another.
 pub(crate) const FIRST_REGION: &str = "us-east-1";
 
 /// What was learned from the server.
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that was seen")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Way {
     /// Where requests name the bucket.
     pub(crate) style: Style,
+    /// Whether the server answered for the bucket in this style.
+    pub(crate) is_settled: bool,
     /// The region that requests are signed for.
     pub(crate) region: String,
     /// Whether the server lists by version 1 alone.
     pub(crate) is_version_1: bool,
+    /// Whether the server takes markers, as version 1 does, whatever it is asked for.
+    pub(crate) has_markers: bool,
+    /// Whether the server says that it encodes keys, and does not.
+    pub(crate) is_plain: bool,
 }
 
 /// Talks to one service with one key, or with none.
@@ -91,8 +101,11 @@ impl Service {
     ) -> Self {
         let way = Way {
             style: Style::Path,
+            is_settled: false,
             region: region.map_or(FIRST_REGION, Identifier::as_str).to_owned(),
             is_version_1: false,
+            has_markers: false,
+            is_plain: false,
         };
         Self {
             endpoint,
@@ -121,6 +134,13 @@ impl Service {
 
     fn learn(&self, change: impl FnOnce(&mut Way)) {
         change(&mut self.way.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Notes that the server says that it encodes keys, and does not; returns whether that is new.
+    pub(crate) fn learn_plain(&self) -> bool {
+        let is_new = !self.way().is_plain;
+        self.learn(|way| way.is_plain = true);
+        is_new
     }
 
     /// Where the bucket is reached in a style.

@@ -4,6 +4,7 @@
 //! prefixes there are listed beside each other.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
@@ -13,10 +14,12 @@ use crate::s3::service::refusal::Meaning;
 use crate::s3::xml::{self, Answer};
 use crate::s3::{S3Backend, SETTING, encoding};
 use crate::tree::{Entry, EntryKind, List, Page};
-use crate::web::Client;
-use crate::web::retry::{self, Backoff, Pace};
+use crate::web::retry::{self, Backoff, Pace, Slot};
+use crate::web::{self, Client};
 
 mod cursor;
+mod level;
+mod objects;
 
 pub(crate) use cursor::Cursor;
 use cursor::Stray;
@@ -34,6 +37,28 @@ pub(crate) struct ObjectTree<'a> {
     pace: Pace,
     /// The prefix up to its last slash, which all names are relative to.
     base: &'a str,
+    /// Whether a key that may not list is an error of its own kind; a count has no use for that.
+    denies: bool,
+}
+
+/// An answer that is not what was asked for.
+#[derive(Debug)]
+pub(crate) struct Setback {
+    /// What it is if it stays.
+    error: Error,
+    /// How long the server asks to wait.
+    asked: Option<Duration>,
+    is_throttled: bool,
+}
+
+impl From<web::Error> for Setback {
+    fn from(error: web::Error) -> Self {
+        Self {
+            error: error.into_backend_error(SETTING),
+            asked: None,
+            is_throttled: false,
+        }
+    }
 }
 
 impl List for ObjectTree<'_> {
@@ -66,6 +91,7 @@ impl<'a> ObjectTree<'a> {
             backend,
             cx,
             base,
+            denies: false,
         }
     }
 
@@ -151,45 +177,63 @@ impl<'a> ObjectTree<'a> {
         }
     }
 
-    /// Fetches a page. What may pass by itself is tried again while there is time, and fewer requests are sent at once if
-    /// the server says so.
+    /// Fetches a page, patiently.
     async fn fetch(&self, query: &[(&str, &str)]) -> Result<xml::Page, Error> {
         let mut backoff = Backoff::default();
         loop {
             let slot = self.pace.acquire().await;
-            let (error, asked, is_throttled) = match self.backend.service.get(&self.client, query).await {
-                Ok(reply) => match self.backend.service.meaning(&reply) {
-                    Meaning::Listed => {
-                        return match reply.answer {
-                            Some(Answer::Listing(page)) => Ok(page),
-                            _ => Ok(xml::Page::default()),
-                        };
-                    }
-                    meaning => {
-                        let error = self.refused(meaning, &reply);
-                        (error, retry::asked(&reply.headers), meaning == Meaning::Throttled)
-                    }
-                },
-                Err(error) => (error.into_backend_error(SETTING), None, false),
-            };
-            if !error.is_temporary() || !backoff.wait(self.cx, asked).await {
-                return Err(error);
-            }
-            if is_throttled {
-                slot.give_up();
+            match self.fetch_once(query).await {
+                Ok(page) => return Ok(page),
+                Err(setback) => self.wait(&mut backoff, slot, setback).await?,
             }
         }
     }
 
-    /// Makes the error of an answer that is not a listing.
-    fn refused(&self, meaning: Meaning, reply: &Reply) -> Error {
-        let asked = Asked::Bucket(self.backend.bucket.clone());
-        let refusal = Refusal::new(reply, &self.backend.service, asked);
-        let kind = match meaning {
-            meaning if meaning.is_temporary() => ErrorKind::Server,
-            _ => ErrorKind::NotListable,
+    async fn fetch_once(&self, query: &[(&str, &str)]) -> Result<xml::Page, Setback> {
+        let reply = self.backend.service.get(&self.client, query).await?;
+        if self.backend.service.meaning(&reply) != Meaning::Listed {
+            return Err(self.refused(&reply, Asked::Bucket(self.backend.bucket.clone())));
+        }
+        match reply.answer {
+            Some(Answer::Listing(page)) => Ok(page),
+            _ => Ok(xml::Page::default()),
+        }
+    }
+
+    /// Waits before the next try. What may pass by itself is tried again while there is time, and fewer requests are sent at
+    /// once if the server says so.
+    ///
+    /// # Errors
+    /// That of the last try, if there is no other.
+    async fn wait(&self, backoff: &mut Backoff, slot: Slot<'_>, setback: Setback) -> Result<(), Error> {
+        if !setback.error.is_temporary() || !backoff.wait(self.cx, setback.asked).await {
+            return Err(setback.error);
+        }
+        if setback.is_throttled {
+            slot.give_up();
+        }
+        Ok(())
+    }
+
+    /// Makes the error of an answer that is not what was asked for.
+    fn refused(&self, reply: &Reply, asked: Asked) -> Setback {
+        let service = &self.backend.service;
+        let meaning = service.meaning(reply);
+        let (kind, step) = match &asked {
+            Asked::Object(_) if meaning.is_denial() => (ErrorKind::Denied, "the file"),
+            Asked::Object(_) => (ErrorKind::Server, "the file"),
+            _ if meaning.is_temporary() => (ErrorKind::Server, "the listing"),
+            _ if self.denies && meaning.is_denial() => (ErrorKind::Denied, "the listing"),
+            _ => (ErrorKind::NotListable, "the listing"),
         };
-        Error::new(kind, "the listing").with_source(refusal)
+        let refusal = Refusal::new(reply, service, asked);
+        Setback {
+            error: Error::new(kind, step)
+                .with_temporary(meaning.is_temporary())
+                .with_source(refusal),
+            asked: retry::asked(&reply.headers),
+            is_throttled: meaning == Meaning::Throttled,
+        }
     }
 }
 

@@ -96,6 +96,10 @@ pub struct Object {
     pub key: String,
     /// Its size in bytes; `None` if the server gave none that can be one.
     pub size: Option<u64>,
+    /// When it was written, as the server writes it.
+    pub modified: String,
+    /// Its entity tag, as the server writes it.
+    pub etag: String,
 }
 
 impl Object {

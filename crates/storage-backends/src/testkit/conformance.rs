@@ -1,5 +1,7 @@
 //! What every backend keeps to, whatever kind it is.
 
+mod files;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,6 +42,7 @@ pub async fn run(subject: &Subject) {
     cancelling_ends_it(subject).await;
     probes_at_once_agree(subject).await;
     files_are_counted(subject).await;
+    files::are_listed_and_read(subject).await;
     mounts_come_and_go(subject).await;
 }
 

@@ -1,7 +1,8 @@
 //! A backend with knobs, for the tests of whoever uses backends.
 
 mod calls;
-mod facets;
+mod mount;
+mod tree;
 
 pub use calls::FakeCalls;
 
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use storage_domain::{BackendKind, ByteCount, Capacity, MountInForce, Outcome, ProbeReport};
 
 use crate::backend::{Backend, Mount, MountState, Tree};
@@ -18,7 +20,8 @@ use crate::error::{Error, ErrorKind};
 use crate::holders::Holders;
 use crate::probe::Checks;
 use crate::scan::ScanReport;
-use facets::{FakeMount, FakeTree};
+use mount::FakeMount;
+use tree::FakeTree;
 
 /// A backend that behaves as its knobs say. They are set before it is used; [`FakeBackend::calls`] returns what was
 /// asked of it.
@@ -163,8 +166,30 @@ impl FakeBackend {
             report,
             delay,
             refusal: None,
+            files: Mutex::default(),
+            breaks_after: None,
             calls: Arc::clone(&self.calls),
         });
+        self
+    }
+
+    /// With the facet [`Tree`] and these files, by their paths.
+    #[must_use]
+    pub fn with_files<'a>(self, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let mut fake = self.with_tree(ScanReport::default(), Duration::ZERO);
+        if let Some(tree) = &mut fake.tree {
+            let own = |(path, content): (&str, &[u8])| (path.to_owned(), Bytes::copy_from_slice(content));
+            tree.files = Mutex::new(files.into_iter().map(own).collect());
+        }
+        fake
+    }
+
+    /// Every read breaks off after so many bytes.
+    #[must_use]
+    pub fn breaking_off(mut self, bytes: usize) -> Self {
+        if let Some(tree) = &mut self.tree {
+            tree.breaks_after = Some(bytes);
+        }
         self
     }
 

@@ -53,6 +53,12 @@ impl Ask {
         self
     }
 
+    /// Adds a header, if there is a value.
+    pub(crate) fn with_value(mut self, name: HeaderName, value: Option<HeaderValue>) -> Self {
+        self.headers.extend(value.map(|value| (name, value)));
+        self
+    }
+
     /// Adds a body.
     pub(crate) fn with_body(mut self, body: &'static str) -> Self {
         self.body = Bytes::from_static(body.as_bytes());

@@ -20,9 +20,6 @@ use crate::web::http10::Http11;
 use crate::web::limits::Limits;
 use crate::web::origin::Origin;
 
-/// The largest header of an answer that is read, in bytes.
-const HEAD_BYTES: usize = 64 * 1024;
-
 /// A connection that carries one request after the other. Dropping it closes it.
 pub(crate) struct Connection {
     /// Where it leads.
@@ -34,12 +31,17 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn start<S>(to: &Origin, peer: Option<SocketAddr>, stream: S) -> Result<Self, Error>
+    pub(super) async fn start<S>(
+        to: &Origin,
+        peer: Option<SocketAddr>,
+        stream: S,
+        buffer: usize,
+    ) -> Result<Self, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut http = Builder::new();
-        http.max_buf_size(HEAD_BYTES);
+        http.max_buf_size(buffer);
         // As browsers and curl do: one bad line is left out, and the others say what there is to know.
         http.allow_spaces_after_header_name_in_responses(true)
             .allow_obsolete_multiline_headers_in_responses(true)

@@ -25,6 +25,11 @@ use crate::web::error::{Error, Tls};
 use crate::web::limits::Limits;
 use crate::web::origin::Origin;
 
+/// The buffer of a connection, in bytes: the largest header of an answer that is read.
+const HEAD_BYTES: usize = 64 * 1024;
+/// The buffer of a connection for files, in bytes, as large as a record of TLS: a slow download holds three of them.
+const STREAM_BYTES: usize = 16 * 1024;
+
 /// What a handshake showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
@@ -66,6 +71,8 @@ pub(crate) struct Connector {
     tls: Arc<ClientConfig>,
     /// The limits of every step.
     pub(crate) limits: Limits,
+    /// Bytes of a connection's buffer, which bounds headers and the pieces of bodies.
+    buffer: usize,
 }
 
 impl Connector {
@@ -79,7 +86,21 @@ impl Connector {
         limits: Limits,
     ) -> Result<Self, crate::Error> {
         let tls = tls::client_config(tls_verify, ca_pem)?;
-        Ok(Self { network, tls, limits })
+        Ok(Self {
+            network,
+            tls,
+            limits,
+            buffer: HEAD_BYTES,
+        })
+    }
+
+    /// The same with small buffers, for connections of which there are many for a long time.
+    pub(crate) fn for_streams(&self) -> Self {
+        let buffer = STREAM_BYTES;
+        Self {
+            buffer,
+            ..self.clone()
+        }
     }
 
     pub(super) fn large_bodies(&self) -> &Semaphore {
@@ -134,11 +155,12 @@ impl Connector {
     ) -> Result<(Connection, Option<Session>), Error> {
         let peer = stream.peer_addr().ok();
         if !to.secure {
-            return Ok((Connection::start(to, peer, stream).await?, None));
+            return Ok((Connection::start(to, peer, stream, self.buffer).await?, None));
         }
         let stream = self.handshake(&to.host, stream).await?;
         let session = Session::of(&stream);
-        Ok((Connection::start(to, peer, stream).await?, Some(session)))
+        let connection = Connection::start(to, peer, stream, self.buffer).await?;
+        Ok((connection, Some(session)))
     }
 
     /// Makes a connection, all steps of it.

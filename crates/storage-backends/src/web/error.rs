@@ -33,6 +33,8 @@ pub(crate) enum Error {
     BodyStalled,
     #[error("the answer broke off")]
     BodyBroken,
+    #[error("the answer holds another part of the file")]
+    OtherPart,
     #[error("a redirect was not followed")]
     Redirect(Redirect),
     #[error("the URL can't be requested")]
@@ -88,7 +90,7 @@ impl Error {
         match self {
             Self::Connect(_) => "the connection",
             Self::Tls(_) => "the TLS handshake",
-            Self::BodyStalled | Self::BodyBroken | Self::Encoding(_) => "the answer",
+            Self::BodyStalled | Self::BodyBroken | Self::OtherPart | Self::Encoding(_) => "the answer",
             Self::Redirect(_) => "the redirect",
             _ => "the request",
         }
@@ -112,6 +114,7 @@ impl Error {
             | Self::BadHead(_)
             | Self::Encoding(_)
             | Self::HeadTooLarge
+            | Self::OtherPart
             | Self::Redirect(_)
             | Self::BadUrl(_)
             | Self::Other(_) => false,
@@ -168,6 +171,7 @@ impl Error {
             Self::BodyBroken => {
                 f.write_str("The server broke its answer off before its end: look into its log")
             }
+            Self::OtherPart => f.write_str("The server sends another part of a file than it was asked for: update it"),
             Self::BadUrl(url) => write!(f, "The URL {url} can't be requested: check {field}"),
             Self::Other(cause) => write!(f, "The request failed: {cause}"),
         }

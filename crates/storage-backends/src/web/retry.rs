@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::context::OpContext;
+use crate::web::file::parse_date;
 
 /// How often a request is sent, at the most.
 const TRIES: u32 = 8;
@@ -37,10 +37,7 @@ impl Backoff {
         if self.tried >= TRIES || cx.remaining() <= wait + ANSWER {
             return false;
         }
-        tracing::debug!(
-            wait_ms = wait.as_millis(),
-            "a page of a listing is asked for again"
-        );
+        tracing::debug!(wait_ms = wait.as_millis(), "a request is sent again");
         tokio::time::sleep(wait).await;
         true
     }
@@ -109,7 +106,7 @@ pub(crate) fn asked(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let at = OffsetDateTime::parse(value, &Rfc2822).ok()?;
+    let at = parse_date(value)?;
     (at - OffsetDateTime::now_utc()).try_into().ok()
 }
 
@@ -123,6 +120,7 @@ fn fraction() -> f64 {
 mod tests {
     use hyper::header::HeaderValue;
     use rstest::rstest;
+    use time::format_description::well_known::Rfc2822;
 
     use super::*;
 

@@ -11,7 +11,7 @@ use storage_backends::http::Limits;
 use storage_backends::testkit::conformance::{Subject, run};
 
 use crate::http::closed::ClosedPort;
-use crate::http::servers::{Server, Tree, nginx};
+use crate::http::servers::{Server, Tree, apache, caddy, lighttpd, nginx, python};
 use crate::http::{CANARY, backend, with_basic};
 
 const TOKEN: &str = "canary-hush-token";
@@ -39,6 +39,12 @@ fn with_password(tree: &Tree) -> Server {
 #[case::open(open, |url: &str| json!({ "base_url": url }))]
 #[case::with_token(with_token, |url: &str| json!({ "base_url": url, "auth_method": "bearer", "password": TOKEN }))]
 #[case::with_password(with_password, |url: &str| with_basic(url, CANARY))]
+#[case::json(|tree: &Tree| nginx(&tree.path(), "autoindex on; autoindex_format json;"), |url: &str| json!({ "base_url": url }))]
+#[case::apache(|tree: &Tree| apache(&tree.path(), "Options +Indexes\nIndexIgnoreReset ON"), |url: &str| json!({ "base_url": url }))]
+#[case::dav(|tree: &Tree| apache(&tree.path(), "Options -Indexes\nDav On"), |url: &str| json!({ "base_url": url }))]
+#[case::lighttpd(|tree: &Tree| lighttpd(&tree.path(), "dir-listing.activate = \"enable\""), |url: &str| json!({ "base_url": url }))]
+#[case::caddy(|tree: &Tree| caddy(&tree.path()), |url: &str| json!({ "base_url": url }))]
+#[case::python(|tree: &Tree| python(&tree.path()), |url: &str| json!({ "base_url": url }))]
 #[case::without_listings(|tree: &Tree| nginx(&tree.path(), "index plain.iso;"), |url: &str| json!({ "base_url": url }))]
 #[tokio::test]
 async fn keeps_to_it(#[case] start: fn(&Tree) -> Server, #[case] config: fn(&str) -> Value) {

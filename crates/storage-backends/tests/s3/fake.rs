@@ -34,6 +34,10 @@ pub(crate) struct Asked {
     pub(crate) accept: String,
     /// Whether only a part is asked for.
     pub(crate) has_range: bool,
+    /// The `Range` header.
+    pub(crate) range: String,
+    /// The `If-Match` header.
+    pub(crate) if_match: String,
     /// How many requests there were before it.
     pub(crate) number: usize,
 }
@@ -134,6 +138,8 @@ fn note(seen: &Mutex<Vec<Asked>>, request: &Request<Incoming>) -> Asked {
         authorization: header("authorization").to_owned(),
         accept: header("accept").to_owned(),
         has_range: request.headers().contains_key("range"),
+        range: header("range").to_owned(),
+        if_match: header("if-match").to_owned(),
         number: seen.len(),
     };
     seen.push(asked.clone());

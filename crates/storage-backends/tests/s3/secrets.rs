@@ -49,6 +49,6 @@ async fn no_log_holds_one() {
     assert!(!probe(&backend).await.passed());
     assert_eq!(backend.scan(&cx(), Arc::default()).await.unwrap().files, 1);
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(logged.contains("asked for again"), "the log is on: {logged}");
+    assert!(logged.contains("sent again"), "the log is on: {logged}");
     assert!(!logged.contains("hush"), "{logged}");
 }

@@ -1,6 +1,7 @@
 //! The right to run helpers of a queue.
 
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::{HelperQueue, Purpose, StuckHelper};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::helper::process::{Cleanup, Ending, Process, Supervision};
+use crate::helper::process::{Cleanup, Ending, Input, Process, Supervision};
 use crate::helper::protocol::{self, Call, CallFailure, Reply, ScanCall, Unreadable};
+use crate::helper::{FILES_SENTINEL, SENTINEL};
 use crate::scan::{ScanProgress, ScanReport};
 
 /// The right to run helpers, one after the other, until it is dropped and the last of them is gone.
@@ -154,6 +156,21 @@ impl Lease {
         }
     }
 
+    /// Starts a helper that reads files and takes its calls from a socket.
+    pub(super) fn start_files(&self, socket: OwnedFd) -> Result<Process, Error> {
+        let with = Supervision {
+            input: Input::Socket(socket),
+            on_stuck: self.mark_stuck(),
+            ..Supervision::default()
+        };
+        Process::start(self.queue.command.command(FILES_SENTINEL), with).map_err(broken)
+    }
+
+    /// Waits until the lease is preempted.
+    pub(super) async fn preempted(&self) {
+        self.preempted.cancelled().await;
+    }
+
     async fn ask(
         &self,
         cx: &OpContext,
@@ -180,12 +197,12 @@ impl Lease {
         on_progress: impl FnMut(u64, u64) + Send,
     ) -> Result<Reply, Error> {
         let with = Supervision {
-            input: Some(protocol::encode(call).map_err(broken)?),
+            input: Input::Bytes(protocol::encode(call).map_err(broken)?),
             farewell,
             on_stuck: self.mark_stuck(),
             cleanup,
         };
-        let mut process = Process::start(self.queue.command.command(), with).map_err(broken)?;
+        let mut process = Process::start(self.queue.command.command(SENTINEL), with).map_err(broken)?;
         let exchange = async { Ok(exchange(&mut process, on_progress).await) };
         let answer = cx.bound(step, self.bound(step, exchange)).await.flatten();
         let ending = match &answer {
@@ -235,7 +252,7 @@ async fn exchange(
     }
 }
 
-fn broken(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+pub(super) fn broken(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(ErrorKind::Helper, "the helper process").with_source(reason)
 }
 

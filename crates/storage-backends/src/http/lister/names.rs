@@ -8,10 +8,12 @@ use url::Url;
 
 use super::Lister;
 use crate::context::OpContext;
+use crate::files::ReadRequest;
 use crate::http::lister::Page;
 use crate::http::listing::Kind;
 use crate::http::listing::url_names::is_with_slash;
 use crate::http::not_listed::NoPage;
+use crate::web::file::range;
 use crate::web::redirect::Route;
 use crate::web::retry::Backoff;
 use crate::web::{self, Answer, Ask};
@@ -31,19 +33,41 @@ impl Lister<'_> {
     /// Asks for a name without a slash: what it is, and its size. GET decides, because HEAD is answered with other lengths.
     /// Asks again after what may pass. Returns `None` if the server has no answer to it.
     pub(crate) async fn ask_for(&self, cx: &OpContext, path: &[u8]) -> Option<Asked> {
-        let url = self.url(path).ok()?;
+        let (asked, _) = self.open(cx, path, None).await.ok()?;
+        Some(asked)
+    }
+
+    /// As [`Lister::ask_for`], with the answer itself: to a request for this range, or for the first byte.
+    ///
+    /// # Errors
+    /// Why the server has no answer to it.
+    pub(crate) async fn open(
+        &self,
+        cx: &OpContext,
+        path: &[u8],
+        request: Option<&ReadRequest>,
+    ) -> Result<(Asked, Answer), NoPage> {
+        let url = self.url(path)?;
         let mut backoff = Backoff::default();
         loop {
             let permit = self.pace.acquire().await;
-            let why = match self.first_byte(&url).await {
-                Ok(answer) if is_slash_added(&url, &answer.route) => return Some(Asked::Directory),
-                Ok(answer) if is_page_instead(&answer, path) => return Some(Asked::Page),
-                Ok(answer) if is_file(answer.status) => return Some(Asked::File(length(&answer))),
-                Ok(answer) => NoPage::refused(answer.status, &answer.headers),
+            let answer = match request {
+                Some(request) => {
+                    self.client
+                        .send(&whole(&url).with_value(RANGE, range(request)))
+                        .await
+                }
+                None => self.first_byte(&url).await,
+            };
+            let why = match answer {
+                Ok(answer) if is_slash_added(&url, &answer.route) => return Ok((Asked::Directory, answer)),
+                Ok(answer) if is_page_instead(&answer, path) => return Ok((Asked::Page, answer)),
+                Ok(answer) if is_file(answer.status) => return Ok((Asked::File(length(&answer)), answer)),
+                Ok(answer) => NoPage::Refused(answer.status, web::retry::asked(&answer.headers)),
                 Err(error) => NoPage::from(error),
             };
             if !why.is_temporary() || !backoff.wait(cx, why.asked()).await {
-                return None;
+                return Err(why);
             }
             if why.is_throttled() {
                 permit.give_up();

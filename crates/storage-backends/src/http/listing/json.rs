@@ -7,7 +7,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::http::listing::url_names::{Directory, Reference, is_name};
-use crate::http::listing::{Collector, Entry, Kind};
+use crate::http::listing::{Collector, Entry, Kind, date};
 
 /// One object of the array; nginx has `type` and `mtime`, Caddy the others.
 #[derive(Deserialize)]
@@ -74,7 +74,13 @@ impl Item {
             .size
             .filter(|_| kind == Kind::File)
             .and_then(|size| size.as_u64());
-        is_name(&name).then_some(Entry { name, kind, size })
+        let modified = self.mtime.as_ref().and_then(Value::as_str).and_then(date);
+        is_name(&name).then_some(Entry {
+            name,
+            kind,
+            size,
+            modified,
+        })
     }
 }
 
@@ -89,10 +95,10 @@ impl<'de> Visitor<'de> for Items<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(mut item) = items.next_element::<Item>()? {
+        while let Some(item) = items.next_element::<Item>()? {
             let kind = item.kind();
             let kind = kind.ok_or_else(|| de::Error::missing_field("type"))?;
-            let mtime = item.mtime.take();
+            let mtime = item.mtime.clone();
             let shown = String::from_utf8_lossy(&item.name.0).into_owned();
             match item.entry(self.0, kind) {
                 Some(entry) => {

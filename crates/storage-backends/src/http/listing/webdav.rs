@@ -3,14 +3,15 @@
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
+use time::OffsetDateTime;
 
 use crate::http::listing::url_names::{Directory, is_name};
-use crate::http::listing::{Collector, Entry, Kind};
+use crate::http::listing::{Collector, Entry, Kind, date};
 
-/// What is asked for: two properties are all that a listing needs.
+/// What is asked for: the properties that a listing needs.
 pub(crate) const REQUEST: &str = concat!(
     r#"<?xml version="1.0" encoding="utf-8"?>"#,
-    r#"<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/></D:prop></D:propfind>"#
+    r#"<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/><D:getlastmodified/></D:prop></D:propfind>"#
 );
 
 /// The element whose text is wanted.
@@ -18,6 +19,7 @@ pub(crate) const REQUEST: &str = concat!(
 enum Field {
     Href,
     Length,
+    Modified,
 }
 
 /// One `response` element.
@@ -25,6 +27,7 @@ enum Field {
 struct Response {
     href: String,
     length: String,
+    modified: String,
     is_collection: bool,
 }
 
@@ -35,6 +38,7 @@ struct Member {
     href: String,
     kind: Kind,
     size: Option<u64>,
+    modified: Option<OffsetDateTime>,
 }
 
 impl Member {
@@ -68,8 +72,13 @@ pub(super) fn read(page: &Directory, text: &[u8], to: &mut Collector<'_>) -> boo
         match path.split_last() {
             _ if path == own => {}
             Some((name, above)) if above == own && is_name(name) => {
-                let (name, kind, size) = (name.clone(), member.kind, member.size);
-                to.add(Entry { name, kind, size }, ());
+                let entry = Entry {
+                    name: name.clone(),
+                    kind: member.kind,
+                    size: member.size,
+                    modified: member.modified,
+                };
+                to.add(entry, ());
             }
             last => to.elsewhere(&String::from_utf8_lossy(last.map_or(&[], |(name, _)| name))),
         }
@@ -139,6 +148,7 @@ impl State {
         match name {
             "href" if response.href.is_empty() => self.field = Some(Field::Href),
             "getcontentlength" => self.field = Some(Field::Length),
+            "getlastmodified" => self.field = Some(Field::Modified),
             "collection" => response.is_collection = true,
             _ => {}
         }
@@ -151,6 +161,7 @@ impl State {
         match self.field {
             Some(Field::Href) => response.href.push_str(text),
             Some(Field::Length) => response.length.push_str(text),
+            Some(Field::Modified) => response.modified.push_str(text),
             None => {}
         }
     }
@@ -166,6 +177,7 @@ fn member(response: &Response) -> Member {
     let size = response.length.trim().parse().ok();
     Member {
         size: size.filter(|_| kind == Kind::File),
+        modified: date(&response.modified),
         href: href.to_owned(),
         kind,
     }

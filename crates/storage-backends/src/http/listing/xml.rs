@@ -5,7 +5,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::http::listing::url_names::is_name;
-use crate::http::listing::{Collector, Entry, Kind};
+use crate::http::listing::{Collector, Entry, Kind, date};
 
 /// The element that is being read: `file`, `directory` or another kind, named by its text.
 struct Item {
@@ -40,7 +40,13 @@ pub(super) fn read(text: &[u8], to: &mut Collector<'_>) -> bool {
                 }) = item.take()
                 {
                     if is_name(&name) {
-                        to.add(Entry { name, kind, size }, mtime);
+                        let entry = Entry {
+                            name,
+                            kind,
+                            size,
+                            modified: mtime.as_deref().and_then(date),
+                        };
+                        to.add(entry, mtime);
                     } else {
                         to.elsewhere(&String::from_utf8_lossy(&name));
                     }

@@ -16,6 +16,8 @@ mod place;
 #[derive(Debug, Clone)]
 pub(crate) enum Asked {
     Bucket(String),
+    /// Any object of this bucket.
+    Object(String),
     AllBuckets,
 }
 
@@ -97,7 +99,9 @@ impl Refusal {
         match (self.meaning, asked) {
             (Meaning::NoBucket, _) => {
                 match asked {
-                    Asked::Bucket(name) => write!(f, "The server has no bucket {name}")?,
+                    Asked::Bucket(name) | Asked::Object(name) => {
+                        write!(f, "The server has no bucket {name}")?;
+                    }
                     Asked::AllBuckets => f.write_str("The server has no such bucket")?,
                 }
                 if let Some(other) = &self.place.other_bucket {
@@ -122,6 +126,10 @@ impl Refusal {
             ),
             (_, Asked::AllBuckets) => f.write_str(
                 "The access key may not list all buckets: allow it s3:ListAllMyBuckets, or register a bucket by its name",
+            ),
+            (_, Asked::Object(_)) if self.signs => write!(
+                f,
+                "The access key may not read {asked}: allow it s3:GetObject, and s3:ListBucket so that what is missing is seen to be"
             ),
             (_, _) if !self.signs => write!(
                 f,
@@ -172,7 +180,7 @@ impl Refusal {
             (Unreadable::Broken, _) => f.write_str(
                 "The server's list can't be read to its end, because it breaks off or is not the XML of S3 from some place on: look into the log of the server, and of the proxy in front of it",
             ),
-            (Unreadable::TooLong, Asked::Bucket(_)) => write!(
+            (Unreadable::TooLong, Asked::Bucket(_) | Asked::Object(_)) => write!(
                 f,
                 "The server lists more at once than it was asked for (max-keys), and more than is read ({MAX_ENTRIES} objects or {} MiB): set prefix to a smaller part of the bucket, or update the server",
                 self.page_bytes >> 20
@@ -252,6 +260,7 @@ impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bucket(name) => write!(f, "the bucket {name}"),
+            Self::Object(name) => write!(f, "the objects of the bucket {name}"),
             Self::AllBuckets => f.write_str("the list of all buckets"),
         }
     }

@@ -77,6 +77,14 @@ impl Meaning {
         matches!(self, Self::Throttled | Self::Unavailable | Self::Fault)
     }
 
+    /// Returns whether the server refuses this key.
+    pub(crate) const fn is_denial(self) -> bool {
+        matches!(
+            self,
+            Self::KeysSwapped | Self::TokenMissing | Self::TokenEnded | Self::Blocked
+        ) || self.is_of_key()
+    }
+
     /// Returns whether the key may be the cause.
     const fn is_of_key(self) -> bool {
         matches!(

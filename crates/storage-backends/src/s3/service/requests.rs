@@ -4,14 +4,18 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Method, Request};
+use hyper::{Request, Response};
+use url::Url;
 
 use crate::s3::place::{self, Style};
 use crate::s3::service::refusal::Meaning;
 use crate::s3::service::style::shows_account;
 use crate::s3::service::{Reply, Service, Way, reply};
+use crate::s3::xml::{Answer, Page};
 use crate::web::{Client, Error, body};
 
+/// The parameter that a listing of version 2 begins behind.
+pub(crate) const START_AFTER: &str = "start-after";
 /// How often one request is sent in one style, at the most: as it is, for another region, and by version 1.
 const TRIES: usize = 3;
 
@@ -55,7 +59,15 @@ impl Service {
     fn keep_if_listed(&self, style: Style, found: &Result<Reply, Error>) -> bool {
         let is_listed = matches!(found, Ok(reply) if self.meaning(reply) == Meaning::Listed);
         if is_listed && self.bucket.is_some() {
-            self.learn(|way| way.style = style);
+            // A server that has more and gives no token lists by version 1, whatever it was asked for.
+            let has_no_token = |page: &Page| page.more.is_more() && page.more.token.is_none();
+            let answer = found.as_ref().ok().and_then(|reply| reply.answer.as_ref());
+            let is_old = matches!(answer, Some(Answer::Listing(page)) if has_no_token(page));
+            self.learn(|way| {
+                way.style = style;
+                way.is_settled = true;
+                way.has_markers |= is_old;
+            });
         }
         is_listed
     }
@@ -81,7 +93,7 @@ impl Service {
         turns
     }
 
-    fn takes_region(&self, reply: &Reply) -> bool {
+    pub(super) fn takes_region(&self, reply: &Reply) -> bool {
         if self.fixed_region || self.key.is_none() || reply.status.is_success() {
             return false;
         }
@@ -92,22 +104,31 @@ impl Service {
     }
 
     async fn once(&self, client: &Client, style: Style, query: &[(&str, &str)]) -> Result<Reply, Error> {
-        let Way {
-            region, is_version_1, ..
-        } = self.way();
-        let query: Vec<_> = query
-            .iter()
-            .copied()
-            .filter(|pair| !(is_version_1 && is_of_version_2(pair)))
-            .collect();
+        let way = self.way();
+        let query: Vec<_> = query.iter().filter_map(|pair| way.parameter(*pair)).collect();
         let url = self.url_in(style)?;
         let mut request = Request::new(Full::new(Bytes::new()));
-        *request.method_mut() = Method::GET;
         *request.uri_mut() = place::uri(&url, &query)?;
-        if let Some(key) = &self.key {
-            key.sign(&region, SystemTime::now(), &mut request)?;
+        self.sign(&way.region, &mut request)?;
+        let response = client.exchange(&url, request).await?;
+        self.reply(client, response, (way.region, style, url)).await
+    }
+
+    pub(super) fn sign(&self, region: &str, request: &mut Request<Full<Bytes>>) -> Result<(), Error> {
+        match &self.key {
+            Some(key) => key.sign(region, SystemTime::now(), request),
+            None => Ok(()),
         }
-        let (parts, body) = client.exchange(&url, request).await?.into_parts();
+    }
+
+    /// Reads an answer to its end.
+    pub(super) async fn reply(
+        &self,
+        client: &Client,
+        response: Response<body::Body>,
+        (signed_for, style, url): (String, Style, Url),
+    ) -> Result<Reply, Error> {
+        let (parts, body) = response.into_parts();
         let text = body::read(body, client.limits(), client.large_bodies()).await?;
         let max_bytes = client.limits().page_bytes;
         let answer = reply::parse(text, &parts.headers, max_bytes).await?;
@@ -115,7 +136,7 @@ impl Service {
             status: parts.status,
             headers: parts.headers,
             answer,
-            signed_for: region,
+            signed_for,
             style,
             url,
         })
@@ -124,4 +145,16 @@ impl Service {
 
 fn is_of_version_2((name, _): &(&str, &str)) -> bool {
     *name == "list-type"
+}
+
+impl Way {
+    /// Returns a parameter of version 2 as the server knows it.
+    fn parameter<'a>(&self, (name, value): (&'a str, &'a str)) -> Option<(&'a str, &'a str)> {
+        match name {
+            "list-type" if self.is_version_1 => None,
+            "encoding-type" if self.is_plain => None,
+            START_AFTER if self.is_version_1 || self.has_markers => Some(("marker", value)),
+            name => Some((name, value)),
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::s3::service::START_AFTER;
 use crate::s3::xml::Page;
 
 /// Pages in a row that may be empty.
@@ -11,7 +12,7 @@ const MAX_EMPTY_PAGES: u32 = 100;
 
 /// Why a listing does not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stray {
+pub(crate) enum Stray {
     Circle,
     Empty,
     Nowhere,
@@ -44,7 +45,7 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     /// Begins a listing.
-    pub(super) fn new(prefix: &str) -> Self {
+    pub(crate) fn new(prefix: &str) -> Self {
         Self {
             prefix: prefix.to_owned(),
             next: None,
@@ -54,8 +55,15 @@ impl Cursor {
         }
     }
 
+    /// The same listing, begun behind a key.
+    #[must_use]
+    pub(crate) fn after(mut self, key: String) -> Self {
+        self.next = Some((START_AFTER, key));
+        self
+    }
+
     /// Returns the query of the next page, of all keys or of the first level of names.
-    pub(super) fn query(&self, first_level: bool) -> Vec<(&str, &str)> {
+    pub(crate) fn query(&self, first_level: bool) -> Vec<(&str, &str)> {
         let mut query = vec![
             ("encoding-type", "url"),
             ("list-type", "2"),
@@ -73,20 +81,22 @@ impl Cursor {
     }
 
     /// Returns whether a page was listed before.
-    pub(super) fn has_seen(&mut self, page: &Page) -> bool {
-        let first = page.objects.first();
-        first.is_some_and(|object| !self.remember(("key", &object.key)))
+    pub(crate) fn has_seen(&mut self, page: &Page) -> bool {
+        let first = page.objects.first().map(|object| &object.key);
+        let first = first.or(page.prefixes.first());
+        first.is_some_and(|name| !self.remember(("key", name)))
     }
 
     /// Goes on after a page. Returns whether there is more.
     ///
     /// # Errors
     /// The server leads nowhere or in circles.
-    pub(super) fn advance(&mut self, page: &Page) -> Result<bool, Stray> {
+    pub(crate) fn advance(&mut self, page: &Page) -> Result<bool, Stray> {
         if !page.more.is_more() {
             return Ok(false);
         }
-        let last = page.objects.last().map(|object| object.key.as_str());
+        let last = page.objects.last().map(|object| &object.key);
+        let last = last.max(page.prefixes.last()).map(String::as_str);
         let (name, value) = page.more.next(last).ok_or(Stray::Nowhere)?;
         if !self.remember((name, value)) {
             return Err(Stray::Circle);

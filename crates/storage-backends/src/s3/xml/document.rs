@@ -85,6 +85,8 @@ impl Document {
             (Kind::Listing, _, "Contents") if depth == 1 => self.of_contents()?,
             (Kind::Listing, "Contents", "Key") => self.object.key = text,
             (Kind::Listing, "Contents", "Size") => self.object.size = text.trim().parse().ok(),
+            (Kind::Listing, "Contents", "LastModified") => self.object.modified = text,
+            (Kind::Listing, "Contents", "ETag") => self.object.etag = text,
             (Kind::Listing, "CommonPrefixes", "Prefix") => self.page.prefixes.push(text),
             (Kind::Error, "Error", field) => self.of_error(field, text),
             (Kind::Buckets, "Bucket", "Name") => self.buckets.push(text),

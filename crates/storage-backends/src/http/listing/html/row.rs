@@ -274,7 +274,15 @@ impl Judged {
                     .filter(|_| self.kind != Kind::Directory && !self.is_link);
                 let kind = self.kind;
                 let beside = squeezed(&self.text.replace(CELL, " "));
-                to.add(Entry { name, kind, size }, beside);
+                // Dates for people are of a time zone that the page does not name.
+                let modified = None;
+                let entry = Entry {
+                    name,
+                    kind,
+                    size,
+                    modified,
+                };
+                to.add(entry, beside);
             }
             // A query to the page itself shows another directory.
             Some(

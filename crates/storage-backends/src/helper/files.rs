@@ -1,0 +1,16 @@
+//! Lists and reads files in the helper process, many calls at once.
+//!
+//! Each call comes with a pipe for its answer, whose first line is JSON; the bytes of a file follow. A client that is slow
+//! fills its pipe, and one that leaves closes it.
+
+mod directory;
+mod list;
+pub(in crate::helper) mod protocol;
+mod read;
+mod root;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+pub(in crate::helper) use list::PAGE_TIME;
+pub(in crate::helper) use serve::serve;

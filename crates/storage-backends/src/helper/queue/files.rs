@@ -1,0 +1,219 @@
+//! Has files listed and read by one helper per backend, which stays until it is idle.
+//!
+//! Each call has a pipe of its own, one end of which the service passes to the helper. The answer's first line is JSON;
+//! the bytes of a file follow. A client that is slow fills its pipe, and one that leaves closes it.
+
+mod session;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage_domain::FilePath;
+use tokio::io::BufReader;
+use tokio::net::unix::pipe;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::{HelperQueue, Purpose};
+use crate::context::OpContext;
+use crate::error::{Error, ErrorKind};
+use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest};
+use crate::helper::files::PAGE_TIME;
+use crate::helper::files::protocol::{Answer, FileCall, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS};
+use session::{ActiveCall, Ended, Session};
+
+/// Time for which a call waits for another one to end.
+const TURN_WAIT: Duration = Duration::from_secs(10);
+/// Time that a list may take besides the storage's patience.
+const LIST_TIME: Duration = PAGE_TIME.saturating_mul(2);
+/// Time that a caller has to give for its end to say something of the helper.
+const SERIOUS_WAIT: Duration = Duration::from_secs(5);
+const WAITING: &str = "waiting for other transfers";
+const LIST: &str = "the listing";
+const STAT: &str = "the file";
+const READ: &str = "the read";
+
+/// Says where files are, and how long they may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesPlace {
+    /// Directory.
+    pub root: FilesRoot,
+    /// Longest time for which the storage may keep a call or a piece of a read waiting.
+    pub patience: Duration,
+    /// Time after which a helper without a call ends.
+    pub idle: Duration,
+}
+
+impl FilesPlace {
+    /// The default of [`idle`](Self::idle).
+    pub const IDLE: Duration = Duration::from_secs(30);
+}
+
+/// The read helper of a backend.
+#[derive(Debug)]
+pub(super) struct Reads {
+    session: tokio::sync::Mutex<Option<Arc<Session>>>,
+    transfers: Arc<Semaphore>,
+    lookups: Arc<Semaphore>,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self {
+            session: tokio::sync::Mutex::default(),
+            transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)),
+            lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
+        }
+    }
+}
+
+impl HelperQueue {
+    /// Lists a page of a directory, as [`Tree::list`](crate::Tree::list) does.
+    ///
+    /// # Errors
+    /// As there; [`ErrorKind::NotMounted`] if the root is not the root of its mount.
+    /// # Cancel safety
+    /// Dropping the future leaves the call to the helper, which finds nobody to answer.
+    pub async fn list_files(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        place: &FilesPlace,
+        directory: &FilePath,
+        page: &PageRequest,
+    ) -> Result<FilePage, Error> {
+        let call = FileCall::List {
+            path: directory.to_string(),
+            after: page.after.clone(),
+            limit: page.limit,
+        };
+        let patience = place.patience + LIST_TIME;
+        match self.make(cx, LIST, (place, patience), call).await?.0 {
+            Answer::Page(page) => Ok(page),
+            other => Err(other.unexpected(LIST)),
+        }
+    }
+
+    /// Describes a file or directory, as [`Tree::stat`](crate::Tree::stat) does.
+    ///
+    /// # Errors
+    /// As there; [`ErrorKind::NotMounted`] if the root is not the root of its mount.
+    /// # Cancel safety
+    /// As [`list_files`](Self::list_files).
+    pub async fn stat_file(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        place: &FilesPlace,
+        path: &FilePath,
+    ) -> Result<FileEntry, Error> {
+        let call = FileCall::Stat {
+            path: path.to_string(),
+        };
+        match self.make(cx, STAT, (place, place.patience), call).await?.0 {
+            Answer::Entry(entry) => Ok(entry),
+            other => Err(other.unexpected(STAT)),
+        }
+    }
+
+    /// Reads a file, as [`Tree::read`](crate::Tree::read) does.
+    ///
+    /// # Errors
+    /// As there; [`ErrorKind::NotMounted`] if the root is not the root of its mount.
+    /// # Cancel safety
+    /// Dropping the future or the stream ends the read.
+    pub async fn read_file(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        place: &FilesPlace,
+        path: &FilePath,
+        request: &ReadRequest,
+    ) -> Result<ByteStream, Error> {
+        let call = FileCall::Read {
+            path: path.to_string(),
+            offset: request.offset,
+            length: request.length,
+            etag: request.etag.clone(),
+        };
+        match self.make(cx, READ, (place, place.patience), call).await? {
+            (Answer::Reading { length }, input, call) => {
+                Ok(stream::bytes(input, length, call, place.patience))
+            }
+            (other, ..) => Err(other.unexpected(READ)),
+        }
+    }
+
+    /// Makes a call and returns the first line of its answer.
+    async fn make(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        step: &'static str,
+        (place, patience): (&FilesPlace, Duration),
+        call: FileCall,
+    ) -> Result<(Answer, BufReader<pipe::Receiver>, ActiveCall), Error> {
+        let permit = self.permit(cx, call.is_transfer()).await?;
+        let active = self.begin(cx, place, permit).await?;
+        let is_serious = cx.remaining() >= SERIOUS_WAIT;
+        match cx.bound(step, active.ask(step, call, patience)).await {
+            Ok(Ok((answer, input))) => Ok((answer, input, active)),
+            Ok(Err(error)) => Err(error),
+            Err(error) => {
+                if error.is_timeout() && is_serious {
+                    active.give_up();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn permit(&self, cx: &OpContext, is_transfer: bool) -> Result<OwnedSemaphorePermit, Error> {
+        let permits = if is_transfer {
+            &self.reads.transfers
+        } else {
+            &self.reads.lookups
+        };
+        let acquired = timeout(TURN_WAIT, Arc::clone(permits).acquire_owned());
+        match cx.bound(WAITING, acquired).await? {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(Error::cancelled(WAITING)),
+            Err(_) => Err(Error::new(ErrorKind::TooBusy, WAITING)),
+        }
+    }
+
+    /// Begins a call in the helper, which is started if there is none for this place.
+    async fn begin(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        place: &FilesPlace,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<ActiveCall, Error> {
+        let mut current = cx.bound(WAITING, self.reads.session.lock()).await?;
+        if let Some(session) = &*current {
+            if session.root == place.root && session.enter() {
+                return Ok(ActiveCall::new(session, permit));
+            }
+            session.end(Ended::Unused);
+        }
+        let lease = self.enter(cx, Purpose::Files).await?;
+        let session = Session::start(lease, place)?;
+        let entered = session.enter();
+        let call = ActiveCall::new(&session, permit);
+        *current = Some(session);
+        if entered {
+            Ok(call)
+        } else {
+            Err(Error::new(ErrorKind::Helper, READ))
+        }
+    }
+}
+
+impl Answer {
+    /// Returns the error of an answer that is not the expected one.
+    fn unexpected(self, step: &'static str) -> Error {
+        match self {
+            Self::Failed(failure) => failure.error(step),
+            _ => Error::new(ErrorKind::Helper, step).with_source("the helper answered another call"),
+        }
+    }
+}

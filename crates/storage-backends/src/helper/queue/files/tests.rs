@@ -1,0 +1,94 @@
+use std::path::Path;
+
+use super::*;
+use crate::helper::{HelperCommand, Queues};
+
+/// A helper that never answers.
+fn hanging() -> (Arc<HelperQueue>, FilesPlace) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/helpers/hangs");
+    let queue = Queues::new(HelperCommand::program(script)).of(storage_domain::BackendId::generate());
+    let place = FilesPlace {
+        root: FilesRoot::new("/"),
+        patience: Duration::from_hours(1),
+        idle: FilesPlace::IDLE,
+    };
+    (queue, place)
+}
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn an_unmount_ends_the_helper_and_its_calls() {
+    let (queue, place) = hanging();
+    let cx = OpContext::within(LONG);
+    let (at, stat) = (FilePath::root(), async |queue: &Arc<HelperQueue>, place| {
+        queue.stat_file(&cx, place, &FilePath::root()).await
+    });
+    let request = ReadRequest {
+        offset: 0,
+        length: None,
+        etag: None,
+    };
+    let (stat, read, preempted) = tokio::join!(
+        stat(&queue, &place),
+        queue.read_file(&cx, &place, &at, &request),
+        async {
+            while queue.is_idle(Purpose::Files) {
+                tokio::task::yield_now().await;
+            }
+            queue.preempt(&cx).await
+        }
+    );
+    assert!(stat.as_ref().is_err_and(Error::is_cancelled), "{stat:?}");
+    assert!(read.as_ref().is_err_and(Error::is_cancelled));
+    assert!(
+        !queue.is_idle(Purpose::Files),
+        "a new helper would use the mount that goes"
+    );
+    drop(preempted);
+    assert!(queue.is_idle(Purpose::Files));
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_ends_all_calls() {
+    let (queue, patient) = hanging();
+    let impatient = FilesPlace {
+        patience: Duration::from_millis(300),
+        ..patient.clone()
+    };
+    let (cx, at) = (OpContext::within(LONG), FilePath::root());
+    let (a, b) = tokio::join!(
+        queue.stat_file(&cx, &impatient, &at),
+        queue.stat_file(&cx, &patient, &at)
+    );
+    for hung in [a, b] {
+        assert!(
+            hung.as_ref().is_err_and(|e| e.is_timeout() && e.is_temporary()),
+            "{hung:?}"
+        );
+    }
+    // A caller that has no time says nothing of the helper.
+    let short = OpContext::within(Duration::from_millis(50));
+    let late = queue.stat_file(&short, &patient, &at).await;
+    assert!(late.as_ref().is_err_and(Error::is_timeout), "{late:?}");
+    assert!(!queue.is_idle(Purpose::Files));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_waits_ten_seconds_for_another() {
+    let (queue, place) = hanging();
+    let _taken = Arc::clone(&queue.reads.transfers)
+        .acquire_many_owned(u32::try_from(MAX_TRANSFERS).unwrap())
+        .await
+        .unwrap();
+    let request = ReadRequest {
+        offset: 0,
+        length: None,
+        etag: None,
+    };
+    let read = queue
+        .read_file(&OpContext::within(LONG), &place, &FilePath::root(), &request)
+        .await;
+    let refused = read.map(|_| ()).map_err(Error::into_kind);
+    assert_eq!(refused, Err(ErrorKind::TooBusy));
+}

@@ -1,0 +1,77 @@
+//! The files of a mount that the service made.
+
+use std::time::Duration;
+
+use storage_domain::{FilePath, IgnoredDirectories};
+
+use super::ensure::STATFS_DEADLINE;
+use super::place::MountPlace;
+use super::table::MountEntry;
+use crate::context::OpContext;
+use crate::error::{Error, ErrorKind};
+use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest};
+use crate::helper::{FilesPlace, FilesRoot};
+
+/// Time that the service waits longer than the kernel, so that the kernel can report what is wrong.
+const MARGIN: Duration = Duration::from_secs(5);
+/// Longest time that a call may hang, whatever the mount options say.
+const MAX_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Lists and reads the files of a mount.
+#[derive(Debug)]
+pub(crate) struct MountedFiles<'a> {
+    pub(crate) place: &'a MountPlace,
+    pub(crate) ignored: &'a IgnoredDirectories,
+    /// Returns how long the kernel waits for the mount's server; `None` if it has no limit.
+    pub(crate) patience: fn(&MountEntry) -> Option<Duration>,
+}
+
+impl MountedFiles<'_> {
+    pub(crate) async fn list(
+        &self,
+        cx: &OpContext,
+        directory: &FilePath,
+        page: &PageRequest,
+    ) -> Result<FilePage, Error> {
+        let (before, files) = self.files()?;
+        let page = self.place.queue.list_files(cx, &files, directory, page).await?;
+        // A mount that another program takes away by force makes a directory look as if it ended.
+        match self.place.own()? {
+            Some(after) if after == before => Ok(page),
+            _ => Err(Error::cancelled("the listing")),
+        }
+    }
+
+    pub(crate) async fn stat(&self, cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error> {
+        let (_, files) = self.files()?;
+        self.place.queue.stat_file(cx, &files, path).await
+    }
+
+    pub(crate) async fn read(
+        &self,
+        cx: &OpContext,
+        path: &FilePath,
+        request: &ReadRequest,
+    ) -> Result<ByteStream, Error> {
+        let (_, files) = self.files()?;
+        self.place.queue.read_file(cx, &files, path, request).await
+    }
+
+    /// Returns the mount, which has to be the service's own, and where its files are.
+    fn files(&self) -> Result<(MountEntry, FilesPlace), Error> {
+        let Some(entry) = self.place.own()? else {
+            return Err(Error::new(ErrorKind::NotMounted, "the files"));
+        };
+        let kernel = (self.patience)(&entry).unwrap_or(STATFS_DEADLINE);
+        let files = FilesPlace {
+            root: FilesRoot {
+                mount: Some(entry.id),
+                ignored: self.ignored.names().to_vec(),
+                ..FilesRoot::new(self.place.path())
+            },
+            patience: (kernel + MARGIN).min(MAX_PATIENCE),
+            idle: FilesPlace::IDLE,
+        };
+        Ok((entry, files))
+    }
+}

@@ -1,0 +1,276 @@
+//! One level of the keys as a directory: its directories first, and then its files, in pages.
+//!
+//! A page goes on where the last one ended, and holds no more than its own entries. Keys come sorted, and with them the
+//! files. Directories come sorted by keys that end in a slash, so that `a-b/` is before `a/`: what may come late is asked
+//! for.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use storage_domain::FilePath;
+use tokio::time::Instant;
+
+use super::cursor::{Cursor, Stray};
+use super::{ObjectTree, unlisted};
+use crate::error::{Error, ErrorKind};
+use crate::files::{FileEntry, FileKind, FilePage, MAX_SORTED, PageRequest, Position};
+use crate::s3::{encoding, xml};
+
+mod kept;
+mod listed;
+
+use kept::{Kept, Part};
+use listed::{At, Listed};
+
+/// Requests after which a first page is given up as a sorted one; each lists a thousand keys.
+const SORT_REQUESTS: usize = MAX_SORTED / 1000;
+/// Time after which a first page is given up as a sorted one.
+const SORT_TIME: Duration = Duration::from_secs(10);
+
+/// A directory of a bucket.
+#[derive(Debug)]
+pub(super) struct Level<'a> {
+    tree: &'a ObjectTree<'a>,
+    directory: &'a FilePath,
+    /// What the keys of its entries begin with.
+    own: String,
+    /// What is asked for: at the root, the prefix of the config.
+    prefix: String,
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+struct Walked {
+    listed: Vec<Listed>,
+    /// The last key, below the level; `None` if there is no key at all.
+    last: Option<String>,
+    has_more: bool,
+}
+
+impl<'a> Level<'a> {
+    /// Makes a level, if its keys begin with the prefix of the config.
+    pub(super) fn new(tree: &'a ObjectTree<'a>, directory: &'a FilePath) -> Option<Self> {
+        let prefix = tree.backend.prefix();
+        let (own, prefix) = if directory.is_root() {
+            (tree.base.to_owned(), prefix.to_owned())
+        } else {
+            let own = format!("{}/", tree.key(directory));
+            own.starts_with(prefix).then(|| (own.clone(), own))?
+        };
+        Some(Self {
+            tree,
+            directory,
+            own,
+            prefix,
+        })
+    }
+
+    pub(super) async fn page(&self, request: &PageRequest) -> Result<FilePage, Error> {
+        let limit = request.limit;
+        let text = |name: &str| encoding::text(name.as_bytes()).into_owned();
+        match &request.after {
+            None => self.first(limit).await,
+            Some(Position::Sorted(FileKind::Directory, name)) => self.directories(&text(name), limit).await,
+            Some(Position::Sorted(FileKind::File, name)) => {
+                let files = self.files(Some(text(name)), limit).await?;
+                Ok(kept::page(Part::default(), Some(files)))
+            }
+            Some(Position::Unsorted(name)) => self.unsorted(Some(text(name)), limit).await,
+        }
+    }
+
+    /// Walks the level once, or as far as it has directories enough for a page.
+    async fn first(&self, limit: usize) -> Result<FilePage, Error> {
+        let until = Instant::now() + SORT_TIME;
+        let mut cursor = self.cursor(None);
+        let (mut directories, mut files) = (Kept::new(None, limit), Kept::new(None, limit));
+        let mut is_there = self.directory.is_root();
+        for _ in 0..SORT_REQUESTS {
+            let walked = self.walk(&mut cursor).await?;
+            is_there |= walked.last.is_some();
+            for listed in walked.listed {
+                match listed.kind {
+                    FileKind::Directory => directories.add(listed),
+                    FileKind::File => files.add(listed),
+                }
+            }
+            if self.is_complete(&mut directories, walked.last.as_deref()).await? {
+                return Ok(kept::page(directories.finish(), None));
+            }
+            if !walked.has_more {
+                if !is_there {
+                    return Err(self.missing().await);
+                }
+                let directories = directories.finish();
+                let files = files.finish_within(limit - directories.len());
+                return Ok(kept::page(directories, Some(files)));
+            }
+            if Instant::now() >= until {
+                break;
+            }
+        }
+        self.unsorted(None, limit).await
+    }
+
+    /// Goes on with the directories, and with the files if there is room behind them.
+    async fn directories(&self, after: &str, limit: usize) -> Result<FilePage, Error> {
+        let mut cursor = self.cursor(Some(after));
+        let mut kept = Kept::new(Some(after.to_owned()), limit);
+        loop {
+            let walked = self.walk(&mut cursor).await?;
+            let directories = walked.listed.into_iter();
+            directories
+                .filter(|listed| listed.kind == FileKind::Directory)
+                .for_each(|listed| kept.add(listed));
+            if self.is_complete(&mut kept, walked.last.as_deref()).await? {
+                return Ok(kept::page(kept.finish(), None));
+            }
+            if !walked.has_more {
+                break;
+            }
+        }
+        let directories = kept.finish();
+        if directories.has_more() {
+            return Ok(kept::page(directories, None));
+        }
+        let files = self.files(None, limit - directories.len()).await?;
+        Ok(kept::page(directories, Some(files)))
+    }
+
+    /// Walks as far as there are files enough.
+    async fn files(&self, after: Option<String>, limit: usize) -> Result<Part, Error> {
+        let mut cursor = self.cursor(after.as_deref());
+        let mut kept = Kept::new(after, limit);
+        loop {
+            let walked = self.walk(&mut cursor).await?;
+            let files = walked.listed.into_iter();
+            files
+                .filter(|listed| listed.kind == FileKind::File)
+                .for_each(|listed| kept.add(listed));
+            if kept.is_full() || !walked.has_more {
+                return Ok(kept.finish());
+            }
+        }
+    }
+
+    /// Lists the level in the order of its keys. A position is a key too: that of a directory ends in a slash.
+    async fn unsorted(&self, after: Option<String>, limit: usize) -> Result<FilePage, Error> {
+        let mut cursor = self.cursor(after.as_deref());
+        let mut page = FilePage {
+            entries: Vec::new(),
+            next: None,
+            sorted: false,
+            skipped: 0,
+        };
+        let mut last = None;
+        loop {
+            let walked = self.walk(&mut cursor).await?;
+            let keyed = walked.listed.into_iter().map(|listed| (listed.key(), listed));
+            let mut listed: BTreeMap<_, _> = keyed
+                .filter(|(key, _)| after.as_ref().is_none_or(|after| key > after))
+                .collect();
+            while let Some((_, listed)) = listed.pop_first() {
+                let Some(entry) = listed.entry else {
+                    page.skipped += 1;
+                    continue;
+                };
+                if page.entries.len() == limit {
+                    page.next = last;
+                    return Ok(page);
+                }
+                last = Some(Position::Unsorted(key_of(&entry)));
+                page.entries.push(entry);
+            }
+            if !walked.has_more {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// Returns whether all directories are known up to the last one that is kept, if they are enough; `key` is how far the
+    /// listing was read.
+    async fn is_complete(&self, kept: &mut Kept, key: Option<&str>) -> Result<bool, Error> {
+        let Some(key) = key.filter(|_| kept.is_full()) else {
+            return Ok(false);
+        };
+        let mut asked = HashSet::new();
+        while let Some(name) = kept.late(key).into_iter().find(|name| !asked.contains(name)) {
+            let below = format!("{name}/");
+            if self.tree.has_keys(&format!("{}{below}", self.own)).await? {
+                self.at()
+                    .directory(&below)
+                    .into_iter()
+                    .for_each(|listed| kept.add(listed));
+            }
+            asked.insert(name);
+        }
+        Ok(true)
+    }
+
+    fn at(&self) -> At<'_> {
+        At {
+            directory: self.directory,
+            own: &self.own,
+            prefix: &self.prefix,
+            ignored: &self.tree.backend.ignored,
+        }
+    }
+
+    fn cursor(&self, after: Option<&str>) -> Cursor {
+        let cursor = Cursor::new(&self.prefix);
+        match after {
+            Some(after) => cursor.after(format!("{}{after}", self.own)),
+            None => cursor,
+        }
+    }
+
+    async fn walk(&self, cursor: &mut Cursor) -> Result<Walked, Error> {
+        let mut page = self.tree.fetch(&cursor.query(true)).await?;
+        // A plus that was not encoded is a blank when it is decoded.
+        if self.is_elsewhere(&page) && self.tree.backend.service.learn_plain() {
+            page = self.tree.fetch(&cursor.query(true)).await?;
+        }
+        if cursor.has_seen(&page) {
+            return Err(unlisted(Stray::Circle));
+        }
+        let has_more = cursor.advance(&page).map_err(unlisted)?;
+        let last = page.objects.last().map(|object| &object.key);
+        let last = last.max(page.prefixes.last());
+        let last = last.and_then(|key| self.at().below(key)).map(str::to_owned);
+        Ok(Walked {
+            last,
+            has_more,
+            listed: self.at().listed(page),
+        })
+    }
+
+    /// Returns whether no key of a page is of the level.
+    fn is_elsewhere(&self, page: &xml::Page) -> bool {
+        let keys = || {
+            page.objects
+                .iter()
+                .map(|object| &object.key)
+                .chain(&page.prefixes)
+        };
+        keys().next().is_some() && keys().all(|key| self.at().below(key).is_none())
+    }
+
+    /// Finds out why there is nothing: the error says whether there is a file of the name.
+    async fn missing(&self) -> Error {
+        let kind = match self.tree.stat(self.directory).await {
+            Ok(_) => ErrorKind::NotADirectory,
+            Err(error) => return error,
+        };
+        Error::new(kind, "the listing")
+    }
+}
+
+/// Returns the key of an entry below its level.
+fn key_of(entry: &FileEntry) -> String {
+    let slash = if entry.kind == FileKind::Directory {
+        "/"
+    } else {
+        ""
+    };
+    format!("{}{slash}", entry.name)
+}

@@ -1,0 +1,275 @@
+//! Files that are listed and read by the real helper, which is this very program started again.
+
+#![expect(clippy::disallowed_methods, reason = "a test mounts")]
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use storage_backends::helper::{FilesPlace, FilesRoot, HelperQueue};
+use storage_backends::{
+    ByteStream, Error, ErrorKind, FilePage, OpContext, PageRequest, Position, ReadRequest,
+};
+use storage_domain::FilePath;
+
+use crate::until::{SOON, until};
+use crate::{child_of, is_helper, queue};
+
+/// More than pipes and buffers hold.
+const LARGE: usize = 8 * 1024 * 1024;
+/// Reads of a backend at once.
+const MAX_TRANSFERS: usize = 28;
+
+pub(crate) async fn run() {
+    run_each!(
+        files_are_listed_and_read,
+        an_idle_helper_ends,
+        a_reader_that_leaves_frees_its_thread,
+        a_killed_helper_ends_its_reads_and_another_takes_its_place,
+        a_file_that_becomes_shorter_ends_its_read,
+        one_transfer_too_many_waits,
+        a_directory_over_the_memory_limit_ends_with_an_error,
+    );
+}
+
+/// Runs those that mount, in a mount namespace.
+pub(crate) async fn run_inside() {
+    run_each!(a_storage_that_does_not_answer_ends_the_helper);
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    queue: Arc<HelperQueue>,
+    place: FilesPlace,
+    cx: OpContext,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = FilesRoot::new(dir.path());
+        Self {
+            dir,
+            queue: queue(),
+            place: FilesPlace {
+                root,
+                patience: SOON,
+                idle: FilesPlace::IDLE,
+            },
+            cx: OpContext::within(SOON),
+        }
+    }
+
+    /// Makes a file whose bytes show their place.
+    fn file(&self, name: &str, length: usize) -> Vec<u8> {
+        let bytes: Vec<u8> = (0..length).map(|n| u8::try_from(n / 7 % 251).unwrap()).collect();
+        fs::write(self.dir.path().join(name), &bytes).unwrap();
+        bytes
+    }
+
+    async fn list(&self, after: Option<Position>, limit: usize) -> Result<FilePage, Error> {
+        let page = PageRequest { after, limit };
+        self.queue
+            .list_files(&self.cx, &self.place, &FilePath::root(), &page)
+            .await
+    }
+
+    async fn read(&self, name: &str, offset: u64) -> Result<ByteStream, Error> {
+        let request = ReadRequest {
+            offset,
+            length: None,
+            etag: None,
+        };
+        let path = FilePath::root().join(name).unwrap();
+        self.queue.read_file(&self.cx, &self.place, &path, &request).await
+    }
+}
+
+fn helper() -> u32 {
+    child_of(std::process::id()).unwrap()
+}
+
+fn threads(pid: u32) -> usize {
+    fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task")).map_or(0, Iterator::count)
+}
+
+async fn ended(world: World) {
+    drop(world);
+    while let Some(pid) = child_of(std::process::id()) {
+        kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
+        until("a helper is left", || !is_helper(pid)).await;
+    }
+}
+
+async fn files_are_listed_and_read() {
+    let world = World::new();
+    let bytes = world.file("large", LARGE);
+    world.file("empty", 0);
+    let page = world.list(None, 1).await.unwrap();
+    let rest = world.list(page.next.clone(), 10).await.unwrap();
+    let names: Vec<_> = page
+        .entries
+        .iter()
+        .chain(&rest.entries)
+        .map(|e| e.name.as_str())
+        .collect();
+    assert_eq!((names, rest.next), (vec!["empty", "large"], None));
+    let pid = helper();
+    for offset in [0, 1, LARGE - 1] {
+        let pieces: Vec<_> = world
+            .read("large", offset as u64)
+            .await
+            .unwrap()
+            .try_collect()
+            .await
+            .unwrap();
+        assert!(pieces.concat() == bytes[offset..], "from {offset}");
+    }
+    assert!(world.read("empty", 0).await.unwrap().next().await.is_none());
+    let missing = world.read("missing", 0).await.map(|_| ());
+    assert_eq!(missing.map_err(Error::into_kind), Err(ErrorKind::NotFound));
+    assert_eq!(helper(), pid, "one helper makes all calls");
+    ended(world).await;
+}
+
+async fn an_idle_helper_ends() {
+    let mut world = World::new();
+    world.place.idle = Duration::from_millis(100);
+    world.file("large", LARGE);
+    let mut stream = world.read("large", 0).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    let pid = helper();
+    tokio::time::sleep(world.place.idle * 3).await;
+    assert!(is_helper(pid), "a read under way is not idle");
+    drop(stream);
+    until("the idle helper is left", || {
+        child_of(std::process::id()).is_none()
+    })
+    .await;
+    assert_eq!(world.list(None, 10).await.unwrap().entries.len(), 1);
+    ended(world).await;
+}
+
+async fn a_reader_that_leaves_frees_its_thread() {
+    let world = World::new();
+    world.file("large", LARGE);
+    let mut stream = world.read("large", 0).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    let pid = helper();
+    assert_eq!(threads(pid), 2, "a read that waits for its reader has a thread");
+    drop(stream);
+    until("the thread is left", || threads(pid) == 1).await;
+    ended(world).await;
+}
+
+async fn a_killed_helper_ends_its_reads_and_another_takes_its_place() {
+    let world = World::new();
+    let bytes = world.file("large", LARGE);
+    let mut stream = world.read("large", 0).await.unwrap();
+    let pid = helper();
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
+    let mut got = 0;
+    let error = loop {
+        match stream.next().await.unwrap() {
+            Ok(piece) => got += piece.len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(got < bytes.len());
+    assert!(
+        *error.kind() == ErrorKind::Helper && error.is_temporary(),
+        "{error:?}"
+    );
+    assert!(stream.next().await.is_none());
+    let pieces: Vec<_> = world.read("large", 0).await.unwrap().try_collect().await.unwrap();
+    assert!(pieces.concat() == bytes);
+    assert_ne!(helper(), pid);
+    ended(world).await;
+}
+
+async fn a_file_that_becomes_shorter_ends_its_read() {
+    let world = World::new();
+    world.file("large", LARGE);
+    let mut stream = world.read("large", 0).await.unwrap();
+    let file = File::options()
+        .write(true)
+        .open(world.dir.path().join("large"))
+        .unwrap();
+    file.set_len(1024).unwrap();
+    let mut last = None;
+    while let Some(piece) = stream.next().await {
+        last = Some(piece);
+    }
+    let last = last.unwrap();
+    assert!(
+        matches!(&last, Err(error) if *error.kind() == ErrorKind::Changed),
+        "{last:?}"
+    );
+    ended(world).await;
+}
+
+async fn one_transfer_too_many_waits() {
+    let world = World::new();
+    let bytes = world.file("large", LARGE);
+    let mut streams = Vec::new();
+    for _ in 0..MAX_TRANSFERS {
+        streams.push(world.read("large", 0).await.unwrap());
+    }
+    let pid = helper();
+    until("not all of them have a thread", || {
+        threads(pid) == MAX_TRANSFERS + 1
+    })
+    .await;
+    let mut waits = Box::pin(world.read("large", 0));
+    assert!(futures_util::poll!(&mut waits).is_pending());
+    assert_eq!(
+        world.list(None, 10).await.unwrap().entries.len(),
+        1,
+        "lists go on"
+    );
+    assert!(futures_util::poll!(&mut waits).is_pending());
+    drop(streams.pop());
+    let pieces: Vec<_> = waits.await.unwrap().try_collect().await.unwrap();
+    assert!(pieces.concat() == bytes);
+    assert!(threads(pid) <= MAX_TRANSFERS + 5);
+    drop(streams);
+    ended(world).await;
+}
+
+async fn a_directory_over_the_memory_limit_ends_with_an_error() {
+    let mut world = World::new();
+    world.file("f", 1);
+    world.place.root.max_memory = 4096;
+    let listed = world.list(None, 10).await;
+    assert_eq!(listed.map_err(Error::into_kind), Err(ErrorKind::Helper));
+    world.place.root.max_memory = FilesRoot::MAX_MEMORY;
+    assert_eq!(world.list(None, 10).await.unwrap().entries.len(), 1);
+    ended(world).await;
+}
+
+/// A file system whose server never answers.
+async fn a_storage_that_does_not_answer_ends_the_helper() {
+    let mut world = World::new();
+    let device = File::options().read(true).write(true).open("/dev/fuse").unwrap();
+    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+    let at = world.dir.path().to_owned();
+    let (source, flags) = (Some("dead"), nix::mount::MsFlags::MS_NOSUID);
+    nix::mount::mount(source, &at, Some("fuse.dead"), flags, Some(options.as_str())).unwrap();
+    world.place.patience = Duration::from_millis(300);
+    let (listed, read) = tokio::join!(world.list(None, 10), world.read("f", 0));
+    assert_eq!(listed.map_err(Error::into_kind), Err(ErrorKind::Timeout));
+    assert_eq!(
+        read.map(|_| ()).map_err(Error::into_kind),
+        Err(ErrorKind::Timeout)
+    );
+    until("the helper is left", || child_of(std::process::id()).is_none()).await;
+    nix::mount::umount2(&at, nix::mount::MntFlags::empty()).unwrap();
+    world.place.patience = SOON;
+    assert_eq!(world.list(None, 10).await.unwrap().entries, []);
+    ended(world).await;
+}
