@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use storage_domain::Role;
-use storage_domain::access::{Actor, How, Token, TokenState};
+use storage_domain::access::{AccessToken, Actor, How, Token, TokenState};
 use storage_domain::net::Network;
 use storage_persistence::{Store, StoreError};
 use time::OffsetDateTime;
@@ -20,10 +20,11 @@ use crate::auth::cors::Cors;
 use crate::auth::csrf;
 use crate::auth::jwt::Jwt;
 pub use crate::auth::jwt::{JwtSettings, KeyFileError};
+use crate::auth::link::{self, Link, Maker};
 use crate::auth::token_cache::{MAX_AGE, TokenCache};
 use crate::error::ApiError;
 pub use crate::limits::LimitSettings;
-use crate::limits::{ClientPermit, Limits, Source};
+use crate::limits::{Limits, Source};
 use crate::problem::Code;
 use crate::service::AppError;
 use crate::watched::Reload;
@@ -36,7 +37,7 @@ pub struct Access {
     /// `None` if credentials are never required.
     tokens: Option<TokenCache>,
     trusted_proxies: Vec<Network>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     pub(crate) cors: Cors,
     /// `None` if nothing is recorded.
     pub(crate) audit: Option<AuditLog>,
@@ -126,11 +127,21 @@ impl Access {
         Source::of(request, &self.trusted_proxies)
     }
 
-    /// Identifies the client of a request. A client that is not known is counted by its address, whatever the reason.
+    /// Identifies the client of a request by a link, if there is one. A client that is not known is counted by its
+    /// address, whatever the reason.
     ///
     /// # Errors
     /// 401, 403, 429, and 503 if the tokens can't be read.
-    pub(crate) async fn identify(&self, request: &HttpRequest, source: &Source) -> Result<Actor, ApiError> {
+    pub(crate) async fn identify(
+        &self,
+        request: &HttpRequest,
+        link: Option<Result<Link, ApiError>>,
+        source: &Source,
+    ) -> Result<Actor, ApiError> {
+        if let Some(link) = link {
+            let actor = async { self.by_link(link?).await }.await;
+            return self.counted(actor, source);
+        }
         let Some(tokens) = &self.tokens else {
             return Ok(Actor::open());
         };
@@ -139,6 +150,11 @@ impl Access {
             return Ok(Actor::open());
         }
         let actor = self.by_credentials(tokens, request).await;
+        self.counted(actor, source)
+    }
+
+    /// Counts a client that is not known.
+    fn counted(&self, actor: Result<Actor, ApiError>, source: &Source) -> Result<Actor, ApiError> {
         // A good token is never refused for what others sent from the same address.
         if let Err(error) = &actor {
             if matches!(error.0.code, Code::InvalidToken | Code::TokenExpired) {
@@ -162,18 +178,6 @@ impl Access {
         }
     }
 
-    /// Returns the client's permit for a test or a discovery, which is under way as long as the permit lives.
-    ///
-    /// # Errors
-    /// 429.
-    pub(crate) fn probe_permit(
-        &self,
-        actor: &Actor,
-        source: &Source,
-    ) -> Result<Option<ClientPermit>, ApiError> {
-        Ok(self.limits.probe(actor, source)?)
-    }
-
     /// Returns whether an answer that anybody can cause gets a line in the log.
     pub(crate) fn may_log_stranger(&self) -> bool {
         self.limits.log_line()
@@ -194,6 +198,27 @@ impl Access {
         Ok(!any.map_err(unavailable)?)
     }
 
+    /// Returns the maker of a link, if it may still use the service.
+    async fn by_link(&self, link: Link) -> Result<Actor, ApiError> {
+        let Some(tokens) = &self.tokens else {
+            return Ok(Actor::open());
+        };
+        match link.maker {
+            Maker::Token(id) => {
+                let known = tokens.find(&id).await.map_err(unavailable)?;
+                admit(tokens, &known.ok_or_else(link::invalid)?).map_err(|_| link::invalid())
+            }
+            Maker::Jwt(name) if self.jwt.is_some() => Ok(Actor {
+                name,
+                role: Role::Operator,
+                how: How::Jwt,
+                until: None,
+            }),
+            Maker::Open if self.is_open(tokens).await? => Ok(Actor::open()),
+            Maker::Jwt(_) | Maker::Open => Err(link::invalid()),
+        }
+    }
+
     async fn by_credentials(&self, tokens: &TokenCache, request: &HttpRequest) -> Result<Actor, ApiError> {
         match &Credentials::of(request)? {
             Credentials::Token(token) => by_token(tokens, token).await,
@@ -210,17 +235,22 @@ async fn by_token(tokens: &TokenCache, token: &Token) -> Result<Actor, ApiError>
     let Some(known) = known.filter(|known| known.hash.matches(&token.hash())) else {
         return Err(bearer::invalid());
     };
+    admit(tokens, &known)
+}
+
+fn admit(tokens: &TokenCache, known: &AccessToken) -> Result<Actor, ApiError> {
     let at = OffsetDateTime::now_utc();
     match known.state(at) {
         TokenState::Valid => {}
         TokenState::Expired => return Err(bearer::expired()),
         TokenState::Revoked => return Err(bearer::invalid()),
     }
-    tokens.used(&known, at);
+    tokens.used(known, at);
     Ok(Actor {
         name: known.name.to_string(),
         role: known.role,
         how: How::Token(known.id.clone()),
+        until: known.expires_at,
     })
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod bearer;
 pub(crate) mod cors;
 pub(crate) mod csrf;
 pub(crate) mod jwt;
+pub(crate) mod link;
 pub(crate) mod token_cache;

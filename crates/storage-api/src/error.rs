@@ -7,7 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
-use storage_backends::{Holder, Holders};
+use storage_backends::{Error, ErrorKind, Holder, Holders};
+use storage_domain::BackendKind;
 use storage_persistence::StoreError;
 
 use crate::dto::timestamp;
@@ -139,6 +140,9 @@ impl From<AppError> for ApiError {
                     kind.as_str()
                 ),
             ),
+            AppError::NoFiles(kind) => Problem::new(Code::NoFiles, no_files(kind)),
+            AppError::NotMounted(message) => retry(Problem::new(Code::StorageUnavailable, message)),
+            AppError::Files(cause) => of_files(&cause),
             AppError::ShuttingDown => retry(Problem::new(
                 Code::ShuttingDown,
                 "The service is shutting down; send the request again when it is back",
@@ -146,6 +150,42 @@ impl From<AppError> for ApiError {
             error @ AppError::Task(_) => Problem::new(Code::Internal, INTERNAL).caused_by(Arc::new(error)),
         })
     }
+}
+
+/// Says why a backend has no files to show.
+fn no_files(kind: BackendKind) -> String {
+    if kind.facts().is_mounted {
+        return "Mounting is switched off, so that the files can't be read; start the service without no_mount".to_owned();
+    }
+    format!("This backend is of the type {kind}, and only those of the types nfs, http and s3 have files")
+}
+
+/// What storage says about files, on the wire.
+fn of_files(error: &Error) -> Problem {
+    let code = match error.kind() {
+        ErrorKind::NotFound => Code::PathNotFound,
+        ErrorKind::NotADirectory => Code::NotADirectory,
+        ErrorKind::NotAFile => Code::NotAFile,
+        ErrorKind::NotListable => Code::NotListable,
+        ErrorKind::Denied => Code::StorageDenied,
+        ErrorKind::TooBusy => Code::TooBusy,
+        ErrorKind::Timeout => Code::StorageTimeout,
+        ErrorKind::Stuck { .. } => Code::BackendStuck,
+        ErrorKind::Changed
+        | ErrorKind::Cancelled
+        | ErrorKind::Busy(_)
+        | ErrorKind::NotMounted
+        | ErrorKind::Config
+        | ErrorKind::Helper
+        | ErrorKind::MountTable
+        | ErrorKind::Kernel
+        | ErrorKind::Server => Code::StorageUnavailable,
+    };
+    let problem = Problem::new(code, explain(error));
+    if code.status() == 503 {
+        return problem.with_header("retry-after", RETRY_AFTER_SECONDS.to_string());
+    }
+    problem
 }
 
 /// Who keeps a mount in use, in words and as a member.

@@ -19,6 +19,9 @@ use crate::problem::{Code, Problem};
 /// Log lines a minute for answers to strangers and to clients over their rate, and at once.
 const LOG_LINES: f64 = 60.0;
 
+/// Requests for files of one client that may be under way at once, downloads included.
+const TRANSFERS: u32 = 256;
+
 /// How much one client may ask for.
 #[derive(Debug, Clone)]
 pub struct LimitSettings {
@@ -49,6 +52,7 @@ pub(crate) struct Limits {
     rate: Option<Buckets>,
     failures: Buckets,
     probes: Arc<Concurrency>,
+    transfers: Arc<Concurrency>,
     log_lines: Bucket,
 }
 
@@ -61,6 +65,7 @@ impl Limits {
                 .map(|rate| Buckets::new(f64::from(rate), f64::from(settings.burst))),
             failures: Buckets::new(per_minute / 60.0, per_minute),
             probes: Concurrency::new(settings.tests),
+            transfers: Concurrency::new(TRANSFERS),
             log_lines: Bucket::new(LOG_LINES / 60.0, LOG_LINES),
         }
     }
@@ -105,15 +110,17 @@ impl Limits {
     /// # Errors
     /// 429.
     pub(crate) fn probe(&self, actor: &Actor, source: &Source) -> Result<Option<ClientPermit>, Problem> {
-        let Some(client) = client(actor, source) else {
-            return Ok(None);
-        };
-        self.probes.acquire(client).map(Some).ok_or_else(|| {
-            limited(
-                "This client has as many tests and discoveries under way as it may",
-                Duration::from_secs(1),
-            )
-        })
+        let all_taken = "This client has as many tests and discoveries under way as it may";
+        permit(&self.probes, all_taken, actor, source)
+    }
+
+    /// Returns the permit for a request for files, which runs as long as the value lives; `None` if nobody counts.
+    ///
+    /// # Errors
+    /// 429.
+    pub(crate) fn transfer(&self, actor: &Actor, source: &Source) -> Result<Option<ClientPermit>, Problem> {
+        let all_taken = "This client has as many requests for files under way as it may";
+        permit(&self.transfers, all_taken, actor, source)
     }
 
     /// Takes a log line for an answer that anybody can cause.
@@ -136,6 +143,19 @@ fn client(actor: &Actor, source: &Source) -> Option<Client> {
         How::Jwt => Some(Client::Known(format!("jwt {}", actor.name))),
         How::Open | How::Cli => (!source.is_local()).then(|| source.client()),
     }
+}
+
+fn permit(
+    of: &Arc<Concurrency>,
+    all_taken: &str,
+    actor: &Actor,
+    source: &Source,
+) -> Result<Option<ClientPermit>, Problem> {
+    let Some(client) = client(actor, source) else {
+        return Ok(None);
+    };
+    let permit = of.acquire(client).map(Some);
+    permit.ok_or_else(|| limited(all_taken, Duration::from_secs(1)))
 }
 
 fn limited(what: &str, wait: Duration) -> Problem {

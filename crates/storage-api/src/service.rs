@@ -2,11 +2,13 @@
 
 mod backends;
 mod discovery;
+mod files;
 mod preconditions;
 mod shutdown;
 mod startup;
 
 pub use self::backends::BackendDraft;
+pub use self::files::ListedFiles;
 pub use self::preconditions::{Preconditions, entity_tag};
 pub use crate::audit::AuditEntry;
 pub use crate::supervisor::{AppError, AppSettings, ClientPermit as Permit, Event, StateChange, TestOutcome};
@@ -15,7 +17,7 @@ pub(crate) use crate::supervisor::{explain, millis};
 
 use std::sync::Arc;
 
-use storage_backends::Registry;
+use storage_backends::{Backend as LiveBackend, Error, Registry};
 use storage_domain::{Backend, BackendId, BackendKind, IscsiTarget};
 use storage_persistence::{BackendFilter, Store};
 use tokio::runtime::Handle;
@@ -27,6 +29,7 @@ use crate::supervisor::{Command, Supervisor, Trial};
 #[derive(Debug)]
 pub struct App {
     supervisor: Arc<Supervisor>,
+    reads: files::Reads,
 }
 
 impl App {
@@ -34,6 +37,7 @@ impl App {
     pub fn new(store: Store, registry: Registry, settings: AppSettings, runtime: Handle) -> Arc<Self> {
         Arc::new(Self {
             supervisor: Supervisor::new(store, registry, settings, runtime),
+            reads: files::Reads::default(),
         })
     }
 
@@ -99,6 +103,16 @@ impl App {
             (backend, targets)
         });
         Ok(with_luns.collect())
+    }
+
+    /// Returns a stored backend, secrets included, with the live one of it.
+    async fn live(&self, id: BackendId) -> Result<(Backend, Result<Arc<dyn LiveBackend>, Error>), AppError> {
+        let backend = self.supervisor.store.open(id).await?;
+        let live = self
+            .supervisor
+            .registry
+            .get(id, backend.revision, &backend.config);
+        Ok((backend, live))
     }
 
     /// Returns a receiver of every change of a backend's state from now on.

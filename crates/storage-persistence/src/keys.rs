@@ -22,6 +22,8 @@ pub(crate) const KEY_BYTES: usize = 32;
 const ID_BYTES: usize = 8;
 /// Parts the digest from every other use of a key.
 const ID_CONTEXT: &[u8] = b"pureboot-storage secret key id v1\0";
+/// Parts the key of links from every other use of a key.
+const LINK_CONTEXT: &[u8] = b"pureboot-storage link key v1\0";
 /// How keys are written; read with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -76,6 +78,12 @@ impl SecretKey {
         }
     }
 
+    /// Returns the key of signed links that comes of this one; it opens no secret.
+    fn of_links(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        let digest = Sha256::new().chain_update(LINK_CONTEXT).chain_update(*self.bytes);
+        Zeroizing::new(digest.finalize().into())
+    }
+
     /// A new key of the system's randomness.
     fn generate() -> Result<Self, KeyError> {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
@@ -125,6 +133,16 @@ impl KeyRing {
 
     pub(crate) fn has(&self, id: &KeyId) -> bool {
         self.get(&id.0).is_some()
+    }
+
+    /// Returns the keys of signed links, that of the key `first` first.
+    pub(crate) fn of_links(&self, first: &KeyId) -> Vec<Zeroizing<[u8; KEY_BYTES]>> {
+        let (present, others): (Vec<_>, Vec<_>) = self.keys.iter().partition(|key| key.id == *first);
+        present
+            .into_iter()
+            .chain(others)
+            .map(SecretKey::of_links)
+            .collect()
     }
 
     /// The same keys behind a new one.

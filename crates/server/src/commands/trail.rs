@@ -12,6 +12,7 @@ pub(super) fn record(action: &str) -> AuditRecord {
         name: user.map_or_else(|| format!("uid {me}"), |user| user.name),
         role: Role::Admin,
         how: How::Cli,
+        until: None,
     };
     AuditRecord::new(action).by(&actor)
 }

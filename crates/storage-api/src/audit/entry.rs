@@ -77,6 +77,13 @@ impl AuditEntry {
         }
     }
 
+    /// Sets further information.
+    pub(crate) fn set_detail(&mut self, detail: &str) {
+        if let Some(open) = &mut self.0 {
+            open.record.detail = Some(detail.to_owned());
+        }
+    }
+
     /// Lends the entry to a change, which is answered with `status` if it is done.
     pub(crate) fn lend(mut self, status: StatusCode) -> (Self, Option<Loan>) {
         let loan = self.0.as_mut().map(|open| {

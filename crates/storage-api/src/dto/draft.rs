@@ -67,7 +67,7 @@ fn read(mut body: Map<String, Value>, members: &[&str]) -> BackendDraft {
 }
 
 /// A member that is a string of a type that parses itself; null is the same as absent.
-fn parsed<T: FromStr<Err = Rule>>(
+pub(super) fn parsed<T: FromStr<Err = Rule>>(
     value: Option<Value>,
     member: &str,
     problems: &mut Vec<Invalid>,

@@ -141,20 +141,20 @@ impl FromStr for Needle {
     }
 }
 
-struct Params<'a> {
+pub(super) struct Params<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     problems: Vec<Invalid>,
 }
 
 impl<'a> Params<'a> {
-    fn new(query: &'a str) -> Self {
+    pub(super) fn new(query: &'a str) -> Self {
         Self {
             pairs: form_urlencoded::parse(query.as_bytes()).collect(),
             problems: Vec::new(),
         }
     }
 
-    fn parsed<T: FromStr<Err = Rule>>(&mut self, name: &str) -> Option<T> {
+    pub(super) fn parsed<T: FromStr<Err = Rule>>(&mut self, name: &str) -> Option<T> {
         let mut values = self.pairs.iter().filter(|(key, _)| key == name);
         let (_, value) = values.next()?;
         let parsed = if values.next().is_some() {
@@ -167,7 +167,7 @@ impl<'a> Params<'a> {
             .ok()
     }
 
-    fn required<T: FromStr<Err = Rule>>(&mut self, name: &str) -> Option<T> {
+    pub(super) fn required<T: FromStr<Err = Rule>>(&mut self, name: &str) -> Option<T> {
         let before = self.problems.len();
         let value = self.parsed(name);
         if value.is_none() && self.problems.len() == before {
@@ -177,7 +177,7 @@ impl<'a> Params<'a> {
         value
     }
 
-    fn number(&mut self, name: &str, min: u64, max: u64) -> Option<u64> {
+    pub(super) fn number(&mut self, name: &str, min: u64, max: u64) -> Option<u64> {
         let Text(text) = self.parsed(name)?;
         let plain = text.bytes().all(|b| b.is_ascii_digit());
         let number = text.parse().ok().filter(|n| plain && (min..=max).contains(n));
@@ -188,7 +188,7 @@ impl<'a> Params<'a> {
         number
     }
 
-    fn finish(self) -> Result<(), ApiError> {
+    pub(super) fn finish(self) -> Result<(), ApiError> {
         if self.problems.is_empty() {
             return Ok(());
         }

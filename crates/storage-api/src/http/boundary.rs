@@ -12,11 +12,13 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use storage_domain::access::{Actor, AuditRecord};
+use time::OffsetDateTime;
 use tracing::Instrument as _;
 
 use super::route::{Class, Policies, Policy};
 use super::state::State;
 use crate::audit::{AuditEntry, Kind, Loan};
+use crate::auth::link::{Link, SignedLink};
 use crate::error::ApiError;
 use crate::limits::Source;
 use crate::problem::Code;
@@ -104,7 +106,7 @@ impl Visit {
         let kind = match self.policy().map(|policy| policy.class) {
             Some(Class::Probe) => Kind::Probe,
             Some(Class::Change) => Kind::Change,
-            Some(Class::Open | Class::Read) | None => return,
+            Some(Class::Open | Class::Read | Class::Files) | None => return,
         };
         if let Some(entry) = self.entry(kind) {
             self.http.extensions_mut().insert(entry);
@@ -135,23 +137,29 @@ impl Visit {
             return Ok(Permit::none());
         };
         let access = &self.state.access;
-        let actor = access.identify(&self.http, &self.source).await?;
+        let actor = access.identify(&self.http, self.link(), &self.source).await?;
         if let Some(entry) = self.http.extensions_mut().get_mut::<AuditEntry>() {
             entry.set_actor(&actor);
         }
-        let is_probe = self.policy().is_some_and(|policy| policy.class == Class::Probe);
+        let class = self.policy().map(|policy| policy.class);
         let admitted = access.authorize(&actor, &self.source, role);
-        let admitted = admitted.and_then(|()| {
-            if is_probe {
-                access.probe_permit(&actor, &self.source)
-            } else {
-                Ok(None)
-            }
+        let admitted = admitted.and_then(|()| match class {
+            Some(Class::Probe) => Ok(access.limits.probe(&actor, &self.source)?),
+            Some(Class::Files) => Ok(access.limits.transfer(&actor, &self.source)?),
+            Some(Class::Open | Class::Read | Class::Change) | None => Ok(None),
         });
         self.http.extensions_mut().insert(actor);
         let permit = admitted?.map(Permit::holding).unwrap_or_default();
         self.http.extensions_mut().insert(permit.clone());
         Ok(permit)
+    }
+
+    /// Returns the link by which a request comes, if the route takes links.
+    fn link(&self) -> Option<Result<Link, ApiError>> {
+        self.policy().filter(|policy| policy.takes_links)?;
+        let link = SignedLink::of(&self.http, super::extract::backend_id(&self.http))?;
+        let keys = self.state.app.link_keys();
+        Some(link.and_then(|link| link.verify(&keys, OffsetDateTime::now_utc())))
     }
 
     fn finished(&self, answer: Result<HttpResponse, Error>) -> HttpResponse {
@@ -203,7 +211,9 @@ impl Visit {
     }
 
     fn denied_read(&self, status: u16) -> Option<AuditEntry> {
-        let is_read = self.policy().is_some_and(|policy| policy.class == Class::Read);
+        let is_read = self
+            .policy()
+            .is_some_and(|policy| matches!(policy.class, Class::Read | Class::Files));
         if !is_read || !matches!(status, 401 | 403) {
             return None;
         }

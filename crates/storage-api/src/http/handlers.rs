@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod backends;
 pub(super) mod discover;
 pub(super) mod docs;
+pub(super) mod files;
 pub(super) mod health;
 pub(super) mod index;
 pub(super) mod luns;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use storage_domain::{Actor, BackendKind, BackendName, BackendStatus, Host};
 
-use crate::dto::{DEFAULT_AUDIT_LIMIT, MAX_LIMIT, MAX_OFFSET};
+use crate::dto::{DEFAULT_AUDIT_LIMIT, MAX_FILES, MAX_LIMIT, MAX_OFFSET};
 
 /// Text without control characters.
 const NO_CONTROLS: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
@@ -62,6 +62,13 @@ parameters! {
     Portal "Portal" "portal" "query" true
         "A host name, an IPv4 or an IPv6 address, with or without a port: nas.lab, 10.0.0.5:3260, [fd00::5]:3260."
         json!({ "type": "string", "minLength": 1, "maxLength": Host::MAX_CHARS + "[]:65535".len(), "examples": ["10.0.0.5:3260"] });
+    Directory "Directory" "path" "query" false "Absolute path of a directory within the backend." file_path(Some("/"));
+    FilePath "FilePath" "path" "query" true "Absolute path within the backend." file_path(None);
+    Cursor "Cursor" "cursor" "query" false "The `cursor` of the page before." json!({ "type": "string", "maxLength": 256 });
+    FileLimit "FileLimit" "limit" "query" false "Largest number of entries."
+        json!({ "type": "integer", "minimum": 1, "maximum": MAX_FILES, "default": MAX_FILES });
+    Range "Range" "Range" "header" false "One range of bytes (RFC 9110, section 14.2); several are ignored." json!({ "type": "string" });
+    IfRange "IfRange" "If-Range" "header" false "Entity tag or date (RFC 9110, section 13.1.5)." json!({ "type": "string" });
     AuditLimit "AuditLimit" "limit" "query" false "Largest number of records."
         json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_AUDIT_LIMIT });
     Before "Before" "before" "query" false
@@ -73,6 +80,14 @@ parameters! {
         json!({ "type": "string", "format": "uuid" });
     Actor "Actor" "actor" "query" false "Only records of this client." audit_text();
     Action "Action" "action" "query" false "Only records of this action, such as `backend.update`." audit_text();
+}
+
+fn file_path(default: Option<&str>) -> Value {
+    let mut schema = json!({ "type": "string", "maxLength": storage_domain::FilePath::MAX_BYTES, "pattern": "^/", "examples": ["/images"] });
+    if let Some(default) = default {
+        schema["default"] = default.into();
+    }
+    schema
 }
 
 fn kinds() -> Vec<&'static str> {

@@ -16,6 +16,8 @@ pub(crate) enum Class {
     Open,
     /// Reads the database. It is recorded only if it is denied.
     Read,
+    /// Asks storage for files. It is recorded only if it is denied.
+    Files,
     /// Connects to storage. A client may do a few of these at once.
     Probe,
     /// Changes the database, together with its audit record.
@@ -31,6 +33,8 @@ pub(crate) struct Policy {
     pub(crate) role: Option<Role>,
     /// Action in the audit log.
     pub(crate) action: Option<&'static str>,
+    /// Whether a signed link takes the place of a token.
+    pub(crate) takes_links: bool,
 }
 
 /// The body that a route takes.
@@ -50,6 +54,8 @@ pub(crate) enum Content {
     /// JSON of this schema.
     Json(&'static str),
     Html,
+    /// The bytes of a file.
+    Bytes,
 }
 
 /// An answer that is no problem.
@@ -122,6 +128,7 @@ impl Route {
                 class: Class::Open,
                 role: None,
                 action: None,
+                takes_links: false,
             },
             id: "",
             summary: "",
@@ -144,6 +151,12 @@ impl Route {
         self.policy.class = class;
         self.policy.role = Some(role);
         self.policy.action = Some(action);
+        self
+    }
+
+    /// Takes signed links.
+    pub(crate) fn takes_links(mut self) -> Self {
+        self.policy.takes_links = true;
         self
     }
 

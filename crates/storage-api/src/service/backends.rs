@@ -5,6 +5,7 @@ use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, Invalid, InvalidInput, Rule,
 };
 use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend};
+use zeroize::Zeroizing;
 
 use super::{App, AppError, AuditEntry, Preconditions};
 use crate::supervisor::{Command, Delete, StateChange, Update};
@@ -153,6 +154,11 @@ impl App {
     /// Returns warnings about what a backend's config allows.
     pub fn warnings(&self, backend: &Backend) -> Vec<String> {
         self.supervisor.registry.warnings(&backend.config)
+    }
+
+    /// Returns the keys of signed links, the present one first.
+    pub(crate) fn link_keys(&self) -> Vec<Zeroizing<[u8; 32]>> {
+        self.supervisor.store.link_keys()
     }
 
     /// Returns one backend.

@@ -68,12 +68,8 @@ impl App {
         permit: Permit,
         seen: impl FnOnce(&Backend),
     ) -> Result<Vec<IscsiTarget>, AppError> {
-        let backend = self.supervisor.store.open(id).await?;
+        let (backend, live) = self.live(id).await?;
         seen(&backend);
-        let live = self
-            .supervisor
-            .registry
-            .get(id, backend.revision, &backend.config);
         let live = live.map_err(|error| AppError::NotDiscovered(Arc::new(error)))?;
         if live.as_luns().is_none() {
             return Err(AppError::NoLuns(live.kind()));

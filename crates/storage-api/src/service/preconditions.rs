@@ -117,6 +117,16 @@ impl Preconditions {
         self.if_match.as_ref().is_some_and(|tags| *tags != Tags::Any)
     }
 
+    /// Returns whether there is an `If-Match`, which makes a date superfluous.
+    pub(crate) fn has_if_match(&self) -> bool {
+        self.if_match.is_some()
+    }
+
+    /// Returns whether there is an `If-None-Match`, which makes a date superfluous.
+    pub(crate) fn has_if_none_match(&self) -> bool {
+        self.if_none_match.is_some()
+    }
+
     fn if_match_holds(&self, tag: &str) -> bool {
         self.if_match.as_ref().is_none_or(|tags| tags.match_strongly(tag))
     }

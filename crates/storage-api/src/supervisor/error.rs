@@ -49,6 +49,15 @@ pub enum AppError {
     /// Only iSCSI backends have logical units.
     #[error("{0} backends have no logical units")]
     NoLuns(BackendKind),
+    /// The backend has no files to show.
+    #[error("{0} backends have no files")]
+    NoFiles(BackendKind),
+    /// The backend could not be mounted; holds what its test said.
+    #[error("the backend could not be mounted")]
+    NotMounted(String),
+    /// The storage did not do what was asked of its files.
+    #[error("the storage could not do it")]
+    Files(#[source] Arc<Error>),
     /// The service is about to end.
     #[error("the service is shutting down")]
     ShuttingDown,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::http::{Method, StatusCode};
+use actix_web::web::Bytes;
 use actix_web::{App as WebApp, test};
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
@@ -42,6 +43,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// All bytes; `None` if the body broke off.
+    pub(crate) content: Option<Bytes>,
 }
 
 impl Api {
@@ -114,12 +117,12 @@ impl Api {
         let asked = response.request();
         let (method, path) = (asked.method().clone(), asked.path().to_owned());
         let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = test::read_body(response).await;
+        let content = test::try_read_body(response).await.ok();
         let is_json = headers
             .get(CONTENT_TYPE)
             .is_some_and(|t| t.to_str().unwrap().ends_with("json"));
         let body = if is_json {
-            serde_json::from_slice(&bytes).unwrap()
+            serde_json::from_slice(content.as_ref().unwrap()).unwrap()
         } else {
             Value::Null
         };
@@ -127,6 +130,7 @@ impl Api {
             status,
             headers,
             body,
+            content,
         };
         answer.check(&method, &path);
         answer

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+
 use super::{Role, TokenId};
 
 /// How a client proved its identity.
@@ -38,6 +40,8 @@ pub struct Actor {
     pub role: Role,
     /// How it proved its identity.
     pub how: How,
+    /// End of the credentials, if they have one.
+    pub until: Option<OffsetDateTime>,
 }
 
 impl Actor {
@@ -52,6 +56,7 @@ impl Actor {
             name: Self::LOCAL.to_owned(),
             role: Role::Admin,
             how: How::Open,
+            until: None,
         }
     }
 }

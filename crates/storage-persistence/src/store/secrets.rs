@@ -13,6 +13,8 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use zeroize::Zeroizing;
+
 pub use self::report::{KeyReport, KeyUse};
 pub use self::reset::{Dropped, Reset};
 pub use self::rotate::{Rotated, Rotation};
@@ -58,6 +60,13 @@ impl Keyring {
 }
 
 impl Store {
+    /// Returns the keys of signed links, the present one first; none before [`Store::unlock`].
+    pub fn link_keys(&self) -> Vec<Zeroizing<[u8; 32]>> {
+        let held = self.keyring.held();
+        held.map(|held| held.ring.of_links(&held.current))
+            .unwrap_or_default()
+    }
+
     /// Gives the store its keys: checks that they are those of the database, or makes the first one its key. Renders rows that an
     /// earlier release wrote. The schema has to be up to date. Several processes may do so at once.
     ///

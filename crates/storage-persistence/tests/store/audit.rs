@@ -15,6 +15,7 @@ fn record(action: &str, backend: &str) -> AuditRecord {
         name: "alice\0".to_owned(),
         role: Role::Operator,
         how: How::Jwt,
+        until: None,
     };
     AuditRecord {
         address: Some("2001:db8::1".to_owned()),

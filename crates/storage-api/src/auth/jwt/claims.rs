@@ -47,7 +47,13 @@ pub(super) fn judge(
     let name = name.ok_or(Refusal::Claims(SUBJECT))?.to_owned();
     let role = role(&claims, settings).ok_or_else(|| Refusal::NoRole(settings.role_claim.clone()))?;
     let how = How::Jwt;
-    Ok((Actor { name, role, how }, until))
+    let actor = Actor {
+        name,
+        role,
+        how,
+        until: Some(until),
+    };
+    Ok((actor, until))
 }
 
 /// Seconds since 1970, fractions allowed (RFC 7519, section 2).

@@ -18,11 +18,15 @@ impl FromRequest for Conditions {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let if_match = field(request, &IF_MATCH);
-        let if_none_match = field(request, &IF_NONE_MATCH);
-        let conditions = Preconditions::new(if_match.as_deref(), if_none_match.as_deref());
-        ready(Ok(Self(conditions)))
+        ready(Ok(Self(conditions(request))))
     }
+}
+
+/// Reads the conditions of a request.
+pub(crate) fn conditions(request: &HttpRequest) -> Preconditions {
+    let if_match = field(request, &IF_MATCH);
+    let if_none_match = field(request, &IF_NONE_MATCH);
+    Preconditions::new(if_match.as_deref(), if_none_match.as_deref())
 }
 
 fn field(request: &HttpRequest, name: &HeaderName) -> Option<String> {

@@ -37,12 +37,12 @@ fn operation(route: &Route, problems: &mut Responses) -> Value {
         "summary": route.summary,
         "tags": [if is_storage { "backends" } else { "service" }],
         "responses": responses,
-        "security": [],
     });
-    if let Some(role) = route.policy.role {
-        operation["description"] = format!("Needs the role `{role}`.").into();
-        operation["security"] = json!([{ BEARER: [] }]);
-    }
+    // For a bearer the array holds the required roles (OpenAPI 3.1, Security Requirement Object).
+    operation["security"] = match route.policy.role {
+        Some(role) => json!([{ BEARER: [role.as_str()] }]),
+        None => json!([]),
+    };
     if !route.parameters.is_empty() {
         operation["parameters"] = route.parameters.iter().map(|p| named(*p)).collect();
     }

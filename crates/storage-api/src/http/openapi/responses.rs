@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{reference, seconds, text};
+use super::schema::{binary, reference, seconds, text};
 use crate::error::RETRY_AFTER_SECONDS;
 use crate::http::route::{Answer, Content};
 use crate::problem::{Code, MEDIA_TYPE};
 
-/// The problems that operations answer: one component for each set of codes that share a status.
+/// The problems that operations answer: one component for each set of codes that share a status, named by the status and
+/// a letter. Every operation refers to a dozen of them, so that names of all codes would be a tenth of the document.
 #[derive(Debug, Default)]
-pub(super) struct Responses(BTreeMap<String, Value>);
+pub(super) struct Responses(BTreeMap<u16, Vec<Vec<Code>>>);
 
 impl Responses {
     /// Returns a reference for each status of these codes.
@@ -21,18 +22,33 @@ impl Responses {
             by_status.entry(code.status()).or_default().push(*code);
         }
         let references = by_status.into_iter().map(|(status, codes)| {
-            let names: Vec<String> = codes.iter().map(|code| format!("{code:?}")).collect();
-            let name = names.concat();
-            let target = json!({ "$ref": format!("#/components/responses/{name}") });
-            self.0.entry(name).or_insert_with(|| problem(status, &codes));
+            let sets = self.0.entry(status).or_default();
+            let at = sets.iter().position(|known| *known == codes).unwrap_or_else(|| {
+                sets.push(codes);
+                sets.len() - 1
+            });
+            let target = json!({ "$ref": format!("#/components/responses/{}", name(status, at)) });
             (status.to_string(), target)
         });
         references.collect()
     }
 
     pub(super) fn into_components(self) -> Map<String, Value> {
-        self.0.into_iter().collect()
+        let named = |(status, sets): (u16, Vec<Vec<Code>>)| {
+            let sets = sets.into_iter().enumerate();
+            sets.map(move |(at, codes)| (name(status, at), problem(status, &codes)))
+        };
+        self.0.into_iter().flat_map(named).collect()
     }
+}
+
+/// Returns the name of a set of codes: `409`, `409B` and so on.
+fn name(status: u16, at: usize) -> String {
+    let letter = u8::try_from(at)
+        .ok()
+        .filter(|at| *at > 0)
+        .map(|at| char::from(b'A' + at));
+    format!("{status}{}", letter.map_or_else(String::new, String::from))
 }
 
 fn problem(status: u16, codes: &[Code]) -> Value {
@@ -67,6 +83,9 @@ pub(super) fn answer(given: &Answer) -> Value {
         Content::None => {}
         Content::Json(schema) => {
             answer["content"] = json!({ "application/json": { "schema": reference(schema) } });
+        }
+        Content::Bytes => {
+            answer["content"] = json!({ "application/octet-stream": { "schema": binary() } });
         }
         Content::Html => answer["content"] = json!({ "text/html": { "schema": text() } }),
     }

@@ -44,6 +44,10 @@ pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
+pub(super) fn binary() -> Value {
+    json!({ "type": "string", "format": "binary" })
+}
+
 pub(super) fn flag() -> Value {
     json!({ "type": "boolean" })
 }

@@ -2,6 +2,7 @@
 
 mod backend;
 mod envelope;
+mod file;
 mod probe;
 mod service;
 
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 pub(super) fn all() -> Map<String, Value> {
     let groups = [
         backend::schemas(),
+        file::schemas(),
         probe::schemas(),
         service::schemas(),
         envelope::schemas(),

@@ -16,6 +16,8 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
             one(object(&[("id", id())], &[]), Some(DELETED)),
         ),
         ("TestResponse", one(reference("TestResult"), None)),
+        ("FileResponse", one(reference("File"), None)),
+        ("LinkResponse", one(reference("Link"), None)),
         ("ProblemCodeResponse", one(reference("ProblemCode"), None)),
         ("HealthResponse", one(reference("Health"), None)),
         (

@@ -1,0 +1,150 @@
+//! Files as the API shows them, and the queries for them.
+
+use serde::Serialize;
+use storage_backends::{FileEntry, FileKind, PageRequest, Position};
+use storage_domain::{ByteCount, FilePath, Rule};
+use time::OffsetDateTime;
+
+use super::query::Params;
+use crate::error::ApiError;
+use crate::problem::Code;
+use crate::service::ListedFiles;
+
+/// Entries in a page, unless the client asks for fewer.
+pub(crate) const MAX_FILES: u64 = 1000;
+
+/// A file or a directory.
+#[derive(Debug, Serialize)]
+pub(crate) struct FileDto {
+    name: String,
+    path: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    size: Option<ByteCount>,
+    mime_type: String,
+    #[serde(with = "time::serde::rfc3339::option")]
+    modified_at: Option<OffsetDateTime>,
+    etag: Option<String>,
+    sha256: Option<String>,
+}
+
+impl FileDto {
+    pub(crate) fn new(path: &FilePath, entry: FileEntry) -> Self {
+        Self {
+            mime_type: mime_type(&entry),
+            kind: match entry.kind {
+                FileKind::Directory => "directory",
+                FileKind::File => "file",
+            },
+            etag: entry.etag.map(|tag| format!("\"{tag}\"")),
+            path: path.as_str().to_owned(),
+            name: entry.name,
+            size: entry.size,
+            modified_at: entry.modified_at.map(time::OffsetDateTime::truncate_to_second),
+            sha256: None,
+        }
+    }
+}
+
+/// Returns the media type, by the name.
+pub(crate) fn mime_type(entry: &FileEntry) -> String {
+    if entry.kind == FileKind::Directory {
+        return "inode/directory".to_owned();
+    }
+    let extension = entry
+        .name
+        .rsplit_once('.')
+        .map(|(_, end)| end.to_ascii_lowercase());
+    match extension.as_deref() {
+        Some("iso") => "application/vnd.efi-iso".to_owned(),
+        Some("img") => "application/vnd.efi-img".to_owned(),
+        Some("efi") => "application/efi".to_owned(),
+        _ => mime_guess::from_path(&entry.name)
+            .first_or_octet_stream()
+            .to_string(),
+    }
+}
+
+/// The envelope of a page of a directory.
+#[derive(Debug, Serialize)]
+pub(crate) struct FileListDto {
+    success: bool,
+    data: Vec<FileDto>,
+    total: usize,
+    path: String,
+    cursor: Option<String>,
+    sorted: bool,
+    skipped: u64,
+    capabilities: CapabilitiesDto,
+}
+
+/// What can be done with the files of a backend.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "so it is on the wire")]
+struct CapabilitiesDto {
+    write: bool,
+    rename: bool,
+    ranges: bool,
+    conditional: bool,
+}
+
+impl FileListDto {
+    pub(crate) fn new(directory: &FilePath, listed: ListedFiles) -> Self {
+        let page = listed.page;
+        let show = |entry: FileEntry| {
+            let path = directory.join(&entry.name).ok()?;
+            Some(FileDto::new(&path, entry))
+        };
+        let before = page.entries.len();
+        let data: Vec<_> = page.entries.into_iter().filter_map(show).collect();
+        Self {
+            success: true,
+            total: data.len(),
+            skipped: page.skipped + u64::try_from(before - data.len()).unwrap_or(u64::MAX),
+            data,
+            path: directory.as_str().to_owned(),
+            cursor: page.next.map(|next| next.to_string()),
+            sorted: page.sorted,
+            capabilities: CapabilitiesDto {
+                write: false,
+                rename: false,
+                ranges: listed.capabilities.ranges,
+                conditional: false,
+            },
+        }
+    }
+}
+
+/// Reads which page of which directory is wanted.
+pub(crate) fn page_of_files(query: &str) -> Result<(FilePath, PageRequest), ApiError> {
+    let mut params = Params::new(query);
+    let directory = params.parsed("path").unwrap_or_else(FilePath::root);
+    let limit = params.number("limit", 1, MAX_FILES).unwrap_or(MAX_FILES);
+    let cursor = params.parsed("cursor");
+    params.finish()?;
+    let page = PageRequest {
+        after: cursor.map(|Cursor(position)| position),
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    Ok((directory, page))
+}
+
+/// Reads which file is meant.
+pub(crate) fn file_path(query: &str) -> Result<FilePath, ApiError> {
+    let mut params = Params::new(query);
+    let path = params.required("path");
+    params.finish()?;
+    // Without it there is a problem.
+    path.ok_or_else(|| ApiError::new(Code::InvalidQuery, "path is required"))
+}
+
+struct Cursor(Position);
+
+impl std::str::FromStr for Cursor {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        let position = text.parse::<Position>();
+        position.map(Self).map_err(|error| Rule::new(error.to_string()))
+    }
+}

@@ -1,0 +1,98 @@
+//! Files of backends.
+
+use serde_json::{Value, json};
+
+use super::super::schema::{
+    about, constant, count, flag, list, nullable, object, one_of, reference, text, time,
+};
+use crate::dto::{DEFAULT_LINK_SECONDS, MAX_LINK_SECONDS};
+
+pub(super) fn schemas() -> Vec<(String, Value)> {
+    let flags = ["write", "rename", "ranges", "conditional"].map(|name| (name, flag()));
+    let all = [
+        ("File", file()),
+        ("FileCapabilities", object(&flags, &[])),
+        ("FileListResponse", page()),
+        (
+            "Link",
+            object(
+                &[
+                    ("url", about(text(), "Relative to the service.")),
+                    ("expires_at", time()),
+                ],
+                &[],
+            ),
+        ),
+        ("LinkCreate", link()),
+    ];
+    all.into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect()
+}
+
+fn file() -> Value {
+    object(
+        &[
+            ("name", about(text(), "Last segment of the path.")),
+            ("path", about(text(), "Absolute path within the backend.")),
+            ("type", one_of(&["file", "directory"])),
+            (
+                "size",
+                nullable(count(
+                    "Size in bytes; null for a directory, and if it is not known.",
+                )),
+            ),
+            ("mime_type", text()),
+            ("modified_at", nullable(time())),
+            (
+                "etag",
+                nullable(about(text(), "Strong entity tag, quotes included.")),
+            ),
+            ("sha256", nullable(text())),
+        ],
+        &[],
+    )
+}
+
+fn link() -> Value {
+    let seconds = json!({ "type": "integer", "minimum": 1, "maximum": MAX_LINK_SECONDS, "default": DEFAULT_LINK_SECONDS });
+    let mut link = object(
+        &[("path", text())],
+        &[(
+            "expires_in",
+            about(seconds, "Seconds; a token that ends earlier ends it."),
+        )],
+    );
+    link["additionalProperties"] = false.into();
+    link["examples"] = json!([{ "path": "/images/debian.iso" }]);
+    link
+}
+
+fn page() -> Value {
+    object(
+        &[
+            ("success", constant(true)),
+            ("data", list(reference("File"))),
+            ("total", count("Number of entries in this page.")),
+            ("path", text()),
+            (
+                "cursor",
+                nullable(about(text(), "Where the next page begins; null at the end.")),
+            ),
+            (
+                "sorted",
+                about(
+                    flag(),
+                    "Whether directories come first, and then by name: false above 200,000 entries.",
+                ),
+            ),
+            (
+                "skipped",
+                json!({ "type": "integer", "minimum": 0,
+                "description": "Names that are not UTF-8, and links that lead nowhere or out of the backend." }),
+            ),
+            ("capabilities", reference("FileCapabilities")),
+        ],
+        &[],
+    )
+}

@@ -1,0 +1,180 @@
+//! Files of a backend: lists, descriptions and bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use storage_backends::{
+    Backend as LiveBackend, ByteStream, Error, ErrorKind, FileEntry, FilePage, OpContext, PageRequest,
+    ReadRequest, TreeCapabilities,
+};
+use storage_domain::{BackendId, FilePath};
+use tokio::sync::Semaphore;
+
+use super::{App, AppError, Permit};
+
+/// How long the storage may take to answer about files; the bytes of a file have deadlines of their own.
+const FILES_DEADLINE: Duration = Duration::from_secs(30);
+/// Reads under way at once, over all backends: each of them holds a connection or a pipe.
+const MAX_READS: usize = 1024;
+/// How long a read waits for others to end.
+const READ_WAIT: Duration = Duration::from_secs(10);
+
+/// A page of a directory.
+#[derive(Debug)]
+pub struct ListedFiles {
+    /// The page.
+    pub page: FilePage,
+    /// What can be done with the files.
+    pub capabilities: TreeCapabilities,
+}
+
+/// Limits the reads under way.
+#[derive(Debug)]
+pub(super) struct Reads(Arc<Semaphore>);
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_READS)))
+    }
+}
+
+impl App {
+    /// Lists a page of a directory. A backend that is not mounted is tested first, which mounts it.
+    ///
+    /// # Errors
+    /// [`AppError::Store`], [`AppError::NoFiles`], [`AppError::Files`], [`AppError::NotMounted`] and
+    /// [`AppError::ShuttingDown`].
+    pub async fn list_files(
+        &self,
+        id: BackendId,
+        directory: FilePath,
+        page: PageRequest,
+        permit: Permit,
+    ) -> Result<ListedFiles, AppError> {
+        let list = move |live: Arc<dyn LiveBackend>, cx: OpContext| {
+            let (directory, page) = (directory.clone(), page.clone());
+            async move {
+                let tree = live.as_tree().ok_or_else(gone)?;
+                let page = cx
+                    .bound("the listing", tree.list(&cx, &directory, &page))
+                    .await??;
+                let capabilities = tree.capabilities();
+                Ok(ListedFiles { page, capabilities })
+            }
+        };
+        self.ask_tree(id, permit, list).await
+    }
+
+    /// Describes one file or directory.
+    ///
+    /// # Errors
+    /// Those of [`App::list_files`].
+    pub async fn stat_file(
+        &self,
+        id: BackendId,
+        path: FilePath,
+        permit: Permit,
+    ) -> Result<FileEntry, AppError> {
+        let stat = move |live: Arc<dyn LiveBackend>, cx: OpContext| {
+            let path = path.clone();
+            async move {
+                let tree = live.as_tree().ok_or_else(gone)?;
+                cx.bound("the file's description", tree.stat(&cx, &path)).await?
+            }
+        };
+        self.ask_tree(id, permit, stat).await
+    }
+
+    /// Opens a file. The stream holds the client's permit until it ends.
+    ///
+    /// # Errors
+    /// Those of [`App::list_files`]; [`ErrorKind::Changed`] in [`AppError::Files`] if the file has another validator.
+    pub async fn read_file(
+        &self,
+        id: BackendId,
+        path: FilePath,
+        request: ReadRequest,
+        permit: Permit,
+    ) -> Result<ByteStream, AppError> {
+        let read = tokio::time::timeout(READ_WAIT, Arc::clone(&self.reads.0).acquire_owned()).await;
+        // The semaphore is never closed.
+        let Ok(Ok(read)) = read else {
+            return Err(AppError::Files(Arc::new(Error::new(
+                ErrorKind::TooBusy,
+                "the read",
+            ))));
+        };
+        let held = (permit.clone(), read);
+        let open = move |live: Arc<dyn LiveBackend>, cx: OpContext| {
+            let (path, request) = (path.clone(), request.clone());
+            async move {
+                let tree = live.as_tree().ok_or_else(gone)?;
+                cx.bound("opening the file", tree.read(&cx, &path, &request))
+                    .await?
+            }
+        };
+        let stream = self.ask_tree(id, permit, open).await?;
+        let holding = move |piece| {
+            let _held_until_the_stream_is_dropped = &held;
+            piece
+        };
+        Ok(stream.map(holding).boxed())
+    }
+
+    /// Asks the files of a backend, and once more after a test if it was not mounted.
+    async fn ask_tree<T, F>(
+        &self,
+        id: BackendId,
+        permit: Permit,
+        ask: impl Fn(Arc<dyn LiveBackend>, OpContext) -> F,
+    ) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        match self.ask_tree_once(id, &ask).await {
+            Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotMounted => {}
+            done => return done,
+        }
+        let outcome = self.test(id, permit, |_| ()).await?;
+        if !outcome.success {
+            return Err(AppError::NotMounted(outcome.message.clone()));
+        }
+        self.ask_tree_once(id, &ask).await
+    }
+
+    /// Asks the files of a backend, until the client hangs up.
+    async fn ask_tree_once<T, F>(
+        &self,
+        id: BackendId,
+        ask: impl FnOnce(Arc<dyn LiveBackend>, OpContext) -> F,
+    ) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let files = |error| AppError::Files(Arc::new(error));
+        let (_, live) = self.live(id).await?;
+        let live = live.map_err(files)?;
+        if live.as_tree().is_none() {
+            return Err(AppError::NoFiles(live.kind()));
+        }
+        let cancel = self.supervisor.stopping.child_token();
+        let _ends_with_the_client = cancel.clone().drop_guard();
+        let asked = ask(live, OpContext::within(FILES_DEADLINE).with_cancel(cancel));
+        let stopping = self.supervisor.stopping.clone();
+        let work = async move {
+            asked.await.map_err(|error| match error {
+                error if error.is_cancelled() && stopping.is_cancelled() => AppError::ShuttingDown,
+                other => files(other),
+            })
+        };
+        self.supervisor.finish("the request", work).await
+    }
+}
+
+/// The error of a facet that is gone, which never happens: a live backend keeps its facets.
+fn gone() -> Error {
+    Error::new(ErrorKind::NotListable, "the files")
+}
