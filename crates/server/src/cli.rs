@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use crate::commands::{keys, migrate, openapi, probe, scan, serve, token};
+use crate::commands::{files, keys, migrate, openapi, probe, scan, serve, token};
 use crate::exit::{self, Failure};
 use crate::output;
 
@@ -23,6 +23,8 @@ pub(crate) fn command() -> Command {
         .subcommand(openapi::command())
         .subcommand(probe::command())
         .subcommand(scan::command())
+        .subcommand(files::ls_command())
+        .subcommand(files::cat_command())
         .subcommand(token::command())
 }
 
@@ -46,6 +48,8 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("openapi", _)) => openapi::run(),
         Some(("probe", matches)) => probe::run(matches),
         Some(("scan", matches)) => scan::run(matches),
+        Some(("ls", matches)) => files::ls(matches),
+        Some(("cat", matches)) => files::cat(matches),
         Some(("token", matches)) => token::run(matches),
         // clap refuses every other name, and no name.
         _ => Err(Failure::Usage("no such command; see --help".to_owned())),

@@ -1,6 +1,7 @@
 //! One file a command: its arguments, and what it does.
 
 mod database;
+pub(crate) mod files;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod openapi;

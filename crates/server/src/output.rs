@@ -22,6 +22,18 @@ pub(crate) fn whole_result(text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
+/// Writes a part of a result to standard output; returns whether its reader is still there.
+///
+/// # Errors
+/// If it can't be written, such as on a full disk.
+pub(crate) fn piece(bytes: &[u8]) -> io::Result<bool> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
 /// Writes a line for the user to standard error; a failure has nobody to report it to.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

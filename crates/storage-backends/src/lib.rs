@@ -42,7 +42,7 @@ mod settings;
 pub mod testkit;
 pub mod tree;
 #[cfg(feature = "web")]
-mod web;
+pub mod web;
 
 pub use backend::{Backend, Luns, Mount, MountState, Tree, UnmountMode};
 pub use context::OpContext;

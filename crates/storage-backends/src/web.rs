@@ -3,6 +3,7 @@
 //! HTTP directories and S3 buckets are read through this client alone. An error names step and kind, and no sentence:
 //! `Error::sentence` takes the field of the config that names the server.
 
+mod api;
 pub(crate) mod body;
 pub(crate) mod checks;
 mod classify;
@@ -18,6 +19,7 @@ mod origin;
 pub(crate) mod redirect;
 pub(crate) mod retry;
 
+pub use api::{ApiAnswer, ApiClient};
 pub(crate) use client::{Answer, Ask, Authorization, Client};
 pub(crate) use connector::Connector;
 pub(crate) use error::{Error, Tls};

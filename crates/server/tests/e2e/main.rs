@@ -4,12 +4,14 @@ mod access;
 #[path = "../../../storage-backends/tests/support/alone.rs"]
 #[expect(clippy::unwrap_used, reason = "shared; what can't be set up fails the test")]
 mod alone;
+mod buckets;
 mod clock;
 mod connections;
 mod core_dumps;
 mod databases;
 mod descriptors;
 mod discover;
+mod files;
 mod full_disk;
 mod help;
 mod iscsi;

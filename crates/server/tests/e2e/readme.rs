@@ -35,6 +35,9 @@ fn the_session_is_as_it_is_told() {
         .expect("a link can be made");
     let steps = session::steps(&readme, &[SECTION]);
     assert!(steps.len() > 8, "the session is not found");
-    let before = format!("export TMPDIR=$PWD; PORT={port}; trap 'kill $(jobs -p) 2>/dev/null' EXIT");
+    let url = format!("http://{}", service.address);
+    let before = format!(
+        "export TMPDIR=$PWD PUREBOOT_STORAGE_URL={url}; PORT={port}; trap 'kill $(jobs -p) 2>/dev/null' EXIT"
+    );
     session::run(&steps, home.path(), (&before, ""), behind);
 }

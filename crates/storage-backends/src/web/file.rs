@@ -94,6 +94,12 @@ impl Part {
         }
     }
 
+    /// Takes all of an answer's body.
+    pub(crate) fn whole(headers: &HeaderMap) -> Self {
+        let (skip, length) = (0, number(headers));
+        Self { skip, length }
+    }
+
     /// The part within all of the file.
     fn of_all(request: &ReadRequest, size: Option<u64>) -> Result<Self, Misfit> {
         let (skip, length) = (request.offset, request.length);
