@@ -1,10 +1,11 @@
 //! The service's speed and memory, each figure beside its bound: `cargo bench --bench service`.
 //!
 //! Runs in a network namespace of its own, where an interface that drops everything stands for dead hosts. Needs wrk,
-//! iproute2 and unshare. Ends with 1 if a bound is broken. `-- hostile` measures hostile servers alone, `-- mixed`, `-- strangers`
-//! and `-- service` the rest.
+//! iproute2 and unshare. Ends with 1 if a bound is broken. `-- hostile` measures hostile servers alone, `-- mixed`, `-- strangers`,
+//! `-- downloads` and `-- service` the rest.
 
 mod bare;
+mod downloads;
 mod figures;
 mod host;
 mod hostile;
@@ -54,6 +55,9 @@ fn measure(parts: &[String]) -> i32 {
     }
     if is_wanted("strangers") {
         strangers::measure(&mut table, home.path());
+    }
+    if is_wanted("downloads") {
+        downloads::measure(&mut table, home.path());
     }
     if is_wanted("hostile") {
         hostile::measure(&mut table, home.path());
