@@ -61,7 +61,7 @@ fmt: ## Formats the code
 
 .PHONY: bench
 bench: setup-bench ## Runs the benchmarks
-	$(CARGO) bench --workspace --locked --bench '*'
+	$(CARGO) bench --workspace --locked --no-fail-fast --bench '*'
 
 .PHONY: fuzz
 fuzz: setup-fuzz ## Runs every fuzz target for FUZZ_SECONDS each
