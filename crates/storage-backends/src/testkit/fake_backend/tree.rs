@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use storage_domain::{ByteCount, FilePath};
 use time::OffsetDateTime;
+use time::macros::datetime;
 
 use super::FakeCalls;
 use crate::backend::Tree;
@@ -21,6 +22,8 @@ use crate::scan::{ScanProgress, ScanReport};
 
 /// Bytes in a piece of a read.
 const PIECE_BYTES: usize = 4096;
+/// Time of the last change of every file.
+const MODIFIED_AT: OffsetDateTime = datetime!(2020-01-01 00:00 UTC);
 
 #[derive(Debug)]
 pub(super) struct FakeTree {
@@ -45,8 +48,8 @@ impl FakeTree {
             return Ok(FileEntry {
                 kind: FileKind::File,
                 size: Some(ByteCount::saturating(content.len() as u64)),
-                modified_at: Some(OffsetDateTime::UNIX_EPOCH),
-                etag: Some(format!("{:x}", md5_like(content))),
+                modified_at: Some(MODIFIED_AT),
+                etag: Some(format!("{:x}", fnv(content))),
                 ..FileEntry::directory(path.name())
             });
         }
@@ -59,7 +62,7 @@ impl FakeTree {
 }
 
 /// Returns a number that differs for different contents, as far as tests are concerned (FNV-1a).
-fn md5_like(content: &[u8]) -> u64 {
+fn fnv(content: &[u8]) -> u64 {
     content.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
