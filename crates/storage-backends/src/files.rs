@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
-use storage_domain::ByteCount;
+use storage_domain::{ByteCount, FilePath, IgnoredDirectories};
 use time::OffsetDateTime;
 
 use crate::error::Error;
@@ -14,8 +14,10 @@ use crate::error::Error;
 /// The largest number of entries that are sorted; beyond it a directory comes in the storage's order.
 pub const MAX_SORTED: usize = 200_000;
 
-/// Beginning of the names of files that are not complete yet, which no list shows.
-pub(crate) const TEMPORARY_PREFIX: &str = ".pureboot-upload-";
+/// Beginning of the names of files that are not complete yet.
+const TEMPORARY_PREFIX: &[u8] = b".pureboot-upload-";
+/// Beginning of the names that an NFS client gives to files that were deleted while they were open.
+const NFS_DELETED_PREFIX: &[u8] = b".nfs";
 
 /// Names what an entry is. Directories come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +27,24 @@ pub enum FileKind {
     Directory,
     /// A regular file, or an object.
     File,
+}
+
+/// Returns whether a file or directory of this name is nobody's but the service's or the kernel's.
+pub(crate) fn is_hidden(name: &[u8]) -> bool {
+    name.starts_with(NFS_DELETED_PREFIX) || name.starts_with(TEMPORARY_PREFIX)
+}
+
+/// Returns whether lists show a name: it is not hidden, and no directory that is ignored.
+pub(crate) fn is_name_shown(name: &[u8], kind: FileKind, ignored: &IgnoredDirectories) -> bool {
+    !is_hidden(name) && (kind == FileKind::File || !ignored.matches(name))
+}
+
+/// Returns whether lists lead to a path, if this is what is there.
+pub(crate) fn is_shown(path: &FilePath, kind: FileKind, ignored: &IgnoredDirectories) -> bool {
+    let above = path.parent();
+    let mut above = above.iter().flat_map(FilePath::segments);
+    above.all(|name| is_name_shown(name.as_bytes(), FileKind::Directory, ignored))
+        && is_name_shown(path.name().as_bytes(), kind, ignored)
 }
 
 /// Describes a file or a directory.
@@ -170,6 +190,8 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     fn entry(kind: FileKind, name: &str) -> FileEntry {
@@ -205,6 +227,20 @@ mod tests {
             request.after = Some(next);
         }
         assert_eq!(seen, ["z", "ä", "B", "a", "b"]);
+    }
+
+    #[rstest]
+    #[case("/", true, true)]
+    #[case("/a", true, true)]
+    #[case("/lost+found", false, true)]
+    #[case("/lost+found/a", false, false)]
+    #[case("/.nfs0123", false, false)]
+    #[case("/.nfs0123/a", false, false)]
+    #[case("/a/.pureboot-upload-1", false, false)]
+    fn what_is_shown(#[case] path: &str, #[case] as_directory: bool, #[case] as_file: bool) {
+        let (path, ignored) = (path.parse().unwrap(), IgnoredDirectories::default());
+        let found = [FileKind::Directory, FileKind::File].map(|kind| is_shown(&path, kind, &ignored));
+        assert_eq!(found, [as_directory, as_file]);
     }
 
     #[test]

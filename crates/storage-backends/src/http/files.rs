@@ -10,7 +10,9 @@ use time::Duration;
 
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{ByteStream, FileEntry, FileKind, FilePage, PageRequest, ReadRequest};
+use crate::files::{
+    ByteStream, FileEntry, FileKind, FilePage, PageRequest, ReadRequest, is_name_shown, is_shown,
+};
 use crate::http::lister::{self, Asked, Lister, Style, length};
 use crate::http::listing::url_names::has_extension;
 use crate::http::messages::Trouble;
@@ -67,6 +69,7 @@ pub(super) struct Files<'a> {
 impl Files<'_> {
     /// The listing comes in one piece, and is cut into pages here.
     pub(super) async fn page(&self, directory: &FilePath, request: &PageRequest) -> Result<FilePage, Error> {
+        self.check(directory, FileKind::Directory, "the listing")?;
         let path = directory.relative().as_bytes();
         let (style, found) = match self.listing(path).await {
             Ok(listing) => listing,
@@ -80,19 +83,18 @@ impl Files<'_> {
         let resolved = tree.resolve(found, is_trusted).await;
         let mut entries = Vec::with_capacity(resolved.len());
         for (entry, modified_at) in resolved.into_iter().zip(dates) {
-            let is_directory = entry.kind == EntryKind::Directory;
-            if is_directory && self.backend.ignored.matches(&entry.name) {
+            let kind = match entry.kind {
+                EntryKind::Directory => FileKind::Directory,
+                EntryKind::File | EntryKind::Other => FileKind::File,
+            };
+            if !is_name_shown(&entry.name, kind, &self.backend.ignored) {
                 continue;
             }
             let name = String::from_utf8(entry.name).ok();
             match name.filter(|name| directory.join(name).is_ok()) {
                 None => skipped += 1,
                 Some(name) => entries.push(FileEntry {
-                    kind: if is_directory {
-                        FileKind::Directory
-                    } else {
-                        FileKind::File
-                    },
+                    kind,
                     size: entry.size.map(ByteCount::saturating),
                     modified_at,
                     ..FileEntry::directory(name)
@@ -106,13 +108,14 @@ impl Files<'_> {
         if path.is_root() {
             return self.root().await;
         }
+        self.check(path, FileKind::File, "the file")?;
         let (asked, answer) = match self.lister.open(self.cx, path.relative().as_bytes(), None).await {
             Ok(opened) => opened,
-            Err(why) if self.is_directory(path, &why).await => return Ok(FileEntry::directory(path.name())),
+            Err(why) if self.is_directory(path, &why).await => return self.directory(path),
             Err(why) => return Err(why.into_file_error("the file")),
         };
         if self.kind(path, asked, &answer).await? == FileKind::Directory {
-            return Ok(FileEntry::directory(path.name()));
+            return self.directory(path);
         }
         let size = length(&answer);
         Ok(FileEntry {
@@ -129,17 +132,18 @@ impl Files<'_> {
         if path.is_root() || request.length == Some(0) {
             return file::nothing(&self.stat(path).await?, request);
         }
+        self.check(path, FileKind::File, "the file")?;
         let opened = self
             .lister
             .open(self.cx, path.relative().as_bytes(), Some(request))
             .await;
         let (asked, answer) = match opened {
             Ok(opened) => opened,
-            Err(why) if self.is_directory(path, &why).await => return Err(not_a_file()),
+            Err(why) if self.is_directory(path, &why).await => return Err(self.not_a_file(path)),
             Err(why) => return Err(why.into_file_error("the file")),
         };
         if self.kind(path, asked, &answer).await? == FileKind::Directory {
-            return Err(not_a_file());
+            return Err(self.not_a_file(path));
         }
         if file::range(request).is_some() {
             self.backend.known.note_ranges(&answer);
@@ -153,6 +157,26 @@ impl Files<'_> {
         let part = Part::of(request, answer.status, &answer.headers);
         let part = part.map_err(|misfit| misfit.into_error(SETTING))?;
         Ok(part.stream(answer.body, self.lister.client().limits().pause, SETTING))
+    }
+
+    /// Refuses what no list leads to, if this is what is there.
+    fn check(&self, path: &FilePath, kind: FileKind, step: &'static str) -> Result<(), Error> {
+        let is_shown = is_shown(path, kind, &self.backend.ignored);
+        is_shown
+            .then_some(())
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, step))
+    }
+
+    fn directory(&self, path: &FilePath) -> Result<FileEntry, Error> {
+        self.check(path, FileKind::Directory, "the file")?;
+        Ok(FileEntry::directory(path.name()))
+    }
+
+    fn not_a_file(&self, path: &FilePath) -> Error {
+        let directory = self.directory(path);
+        directory
+            .err()
+            .unwrap_or_else(|| Error::new(ErrorKind::NotAFile, "the file"))
     }
 
     /// The base is a directory, whatever it shows.
@@ -224,10 +248,6 @@ impl Files<'_> {
         }
         error
     }
-}
-
-fn not_a_file() -> Error {
-    Error::new(ErrorKind::NotAFile, "the file")
 }
 
 /// Returns the strong validator of an answer, or one made of size and date if the date is a strong one: older by a second

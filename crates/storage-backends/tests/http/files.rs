@@ -12,7 +12,7 @@ use crate::http::plain;
 use crate::http::servers::{Server, apache, caddy, lighttpd, nginx, python};
 use crate::s3::fake::{Asked, Fake, Told};
 use crate::support::asking::told;
-use crate::support::files::{all, list, read, read_version, says, stat};
+use crate::support::files::{all, is_not_there, list, read, read_version, says, stat};
 
 /// More than one piece of a body.
 const BYTES: usize = 300_000;
@@ -24,6 +24,13 @@ const NAMES: [&str; 6] = [
     "plus+name.bin",
     "größe.bin",
     "hash#?.bin",
+];
+/// What no list shows, and what is below it.
+const HIDDEN: [&str; 4] = [
+    "/lost+found",
+    "/lost+found/x",
+    "/.nfs0000000000000001",
+    "/d/.pureboot-upload-1",
 ];
 
 fn content() -> Vec<u8> {
@@ -56,6 +63,11 @@ fn tree() -> TempDir {
         fs::create_dir(dir.path().join(directory)).unwrap();
     }
     write(&dir.path().join("d/empty"), b"");
+    for hidden in HIDDEN {
+        if !hidden.ends_with("found") {
+            write(&dir.path().join(&hidden[1..]), b"hidden");
+        }
+    }
     dir
 }
 
@@ -134,6 +146,11 @@ async fn real_servers_are_listed_and_read(
     ] {
         let error = list(&backend, at, None, 9).await.unwrap_err();
         assert_eq!(*error.kind(), kind, "{at}: {}", told(&error));
+    }
+    let (seen, _) = all(&backend, "/d", 9, true).await;
+    assert_eq!(seen, [(FileKind::File, "empty".to_owned())]);
+    for at in HIDDEN {
+        is_not_there(&backend, at).await;
     }
 }
 

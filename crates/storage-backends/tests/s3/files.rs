@@ -12,7 +12,7 @@ use crate::s3::s3s_fs::Server;
 use crate::s3::trees::OBJECTS;
 use crate::s3::{backend, with};
 use crate::support::asking::told;
-use crate::support::files::{all, list, read, read_version, says, stat};
+use crate::support::files::{all, is_not_there, list, read, read_version, says, stat};
 
 mod bucket;
 
@@ -240,13 +240,25 @@ async fn only_what_begins_with_the_prefix_is_there() {
     assert_eq!(seen.len(), 2);
     assert_eq!(read(&backend, "/sub+2/z.txt", 7, None).await.bytes, [0; 10]);
     for hidden in ["/plain.iso", "/ünï", "/ünï/k.vhdx", "/su"] {
-        let error = stat(&backend, hidden).await.unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::NotFound, "{hidden}");
-        assert_eq!(
-            read(&backend, hidden, 0, None).await.kind(),
-            Some(&ErrorKind::NotFound)
-        );
-        let error = list(&backend, hidden, None, 1).await.unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::NotFound, "{hidden}");
+        is_not_there(&backend, hidden).await;
     }
+}
+
+#[tokio::test]
+async fn what_lists_hide_is_not_there() {
+    let hidden = ["lost+found/x", ".nfs01", "d/.pureboot-upload-1", ".nfs02/x"];
+    let keys = hidden.into_iter().chain(["d/ok", ".snapshot"]);
+    let fake = Bucket::new(keys.map(str::to_owned).collect(), 1000, Version::Two)
+        .start()
+        .await;
+    let backend = backend(on(&fake));
+    let (seen, _) = all(&backend, "/", 9, true).await;
+    let shown = [(FileKind::Directory, "d"), (FileKind::File, ".snapshot")];
+    assert_eq!(seen, shown.map(|(kind, name)| (kind, name.to_owned())));
+    let (seen, _) = all(&backend, "/d", 9, true).await;
+    assert_eq!(seen, [(FileKind::File, "ok".to_owned())]);
+    for at in hidden.into_iter().chain(["lost+found", ".nfs02"]) {
+        is_not_there(&backend, &format!("/{at}")).await;
+    }
+    assert_eq!(read(&backend, "/.snapshot", 0, None).await.bytes, b".snapshot");
 }

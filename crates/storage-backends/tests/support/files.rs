@@ -50,6 +50,19 @@ pub(crate) async fn stat(tree: &impl Tree, at: &str) -> Result<FileEntry, Error>
     tree.stat(&cx(), &path(at)).await
 }
 
+/// Nothing is found at a path, whatever it is asked for.
+pub(crate) async fn is_not_there(tree: &impl Tree, at: &str) {
+    let errors = [
+        stat(tree, at).await.unwrap_err(),
+        list(tree, at, None, 9).await.unwrap_err(),
+        read(tree, at, 0, None).await.error.unwrap(),
+    ];
+    assert!(
+        errors.iter().all(|error| *error.kind() == ErrorKind::NotFound),
+        "{at}: {errors:?}"
+    );
+}
+
 /// What comes of a file, and the error that ends it.
 #[derive(Debug)]
 pub(crate) struct Came {

@@ -11,11 +11,10 @@ use storage_domain::{ByteCount, FilePath, IgnoredDirectories};
 use time::OffsetDateTime;
 
 use super::protocol::{FileFailure, FilesRoot};
-use crate::files::{FileEntry, FileKind, TEMPORARY_PREFIX};
+pub(super) use crate::files::is_hidden;
+use crate::files::{FileEntry, FileKind, is_shown};
 use crate::helper::protocol::Step;
 
-/// Beginning of the names that an NFS client gives to files that were deleted while they were open.
-const NFS_DELETED_PREFIX: &[u8] = b".nfs";
 /// Links stay inside, and no other file system is entered.
 const INSIDE: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_MAGICLINKS)
@@ -54,9 +53,7 @@ impl Root {
 
     /// Opens what a client names by a path: nothing that is hidden from lists.
     pub(super) fn open_shown(&self, path: &FilePath, flags: OFlags) -> Result<OwnedFd, FileFailure> {
-        let above = path.parent();
-        let mut above = above.iter().flat_map(FilePath::segments);
-        if path.segments().any(|name| is_hidden(name.as_bytes())) || above.any(|name| self.ignores(name)) {
+        if !is_shown(path, FileKind::File, &self.ignored) {
             return Err(FileFailure::NotFound);
         }
         let opened = match self.resolve(path, flags) {
@@ -148,11 +145,6 @@ pub(super) fn attributes_now(fd: impl AsFd) -> Result<Statx, Errno> {
 
 pub(super) fn device(found: &Statx) -> (u32, u32) {
     (found.stx_dev_major, found.stx_dev_minor)
-}
-
-/// Returns whether a file or directory of this name is nobody's but the service's or the kernel's.
-pub(super) fn is_hidden(name: &[u8]) -> bool {
-    name.starts_with(NFS_DELETED_PREFIX) || name.starts_with(TEMPORARY_PREFIX.as_bytes())
 }
 
 /// Returns the entry of a file or directory; `None` for devices, sockets, pipes and links.

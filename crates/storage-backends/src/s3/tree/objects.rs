@@ -8,7 +8,7 @@ use super::level::Level;
 use super::{ObjectTree, Setback};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{ByteStream, FileEntry, FileKind, FilePage, PageRequest, ReadRequest};
+use crate::files::{self, ByteStream, FileEntry, FileKind, FilePage, PageRequest, ReadRequest};
 use crate::s3::messages::Asked;
 use crate::s3::service::refusal::Meaning;
 use crate::s3::service::{ObjectAnswer, ObjectAsk, Reply};
@@ -34,7 +34,8 @@ impl<'a> ObjectTree<'a> {
         directory: &FilePath,
         request: &PageRequest,
     ) -> Result<FilePage, Error> {
-        let level = Level::new(self, directory).ok_or_else(|| missing("the listing"))?;
+        let level = Level::new(self, directory).filter(|_| self.shows(directory, FileKind::Directory));
+        let level = level.ok_or_else(|| missing("the listing"))?;
         level.page(request).await
     }
 
@@ -45,7 +46,7 @@ impl<'a> ObjectTree<'a> {
             return Ok(FileEntry::directory(""));
         }
         let key = self.key(path);
-        if !self.is_shown(&key) {
+        if !self.may_be_a_file(path, &key) {
             return self.directory(path, &key).await;
         }
         let service = &self.backend.service;
@@ -73,7 +74,7 @@ impl<'a> ObjectTree<'a> {
             return file::nothing(&self.stat(path).await?, request);
         }
         let key = self.key(path);
-        if !self.is_shown(&key) {
+        if !self.may_be_a_file(path, &key) {
             return Err(self.unreadable(path, &key, missing("the file")).await);
         }
         let service = &self.backend.service;
@@ -106,8 +107,16 @@ impl<'a> ObjectTree<'a> {
         format!("{}{}", self.base, encoding::text(path.relative().as_bytes()))
     }
 
-    fn is_shown(&self, key: &str) -> bool {
+    fn has(&self, key: &str) -> bool {
         key.starts_with(self.backend.prefix())
+    }
+
+    fn shows(&self, path: &FilePath, kind: FileKind) -> bool {
+        files::is_shown(path, kind, &self.backend.ignored)
+    }
+
+    fn may_be_a_file(&self, path: &FilePath, key: &str) -> bool {
+        self.has(key) && self.shows(path, FileKind::File)
     }
 
     /// Returns whether keys begin with this.
@@ -125,7 +134,8 @@ impl<'a> ObjectTree<'a> {
     /// Describes the directory at a path, if there are keys below.
     async fn directory(&self, path: &FilePath, key: &str) -> Result<FileEntry, Error> {
         let below = format!("{key}/");
-        if self.is_shown(&below) && self.has_keys(&below).await? {
+        let may_be_one = self.has(&below) && self.shows(path, FileKind::Directory);
+        if may_be_one && self.has_keys(&below).await? {
             return Ok(FileEntry::directory(path.name()));
         }
         Err(missing("the file"))

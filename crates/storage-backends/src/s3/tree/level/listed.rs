@@ -4,7 +4,7 @@ use storage_domain::{ByteCount, FilePath, IgnoredDirectories};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::files::{FileEntry, FileKind};
+use crate::files::{FileEntry, FileKind, is_name_shown};
 use crate::s3::encoding;
 use crate::s3::xml::{Object, Page};
 use crate::web::file::strong;
@@ -55,7 +55,7 @@ impl At<'_> {
         if name.contains('/') {
             return self.directory(name);
         }
-        if name.is_empty() && object.is_marker() {
+        if (name.is_empty() && object.is_marker()) || !self.shows(name, FileKind::File) {
             return None;
         }
         let entry = self.entry(name).map(|entry| FileEntry {
@@ -75,12 +75,15 @@ impl At<'_> {
     /// Returns the directory that a key names first.
     pub(super) fn directory(self, below: &str) -> Option<Listed> {
         let (name, _) = below.split_once('/')?;
-        let is_ignored = self.ignored.matches(&encoding::bytes(name));
-        (!is_ignored).then(|| Listed {
+        self.shows(name, FileKind::Directory).then(|| Listed {
             kind: FileKind::Directory,
             name: name.to_owned(),
             entry: self.entry(name),
         })
+    }
+
+    fn shows(self, name: &str, kind: FileKind) -> bool {
+        is_name_shown(&encoding::bytes(name), kind, self.ignored)
     }
 
     /// Makes an entry of a name, if it can be part of a path.
