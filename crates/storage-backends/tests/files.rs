@@ -33,6 +33,7 @@ pub(crate) async fn run() {
         a_killed_helper_ends_its_reads_and_another_takes_its_place,
         a_file_that_becomes_shorter_ends_its_read,
         one_transfer_too_many_waits,
+        a_list_that_takes_too_long_spares_the_reads,
         a_directory_over_the_memory_limit_ends_with_an_error,
     );
 }
@@ -238,6 +239,37 @@ async fn one_transfer_too_many_waits() {
     assert!(pieces.concat() == bytes);
     assert!(threads(pid) <= MAX_TRANSFERS + 5);
     drop(streams);
+    ended(world).await;
+}
+
+/// No list has time for more than one buffer of names.
+async fn a_list_that_takes_too_long_spares_the_reads() {
+    let mut world = World::new();
+    world.place.root.names_time = Duration::ZERO;
+    let bytes = world.file("large", LARGE);
+    for n in 0..1000 {
+        world.file(&format!("a-name-that-is-not-short-{n:05}"), 0);
+    }
+    let mut stream = world.read("large", 0).await.unwrap();
+    let first = stream.next().await.unwrap().unwrap();
+    let pid = helper();
+    let lost = Position::Unsorted("none".to_owned());
+    let listed = world.list(Some(lost), 10).await;
+    assert_eq!(listed.map_err(Error::into_kind), Err(ErrorKind::Changed));
+    let (mut names, mut after) = (0, None);
+    loop {
+        let page = world.list(after, 300).await.unwrap();
+        assert!(!page.sorted);
+        names += page.entries.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(names, 1001);
+    let rest: Vec<_> = stream.try_collect().await.unwrap();
+    assert!([first, rest.concat().into()].concat() == bytes);
+    assert_eq!(helper(), pid);
     ended(world).await;
 }
 

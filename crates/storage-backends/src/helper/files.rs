@@ -12,5 +12,4 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::helper) use list::PAGE_TIME;
 pub(in crate::helper) use serve::serve;

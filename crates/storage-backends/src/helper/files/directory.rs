@@ -127,11 +127,12 @@ struct Name {
 }
 
 impl Names {
-    /// Reads a directory to its end; `None` if it has more than `max` entries. `look` finds out what an entry is whose
-    /// type the directory does not show.
+    /// Reads a directory to its end; `None` if it has more than `max` entries, or `is_over` before. `look` finds out what
+    /// an entry is whose type the directory does not show.
     pub(super) fn read(
         directory: &mut Directory,
         max: usize,
+        is_over: impl Fn() -> bool,
         is_ignored: impl Fn(&str) -> bool,
         look: impl Fn(BorrowedFd<'_>, &str) -> Result<Looked<FileKind>, FileFailure>,
     ) -> Result<Option<Self>, FileFailure> {
@@ -179,6 +180,7 @@ impl Names {
                 Some(error) => return Err(error),
                 None if names.all.len() > max || names.text.len() > MAX_NAME_BYTES => return Ok(None),
                 None if !goes_on => return Ok(Some(names)),
+                None if is_over() => return Ok(None),
                 None => {}
             }
         }

@@ -1,21 +1,22 @@
 //! Lists directories in pages.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, FileType, OFlags, Statx, StatxAttributes, StatxFlags, statx};
 use rustix::io::Errno;
 use storage_domain::FilePath;
 
 use super::directory::{Directory, Looked, Names};
-use super::protocol::{FileFailure, MAX_PAGE_ENTRIES};
+use super::protocol::{FileFailure, MAX_PAGE_ENTRIES, PAGE_TIME};
 use super::root::{Root, attributes, attributes_now, device, entry, failure, is_hidden};
 use crate::files::{FileEntry, FileKind, FilePage, Position};
 use crate::helper::protocol::Step;
 
-/// Time after which a page ends early: over a slow network each entry costs a round trip.
-pub(in crate::helper) const PAGE_TIME: Duration = Duration::from_secs(5);
 /// Directories that are kept for their next pages, and for how long.
 const MAX_KEPT: usize = 2;
 const KEPT_TIME: Duration = Duration::from_mins(1);
@@ -78,6 +79,10 @@ pub(super) struct Listing<'a> {
     pub(super) max_sorted: usize,
     /// Largest number of entries in the page.
     pub(super) limit: usize,
+    /// When reading names ends.
+    pub(super) end: Instant,
+    /// The pipe for the answer.
+    pub(super) caller: BorrowedFd<'a>,
 }
 
 impl Listing<'_> {
@@ -133,7 +138,7 @@ impl Listing<'_> {
                 None => self.unsorted(directory.rewind()?, found, None),
             };
         };
-        let begun = Instant::now();
+        let end = Instant::now() + PAGE_TIME;
         let (chosen, has_more) = names.after(after, self.limit);
         let mut page = FilePage {
             entries: Vec::with_capacity(chosen.len()),
@@ -144,7 +149,7 @@ impl Listing<'_> {
         for (index, (kind, name)) in chosen.iter().enumerate() {
             page.take(self.look(directory.fd(), device(found), name, Some(*kind))?);
             let is_last = index + 1 == chosen.len();
-            if (is_last && has_more) || (!is_last && begun.elapsed() > PAGE_TIME) {
+            if (is_last && has_more) || (!is_last && self.is_over(end)) {
                 page.next = Some(Position::Sorted(*kind, (*name).to_owned()));
                 break;
             }
@@ -164,7 +169,14 @@ impl Listing<'_> {
                 Looked::Hidden => Looked::Hidden,
             })
         };
-        Names::read(directory, self.max_sorted, |name| self.root.ignores(name), look)
+        let is_over = || self.is_over(self.end);
+        Names::read(
+            directory,
+            self.max_sorted,
+            is_over,
+            |name| self.root.ignores(name),
+            look,
+        )
     }
 
     fn unsorted(
@@ -177,16 +189,14 @@ impl Listing<'_> {
             None => directory,
             Some(after) => self.read_up_to(directory, after)?,
         };
-        let (begun, mut page) = (
-            Instant::now(),
-            FilePage {
-                entries: Vec::new(),
-                next: None,
-                sorted: false,
-                skipped: 0,
-            },
-        );
-        while page.entries.len() < self.limit && (page.entries.is_empty() || begun.elapsed() < PAGE_TIME) {
+        let mut page = FilePage {
+            entries: Vec::new(),
+            next: None,
+            sorted: false,
+            skipped: 0,
+        };
+        let (end, mut last) = (Instant::now() + PAGE_TIME, None);
+        while page.entries.len() < self.limit && (last.is_none() || !self.is_over(end)) {
             let Some((name, kind)) = directory.next()? else {
                 return Ok(page);
             };
@@ -199,9 +209,10 @@ impl Listing<'_> {
                 _ => Looked::Skipped,
             };
             page.take(looked);
+            last = Some(name);
         }
-        let last = page.entries.last().map(|last| last.name.clone());
         if let (Some(last), Some(_)) = (last, directory.peek()?) {
+            let last = text(&last).into_owned();
             page.next = Some(Position::Unsorted(last.clone()));
             self.kept.put(self.path, State::Unsorted(last, directory));
         }
@@ -218,11 +229,19 @@ impl Listing<'_> {
             return Ok(directory);
         }
         while let Some((name, _)) = directory.next()? {
-            if name == last.as_bytes() {
+            if text(&name) == last {
                 return Ok(directory);
+            }
+            if self.is_over(self.end) {
+                break;
             }
         }
         Err(FileFailure::Changed)
+    }
+
+    /// Returns whether it is time to end, or the caller left.
+    fn is_over(&self, end: Instant) -> bool {
+        Instant::now() >= end || has_left(self.caller)
     }
 
     /// Finds out what an entry is, or what it leads to if it is a link. `known` is shown if nothing may be found out.
@@ -274,6 +293,33 @@ impl Listing<'_> {
             },
         }
     }
+}
+
+/// Returns whether the other end of a pipe is closed.
+pub(super) fn has_left(pipe: BorrowedFd<'_>) -> bool {
+    let mut pipes = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut pipes, Some(&at_once)).is_ok() && pipes[0].revents().contains(PollFlags::ERR)
+}
+
+/// Returns a name as text, with each byte that is not UTF-8 after a slash, which no name has.
+fn text(name: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(name).map_or_else(
+        |_| {
+            let mut text = String::new();
+            for chunk in name.utf8_chunks() {
+                text.push_str(chunk.valid());
+                for byte in chunk.invalid() {
+                    let _written = write!(text, "/{byte:02x}");
+                }
+            }
+            text.into()
+        },
+        Cow::from,
+    )
 }
 
 impl FilePage {

@@ -1,6 +1,7 @@
 //! Messages between the service and a read helper.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ use crate::helper::protocol::Step;
 pub(in crate::helper) const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// Entries in the longest page.
 pub(in crate::helper) const MAX_PAGE_ENTRIES: usize = 4000;
+/// Time after which a page ends early: over a slow network each entry costs a round trip.
+pub(in crate::helper) const PAGE_TIME: Duration = Duration::from_secs(5);
 /// Reads that a helper makes at once.
 pub(in crate::helper) const MAX_TRANSFERS: usize = 28;
 /// Other calls that a helper makes at once.
@@ -28,11 +31,15 @@ pub struct FilesRoot {
     pub ignored: Vec<String>,
     /// Largest number of entries that are sorted.
     pub max_sorted: usize,
+    /// Longest time for the names of a directory; one that takes longer is not sorted.
+    pub names_time: Duration,
     /// Memory that the helper may write to, in bytes.
     pub max_memory: u64,
 }
 
 impl FilesRoot {
+    /// The default of [`names_time`](Self::names_time).
+    pub const NAMES_TIME: Duration = Duration::from_secs(10);
     /// The default of [`max_memory`](Self::max_memory): hostile directories must not take the host's memory.
     pub const MAX_MEMORY: u64 = 256 * 1024 * 1024;
 
@@ -43,6 +50,7 @@ impl FilesRoot {
             mount: None,
             ignored: Vec::new(),
             max_sorted: MAX_SORTED,
+            names_time: Self::NAMES_TIME,
             max_memory: Self::MAX_MEMORY,
         }
     }
@@ -79,6 +87,14 @@ pub(in crate::helper) enum FileCall {
 impl FileCall {
     pub(in crate::helper) fn is_transfer(&self) -> bool {
         matches!(self, Self::Read { .. })
+    }
+
+    /// Returns how long it may take while the storage answers.
+    pub(in crate::helper) fn own_time(&self) -> Duration {
+        match self {
+            Self::List { .. } => FilesRoot::NAMES_TIME + PAGE_TIME,
+            Self::Stat { .. } | Self::Read { .. } => Duration::ZERO,
+        }
     }
 }
 

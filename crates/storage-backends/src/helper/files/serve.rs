@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use nix::sys::resource::{Resource, setrlimit};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde::de::DeserializeOwned;
 use storage_domain::FilePath;
 
-use super::list::{Kept, Listing};
+use super::list::{Kept, Listing, has_left};
 use super::protocol::{
     Answer, BrokenRead, FileCall, FileFailure, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS, Request,
 };
@@ -132,14 +133,16 @@ impl Server {
                 return;
             };
             drop(lines);
-            self.answer(&request, pipe);
+            if !has_left(pipe.as_fd()) {
+                self.answer(&request, pipe);
+            }
         }
     }
 
     /// Makes a call. A caller that left takes no answer.
     fn answer(&self, request: &Request, pipe: OwnedFd) {
         let mut pipe = File::from(pipe);
-        let answer = match self.make(&request.call) {
+        let answer = match self.make(&request.call, pipe.as_fd()) {
             Ok(Made::Answer(answer)) => answer,
             Ok(Made::Open(file)) => {
                 if let Err(failure) = file.send(&mut pipe) {
@@ -158,7 +161,7 @@ impl Server {
         }
     }
 
-    fn make(&self, call: &FileCall) -> Result<Made, FileFailure> {
+    fn make(&self, call: &FileCall, caller: BorrowedFd<'_>) -> Result<Made, FileFailure> {
         let (FileCall::List { path, .. } | FileCall::Stat { path } | FileCall::Read { path, .. }) = call;
         let path: FilePath = path.parse().map_err(|_| FileFailure::NotFound)?;
         let root = self.root()?;
@@ -170,6 +173,8 @@ impl Server {
                     path: &path,
                     max_sorted: self.files.max_sorted,
                     limit: *limit,
+                    end: Instant::now() + self.files.names_time,
+                    caller,
                 };
                 Made::Answer(Answer::Page(listing.page(after.as_ref())?))
             }

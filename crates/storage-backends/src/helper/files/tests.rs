@@ -4,6 +4,9 @@ mod reads;
 
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::os::fd::AsFd;
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use storage_domain::FilePath;
@@ -49,18 +52,31 @@ fn path(text: &str) -> FilePath {
     text.parse().unwrap()
 }
 
+fn listing<'a>(
+    root: &'a Root,
+    kept: &'a Kept,
+    path: &'a FilePath,
+    max_sorted: usize,
+    limit: usize,
+) -> Listing<'a> {
+    static CALLER: LazyLock<File> = LazyLock::new(|| File::open("/dev/null").unwrap());
+    Listing {
+        root,
+        kept,
+        path,
+        max_sorted,
+        limit,
+        end: Instant::now() + FilesRoot::NAMES_TIME,
+        caller: CALLER.as_fd(),
+    }
+}
+
 /// Lists in pages and returns the names, with a slash after those of directories, and how many were skipped.
 fn list(root: &Root, kept: &Kept, directory: &str, limit: usize, max_sorted: usize) -> (Vec<String>, u64) {
     let directory = path(directory);
     let (mut names, mut skipped, mut after) = (Vec::new(), 0, None);
     loop {
-        let listing = Listing {
-            root,
-            kept,
-            path: &directory,
-            max_sorted,
-            limit,
-        };
+        let listing = listing(root, kept, &directory, max_sorted, limit);
         let page = listing.page(after.as_ref()).unwrap();
         assert!(page.entries.len() <= limit, "{page:?}");
         let shown = |entry: FileEntry| match entry.kind {

@@ -21,16 +21,13 @@ use super::{HelperQueue, Purpose};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest};
-use crate::helper::files::PAGE_TIME;
 use crate::helper::files::protocol::{Answer, FileCall, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS};
 use session::{ActiveCall, Ended, Session};
 
 /// Time for which a call waits for another one to end.
-const TURN_WAIT: Duration = Duration::from_secs(10);
-/// Time that a list may take besides the storage's patience.
-const LIST_TIME: Duration = PAGE_TIME.saturating_mul(2);
-/// Time that a caller has to give for its end to say something of the helper.
-const SERIOUS_WAIT: Duration = Duration::from_secs(5);
+const PERMIT_WAIT: Duration = Duration::from_secs(10);
+/// Time that a caller has to give, besides what the call may take by itself, for its end to have the helper killed.
+const MIN_WAIT_TO_KILL: Duration = Duration::from_secs(5);
 const WAITING: &str = "waiting for other transfers";
 const LIST: &str = "the listing";
 const STAT: &str = "the file";
@@ -89,8 +86,7 @@ impl HelperQueue {
             after: page.after.clone(),
             limit: page.limit,
         };
-        let patience = place.patience + LIST_TIME;
-        match self.make(cx, LIST, (place, patience), call).await?.0 {
+        match self.make(cx, LIST, place, call).await?.0 {
             Answer::Page(page) => Ok(page),
             other => Err(other.unexpected(LIST)),
         }
@@ -111,7 +107,7 @@ impl HelperQueue {
         let call = FileCall::Stat {
             path: path.to_string(),
         };
-        match self.make(cx, STAT, (place, place.patience), call).await?.0 {
+        match self.make(cx, STAT, place, call).await?.0 {
             Answer::Entry(entry) => Ok(entry),
             other => Err(other.unexpected(STAT)),
         }
@@ -136,7 +132,7 @@ impl HelperQueue {
             length: request.length,
             etag: request.etag.clone(),
         };
-        match self.make(cx, READ, (place, place.patience), call).await? {
+        match self.make(cx, READ, place, call).await? {
             (Answer::Reading { length }, input, call) => {
                 Ok(stream::bytes(input, length, call, place.patience))
             }
@@ -149,17 +145,19 @@ impl HelperQueue {
         self: &Arc<Self>,
         cx: &OpContext,
         step: &'static str,
-        (place, patience): (&FilesPlace, Duration),
+        place: &FilesPlace,
         call: FileCall,
     ) -> Result<(Answer, BufReader<pipe::Receiver>, ActiveCall), Error> {
         let permit = self.permit(cx, call.is_transfer()).await?;
         let active = self.begin(cx, place, permit).await?;
-        let is_serious = cx.remaining() >= SERIOUS_WAIT;
-        match cx.bound(step, active.ask(step, call, patience)).await {
+        let own_time = call.own_time();
+        let may_kill = cx.remaining() >= own_time + MIN_WAIT_TO_KILL;
+        let asked = active.ask(step, call, place.patience + own_time);
+        match cx.bound(step, asked).await {
             Ok(Ok((answer, input))) => Ok((answer, input, active)),
             Ok(Err(error)) => Err(error),
             Err(error) => {
-                if error.is_timeout() && is_serious {
+                if error.is_timeout() && may_kill {
                     active.give_up();
                 }
                 Err(error)
@@ -173,7 +171,7 @@ impl HelperQueue {
         } else {
             &self.reads.lookups
         };
-        let acquired = timeout(TURN_WAIT, Arc::clone(permits).acquire_owned());
+        let acquired = timeout(PERMIT_WAIT, Arc::clone(permits).acquire_owned());
         match cx.bound(WAITING, acquired).await? {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(Error::cancelled(WAITING)),

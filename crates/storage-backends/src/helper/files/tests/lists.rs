@@ -58,7 +58,7 @@ fn every_byte_may_be_in_a_name() {
 }
 
 #[test]
-fn what_is_no_file_is_skipped_and_hidden_names_do_not_exist() {
+fn what_is_not_a_file_is_skipped_and_hidden_names_do_not_exist() {
     let dir = tree(&[
         ".snapshot/",
         ".snapshot/f",
@@ -96,20 +96,11 @@ fn what_is_no_file_is_skipped_and_hidden_names_do_not_exist() {
         let is_socket = matches!(read, FileFailure::Kernel { .. }) && gone == "/socket";
         assert!(is_socket || read == FileFailure::NotFound, "{gone}: {read:?}");
     }
-    let listing = |at| {
-        let listing = Listing {
-            root: &root,
-            kept: &Kept::default(),
-            path: &path(at),
-            max_sorted: 10,
-            limit: 10,
-        };
-        listing.page(None)
-    };
-    assert_eq!(listing("/.snapshot"), Err(FileFailure::NotFound));
-    assert_eq!(listing("/f"), Err(FileFailure::NotADirectory));
+    let page = |at| listing(&root, &Kept::default(), &path(at), 10, 10).page(None);
+    assert_eq!(page("/.snapshot"), Err(FileFailure::NotFound));
+    assert_eq!(page("/f"), Err(FileFailure::NotADirectory));
     for gone in ["/f/x", "/none", "/none/x"] {
-        assert_eq!(listing(gone), Err(FileFailure::NotFound), "{gone}");
+        assert_eq!(page(gone), Err(FileFailure::NotFound), "{gone}");
         assert_eq!(stat(&root, &path(gone)), Err(FileFailure::NotFound), "{gone}");
     }
     assert_eq!(read(&root, "/a", &WHOLE), Err(FileFailure::NotAFile));
@@ -135,16 +126,7 @@ fn a_long_directory_comes_unsorted_and_complete() {
         );
     }
     let at = path("/");
-    let page = |kept: &Kept, after: Option<&Position>| {
-        let listing = Listing {
-            root: &root,
-            kept,
-            path: &at,
-            max_sorted: 2000,
-            limit: 100,
-        };
-        listing.page(after)
-    };
+    let page = |kept: &Kept, after: Option<&Position>| listing(&root, kept, &at, 2000, 100).page(after);
     let kept = Kept::default();
     let first = page(&kept, None).unwrap();
     assert!(!first.sorted);
@@ -171,16 +153,7 @@ fn a_long_directory_comes_unsorted_and_complete() {
 fn a_page_begins_after_a_name_that_is_gone() {
     let dir = tree(&["a", "b", "c"]);
     let (root, kept, at) = (root_of(&dir), Kept::default(), path("/"));
-    let page = |after: Option<&Position>| {
-        let listing = Listing {
-            root: &root,
-            kept: &kept,
-            path: &at,
-            max_sorted: 10,
-            limit: 1,
-        };
-        listing.page(after).unwrap()
-    };
+    let page = |after: Option<&Position>| listing(&root, &kept, &at, 10, 1).page(after).unwrap();
     let first = page(None);
     fs::remove_file(dir.path().join("a")).unwrap();
     fs::write(dir.path().join("ab"), "1").unwrap();
@@ -189,4 +162,65 @@ fn a_page_begins_after_a_name_that_is_gone() {
         second.entries[0].name, "ab",
         "the names that were kept are those of the directory as it was"
     );
+}
+
+/// Pages end at names that are not shown too, and go on behind them.
+#[test]
+fn a_directory_that_takes_too_long_comes_unsorted_and_complete() {
+    let names: Vec<_> = (0..500)
+        .map(|n| format!("a-name-that-is-not-short-{n:05}"))
+        .collect();
+    let dir = tree(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    for n in 0..250_u8 {
+        let name = [b'-', n / 16 + 0xa0, n % 16 + 0xa0];
+        fs::write(dir.path().join(OsStr::from_bytes(&name)), "1").unwrap();
+    }
+    let (root, at) = (root_of(&dir), path("/"));
+    let page = |kept: &Kept, limit, after: Option<&Position>| {
+        let late = Listing {
+            end: Instant::now(),
+            ..listing(&root, kept, &at, 1000, limit)
+        };
+        late.page(after)
+    };
+    for is_kept in [true, false] {
+        let (kept, mut listed, mut skipped, mut after) = (Kept::default(), Vec::new(), 0, None);
+        loop {
+            let found = if is_kept || after.is_none() {
+                page(&kept, 7, after.as_ref())
+            } else {
+                listing(&root, &Kept::default(), &at, 1000, 7).page(after.as_ref())
+            };
+            let found = found.unwrap();
+            assert!(!found.sorted);
+            listed.extend(found.entries.into_iter().map(|entry| entry.name));
+            skipped += found.skipped;
+            match found.next {
+                Some(next) => after = Some(next.to_string().parse().unwrap()),
+                None => break,
+            }
+        }
+        listed.sort_unstable();
+        assert!(listed == names && skipped == 250, "{} {skipped}", listed.len());
+    }
+    let unknown = Position::Unsorted("none".to_owned());
+    let found = page(&Kept::default(), 7, Some(&unknown));
+    assert_eq!(found, Err(FileFailure::Changed));
+}
+
+#[test]
+fn a_list_whose_caller_left_ends() {
+    let dir = tree(&["a", "b"]);
+    let (root, kept, at) = (root_of(&dir), Kept::default(), path("/"));
+    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+    let page = || {
+        let called = Listing {
+            caller: theirs.as_fd(),
+            ..listing(&root, &kept, &at, 10, 10)
+        };
+        called.page(None).unwrap().entries.len()
+    };
+    assert_eq!(page(), 2);
+    drop(ours);
+    assert_eq!(page(), 1);
 }
