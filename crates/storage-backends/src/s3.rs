@@ -154,7 +154,7 @@ impl Tree for S3Backend {
         TreeCapabilities { ranges: true }
     }
 
-    /// Lists a level of the keys. A level is sorted if its first page can be made within 200 requests.
+    /// Lists a level of the keys. A level is sorted if 200 requests, and 10 s, are enough to list all of it.
     async fn list(
         &self,
         cx: &OpContext,

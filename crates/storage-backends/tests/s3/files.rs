@@ -107,6 +107,25 @@ async fn what_can_not_be_sorted_comes_in_the_order_of_keys() {
     );
 }
 
+/// One directory more than a page holds is not enough to call a level sorted: the files behind it may be millions.
+#[tokio::test]
+async fn directories_come_in_the_order_of_keys_too() {
+    let directories: Vec<_> = (0..250).map(|n| format!("d{n:03}")).collect();
+    let keys = directories.iter().map(|name| format!("{name}/x")).collect();
+    let fake = Bucket::new(keys, 1, Version::Two).start().await;
+    let (seen, _) = all(&backend(on(&fake)), "/", 40, false).await;
+    let names: Vec<_> = seen.into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, directories);
+}
+
+#[tokio::test]
+async fn a_page_ends_where_nothing_is_shown() {
+    let keys = (0..250).map(|n| format!(".nfs{n:03}")).chain(["z".to_owned()]);
+    let fake = Bucket::new(keys.collect(), 1, Version::Two).start().await;
+    let (seen, pages) = all(&backend(on(&fake)), "/", 40, false).await;
+    assert_eq!((seen, pages), (vec![(FileKind::File, "z".to_owned())], 2));
+}
+
 #[tokio::test]
 async fn names_without_a_place_are_skipped() {
     let keys = ["/x", "./x", "../x", "d/", "e/f", "lost+found/x", "ok"].map(str::to_owned);

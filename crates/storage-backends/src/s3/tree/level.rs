@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::cursor::{Cursor, Stray};
 use super::{ObjectTree, unlisted};
 use crate::error::{Error, ErrorKind};
-use crate::files::{FileEntry, FileKind, FilePage, MAX_SORTED, PageRequest, Position};
+use crate::files::{FileKind, FilePage, MAX_SORTED, PageRequest, Position};
 use crate::s3::{encoding, xml};
 
 mod kept;
@@ -22,10 +22,32 @@ mod listed;
 use kept::{Kept, Part};
 use listed::{At, Listed};
 
-/// Requests after which a first page is given up as a sorted one; each lists a thousand keys.
-const SORT_REQUESTS: usize = MAX_SORTED / 1000;
-/// Time after which a first page is given up as a sorted one.
-const SORT_TIME: Duration = Duration::from_secs(10);
+/// Requests of one page; each lists a thousand keys. A level that takes more is not sorted.
+const MAX_REQUESTS: usize = MAX_SORTED / 1000;
+/// Time after which a page of a level that is not sorted ends, and a level is not sorted.
+const MAX_TIME: Duration = Duration::from_secs(10);
+
+/// What is left for a page.
+#[derive(Debug)]
+struct Budget {
+    requests: usize,
+    until: Instant,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self {
+            requests: MAX_REQUESTS,
+            until: Instant::now() + MAX_TIME,
+        }
+    }
+
+    /// Takes a request off; returns whether there may be one more.
+    fn spend(&mut self) -> bool {
+        self.requests = self.requests.saturating_sub(1);
+        self.requests > 0 && Instant::now() < self.until
+    }
+}
 
 /// A directory of a bucket.
 #[derive(Debug)]
@@ -75,17 +97,17 @@ impl<'a> Level<'a> {
                 let files = self.files(Some(text(name)), limit).await?;
                 Ok(kept::page(Part::default(), Some(files)))
             }
-            Some(Position::Unsorted(name)) => self.unsorted(Some(text(name)), limit).await,
+            Some(Position::Unsorted(key)) => self.unsorted(Some(key), limit).await,
         }
     }
 
-    /// Walks the level once, or as far as it has directories enough for a page.
+    /// Walks all of the level: if that takes too much, no page of it is a sorted one.
     async fn first(&self, limit: usize) -> Result<FilePage, Error> {
-        let until = Instant::now() + SORT_TIME;
+        let mut budget = Budget::new();
         let mut cursor = self.cursor(None);
         let (mut directories, mut files) = (Kept::new(None, limit), Kept::new(None, limit));
         let mut is_there = self.directory.is_root();
-        for _ in 0..SORT_REQUESTS {
+        loop {
             let walked = self.walk(&mut cursor).await?;
             is_there |= walked.last.is_some();
             for listed in walked.listed {
@@ -94,22 +116,20 @@ impl<'a> Level<'a> {
                     FileKind::File => files.add(listed),
                 }
             }
-            if self.is_complete(&mut directories, walked.last.as_deref()).await? {
-                return Ok(kept::page(directories.finish(), None));
-            }
             if !walked.has_more {
-                if !is_there {
-                    return Err(self.missing().await);
-                }
-                let directories = directories.finish();
-                let files = files.finish_within(limit - directories.len());
-                return Ok(kept::page(directories, Some(files)));
-            }
-            if Instant::now() >= until {
                 break;
             }
+            if !budget.spend() {
+                return self.unsorted(None, limit).await;
+            }
         }
-        self.unsorted(None, limit).await
+        if !is_there {
+            return Err(self.missing().await);
+        }
+        let directories = directories.finish();
+        let has_files = !directories.has_more();
+        let files = has_files.then(|| files.finish_within(limit - directories.len()));
+        Ok(kept::page(directories, files))
     }
 
     /// Goes on with the directories, and with the files if there is room behind them.
@@ -153,23 +173,28 @@ impl<'a> Level<'a> {
         }
     }
 
-    /// Lists the level in the order of its keys. A position is a key too: that of a directory ends in a slash.
-    async fn unsorted(&self, after: Option<String>, limit: usize) -> Result<FilePage, Error> {
-        let mut cursor = self.cursor(after.as_deref());
+    /// Lists the level in the order of its keys. A position is a key too, with private characters for bytes that are not
+    /// UTF-8: that of a directory ends in a slash. A page may have few entries, or none, where many keys have no place.
+    async fn unsorted(&self, after: Option<&str>, limit: usize) -> Result<FilePage, Error> {
+        let mut cursor = self.cursor(after);
         let mut page = FilePage {
             entries: Vec::new(),
             next: None,
             sorted: false,
             skipped: 0,
         };
-        let mut last = None;
+        let (mut budget, mut last) = (Budget::new(), None);
+        let after = after.map(encoding::bytes);
+        let is_new = |key: &[u8]| after.as_ref().is_none_or(|after| key > &**after);
         loop {
             let walked = self.walk(&mut cursor).await?;
-            let keyed = walked.listed.into_iter().map(|listed| (listed.key(), listed));
-            let mut listed: BTreeMap<_, _> = keyed
-                .filter(|(key, _)| after.as_ref().is_none_or(|after| key > after))
-                .collect();
+            let keyed = walked
+                .listed
+                .into_iter()
+                .map(|listed| (encoding::bytes(&listed.key()).into_owned(), listed));
+            let mut listed: BTreeMap<_, _> = keyed.filter(|(key, _)| is_new(key)).collect();
             while let Some((_, listed)) = listed.pop_first() {
+                let key = listed.key();
                 let Some(entry) = listed.entry else {
                     page.skipped += 1;
                     continue;
@@ -178,11 +203,18 @@ impl<'a> Level<'a> {
                     page.next = last;
                     return Ok(page);
                 }
-                last = Some(Position::Unsorted(key_of(&entry)));
+                last = Some(Position::Unsorted(key));
                 page.entries.push(entry);
             }
             if !walked.has_more {
                 return Ok(page);
+            }
+            if !budget.spend() {
+                let reached = walked.last.filter(|key| is_new(&encoding::bytes(key)));
+                page.next = reached.map(Position::Unsorted);
+                if page.next.is_some() {
+                    return Ok(page);
+                }
             }
         }
     }
@@ -263,14 +295,4 @@ impl<'a> Level<'a> {
         };
         Error::new(kind, "the listing")
     }
-}
-
-/// Returns the key of an entry below its level.
-fn key_of(entry: &FileEntry) -> String {
-    let slash = if entry.kind == FileKind::Directory {
-        "/"
-    } else {
-        ""
-    };
-    format!("{}{slash}", entry.name)
 }
