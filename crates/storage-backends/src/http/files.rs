@@ -10,18 +10,16 @@ use time::Duration;
 
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{
-    ByteStream, FileEntry, FileKind, FilePage, PageRequest, ReadRequest, is_name_shown, is_shown,
-};
+use crate::files::{ByteStream, FileEntry, FileKind, ReadRequest, is_shown};
 use crate::http::lister::{self, Asked, Lister, Style, length};
 use crate::http::listing::url_names::has_extension;
 use crate::http::messages::Trouble;
 use crate::http::not_listed::NoPage;
-use crate::http::tree::HttpTree;
 use crate::http::{HttpBackend, SETTING};
-use crate::tree::EntryKind;
 use crate::web::file::{self, Part};
 use crate::web::{self, Answer};
+
+mod page;
 
 /// How the names of compressed files end, whose coding some servers take for one of the transfer.
 const COMPRESSED: [&str; 8] = [".gz", ".tgz", ".bz2", ".br", ".xz", ".txz", ".zst", ".z"];
@@ -67,43 +65,6 @@ pub(super) struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// The listing comes in one piece, and is cut into pages here.
-    pub(super) async fn page(&self, directory: &FilePath, request: &PageRequest) -> Result<FilePage, Error> {
-        self.check(directory, FileKind::Directory, "the listing")?;
-        let path = directory.relative().as_bytes();
-        let (style, found) = match self.listing(path).await {
-            Ok(listing) => listing,
-            Err(why) => return Err(self.unlisted(directory, why).await),
-        };
-        let listing = &found.listing;
-        let mut skipped = listing.elsewhere + u64::from(listing.cut);
-        let dates: Vec<_> = listing.entries.iter().map(|entry| entry.modified).collect();
-        let tree = HttpTree::in_style(self.lister, self.cx, style);
-        let is_trusted = tree.trusts_sizes(&found).await;
-        let resolved = tree.resolve(found, is_trusted).await;
-        let mut entries = Vec::with_capacity(resolved.len());
-        for (entry, modified_at) in resolved.into_iter().zip(dates) {
-            let kind = match entry.kind {
-                EntryKind::Directory => FileKind::Directory,
-                EntryKind::File | EntryKind::Other => FileKind::File,
-            };
-            if !is_name_shown(&entry.name, kind, &self.backend.ignored) {
-                continue;
-            }
-            let name = String::from_utf8(entry.name).ok();
-            match name.filter(|name| directory.join(name).is_ok()) {
-                None => skipped += 1,
-                Some(name) => entries.push(FileEntry {
-                    kind,
-                    size: entry.size.map(ByteCount::saturating),
-                    modified_at,
-                    ..FileEntry::directory(name)
-                }),
-            }
-        }
-        Ok(FilePage::of_all(entries, request, skipped))
-    }
-
     pub(super) async fn stat(&self, path: &FilePath) -> Result<FileEntry, Error> {
         if path.is_root() {
             return self.root().await;

@@ -76,6 +76,13 @@ impl<'a> Lister<'a> {
         self.client
     }
 
+    /// Says how much of a listing is read.
+    pub(crate) fn bound(&self) -> String {
+        let limits = self.client.limits();
+        let (entries, bytes) = (limits.page_entries, limits.page_bytes);
+        format!("a listing has more than {entries} entries or {bytes} bytes")
+    }
+
     /// Returns the URL of a file, by its decoded path below the base.
     pub(crate) fn url(&self, path: &[u8]) -> Result<Url, web::Error> {
         // The base ends in a slash.

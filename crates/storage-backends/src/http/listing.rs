@@ -47,6 +47,13 @@ pub struct Entry {
     pub modified: Option<OffsetDateTime>,
 }
 
+impl Entry {
+    /// Returns whether it may be a directory, if the listing marks none.
+    pub(crate) fn may_be_a_directory(&self) -> bool {
+        self.kind == Kind::Unknown && (self.size.is_none() || !url_names::has_extension(&self.name))
+    }
+}
+
 /// Holds what a page lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Listing {

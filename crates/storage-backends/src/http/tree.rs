@@ -113,14 +113,19 @@ impl<'a> HttpTree<'a> {
         Some(page.listing.names == listing.names)
     }
 
-    /// Compares a size of the listing with what the server gives out, once.
-    pub(crate) async fn trusts_sizes(&self, page: &lister::Page) -> bool {
-        let is_sized = |entry: &&listing::Entry| entry.size.is_some_and(|size| size > 0);
-        let Some(file) = page.listing.entries.iter().find(is_sized) else {
-            return true;
-        };
-        let is_right = async || match self.lister.ask_for(self.cx, &page.join(&file.name)).await {
-            Some(Asked::File(Some(size))) => file.size == Some(size),
+    async fn trusts_sizes(&self, page: &lister::Page) -> bool {
+        let size = |entry: &listing::Entry| entry.size.filter(|size| *size > 0);
+        let mut entries = page.listing.entries.iter();
+        match entries.find_map(|entry| Some((entry, size(entry)?))) {
+            Some((file, size)) => self.trusts_size(&page.join(&file.name), size).await,
+            None => true,
+        }
+    }
+
+    /// Compares a size of a listing with what the server gives out, once.
+    pub(crate) async fn trusts_size(&self, file: &[u8], listed: u64) -> bool {
+        let is_right = async || match self.lister.ask_for(self.cx, file).await {
+            Some(Asked::File(Some(size))) => listed == size,
             // Nothing says otherwise.
             _ => true,
         };
@@ -128,7 +133,7 @@ impl<'a> HttpTree<'a> {
     }
 
     /// Finds out what the entries are that the listing does not mark.
-    pub(crate) async fn resolve(&self, page: lister::Page, is_trusted: bool) -> Vec<Entry> {
+    async fn resolve(&self, page: lister::Page, is_trusted: bool) -> Vec<Entry> {
         if page.listing.marks_directories() {
             self.marks_directories.store(true, Ordering::Relaxed);
         }
@@ -144,10 +149,9 @@ impl<'a> HttpTree<'a> {
     }
 
     async fn entry(&self, directory: &[u8], entry: listing::Entry) -> Entry {
+        let may_be_a_directory =
+            !self.marks_directories.load(Ordering::Relaxed) && entry.may_be_a_directory();
         let listing::Entry { name, kind, size, .. } = entry;
-        let may_be_a_directory = kind == Kind::Unknown
-            && !self.marks_directories.load(Ordering::Relaxed)
-            && (size.is_none() || !has_extension(&name));
         let (kind, size) = match kind {
             Kind::Directory => (EntryKind::Directory, None),
             _ if may_be_a_directory && self.may_ask() => {
@@ -158,7 +162,8 @@ impl<'a> HttpTree<'a> {
         Entry { name, kind, size }
     }
 
-    async fn ask(&self, path: &[u8], listed: Option<u64>) -> (EntryKind, Option<u64>) {
+    /// Asks what is at a path, and for its size.
+    pub(crate) async fn ask(&self, path: &[u8], listed: Option<u64>) -> (EntryKind, Option<u64>) {
         match self.lister.ask_for(self.cx, path).await {
             Some(Asked::Directory) => (EntryKind::Directory, None),
             Some(Asked::File(size)) => (EntryKind::File, size.or(listed)),
@@ -220,10 +225,7 @@ impl List for HttpTree<'_> {
                 ..Page::default()
             }));
         }
-        let limits = self.lister.client().limits();
-        let (entries, bytes) = (limits.page_entries, limits.page_bytes);
-        let bound = || format!("a listing has more than {entries} entries or {bytes} bytes");
-        let truncated = found.listing.cut.then(bound);
+        let truncated = found.listing.cut.then(|| self.lister.bound());
         let skipped = elsewhere(found.listing.elsewhere, found.listing.first_elsewhere.clone());
         let is_trusted = self.trusts_sizes(&found).await;
         Ok(Some(Page {

@@ -14,6 +14,8 @@ use crate::s3::fake::{Asked, Fake, Told};
 use crate::support::asking::told;
 use crate::support::files::{all, is_not_there, list, read, read_version, says, stat};
 
+mod pages;
+
 /// More than one piece of a body.
 const BYTES: usize = 300_000;
 /// Names that are hard to write in URLs.
@@ -261,25 +263,4 @@ async fn what_is_not_listed(#[case] status: u16, #[case] kind: ErrorKind) {
         let error = list(&backend, at, None, 9).await.unwrap_err();
         assert_eq!(*error.kind(), kind, "{at}: {}", told(&error));
     }
-}
-
-#[tokio::test]
-async fn names_that_are_not_utf8_are_skipped() {
-    let page = "<title>Index of /</title><h1>Index of /</h1><a href=\"../\">../</a>\n\
-                <a href=\"%FF.iso\">\u{fffd}.iso</a> 26-Nov-2025 12:00 7\n\
-                <a href=\"a.iso\">a.iso</a> 26-Nov-2025 12:00 7\n";
-    let fake = Fake::start(move |asked: &Asked| -> Told {
-        match asked.path.as_str() {
-            "/" => (
-                200,
-                vec![("content-type", "text/html".to_owned())],
-                page.to_owned(),
-            ),
-            _ => (404, Vec::new(), String::new()),
-        }
-    })
-    .await;
-    let page = list(&plain(&fake.url()), "/", None, 9).await.unwrap();
-    let names: Vec<_> = page.entries.iter().map(|entry| entry.name.as_str()).collect();
-    assert_eq!((names, page.skipped), (vec!["a.iso"], 1));
 }
