@@ -182,13 +182,14 @@ pub(crate) fn etag(headers: &HeaderMap) -> Option<String> {
     strong(headers.get(ETAG)?.to_str().ok()?)
 }
 
-/// Returns an entity tag without its quotes, which some servers leave out, if it is a strong one.
+/// Returns an entity tag without its quotes, which some servers leave out, if it is a strong one and can be sent.
 pub(crate) fn strong(tag: &str) -> Option<String> {
     let tag = tag.trim();
     let opaque = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
     let opaque = opaque.unwrap_or(tag);
+    let can_be_sent = opaque.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
     let is_strong = !tag.starts_with("W/") && !opaque.is_empty();
-    is_strong.then(|| opaque.to_owned())
+    (is_strong && can_be_sent).then(|| opaque.to_owned())
 }
 
 /// Returns the date that a header field holds.
@@ -196,9 +197,11 @@ pub(crate) fn date(headers: &HeaderMap, name: HeaderName) -> Option<OffsetDateTi
     parse_date(headers.get(name)?.to_str().ok()?)
 }
 
-/// Reads a date as HTTP writes it (RFC 9110, section 5.6.7).
+/// Reads a date in the three forms of HTTP (RFC 9110, section 5.6.7), or as mails have it, with a zone.
 pub(crate) fn parse_date(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text.trim(), &Rfc2822).ok()
+    let text = text.trim();
+    let date = httpdate::parse_http_date(text).map(OffsetDateTime::from);
+    date.ok().or_else(|| OffsetDateTime::parse(text, &Rfc2822).ok())
 }
 
 fn number(headers: &HeaderMap) -> Option<u64> {

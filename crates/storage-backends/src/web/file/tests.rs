@@ -64,11 +64,25 @@ fn parts(
 #[rstest]
 #[case("\"abc\"", Some("abc"))]
 #[case("abc", Some("abc"))]
-#[case("\"a\"b\"", Some("a\"b"))]
+#[case("\"a\"b\"", None)]
+#[case("\"a\r\nb\"", None)]
+#[case("\"a b\"", None)]
+#[case("\"ä\"", None)]
 #[case("W/\"abc\"", None)]
 #[case("\"\"", None)]
 fn validators(#[case] tag: &str, #[case] expected: Option<&str>) {
     assert_eq!(strong(tag).as_deref(), expected);
+}
+
+#[rstest]
+#[case::fixed("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777))]
+#[case::rfc850("Sunday, 06-Nov-94 08:49:37 GMT", Some(784_111_777))]
+#[case::asctime("Sun Nov  6 08:49:37 1994", Some(784_111_777))]
+#[case::zone("Sun, 06 Nov 1994 09:49:37 +0100", Some(784_111_777))]
+#[case::other("1994-11-06", None)]
+fn dates(#[case] text: &str, #[case] expected: Option<i64>) {
+    let date = parse_date(text);
+    assert_eq!(date.map(OffsetDateTime::unix_timestamp), expected);
 }
 
 struct Ready(Vec<&'static str>);
