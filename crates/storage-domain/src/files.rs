@@ -60,12 +60,6 @@ impl FilePath {
         let parent = self.0.trim_end_matches('/');
         check(&format!("{parent}/{name}")).map(|path| Self(path.to_owned()))
     }
-
-    /// Returns whether this is `other` or below it.
-    pub fn is_within(&self, other: &Self) -> bool {
-        let rest = self.0.strip_prefix(&other.0);
-        other.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
 }
 
 impl FromStr for FilePath {
@@ -134,17 +128,6 @@ mod tests {
     #[case("/a\0")]
     fn what_is_not_a_path(#[case] text: &str) {
         assert!(text.parse::<FilePath>().is_err());
-    }
-
-    #[rstest]
-    #[case("/a/b", "/a", true)]
-    #[case("/a", "/a", true)]
-    #[case("/ab", "/a", false)]
-    #[case("/a", "/a/b", false)]
-    #[case("/a", "/", true)]
-    fn within(#[case] path: &str, #[case] other: &str, #[case] is_within: bool) {
-        let parse = |text: &str| text.parse::<FilePath>().unwrap();
-        assert_eq!(parse(path).is_within(&parse(other)), is_within);
     }
 
     #[rstest]
