@@ -73,9 +73,20 @@ impl HttpBackend {
         self.credentials.authorization(self.directory.origin())
     }
 
-    /// Makes a client for calls for files.
-    fn client(&self) -> Client {
-        Client::new(self.connector.for_streams(), self.authorization())
+    /// Makes a call for files within its time.
+    async fn with_files<T>(
+        &self,
+        cx: &OpContext,
+        step: &'static str,
+        call: impl AsyncFnOnce(Files<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let client = Client::new(self.connector.for_streams(), self.authorization());
+        let files = Files {
+            backend: self,
+            lister: &Lister::new(&client, &self.directory),
+            cx,
+        };
+        cx.bound(step, call(files)).await?
     }
 }
 
@@ -143,23 +154,13 @@ impl Tree for HttpBackend {
         directory: &FilePath,
         page: &PageRequest,
     ) -> Result<FilePage, Error> {
-        let client = self.client();
-        let files = Files {
-            backend: self,
-            lister: &Lister::new(&client, &self.directory),
-            cx,
-        };
-        cx.bound("the listing", files.page(directory, page)).await?
+        self.with_files(cx, "the listing", async |files| files.page(directory, page).await)
+            .await
     }
 
     async fn stat(&self, cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error> {
-        let client = self.client();
-        let files = Files {
-            backend: self,
-            lister: &Lister::new(&client, &self.directory),
-            cx,
-        };
-        cx.bound("the file", files.stat(path)).await?
+        self.with_files(cx, "the file", async |files| files.stat(path).await)
+            .await
     }
 
     async fn read(
@@ -168,13 +169,8 @@ impl Tree for HttpBackend {
         path: &FilePath,
         request: &ReadRequest,
     ) -> Result<ByteStream, Error> {
-        let client = self.client();
-        let files = Files {
-            backend: self,
-            lister: &Lister::new(&client, &self.directory),
-            cx,
-        };
-        cx.bound("the file", files.read(path, request)).await?
+        self.with_files(cx, "the file", async |files| files.read(path, request).await)
+            .await
     }
 }
 

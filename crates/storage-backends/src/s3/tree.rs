@@ -14,7 +14,7 @@ use crate::s3::service::refusal::Meaning;
 use crate::s3::xml::{self, Answer};
 use crate::s3::{S3Backend, SETTING, encoding};
 use crate::tree::{Entry, EntryKind, List, Page};
-use crate::web::retry::{self, Backoff, Pace, Slot};
+use crate::web::retry::{self, Backoff, Pace, Permit};
 use crate::web::{self, Client};
 
 mod cursor;
@@ -181,10 +181,10 @@ impl<'a> ObjectTree<'a> {
     async fn fetch(&self, query: &[(&str, &str)]) -> Result<xml::Page, Error> {
         let mut backoff = Backoff::default();
         loop {
-            let slot = self.pace.acquire().await;
+            let permit = self.pace.acquire().await;
             match self.fetch_once(query).await {
                 Ok(page) => return Ok(page),
-                Err(setback) => self.wait(&mut backoff, slot, setback).await?,
+                Err(setback) => self.wait(&mut backoff, permit, setback).await?,
             }
         }
     }
@@ -205,12 +205,12 @@ impl<'a> ObjectTree<'a> {
     ///
     /// # Errors
     /// That of the last try, if there is no other.
-    async fn wait(&self, backoff: &mut Backoff, slot: Slot<'_>, setback: Setback) -> Result<(), Error> {
+    async fn wait(&self, backoff: &mut Backoff, permit: Permit<'_>, setback: Setback) -> Result<(), Error> {
         if !setback.error.is_temporary() || !backoff.wait(self.cx, setback.asked).await {
             return Err(setback.error);
         }
         if setback.is_throttled {
-            slot.give_up();
+            permit.give_up();
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ pub(crate) struct Pace {
 
 /// The right to send a request, held while its client waits for the next try too.
 #[derive(Debug)]
-pub(crate) struct Slot<'a> {
+pub(crate) struct Permit<'a> {
     pace: &'a Pace,
     permit: Option<SemaphorePermit<'a>>,
 }
@@ -70,8 +70,8 @@ impl Pace {
     ///
     /// # Cancel safety
     /// Dropping the future ends the wait.
-    pub(crate) async fn acquire(&self) -> Slot<'_> {
-        Slot {
+    pub(crate) async fn acquire(&self) -> Permit<'_> {
+        Permit {
             pace: self,
             // The semaphore is never closed.
             permit: self.permits.acquire().await.ok(),
@@ -79,7 +79,7 @@ impl Pace {
     }
 }
 
-impl Slot<'_> {
+impl Permit<'_> {
     /// Lets one request less be under way from now on; at least one stays.
     pub(crate) fn give_up(mut self) {
         let less = |left: usize| (left > 1).then(|| left - 1);

@@ -16,11 +16,11 @@ use crate::error::{Error, ErrorKind};
 use crate::files::{FileKind, FilePage, MAX_SORTED, PageRequest, Position};
 use crate::s3::{encoding, xml};
 
-mod kept;
 mod listed;
+mod lowest;
 
-use kept::{Kept, Part};
 use listed::{At, Listed};
+use lowest::{Lowest, Share};
 
 /// Requests of one page; each lists a thousand keys. A level that takes more is not sorted.
 const MAX_REQUESTS: usize = MAX_SORTED / 1000;
@@ -95,7 +95,7 @@ impl<'a> Level<'a> {
             Some(Position::Sorted(FileKind::Directory, name)) => self.directories(&text(name), limit).await,
             Some(Position::Sorted(FileKind::File, name)) => {
                 let files = self.files(Some(text(name)), limit).await?;
-                Ok(kept::page(Part::default(), Some(files)))
+                Ok(lowest::page(Share::default(), Some(files)))
             }
             Some(Position::Unsorted(key)) => self.unsorted(Some(key), limit).await,
         }
@@ -105,7 +105,7 @@ impl<'a> Level<'a> {
     async fn first(&self, limit: usize) -> Result<FilePage, Error> {
         let mut budget = Budget::new();
         let mut cursor = self.cursor(None);
-        let (mut directories, mut files) = (Kept::new(None, limit), Kept::new(None, limit));
+        let (mut directories, mut files) = (Lowest::new(None, limit), Lowest::new(None, limit));
         let mut is_there = self.directory.is_root();
         loop {
             let walked = self.walk(&mut cursor).await?;
@@ -129,46 +129,46 @@ impl<'a> Level<'a> {
         let directories = directories.finish();
         let has_files = !directories.has_more();
         let files = has_files.then(|| files.finish_within(limit - directories.len()));
-        Ok(kept::page(directories, files))
+        Ok(lowest::page(directories, files))
     }
 
     /// Goes on with the directories, and with the files if there is room behind them.
     async fn directories(&self, after: &str, limit: usize) -> Result<FilePage, Error> {
         let mut cursor = self.cursor(Some(after));
-        let mut kept = Kept::new(Some(after.to_owned()), limit);
+        let mut lowest = Lowest::new(Some(after.to_owned()), limit);
         loop {
             let walked = self.walk(&mut cursor).await?;
             let directories = walked.listed.into_iter();
             directories
                 .filter(|listed| listed.kind == FileKind::Directory)
-                .for_each(|listed| kept.add(listed));
-            if self.is_complete(&mut kept, walked.last.as_deref()).await? {
-                return Ok(kept::page(kept.finish(), None));
+                .for_each(|listed| lowest.add(listed));
+            if self.is_complete(&mut lowest, walked.last.as_deref()).await? {
+                return Ok(lowest::page(lowest.finish(), None));
             }
             if !walked.has_more {
                 break;
             }
         }
-        let directories = kept.finish();
+        let directories = lowest.finish();
         if directories.has_more() {
-            return Ok(kept::page(directories, None));
+            return Ok(lowest::page(directories, None));
         }
         let files = self.files(None, limit - directories.len()).await?;
-        Ok(kept::page(directories, Some(files)))
+        Ok(lowest::page(directories, Some(files)))
     }
 
     /// Walks as far as there are files enough.
-    async fn files(&self, after: Option<String>, limit: usize) -> Result<Part, Error> {
+    async fn files(&self, after: Option<String>, limit: usize) -> Result<Share, Error> {
         let mut cursor = self.cursor(after.as_deref());
-        let mut kept = Kept::new(after, limit);
+        let mut lowest = Lowest::new(after, limit);
         loop {
             let walked = self.walk(&mut cursor).await?;
             let files = walked.listed.into_iter();
             files
                 .filter(|listed| listed.kind == FileKind::File)
-                .for_each(|listed| kept.add(listed));
-            if kept.is_full() || !walked.has_more {
-                return Ok(kept.finish());
+                .for_each(|listed| lowest.add(listed));
+            if lowest.is_full() || !walked.has_more {
+                return Ok(lowest.finish());
             }
         }
     }
@@ -221,18 +221,18 @@ impl<'a> Level<'a> {
 
     /// Returns whether all directories are known up to the last one that is kept, if they are enough; `key` is how far the
     /// listing was read.
-    async fn is_complete(&self, kept: &mut Kept, key: Option<&str>) -> Result<bool, Error> {
-        let Some(key) = key.filter(|_| kept.is_full()) else {
+    async fn is_complete(&self, lowest: &mut Lowest, key: Option<&str>) -> Result<bool, Error> {
+        let Some(key) = key.filter(|_| lowest.is_full()) else {
             return Ok(false);
         };
         let mut asked = HashSet::new();
-        while let Some(name) = kept.late(key).into_iter().find(|name| !asked.contains(name)) {
+        while let Some(name) = lowest.late(key).into_iter().find(|name| !asked.contains(name)) {
             let below = format!("{name}/");
             if self.tree.has_keys(&format!("{}{below}", self.own)).await? {
                 self.at()
                     .directory(&below)
                     .into_iter()
-                    .for_each(|listed| kept.add(listed));
+                    .for_each(|listed| lowest.add(listed));
             }
             asked.insert(name);
         }

@@ -152,13 +152,13 @@ impl<'a> ObjectTree<'a> {
     async fn open(&self, ask: &ObjectAsk<'_>) -> Result<Response<Body>, Error> {
         let mut backoff = Backoff::default();
         loop {
-            let slot = self.pace.acquire().await;
+            let permit = self.pace.acquire().await;
             let setback = match self.backend.service.object(&self.client, ask).await {
                 Ok(ObjectAnswer::Opened(answer)) => return Ok(answer),
                 Ok(ObjectAnswer::Refused(reply)) => self.unopened(&reply)?,
                 Err(error) => error.into(),
             };
-            self.wait(&mut backoff, slot, setback).await?;
+            self.wait(&mut backoff, permit, setback).await?;
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is kept of a walk: the first entries of a kind.
+//! The entries of a walk whose names are the lowest, by kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ const MAX_MISPLACED: usize = 10_000;
 
 /// The entries of one kind that come first behind a name.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct Lowest {
     after: Option<String>,
     room: usize,
     /// By their names; one more than there is room for, which shows that there are more.
@@ -20,13 +20,13 @@ pub(super) struct Kept {
 
 /// The entries of one kind that a page has.
 #[derive(Debug, Default)]
-pub(super) struct Part {
+pub(super) struct Share {
     entries: Vec<FileEntry>,
     has_more: bool,
     skipped: u64,
 }
 
-impl Kept {
+impl Lowest {
     pub(super) fn new(after: Option<String>, room: usize) -> Self {
         Self {
             after,
@@ -74,12 +74,12 @@ impl Kept {
         names.filter(is_late).map(str::to_owned).collect()
     }
 
-    /// As [`Kept::finish`], with no more room than this.
-    pub(super) fn finish_within(self, room: usize) -> Part {
+    /// As [`Lowest::finish`], with no more room than this.
+    pub(super) fn finish_within(self, room: usize) -> Share {
         Self { room, ..self }.finish()
     }
 
-    pub(super) fn finish(mut self) -> Part {
+    pub(super) fn finish(mut self) -> Share {
         let has_more = self.is_full();
         while self.entries.len() > self.room {
             self.entries.pop_last();
@@ -87,7 +87,7 @@ impl Kept {
         let last = self.entries.last_key_value().map(|(name, _)| name);
         let is_within = |name: &&String| !has_more || Some(*name) < last;
         let skipped = self.misplaced.iter().filter(is_within).count();
-        Part {
+        Share {
             skipped: skipped as u64,
             has_more,
             entries: self.entries.into_values().collect(),
@@ -95,7 +95,7 @@ impl Kept {
     }
 }
 
-impl Part {
+impl Share {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -106,7 +106,7 @@ impl Part {
 }
 
 /// Makes a page of directories, and of the files behind them, if they end with it.
-pub(super) fn page(directories: Part, files: Option<Part>) -> FilePage {
+pub(super) fn page(directories: Share, files: Option<Share>) -> FilePage {
     let files = files.unwrap_or_default();
     let mut entries = directories.entries;
     entries.extend(files.entries);
