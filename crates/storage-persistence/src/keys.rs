@@ -22,7 +22,7 @@ pub(crate) const KEY_BYTES: usize = 32;
 const ID_BYTES: usize = 8;
 /// Parts the digest from every other use of a key.
 const ID_CONTEXT: &[u8] = b"pureboot-storage secret key id v1\0";
-/// Parts the key of links from every other use of a key.
+/// Separates the key of links from every other use of a key.
 const LINK_CONTEXT: &[u8] = b"pureboot-storage link key v1\0";
 /// How keys are written; read with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -82,6 +82,11 @@ impl Texts {
         }
     }
 
+    /// Returns whether no row lacked its text.
+    pub(super) fn is_complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
     /// Returns the members of a JSON array; those that were missing are among `json`, or gone.
     fn members(self: &Arc<Self>, json: &HashMap<String, Vec<u8>>) -> Bytes {
         let mut all = if json.is_empty() {

@@ -22,6 +22,9 @@ use super::Store;
 use crate::error::StoreError;
 use crate::keys::{KeyError, KeyId, KeyRing, KeySource, SecretKey};
 
+/// Times that keys are looked for, each of which a rotation may spoil.
+const MAX_LOOKS: usize = 3;
+
 /// The keys that all clones of a store share.
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
@@ -79,11 +82,24 @@ impl Store {
     }
 
     /// The keys of the database, held from now on; registers the newest if the database has none.
+    ///
+    /// A rotation may end between the look at the database and that at the file, and then the file lacks a key that is no
+    /// longer wanted.
     async fn take_keys(&self, source: KeySource) -> Result<Arc<Held>, StoreError> {
+        for _ in 1..MAX_LOOKS {
+            match self.look_for_keys(&source).await {
+                Err(StoreError::Keys(KeyError::Wanted { .. })) => {}
+                done => return done,
+            }
+        }
+        self.look_for_keys(&source).await
+    }
+
+    async fn look_for_keys(&self, source: &KeySource) -> Result<Arc<Held>, StoreError> {
         let known = self.known_keys().await?;
         let ring = match known.first() {
             None => source.load_or_make()?,
-            Some(first) => source.load().map_err(|error| lost(&source, error, &first.id))?,
+            Some(first) => source.load().map_err(|error| lost(source, error, &first.id))?,
         };
         let current = match known.iter().find(|key| key.is_current) {
             Some(current) => current.id.clone(),
@@ -92,7 +108,7 @@ impl Store {
         let used: Vec<KeyId> = self.used_keys().await?.into_iter().map(|(id, _)| id).collect();
         for id in [&current].into_iter().chain(&used) {
             if !ring.has(id) {
-                return Err(wanted(&source, &ring, id).into());
+                return Err(wanted(source, &ring, id).into());
             }
         }
         if *ring.newest() != current {
@@ -101,7 +117,7 @@ impl Store {
         Ok(self.keyring.hold(Held {
             ring,
             current,
-            source,
+            source: source.clone(),
         }))
     }
 

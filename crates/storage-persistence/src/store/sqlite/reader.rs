@@ -94,7 +94,7 @@ impl Reader {
                 // What it grew by is up to as much again.
                 texts.bytes.shrink_to_fit();
                 let texts = Arc::new(texts);
-                let is_short = texts.bytes.len() <= MAX_KEPT_BYTES;
+                let is_short = texts.bytes.len() <= MAX_KEPT_BYTES && texts.is_complete();
                 idle.kept = is_short.then(|| (asked, Arc::clone(&texts)));
                 texts
             }
