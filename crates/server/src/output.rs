@@ -35,8 +35,22 @@ pub(crate) fn piece(bytes: &[u8]) -> io::Result<bool> {
 }
 
 /// Writes a line for the user to standard error; a failure has nobody to report it to.
+/// Control characters are escaped: a part of it may come from a server.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+}
+
+/// Returns a text whose control characters are escaped, line ends apart.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// Whether standard output may be coloured: a terminal, and no `NO_COLOR` (<https://no-color.org>).

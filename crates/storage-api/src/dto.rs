@@ -15,8 +15,8 @@ pub(crate) use audit::{AuditDto, OUTCOMES};
 pub(crate) use backend::list;
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, trial, update};
-pub(crate) use file::{FileDto, FileListDto, MAX_FILES, file_path, mime_type, page_of_files};
-pub(crate) use link::{DEFAULT_LINK_SECONDS, LinkDto, MAX_LINK_SECONDS, link};
+pub(crate) use file::{FileDto, FileListDto, MAX_FILES, file_path, mime_type, page_of_files, stale_cursor};
+pub(crate) use link::{DEFAULT_LINK_SECONDS, LinkDto, MAX_LINK_SECONDS, link, too_long_for_a_link};
 pub(crate) use logical_unit::LogicalUnitDto;
 pub(crate) use luns::TargetDto;
 pub(crate) use query::{

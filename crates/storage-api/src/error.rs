@@ -142,7 +142,7 @@ impl From<AppError> for ApiError {
             ),
             AppError::NoFiles(kind) => Problem::new(Code::NoFiles, no_files(kind)),
             AppError::NotMounted(message) => retry(Problem::new(Code::StorageUnavailable, message)),
-            AppError::Files(cause) => of_files(&cause),
+            AppError::Files(cause) => of_files(cause),
             AppError::ShuttingDown => retry(Problem::new(
                 Code::ShuttingDown,
                 "The service is shutting down; send the request again when it is back",
@@ -161,7 +161,7 @@ fn no_files(kind: BackendKind) -> String {
 }
 
 /// What storage says about files, on the wire.
-fn of_files(error: &Error) -> Problem {
+fn of_files(error: Arc<Error>) -> Problem {
     let code = match error.kind() {
         ErrorKind::NotFound => Code::PathNotFound,
         ErrorKind::NotADirectory => Code::NotADirectory,
@@ -181,11 +181,15 @@ fn of_files(error: &Error) -> Problem {
         | ErrorKind::Kernel
         | ErrorKind::Server => Code::StorageUnavailable,
     };
-    let problem = Problem::new(code, explain(error));
+    let mut problem = Problem::new(code, explain(&error));
     if code.status() == 503 {
-        return problem.with_header("retry-after", RETRY_AFTER_SECONDS.to_string());
+        problem = problem.with_header("retry-after", RETRY_AFTER_SECONDS.to_string());
     }
-    problem
+    // The sentence leaves out what concerns this host alone.
+    match error.kind() {
+        ErrorKind::Helper | ErrorKind::MountTable | ErrorKind::Kernel => problem.caused_by(error),
+        _ => problem,
+    }
 }
 
 /// Who keeps a mount in use, in words and as a member.

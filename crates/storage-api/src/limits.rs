@@ -20,7 +20,7 @@ use crate::problem::{Code, Problem};
 const LOG_LINES: f64 = 60.0;
 
 /// Requests for files of one client that may be under way at once, downloads included.
-const TRANSFERS: u32 = 256;
+const FILE_REQUESTS: u32 = 256;
 
 /// How much one client may ask for.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ pub(crate) struct Limits {
     rate: Option<Buckets>,
     failures: Buckets,
     probes: Arc<Concurrency>,
-    transfers: Arc<Concurrency>,
+    files: Arc<Concurrency>,
     log_lines: Bucket,
 }
 
@@ -65,7 +65,7 @@ impl Limits {
                 .map(|rate| Buckets::new(f64::from(rate), f64::from(settings.burst))),
             failures: Buckets::new(per_minute / 60.0, per_minute),
             probes: Concurrency::new(settings.tests),
-            transfers: Concurrency::new(TRANSFERS),
+            files: Concurrency::new(FILE_REQUESTS),
             log_lines: Bucket::new(LOG_LINES / 60.0, LOG_LINES),
         }
     }
@@ -118,9 +118,9 @@ impl Limits {
     ///
     /// # Errors
     /// 429.
-    pub(crate) fn transfer(&self, actor: &Actor, source: &Source) -> Result<Option<ClientPermit>, Problem> {
+    pub(crate) fn files(&self, actor: &Actor, source: &Source) -> Result<Option<ClientPermit>, Problem> {
         let all_taken = "This client has as many requests for files under way as it may";
-        permit(&self.transfers, all_taken, actor, source)
+        permit(&self.files, all_taken, actor, source)
     }
 
     /// Takes a log line for an answer that anybody can cause.

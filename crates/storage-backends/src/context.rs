@@ -36,7 +36,7 @@ impl OpContext {
         self
     }
 
-    /// The same operation, done with the least that shows whether all is still well.
+    /// The same operation, done with the least that shows whether all is still well, and with fewer retries.
     #[must_use]
     pub fn lightly(mut self) -> Self {
         self.light = true;

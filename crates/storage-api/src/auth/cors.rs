@@ -10,9 +10,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 /// Header fields that a page may send.
-const ALLOWED: &str = "authorization, content-type, if-match, if-none-match, x-request-id";
+const ALLOWED: &str = "authorization, content-type, if-match, if-none-match, if-range, range, x-request-id";
 /// Header fields that a page may read.
-const EXPOSED: &str = "etag, location, retry-after, www-authenticate, x-request-id";
+const EXPOSED: &str = "accept-ranges, content-disposition, content-range, etag, location, retry-after, www-authenticate, x-request-id";
 /// Seconds in which a browser need not ask again.
 const MAX_AGE: &str = "600";
 

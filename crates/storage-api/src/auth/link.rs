@@ -1,7 +1,7 @@
 //! Signed links: a download that needs no header field.
 //!
-//! A link names its backend, path, end and maker, and is signed over all of them. It is worth no more than what its maker
-//! may do at the time of its use, so that it dies with the maker's token.
+//! A link names its backend, path, end and maker, and is signed over all of them. The maker's token is looked up at each
+//! use, so that a link dies with it. Of a JSON Web Token only the end is known: a link lasts no longer.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use crate::problem::Code;
 
 use super::bearer;
 
-/// Parts a signature from every other use of its key.
+/// Separates a signature from every other use of its key.
 const PURPOSE: &str = "pureboot-storage link v1: download";
 /// The parameter that makes a request one by a link.
 const SIGNATURE: &str = "signature";

@@ -2,16 +2,19 @@
 
 use serde::Serialize;
 use storage_backends::{FileEntry, FileKind, PageRequest, Position};
-use storage_domain::{ByteCount, FilePath, Rule};
-use time::OffsetDateTime;
+use storage_domain::{ByteCount, FilePath, Invalid, Rule};
 
 use super::query::Params;
+use super::timestamp;
 use crate::error::ApiError;
-use crate::problem::Code;
+use crate::problem::{Code, Problem};
 use crate::service::ListedFiles;
 
 /// Entries in a page, unless the client asks for fewer.
 pub(crate) const MAX_FILES: u64 = 1000;
+
+/// Years that RFC 3339 can write.
+const WRITABLE_YEARS: std::ops::RangeInclusive<i32> = 0..=9999;
 
 /// A file or a directory.
 #[derive(Debug, Serialize)]
@@ -22,8 +25,7 @@ pub(crate) struct FileDto {
     kind: &'static str,
     size: Option<ByteCount>,
     mime_type: String,
-    #[serde(with = "time::serde::rfc3339::option")]
-    modified_at: Option<OffsetDateTime>,
+    modified_at: Option<String>,
     etag: Option<String>,
     sha256: Option<String>,
 }
@@ -40,7 +42,10 @@ impl FileDto {
             path: path.as_str().to_owned(),
             name: entry.name,
             size: entry.size,
-            modified_at: entry.modified_at.map(time::OffsetDateTime::truncate_to_second),
+            modified_at: entry
+                .modified_at
+                .filter(|at| WRITABLE_YEARS.contains(&at.year()))
+                .map(timestamp),
             sha256: None,
         }
     }
@@ -70,7 +75,8 @@ pub(crate) fn mime_type(entry: &FileEntry) -> String {
 pub(crate) struct FileListDto {
     success: bool,
     data: Vec<FileDto>,
-    total: usize,
+    /// Number of all entries, if they are in this page.
+    total: Option<usize>,
     path: String,
     cursor: Option<String>,
     sorted: bool,
@@ -89,7 +95,8 @@ struct CapabilitiesDto {
 }
 
 impl FileListDto {
-    pub(crate) fn new(directory: &FilePath, listed: ListedFiles) -> Self {
+    /// Shows a page; `is_first` says that no page was before it.
+    pub(crate) fn new(directory: &FilePath, listed: ListedFiles, is_first: bool) -> Self {
         let page = listed.page;
         let show = |entry: FileEntry| {
             let path = directory.join(&entry.name).ok()?;
@@ -99,7 +106,7 @@ impl FileListDto {
         let data: Vec<_> = page.entries.into_iter().filter_map(show).collect();
         Self {
             success: true,
-            total: data.len(),
+            total: Some(data.len()).filter(|_| is_first && page.next.is_none()),
             skipped: page.skipped + u64::try_from(before - data.len()).unwrap_or(u64::MAX),
             data,
             path: directory.as_str().to_owned(),
@@ -136,6 +143,12 @@ pub(crate) fn file_path(query: &str) -> Result<FilePath, ApiError> {
     params.finish()?;
     // Without it there is a problem.
     path.ok_or_else(|| ApiError::new(Code::InvalidQuery, "path is required"))
+}
+
+/// The error of a cursor whose directory is another one by now.
+pub(crate) fn stale_cursor() -> ApiError {
+    let rule = Rule::new("belongs to an earlier state of the directory; list it again from its beginning");
+    Problem::of_input(Code::InvalidQuery, vec![Invalid::at("", "cursor", &rule)]).into()
 }
 
 struct Cursor(Position);

@@ -3,13 +3,13 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 use storage_domain::{FilePath, Invalid, Rule};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use super::draft::parsed;
 use crate::error::ApiError;
 use crate::problem::{Code, Problem};
 
-/// How long a link is valid without a word of the client, in seconds.
+/// How long a link is valid by default, in seconds.
 pub(crate) const DEFAULT_LINK_SECONDS: u32 = 600;
 /// The longest time that a link is valid, in seconds.
 pub(crate) const MAX_LINK_SECONDS: u32 = 7 * 24 * 3600;
@@ -18,8 +18,7 @@ pub(crate) const MAX_LINK_SECONDS: u32 = 7 * 24 * 3600;
 #[derive(Debug, Serialize)]
 pub(crate) struct LinkDto {
     pub(crate) url: String,
-    #[serde(with = "time::serde::rfc3339")]
-    pub(crate) expires_at: OffsetDateTime,
+    pub(crate) expires_at: String,
 }
 
 /// Reads which file a link leads to, and how long it is valid.
@@ -27,8 +26,8 @@ pub(crate) fn link(mut body: Map<String, Value>) -> Result<(FilePath, Duration),
     let mut problems = Vec::new();
     let path = parsed::<FilePath>(body.remove("path"), "path", &mut problems);
     let seconds = match body.remove("expires_in") {
-        None | Some(Value::Null) => Some(DEFAULT_LINK_SECONDS),
-        Some(value) => value.as_u64().and_then(|n| u32::try_from(n).ok()),
+        None => Some(DEFAULT_LINK_SECONDS),
+        Some(value) => value.as_f64().and_then(whole_seconds),
     };
     let seconds = seconds.filter(|n| (1..=MAX_LINK_SECONDS).contains(n));
     if seconds.is_none() {
@@ -46,4 +45,21 @@ pub(crate) fn link(mut body: Map<String, Value>) -> Result<(FilePath, Duration),
         (Some(path), Some(seconds)) if problems.is_empty() => Ok((path, Duration::seconds(seconds.into()))),
         _ => Err(Problem::of_input(Code::InvalidRequest, problems).into()),
     }
+}
+
+/// Returns a number without a fraction, however JSON spells it.
+fn whole_seconds(number: f64) -> Option<u32> {
+    let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked"
+    )]
+    is_whole.then_some(number as u32)
+}
+
+/// The error of a path whose link no client could send.
+pub(crate) fn too_long_for_a_link() -> ApiError {
+    let rule = Rule::new("is too long for a link");
+    Problem::of_input(Code::InvalidRequest, vec![Invalid::at("", "path", &rule)]).into()
 }

@@ -145,7 +145,7 @@ impl Visit {
         let admitted = access.authorize(&actor, &self.source, role);
         let admitted = admitted.and_then(|()| match class {
             Some(Class::Probe) => Ok(access.limits.probe(&actor, &self.source)?),
-            Some(Class::Files) => Ok(access.limits.transfer(&actor, &self.source)?),
+            Some(Class::Files) => Ok(access.limits.files(&actor, &self.source)?),
             Some(Class::Open | Class::Read | Class::Change) | None => Ok(None),
         });
         self.http.extensions_mut().insert(actor);

@@ -5,12 +5,13 @@ use std::time::SystemTime;
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ByteRangeSpec, EntityTag, Header, HttpDate, IfModifiedSince, IfRange, IfUnmodifiedSince, Range,
+    ByteRangeSpec, EntityTag, Header, HttpDate, IfModifiedSince, IfRange, IfUnmodifiedSince, RANGE, Range,
 };
 use storage_backends::FileEntry;
 
 use super::extract::conditions;
 use crate::error::ApiError;
+use crate::problem::Code;
 
 /// What a request gets of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +56,9 @@ impl Validators {
     pub(super) fn part(&self, request: &HttpRequest) -> Result<Part, ApiError> {
         let conditions = conditions(request);
         let tag = self.etag.as_ref().map(ToString::to_string).unwrap_or_default();
-        let not_modified = conditions.not_modified(&tag)?;
+        let not_modified = conditions.not_modified(&tag).map_err(|_| other_version())?;
         if !conditions.has_if_match() && self.is_newer_than(date::<IfUnmodifiedSince>(request, |f| f.0)) {
-            return Err(crate::service::AppError::Precondition.into());
+            return Err(other_version());
         }
         let since = date::<IfModifiedSince>(request, |f| f.0);
         let is_old = !conditions.has_if_none_match() && since.is_some() && !self.is_newer_than(since);
@@ -67,16 +68,23 @@ impl Validators {
         Ok(self.range(request))
     }
 
-    /// Returns the range, which is defined for GET alone; several ranges, other units and what is malformed are ignored.
+    /// Returns the range, which is defined for GET alone; several ranges, other units and what is malformed are ignored. A
+    /// file without a tag has none: its parts could be of two versions.
     fn range(&self, request: &HttpRequest) -> Part {
-        let (Some(size), &Method::GET) = (self.size, request.method()) else {
+        let (Some(size), Some(_), &Method::GET) = (self.size, &self.etag, request.method()) else {
             return Part::Whole;
         };
+        // The parser leaves out members of a list that it cannot read.
+        let field = request.headers().get(RANGE);
+        let is_list = field.is_some_and(|field| field.as_bytes().contains(&b','));
         let spec = match Range::parse(request) {
-            Ok(Range::Bytes(specs)) if specs.len() == 1 && self.if_range_holds(request) => specs[0].clone(),
+            Ok(Range::Bytes(specs)) if !is_list && specs.len() == 1 && self.if_range_holds(request) => {
+                specs[0].clone()
+            }
             _ => return Part::Whole,
         };
-        if matches!(spec, ByteRangeSpec::FromTo(first, last) if last < first) {
+        // The last bytes of nothing are all there is.
+        if size == 0 && matches!(spec, ByteRangeSpec::Last(1..)) {
             return Part::Whole;
         }
         match spec.to_satisfiable_range(size) {
@@ -85,21 +93,27 @@ impl Validators {
         }
     }
 
-    /// Compares strongly: a date is a strong validator only if it is exactly that of the file, and no tag was there.
+    /// Compares strongly (RFC 9110, section 13.1.5): for a file with a tag a date proves nothing.
     fn if_range_holds(&self, request: &HttpRequest) -> bool {
         if !request.headers().contains_key("if-range") {
             return true;
         }
         match IfRange::parse(request) {
             Ok(IfRange::EntityTag(tag)) => self.etag.as_ref().is_some_and(|own| own.strong_eq(&tag)),
-            Ok(IfRange::Date(date)) => self.modified == Some(date.into()),
-            Err(_) => false,
+            Ok(IfRange::Date(_)) | Err(_) => false,
         }
     }
 
     fn is_newer_than(&self, date: Option<SystemTime>) -> bool {
         matches!((self.modified, date), (Some(modified), Some(date)) if modified > date)
     }
+}
+
+/// The error of a condition that does not hold.
+fn other_version() -> ApiError {
+    let detail =
+        "The file is not the version that the condition names; ask for it again without the condition";
+    ApiError::new(Code::PreconditionFailed, detail)
 }
 
 fn date<H: Header>(request: &HttpRequest, date: impl FnOnce(H) -> HttpDate) -> Option<SystemTime> {

@@ -62,9 +62,9 @@ parameters! {
     Portal "Portal" "portal" "query" true
         "A host name, an IPv4 or an IPv6 address, with or without a port: nas.lab, 10.0.0.5:3260, [fd00::5]:3260."
         json!({ "type": "string", "minLength": 1, "maxLength": Host::MAX_CHARS + "[]:65535".len(), "examples": ["10.0.0.5:3260"] });
-    Directory "Directory" "path" "query" false "Absolute path of a directory within the backend." file_path(Some("/"));
-    FilePath "FilePath" "path" "query" true "Absolute path within the backend." file_path(None);
-    Cursor "Cursor" "cursor" "query" false "The `cursor` of the page before." json!({ "type": "string", "maxLength": 256 });
+    Directory "Directory" "path" "query" false "Absolute path of a directory within the backend." json!({ "$ref": "#/components/schemas/FilePath" });
+    FilePath "FilePath" "path" "query" true "Absolute path within the backend." json!({ "$ref": "#/components/schemas/FilePath" });
+    Cursor "Cursor" "cursor" "query" false "The `cursor` of the page before." json!({ "type": "string", "pattern": "^[dfu]", "maxLength": storage_domain::FilePath::MAX_BYTES + 2 });
     FileLimit "FileLimit" "limit" "query" false "Largest number of entries."
         json!({ "type": "integer", "minimum": 1, "maximum": MAX_FILES, "default": MAX_FILES });
     Range "Range" "Range" "header" false "One range of bytes (RFC 9110, section 14.2); several are ignored." json!({ "type": "string" });
@@ -80,14 +80,6 @@ parameters! {
         json!({ "type": "string", "format": "uuid" });
     Actor "Actor" "actor" "query" false "Only records of this client." audit_text();
     Action "Action" "action" "query" false "Only records of this action, such as `backend.update`." audit_text();
-}
-
-fn file_path(default: Option<&str>) -> Value {
-    let mut schema = json!({ "type": "string", "maxLength": storage_domain::FilePath::MAX_BYTES, "pattern": "^/", "examples": ["/images"] });
-    if let Some(default) = default {
-        schema["default"] = default.into();
-    }
-    schema
 }
 
 fn kinds() -> Vec<&'static str> {

@@ -198,7 +198,7 @@ fn files() -> Vec<Route> {
         .does(Change, Operator, "file.link")
         .body(Json("LinkCreate"))
         .json(201, "LinkResponse", "The link.")
-        .fails(&[ONE]),
+        .fails(&[ONE, &[NoFiles, StorageUnavailable]]),
     ]
 }
 

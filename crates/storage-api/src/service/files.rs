@@ -8,7 +8,7 @@ use storage_backends::{
     Backend as LiveBackend, ByteStream, Error, ErrorKind, FileEntry, FilePage, OpContext, PageRequest,
     ReadRequest, TreeCapabilities,
 };
-use storage_domain::{BackendId, FilePath};
+use storage_domain::{Backend, BackendId, FilePath};
 use tokio::sync::Semaphore;
 
 use super::{App, AppError, Permit};
@@ -40,6 +40,19 @@ impl Default for Reads {
 }
 
 impl App {
+    /// Returns a backend that holds files.
+    ///
+    /// # Errors
+    /// [`AppError::Store`], [`AppError::NoFiles`] and [`AppError::Files`].
+    pub async fn with_files(&self, id: BackendId) -> Result<Backend, AppError> {
+        let (backend, live) = self.live(id).await?;
+        let live = live.map_err(|error| AppError::Files(Arc::new(error)))?;
+        if live.as_tree().is_none() {
+            return Err(AppError::NoFiles(live.kind()));
+        }
+        Ok(backend)
+    }
+
     /// Lists a page of a directory. A backend that is not mounted is tested first, which mounts it.
     ///
     /// # Errors
@@ -162,7 +175,10 @@ impl App {
         }
         let cancel = self.supervisor.stopping.child_token();
         let _ends_with_the_client = cancel.clone().drop_guard();
-        let asked = ask(live, OpContext::within(FILES_DEADLINE).with_cancel(cancel));
+        let asked = ask(
+            live,
+            OpContext::within(FILES_DEADLINE).with_cancel(cancel).lightly(),
+        );
         let stopping = self.supervisor.stopping.clone();
         let work = async move {
             asked.await.map_err(|error| match error {

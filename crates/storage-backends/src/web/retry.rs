@@ -13,6 +13,8 @@ use crate::web::file::parse_date;
 
 /// How often a request is sent, at the most.
 const TRIES: u32 = 8;
+/// The same for an operation that somebody waits for at a screen ([`OpContext::lightly`]).
+const LIGHT_TRIES: u32 = 3;
 /// The first wait is up to this long.
 const FIRST: Duration = Duration::from_millis(200);
 /// No wait is longer, whatever the server asks for.
@@ -34,7 +36,8 @@ impl Backoff {
     pub(crate) async fn wait(&mut self, cx: &OpContext, asked: Option<Duration>) -> bool {
         let wait = wait(self.tried, asked);
         self.tried += 1;
-        if self.tried >= TRIES || cx.remaining() <= wait + ANSWER {
+        let tries = if cx.is_light() { LIGHT_TRIES } else { TRIES };
+        if self.tried >= tries || cx.remaining() <= wait + ANSWER {
             return false;
         }
         tracing::debug!(wait_ms = wait.as_millis(), "a request is sent again");

@@ -28,7 +28,9 @@ pub(super) async fn list(
     let (mut cursor, mut skipped) = (None, 0);
     loop {
         let page = api.page(backend, path, cursor.as_deref()).await?;
-        print(page["data"].as_array().map_or(&[], Vec::as_slice), is_json)?;
+        if !print(page["data"].as_array().map_or(&[], Vec::as_slice), is_json)? {
+            break;
+        }
         skipped += page["skipped"].as_u64().unwrap_or(0);
         cursor = page["cursor"].as_str().map(str::to_owned);
         if cursor.is_none() {
@@ -47,7 +49,8 @@ pub(super) async fn list(
     Ok(ExitCode::from(exit::OK))
 }
 
-fn print(entries: &[Value], is_json: bool) -> Result<(), Failure> {
+/// Prints entries; returns whether their reader is still there.
+fn print(entries: &[Value], is_json: bool) -> Result<bool, Failure> {
     let lines: String = entries
         .iter()
         .map(|entry| {
@@ -58,7 +61,7 @@ fn print(entries: &[Value], is_json: bool) -> Result<(), Failure> {
             }
         })
         .collect();
-    Ok(output::result(&lines).context("writing failed")?)
+    Ok(output::piece(lines.as_bytes()).context("writing failed")?)
 }
 
 /// Returns size, time and name; unknown ones are dashes, and control characters are escaped.
@@ -68,16 +71,8 @@ fn line(entry: &Value) -> String {
         .map(|bytes| ByteCount::saturating(bytes).to_string());
     let time = entry["modified_at"].as_str().unwrap_or("-");
     let name = entry["name"].as_str().unwrap_or_default();
-    let shown: String = name
-        .chars()
-        .map(|c| {
-            if c.is_control() {
-                c.escape_default().to_string()
-            } else {
-                c.to_string()
-            }
-        })
-        .collect();
+    // A name is one line.
+    let shown = output::printable(name).replace('\n', "\\n");
     let mark = if entry["type"] == "directory" { "/" } else { "" };
     format!(
         "{:>SIZE_COLUMNS$}  {time:<20}  {shown}{mark}\n",

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use actix_web::body::SizedStream;
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, Charset, ContentDisposition, DispositionParam,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, Charset, ContentDisposition, DispositionParam,
     DispositionType, ETag, ExtendedValue, HttpDate, LastModified,
 };
 use actix_web::web::Data;
@@ -19,7 +19,8 @@ use crate::audit::AuditEntry;
 use crate::auth::link::{Link, Maker};
 use crate::chain::Chain;
 use crate::dto::{self, FileDto, FileListDto, LinkDto, One};
-use crate::error::ApiError;
+use crate::error::{ApiError, RETRY_AFTER_SECONDS};
+use crate::http::boundary::MAX_URI_BYTES;
 use crate::http::download::{Part, Validators};
 use crate::http::extract::{HeldPermit, Id, JsonBody};
 use crate::http::state::State;
@@ -39,8 +40,13 @@ pub(crate) async fn list(
     request: HttpRequest,
 ) -> Answer {
     let (directory, page) = dto::page_of_files(request.query_string())?;
-    let listed = state.app.list_files(id, directory.clone(), page, permit).await?;
-    Ok(HttpResponse::Ok().json(FileListDto::new(&directory, listed)))
+    let is_first = page.after.is_none();
+    let listed = state.app.list_files(id, directory.clone(), page, permit).await;
+    let listed = listed.map_err(|error| match error {
+        AppError::Files(cause) if *cause.kind() == ErrorKind::Changed && !is_first => dto::stale_cursor(),
+        other => other.into(),
+    })?;
+    Ok(HttpResponse::Ok().json(FileListDto::new(&directory, listed, is_first)))
 }
 
 /// `GET /storage/backends/{id}/files/stat`
@@ -63,22 +69,18 @@ pub(crate) async fn download(
     request: HttpRequest,
 ) -> Answer {
     let path = dto::file_path(request.query_string())?;
-    for _ in 1..TRIES {
+    for _ in 0..TRIES {
         match send(&state, id, &path, &permit, &request).await {
             Err(Failed::Changed) => {}
             Err(Failed::Other(error)) => return Err(error),
             Ok(answer) => return Ok(answer),
         }
     }
-    send(&state, id, &path, &permit, &request)
-        .await
-        .map_err(|failed| match failed {
-            Failed::Other(error) => error,
-            Failed::Changed => ApiError::new(
-                Code::StorageUnavailable,
-                "The file changes faster than it can be read; wait until its writer has ended",
-            ),
-        })
+    let detail = "The file changes faster than it can be read; wait until its writer has ended";
+    let problem = Problem::new(Code::StorageUnavailable, detail);
+    Err(problem
+        .with_header("retry-after", RETRY_AFTER_SECONDS.to_string())
+        .into())
 }
 
 /// `POST /storage/backends/{id}/files/links`
@@ -89,7 +91,7 @@ pub(crate) async fn link(
     JsonBody(body): JsonBody,
 ) -> Answer {
     let (path, lifetime) = dto::link(body)?;
-    let backend = state.app.get(id).await?;
+    let backend = state.app.with_files(id).await?;
     let mut extensions = request.extensions_mut();
     if let Some(entry) = extensions.get_mut::<AuditEntry>() {
         entry.set_backend(&backend);
@@ -103,6 +105,10 @@ pub(crate) async fn link(
         .truncate_to_second();
     let link = Link::new(id, &path, expires_at, Maker::of(&maker));
     let url = link.url(&state.app.link_keys())?;
+    if url.len() > MAX_URI_BYTES {
+        return Err(dto::too_long_for_a_link());
+    }
+    let expires_at = dto::timestamp(expires_at);
     Ok(HttpResponse::Created().json(One::new(LinkDto { url, expires_at })))
 }
 
@@ -154,19 +160,27 @@ async fn send(
     };
     add_validators(&mut answer, &validators);
     answer
-        .insert_header((ACCEPT_RANGES, if size.is_some() { "bytes" } else { "none" }))
+        .insert_header((
+            ACCEPT_RANGES,
+            if size.is_some() && validators.etag.is_some() {
+                "bytes"
+            } else {
+                "none"
+            },
+        ))
         .insert_header((CONTENT_TYPE, dto::mime_type(&entry)))
         .insert_header(attachment(&entry));
     if request.method() == Method::HEAD {
         let nothing = stream::empty::<Result<_, AppError>>();
         return Ok(match length {
             Some(length) => answer.body(SizedStream::new(length, nothing)),
-            None => answer.finish(),
+            None => answer.streaming(nothing),
         });
     }
     let wanted = ReadRequest {
         offset,
-        length,
+        // The tag says that it is the same file: no range is needed for all of it, which some servers refuse.
+        length: length.filter(|_| entry.etag.is_none() || length != size),
         etag: entry.etag,
     };
     let bytes = state
@@ -178,7 +192,9 @@ async fn send(
         other => other.into(),
     })?;
     // The status is sent: all that is left is to end the connection short, which actix does after an error.
-    let bytes = bytes.inspect_err(|error| tracing::warn!(error = %Chain(error), "a download broke off"));
+    let bytes = bytes.inspect_err(
+        move |error| tracing::warn!(backend.id = %id, error = %Chain(error), "a download broke off"),
+    );
     Ok(match length {
         Some(length) => answer.body(SizedStream::new(length, bytes)),
         None => answer.streaming(bytes),
@@ -186,6 +202,8 @@ async fn send(
 }
 
 fn add_validators(answer: &mut HttpResponseBuilder, validators: &Validators) {
+    // A link ends with its maker's token, which no cache knows of.
+    answer.insert_header((CACHE_CONTROL, "private, no-cache"));
     if let Some(tag) = &validators.etag {
         answer.insert_header(ETag(tag.clone()));
     }

@@ -12,6 +12,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
     let all = [
         ("File", file()),
         ("FileCapabilities", object(&flags, &[])),
+        ("FilePath", path()),
         ("FileListResponse", page()),
         (
             "Link",
@@ -54,10 +55,19 @@ fn file() -> Value {
     )
 }
 
+/// Describes a path as [`storage_domain::FilePath`] reads it.
+fn path() -> Value {
+    let segment = r"([^/\x00.][^/\x00]*|\.[^/\x00.][^/\x00]*|\.\.[^/\x00]+)";
+    json!({
+        "type": "string", "maxLength": storage_domain::FilePath::MAX_BYTES, "pattern": format!("^(/|(/{segment})+/?)$"),
+        "description": "Absolute path within the backend.", "examples": ["/images"],
+    })
+}
+
 fn link() -> Value {
     let seconds = json!({ "type": "integer", "minimum": 1, "maximum": MAX_LINK_SECONDS, "default": DEFAULT_LINK_SECONDS });
     let mut link = object(
-        &[("path", text())],
+        &[("path", reference("FilePath"))],
         &[(
             "expires_in",
             about(seconds, "Seconds; a token that ends earlier ends it."),
@@ -73,7 +83,10 @@ fn page() -> Value {
         &[
             ("success", constant(true)),
             ("data", list(reference("File"))),
-            ("total", count("Number of entries in this page.")),
+            (
+                "total",
+                nullable(count("Number of entries; null if they are in several pages.")),
+            ),
             ("path", text()),
             (
                 "cursor",
