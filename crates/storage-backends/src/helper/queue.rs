@@ -233,7 +233,7 @@ impl HelperQueue {
         let cx = cx.step(KILL_GRACE * 2);
         let others = [Purpose::Scan, Purpose::Files].map(|purpose| self.preempt_one(&cx, purpose));
         let others = lease
-            .bound("the scan", async { Ok(join_all(others).await) })
+            .bound("ending scans and reads", async { Ok(join_all(others).await) })
             .await?;
         let is_free =
             |other: &Result<Lease, Error>| other.as_ref().map_or_else(Error::is_cancelled, |_| true);

@@ -33,11 +33,12 @@ impl MountedFiles<'_> {
         directory: &FilePath,
         page: &PageRequest,
     ) -> Result<FilePage, Error> {
+        let removals = self.place.queue.removals();
         let (before, files) = self.files()?;
         let page = self.place.queue.list_files(cx, &files, directory, page).await?;
-        // A mount that another program takes away by force makes a directory look as if it ended.
+        // A mount that is taken away by force makes a directory look as if it ended.
         match self.place.own()? {
-            Some(after) if after == before => Ok(page),
+            Some(after) if after == before && self.place.queue.removals() == removals => Ok(page),
             _ => Err(Error::cancelled("the listing")),
         }
     }

@@ -13,7 +13,7 @@ use storage_domain::FilePath;
 
 use super::directory::{Directory, Looked, Names};
 use super::protocol::{FileFailure, MAX_PAGE_ENTRIES, PAGE_TIME};
-use super::root::{Root, attributes, attributes_now, device, entry, failure, is_hidden};
+use super::root::{Root, attributes, attributes_now, device, entry, failure, is_hidden, nanos};
 use crate::files::{FileEntry, FileKind, FilePage, Position};
 use crate::helper::protocol::Step;
 
@@ -39,8 +39,6 @@ struct Stamp([i128; 4]);
 
 impl Stamp {
     fn of(found: &Statx) -> Self {
-        let nanos =
-            |at: rustix::fs::StatxTimestamp| i128::from(at.tv_sec) * 1_000_000_000 + i128::from(at.tv_nsec);
         let (mtime, ctime) = (nanos(found.stx_mtime), nanos(found.stx_ctime));
         Self([found.stx_ino.into(), found.stx_size.into(), mtime, ctime])
     }

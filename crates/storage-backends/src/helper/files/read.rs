@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::{Advice, FileType, OFlags, fadvise, fcntl_setfl};
+use rustix::fs::{Advice, OFlags, fadvise, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use storage_domain::FilePath;
@@ -49,10 +49,6 @@ impl OpenFile {
                 FileFailure::NotAFile
             });
         }
-        debug_assert_eq!(
-            FileType::from_raw_mode(found.stx_mode.into()),
-            FileType::RegularFile
-        );
         if range.etag.is_some() && range.etag != entry.etag.as_deref() {
             return Err(FileFailure::Changed);
         }

@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, openat, openat2, statx,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, StatxTimestamp, openat, openat2,
+    statx,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -147,11 +148,15 @@ pub(super) fn device(found: &Statx) -> (u32, u32) {
     (found.stx_dev_major, found.stx_dev_minor)
 }
 
+pub(super) fn nanos(at: StatxTimestamp) -> i128 {
+    i128::from(at.tv_sec) * 1_000_000_000 + i128::from(at.tv_nsec)
+}
+
 /// Returns the entry of a file or directory; `None` for devices, sockets, pipes and links.
 pub(super) fn entry(name: &str, found: &Statx) -> Option<FileEntry> {
-    let nanos =
-        |at: rustix::fs::StatxTimestamp| i128::from(at.tv_sec) * 1_000_000_000 + i128::from(at.tv_nsec);
     let modified_at = OffsetDateTime::from_unix_timestamp_nanos(nanos(found.stx_mtime)).ok();
+    // Clients get it as RFC 3339 has it.
+    let modified_at = modified_at.filter(|at| (0..=9999).contains(&at.year()));
     let directory = FileEntry {
         modified_at,
         ..FileEntry::directory(name)

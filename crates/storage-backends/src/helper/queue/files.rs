@@ -201,7 +201,7 @@ impl HelperQueue {
         if entered {
             Ok(call)
         } else {
-            Err(Error::new(ErrorKind::Helper, READ))
+            Err(call.ended().await.error(WAITING))
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use nix::unistd::{Uid, geteuid, setfsuid};
 
+use super::super::root::{attributes, entry};
 use super::*;
 use crate::mount::namespace::inside;
 
@@ -58,6 +59,25 @@ fn links_that_stay_inside_are_what_they_lead_to() {
         let at = format!("/c/{name}");
         assert_eq!(stat(&root, &path(&at)), Err(FileFailure::NotFound), "{at}");
         assert_eq!(read(&root, &at, &WHOLE), Err(FileFailure::NotFound), "{at}");
+    }
+}
+
+#[test]
+fn a_time_that_clients_cannot_read_is_unknown() {
+    let dir = tree(&["f"]);
+    let mut found = attributes(File::open(dir.path().join("f")).unwrap()).unwrap();
+    assert!(entry("f", &found).unwrap().modified_at.is_some());
+    for (seconds, is_known) in [
+        (-62_167_219_200, true),
+        (-62_167_219_201, false),
+        (i64::MAX, false),
+    ] {
+        found.stx_mtime.tv_sec = seconds;
+        assert_eq!(
+            entry("f", &found).unwrap().modified_at.is_some(),
+            is_known,
+            "{seconds}"
+        );
     }
 }
 

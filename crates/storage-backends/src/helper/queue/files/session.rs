@@ -242,7 +242,7 @@ impl ActiveCall {
             Ok(answer) => Ok(answer),
             // The pipe of a helper that is killed is closed a moment after the reason is known.
             Err(error) => Err(self
-                .ended()
+                .known_end()
                 .map_or_else(|| broken(error), |ended| ended.error(step))),
         }
     }
@@ -270,7 +270,12 @@ impl ActiveCall {
         self.session.end(Ended::Hung);
     }
 
-    fn ended(&self) -> Option<Ended> {
+    /// Waits until the helper ends.
+    pub(super) async fn ended(&self) -> Ended {
+        self.session.ended().await
+    }
+
+    fn known_end(&self) -> Option<Ended> {
         self.session.state.borrow().ended
     }
 
@@ -279,7 +284,7 @@ impl ActiveCall {
         let reason = self.reason.get_mut().unwrap_or_else(PoisonError::into_inner);
         match timeout(REASON_TIME, reason).await {
             Ok(Ok(failure)) => failure.error(step),
-            _ => self.ended().unwrap_or(Ended::Died).error(step),
+            _ => self.known_end().unwrap_or(Ended::Died).error(step),
         }
     }
 }
