@@ -23,7 +23,7 @@ use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::scan::{ScanProgress, ScanReport};
 pub use files::FilesPlace;
-use files::Reads;
+use files::ReadQueue;
 pub(crate) use lease::Lease;
 
 /// Time that the helper of an unmount gets if nobody waits for it: the kernel ends the session with the server.
@@ -76,7 +76,7 @@ pub struct HelperQueue {
     probe: Line,
     scan: Line,
     files: Line,
-    reads: Reads,
+    reads: ReadQueue,
     stuck: watch::Sender<Vec<(Purpose, StuckHelper)>>,
     /// Number of times that the backend's mount was taken away by this process, or was about to be.
     removals: AtomicU64,
@@ -105,7 +105,7 @@ impl HelperQueue {
             probe: Line::default(),
             scan: Line::default(),
             files: Line::default(),
-            reads: Reads::default(),
+            reads: ReadQueue::default(),
             stuck: watch::Sender::default(),
             removals: AtomicU64::new(0),
         }

@@ -101,7 +101,7 @@ impl FileCall {
 /// The first line of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::helper) enum Answer {
+pub(in crate::helper) enum FileReply {
     Page(FilePage),
     Entry(FileEntry),
     /// So many bytes of the file follow.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use storage_domain::FilePath;
 
-use super::protocol::{Answer, FileFailure};
+use super::protocol::{FileFailure, FileReply};
 use super::root::{Root, attributes, entry, failure};
 use crate::files::FileKind;
 use crate::helper::protocol::{self, Step};
@@ -67,7 +67,7 @@ impl OpenFile {
     /// # Errors
     /// The file can't be read on, or became shorter.
     pub(super) fn send(mut self, pipe: &mut File) -> Result<(), FileFailure> {
-        if protocol::write(pipe, &Answer::Reading { length: self.left }).is_err() {
+        if protocol::write(pipe, &FileReply::Reading { length: self.left }).is_err() {
             return Ok(());
         }
         let mut stage = Stage::new();

@@ -15,7 +15,7 @@ use storage_domain::FilePath;
 
 use super::list::{Kept, Listing, has_left};
 use super::protocol::{
-    Answer, BrokenRead, FileCall, FileFailure, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS, Request,
+    BrokenRead, FileCall, FileFailure, FileReply, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS, Request,
 };
 use super::read::{OpenFile, Range};
 use super::root::{Root, stat};
@@ -143,7 +143,7 @@ impl Server {
     fn answer(&self, request: &Request, pipe: OwnedFd) {
         let mut pipe = File::from(pipe);
         let answer = match self.make(&request.call, pipe.as_fd()) {
-            Ok(Made::Answer(answer)) => answer,
+            Ok(Made::Reply(answer)) => answer,
             Ok(Made::Open(file)) => {
                 if let Err(failure) = file.send(&mut pipe) {
                     // The reason has to be there before the pipe is closed.
@@ -153,7 +153,7 @@ impl Server {
                 }
                 return;
             }
-            Err(failure) => Answer::Failed(failure),
+            Err(failure) => FileReply::Failed(failure),
         };
         if let Ok(mut line) = serde_json::to_vec(&answer) {
             line.push(b'\n');
@@ -176,9 +176,9 @@ impl Server {
                     end: Instant::now() + self.files.names_time,
                     caller,
                 };
-                Made::Answer(Answer::Page(listing.page(after.as_ref())?))
+                Made::Reply(FileReply::Page(listing.page(after.as_ref())?))
             }
-            FileCall::Stat { .. } => Made::Answer(Answer::Entry(stat(&root, &path)?)),
+            FileCall::Stat { .. } => Made::Reply(FileReply::Entry(stat(&root, &path)?)),
             FileCall::Read {
                 offset, length, etag, ..
             } => {
@@ -205,6 +205,6 @@ impl Server {
 
 /// What became of a call.
 enum Made {
-    Answer(Answer),
+    Reply(FileReply),
     Open(OpenFile),
 }

@@ -3,7 +3,7 @@
 //! Each call has a pipe of its own, one end of which the service passes to the helper. The answer's first line is JSON;
 //! the bytes of a file follow. A client that is slow fills its pipe, and one that leaves closes it.
 
-mod session;
+mod read_helper;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -21,8 +21,8 @@ use super::{HelperQueue, Purpose};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest};
-use crate::helper::files::protocol::{Answer, FileCall, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS};
-use session::{ActiveCall, Ended, Session};
+use crate::helper::files::protocol::{FileCall, FileReply, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS};
+use read_helper::{ActiveCall, Ended, ReadHelper};
 
 /// Time for which a call waits for another one to end.
 const PERMIT_WAIT: Duration = Duration::from_secs(10);
@@ -51,16 +51,16 @@ impl FilesPlace {
 
 /// The read helper of a backend.
 #[derive(Debug)]
-pub(super) struct Reads {
-    session: tokio::sync::Mutex<Option<Arc<Session>>>,
+pub(super) struct ReadQueue {
+    helper: tokio::sync::Mutex<Option<Arc<ReadHelper>>>,
     transfers: Arc<Semaphore>,
     lookups: Arc<Semaphore>,
 }
 
-impl Default for Reads {
+impl Default for ReadQueue {
     fn default() -> Self {
         Self {
-            session: tokio::sync::Mutex::default(),
+            helper: tokio::sync::Mutex::default(),
             transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)),
             lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
         }
@@ -87,7 +87,7 @@ impl HelperQueue {
             limit: page.limit,
         };
         match self.make(cx, LIST, place, call).await?.0 {
-            Answer::Page(page) => Ok(page),
+            FileReply::Page(page) => Ok(page),
             other => Err(other.unexpected(LIST)),
         }
     }
@@ -108,7 +108,7 @@ impl HelperQueue {
             path: path.to_string(),
         };
         match self.make(cx, STAT, place, call).await?.0 {
-            Answer::Entry(entry) => Ok(entry),
+            FileReply::Entry(entry) => Ok(entry),
             other => Err(other.unexpected(STAT)),
         }
     }
@@ -133,7 +133,7 @@ impl HelperQueue {
             etag: request.etag.clone(),
         };
         match self.make(cx, READ, place, call).await? {
-            (Answer::Reading { length }, input, call) => {
+            (FileReply::Reading { length }, input, call) => {
                 Ok(stream::bytes(input, length, call, place.patience))
             }
             (other, ..) => Err(other.unexpected(READ)),
@@ -147,7 +147,7 @@ impl HelperQueue {
         step: &'static str,
         place: &FilesPlace,
         call: FileCall,
-    ) -> Result<(Answer, BufReader<pipe::Receiver>, ActiveCall), Error> {
+    ) -> Result<(FileReply, BufReader<pipe::Receiver>, ActiveCall), Error> {
         let permit = self.permit(cx, call.is_transfer()).await?;
         let active = self.begin(cx, place, permit).await?;
         let own_time = call.own_time();
@@ -186,18 +186,18 @@ impl HelperQueue {
         place: &FilesPlace,
         permit: OwnedSemaphorePermit,
     ) -> Result<ActiveCall, Error> {
-        let mut current = cx.bound(WAITING, self.reads.session.lock()).await?;
-        if let Some(session) = &*current {
-            if session.root == place.root && session.enter() {
-                return Ok(ActiveCall::new(session, permit));
+        let mut current = cx.bound(WAITING, self.reads.helper.lock()).await?;
+        if let Some(helper) = &*current {
+            if helper.root == place.root && helper.enter() {
+                return Ok(ActiveCall::new(helper, permit));
             }
-            session.end(Ended::Unused);
+            helper.end(Ended::Unused);
         }
         let lease = self.enter(cx, Purpose::Files).await?;
-        let session = Session::start(lease, place)?;
-        let entered = session.enter();
-        let call = ActiveCall::new(&session, permit);
-        *current = Some(session);
+        let helper = ReadHelper::start(lease, place)?;
+        let entered = helper.enter();
+        let call = ActiveCall::new(&helper, permit);
+        *current = Some(helper);
         if entered {
             Ok(call)
         } else {
@@ -206,7 +206,7 @@ impl HelperQueue {
     }
 }
 
-impl Answer {
+impl FileReply {
     /// Returns the error of an answer that is not the expected one.
     fn unexpected(self, step: &'static str) -> Error {
         match self {

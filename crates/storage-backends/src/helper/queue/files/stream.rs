@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::unix::pipe;
 
 use super::READ;
-use super::session::ActiveCall;
+use super::read_helper::ActiveCall;
 use crate::error::Error;
 use crate::files::ByteStream;
 

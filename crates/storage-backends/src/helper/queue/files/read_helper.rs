@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 use super::FilesPlace;
 use crate::error::{Error, ErrorKind};
 use crate::helper::files::protocol::{
-    Answer, BrokenRead, FileCall, FileFailure, FilesRoot, MAX_ANSWER_BYTES, Request,
+    BrokenRead, FileCall, FileFailure, FileReply, FilesRoot, MAX_ANSWER_BYTES, Request,
 };
 use crate::helper::process::{Ending, Process};
 use crate::helper::protocol;
@@ -71,7 +71,7 @@ type Broken = Mutex<HashMap<u64, oneshot::Sender<FileFailure>>>;
 
 /// A helper that lists and reads the files of one root.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct ReadHelper {
     pub(super) root: FilesRoot,
     /// The helper ends when this is closed.
     socket: UnixDatagram,
@@ -81,7 +81,7 @@ pub(super) struct Session {
     broken: Broken,
 }
 
-impl Session {
+impl ReadHelper {
     /// Starts a helper, which holds the lease until it is gone.
     pub(super) fn start(lease: Lease, place: &FilesPlace) -> Result<Arc<Self>, Error> {
         let (socket, theirs) = socketpair(
@@ -95,7 +95,7 @@ impl Session {
         send(socket.as_fd(), &root, &[]).map_err(broken)?;
         let socket = StdSocket::from(socket);
         socket.set_nonblocking(true).map_err(broken)?;
-        let session = Arc::new(Self {
+        let helper = Arc::new(Self {
             root: place.root.clone(),
             socket: UnixDatagram::from_std(socket).map_err(broken)?,
             state: watch::Sender::default(),
@@ -103,8 +103,8 @@ impl Session {
             broken: Mutex::default(),
         });
         let process = lease.start_files(theirs)?;
-        tokio::spawn(Arc::clone(&session).supervise(process, lease, place.idle));
-        Ok(session)
+        tokio::spawn(Arc::clone(&helper).supervise(process, lease, place.idle));
+        Ok(helper)
     }
 
     async fn supervise(self: Arc<Self>, mut process: Process, lease: Lease, idle: Duration) {
@@ -202,20 +202,20 @@ fn send(socket: BorrowedFd<'_>, line: &[u8], passed: &[BorrowedFd<'_>]) -> io::R
 /// A call in the helper. Dropping it closes its pipe's last end in the service.
 #[derive(Debug)]
 pub(super) struct ActiveCall {
-    session: Arc<Session>,
+    helper: Arc<ReadHelper>,
     id: u64,
     reason: Mutex<oneshot::Receiver<FileFailure>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl ActiveCall {
-    /// Makes a call of a session that counted it.
-    pub(super) fn new(session: &Arc<Session>, permit: OwnedSemaphorePermit) -> Self {
+    /// Makes a call of a helper that counted it.
+    pub(super) fn new(helper: &Arc<ReadHelper>, permit: OwnedSemaphorePermit) -> Self {
         let (broken, reason) = oneshot::channel();
-        let id = session.next_id.fetch_add(1, Ordering::Relaxed);
-        session.broken().insert(id, broken);
+        let id = helper.next_id.fetch_add(1, Ordering::Relaxed);
+        helper.broken().insert(id, broken);
         Self {
-            session: Arc::clone(session),
+            helper: Arc::clone(helper),
             id,
             reason: Mutex::new(reason),
             _permit: permit,
@@ -228,13 +228,13 @@ impl ActiveCall {
         step: &'static str,
         call: FileCall,
         patience: Duration,
-    ) -> Result<(Answer, BufReader<pipe::Receiver>), Error> {
+    ) -> Result<(FileReply, BufReader<pipe::Receiver>), Error> {
         let asked = async {
             let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
             // Beyond the user's limit it stays as it is (pipe(7)).
             let _smaller = fcntl_setpipe_size(&ours, PIPE_BYTES);
             let mut input = BufReader::new(pipe::Receiver::from_owned_fd(ours)?);
-            self.session.send(&Request { id: self.id, call }, theirs).await?;
+            self.helper.send(&Request { id: self.id, call }, theirs).await?;
             let answer = protocol::receive_within(&mut input, MAX_ANSWER_BYTES).await?;
             Ok((answer, input))
         };
@@ -257,7 +257,7 @@ impl ActiveCall {
         tokio::select! {
             biased;
             done = wait => Ok(done),
-            ended = self.session.ended() => Err(ended.error(step)),
+            ended = self.helper.ended() => Err(ended.error(step)),
             () = sleep(patience) => {
                 self.give_up();
                 Err(Ended::Hung.error(step))
@@ -267,16 +267,16 @@ impl ActiveCall {
 
     /// Has the helper killed: a call hangs in it.
     pub(super) fn give_up(&self) {
-        self.session.end(Ended::Hung);
+        self.helper.end(Ended::Hung);
     }
 
     /// Waits until the helper ends.
     pub(super) async fn ended(&self) -> Ended {
-        self.session.ended().await
+        self.helper.ended().await
     }
 
     fn known_end(&self) -> Option<Ended> {
-        self.session.state.borrow().ended
+        self.helper.state.borrow().ended
     }
 
     /// Returns why a read broke off.
@@ -291,8 +291,8 @@ impl ActiveCall {
 
 impl Drop for ActiveCall {
     fn drop(&mut self) {
-        self.session.broken().remove(&self.id);
-        self.session
+        self.helper.broken().remove(&self.id);
+        self.helper
             .state
             .send_modify(|state| state.calls = state.calls.saturating_sub(1));
     }
