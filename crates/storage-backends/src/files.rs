@@ -176,6 +176,8 @@ pub struct ReadRequest {
     pub length: Option<u64>,
     /// Validator that the file must have.
     pub etag: Option<String>,
+    /// Size that all of the file must have, if it is known and the storage tells it.
+    pub size: Option<u64>,
 }
 
 /// What a backend can do with its files, besides listing and reading.

@@ -85,6 +85,7 @@ impl World {
             offset,
             length: None,
             etag: None,
+            size: None,
         };
         let path = FilePath::root().join(name).unwrap();
         self.queue.read_file(&self.cx, &self.place, &path, &request).await

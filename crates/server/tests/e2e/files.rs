@@ -107,9 +107,8 @@ fn a_bucket_is_listed_and_downloaded() {
     assert!(!service.log().contains("hush"), "{}", service.log());
 }
 
-/// A client must not take a part for the whole.
-#[test]
-fn a_source_that_dies_ends_the_connection_short() {
+/// Starts a web server; `answer` returns the length that it says, and how much of the body it sends, for a header.
+fn web_server(answer: impl Fn(&str) -> (usize, usize) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
@@ -122,26 +121,53 @@ fn a_source_that_dies_ends_the_connection_short() {
                     _ => break,
                 }
             }
-            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
-            let body = if head.starts_with(b"HEAD") { 0 } else { 60_000 };
+            let (length, sent) = answer(&String::from_utf8_lossy(&head).to_lowercase());
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            let sent = stream
+                .write_all(answer.as_bytes())
+                .and_then(|()| stream.write_all(&vec![7; sent]));
             // What is asked only for its beginning hangs up.
-            let _client_is_gone = stream
-                .write_all(answer)
-                .and_then(|()| stream.write_all(&vec![7; body]));
+            let _client_is_gone = sent;
         }
     });
+    url
+}
+
+/// A client must not take a part for the whole.
+#[test]
+fn a_source_that_dies_ends_the_connection_short() {
+    let url = web_server(|head| (100_000, if head.starts_with("get") { 60_000 } else { 0 }));
     let service = Service::start();
     let backend = register(&service, "http", &json!({ "base_url": url }));
-    let done = curl(
-        &service,
-        &format!("{backend}/files/download?path=/disk.img"),
-        &["--output", "/dev/null"],
-    );
+    let download = format!("{backend}/files/download?path=/disk.img");
+    let done = curl(&service, &download, &["--output", "/dev/null"]);
     // CURLE_PARTIAL_FILE
     assert_eq!(done.code, Some(18), "{}", done.err);
     assert!(
         service.log().contains("a download broke off"),
         "{}",
         service.log()
+    );
+    let url = format!("http://{}", service.address);
+    let broken = run(&["cat", "--url", &url, "http:/disk.img"]);
+    assert_eq!(broken.code, Some(1));
+    assert!(broken.err.contains("the download broke off"), "{}", broken.err);
+}
+
+/// The beginning of another version of its size would look like the file.
+#[test]
+fn a_file_that_grew_is_not_cut() {
+    let url = web_server(|head| match (head.starts_with("get"), head.contains("range:")) {
+        (false, _) => (1000, 0),
+        // As it was when it was described.
+        (true, true) => (1000, 1000),
+        (true, false) => (2000, 2000),
+    });
+    let service = Service::start();
+    let backend = register(&service, "http", &json!({ "base_url": url }));
+    let answer = service.ask("GET", &format!("{backend}/files/download?path=/disk.img"), "");
+    assert_eq!(
+        (answer.status, &answer.json()["error"]),
+        (503, &json!("storage_unavailable"))
     );
 }

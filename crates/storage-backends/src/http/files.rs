@@ -109,7 +109,11 @@ impl Files<'_> {
         if file::range(request).is_some() {
             self.backend.known.note_ranges(&answer);
         }
-        if request.etag.is_some() && validator(&answer.headers, length(&answer)) != request.etag {
+        let size = length(&answer);
+        let is_other_size = request
+            .size
+            .is_some_and(|wanted| size.is_some_and(|size| size != wanted));
+        if is_other_size || request.etag.is_some() && validator(&answer.headers, size) != request.etag {
             return Err(file::changed());
         }
         if let Some(coding) = coding(&answer.headers, path.name()) {

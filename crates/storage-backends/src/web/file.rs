@@ -67,6 +67,8 @@ pub(crate) fn range(request: &ReadRequest) -> Option<HeaderValue> {
     let first = request.offset;
     let text = match request.length {
         None if first == 0 => return None,
+        // Some servers refuse ranges, and all of a file needs none.
+        Some(_) if first == 0 && request.length == request.size => return None,
         None => format!("bytes={first}-"),
         Some(length) => format!("bytes={first}-{}", first.saturating_add(length.saturating_sub(1))),
     };

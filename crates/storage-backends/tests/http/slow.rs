@@ -51,6 +51,7 @@ async fn slow_clients_cost_little_memory() {
             offset: 0,
             length: None,
             etag: None,
+            size: None,
         };
         let mut stream = backend.read(&cx(), &path("/a.iso"), &request).await.unwrap();
         // Long enough for every buffer to grow as far as it does.

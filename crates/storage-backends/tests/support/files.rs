@@ -87,7 +87,12 @@ pub(crate) async fn read_version(
     etag: Option<&str>,
 ) -> Came {
     let etag = etag.map(str::to_owned);
-    let request = ReadRequest { offset, length, etag };
+    let request = ReadRequest {
+        offset,
+        length,
+        etag,
+        size: None,
+    };
     let mut bytes = Vec::new();
     let mut stream = match tree.read(&cx(), &path(at), &request).await {
         Ok(stream) => stream,

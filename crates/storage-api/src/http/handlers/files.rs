@@ -179,8 +179,8 @@ async fn send(
     }
     let wanted = ReadRequest {
         offset,
-        // The tag says that it is the same file: no range is needed for all of it, which some servers refuse.
-        length: length.filter(|_| entry.etag.is_none() || length != size),
+        length,
+        size,
         etag: entry.etag,
     };
     let bytes = state

@@ -69,6 +69,7 @@ const fn whole(etag: Option<String>) -> ReadRequest {
         offset: 0,
         length: None,
         etag,
+        size: None,
     }
 }
 
@@ -126,6 +127,7 @@ async fn is_read(tree: &dyn Tree, cx: &OpContext, path: &FilePath, stat: &FileEn
             offset,
             length: Some(end - from),
             etag: None,
+            size: None,
         };
         if end == from {
             continue;

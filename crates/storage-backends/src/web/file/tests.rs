@@ -8,6 +8,7 @@ fn request(offset: u64, length: Option<u64>) -> ReadRequest {
         offset,
         length,
         etag: None,
+        size: None,
     }
 }
 

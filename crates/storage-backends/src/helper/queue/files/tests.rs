@@ -28,6 +28,7 @@ async fn an_unmount_ends_the_helper_and_its_calls() {
         offset: 0,
         length: None,
         etag: None,
+        size: None,
     };
     let (stat, read, preempted) = tokio::join!(
         stat(&queue, &place),
@@ -93,6 +94,7 @@ async fn a_transfer_waits_ten_seconds_for_another() {
         offset: 0,
         length: None,
         etag: None,
+        size: None,
     };
     let read = queue
         .read_file(&OpContext::within(LONG), &place, &FilePath::root(), &request)
