@@ -176,7 +176,7 @@ pub struct ReadRequest {
     pub length: Option<u64>,
     /// Validator that the file must have.
     pub etag: Option<String>,
-    /// Size that all of the file must have, if it is known and the storage tells it.
+    /// Size that the whole file must have; not compared if the storage gives none.
     pub size: Option<u64>,
 }
 

@@ -123,11 +123,11 @@ fn web_server(answer: impl Fn(&str) -> (usize, usize) + Send + 'static) -> Strin
             }
             let (length, sent) = answer(&String::from_utf8_lossy(&head).to_lowercase());
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-            let sent = stream
-                .write_all(answer.as_bytes())
-                .and_then(|()| stream.write_all(&vec![7; sent]));
+            let body = vec![7; sent];
             // What is asked only for its beginning hangs up.
-            let _client_is_gone = sent;
+            let _client_is_gone = stream
+                .write_all(answer.as_bytes())
+                .and_then(|()| stream.write_all(&body));
         }
     });
     url
