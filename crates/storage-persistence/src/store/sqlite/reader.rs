@@ -91,10 +91,8 @@ impl Reader {
             _ => {
                 let mut texts = Texts::default();
                 each(&idle.connection, &asked.sql, &asked.values, |row| texts.add(row))?;
-                // What it grew by is up to as much again.
-                texts.bytes.shrink_to_fit();
                 let texts = Arc::new(texts);
-                let is_short = texts.bytes.len() <= MAX_KEPT_BYTES && texts.is_complete();
+                let is_short = texts.bytes.capacity() <= MAX_KEPT_BYTES && texts.is_complete();
                 idle.kept = is_short.then(|| (asked, Arc::clone(&texts)));
                 texts
             }
