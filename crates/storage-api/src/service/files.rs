@@ -40,17 +40,17 @@ impl Default for Reads {
 }
 
 impl App {
-    /// Returns a backend that holds files.
+    /// Returns a backend that holds files, and the live one.
     ///
     /// # Errors
     /// [`AppError::Store`], [`AppError::NoFiles`] and [`AppError::Files`].
-    pub async fn with_files(&self, id: BackendId) -> Result<Backend, AppError> {
+    pub async fn with_files(&self, id: BackendId) -> Result<(Backend, Arc<dyn LiveBackend>), AppError> {
         let (backend, live) = self.live(id).await?;
-        let live = live.map_err(|error| AppError::Files(Arc::new(error)))?;
+        let live = live.map_err(files)?;
         if live.as_tree().is_none() {
             return Err(AppError::NoFiles(live.kind()));
         }
-        Ok(backend)
+        Ok((backend, live))
     }
 
     /// Lists a page of a directory. A backend that is not mounted is tested first, which mounts it.
@@ -113,10 +113,7 @@ impl App {
         let read = tokio::time::timeout(READ_WAIT, Arc::clone(&self.reads.0).acquire_owned()).await;
         // The semaphore is never closed.
         let Ok(Ok(read)) = read else {
-            return Err(AppError::Files(Arc::new(Error::new(
-                ErrorKind::TooBusy,
-                "the read",
-            ))));
+            return Err(files(Error::new(ErrorKind::TooBusy, "the read")));
         };
         let held = (permit.clone(), read);
         let open = move |live: Arc<dyn LiveBackend>, cx: OpContext| {
@@ -167,12 +164,7 @@ impl App {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let files = |error| AppError::Files(Arc::new(error));
-        let (_, live) = self.live(id).await?;
-        let live = live.map_err(files)?;
-        if live.as_tree().is_none() {
-            return Err(AppError::NoFiles(live.kind()));
-        }
+        let (_, live) = self.with_files(id).await?;
         let cancel = self.supervisor.stopping.child_token();
         let _ends_with_the_client = cancel.clone().drop_guard();
         let asked = ask(
@@ -188,6 +180,11 @@ impl App {
         };
         self.supervisor.finish("the request", work).await
     }
+}
+
+/// Makes the use case's error of what the storage did not do.
+fn files(error: Error) -> AppError {
+    AppError::Files(Arc::new(error))
 }
 
 /// The error of a facet that is gone, which never happens: a live backend keeps its facets.

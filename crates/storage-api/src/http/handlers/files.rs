@@ -91,7 +91,7 @@ pub(crate) async fn link(
     JsonBody(body): JsonBody,
 ) -> Answer {
     let (path, lifetime) = dto::link(body)?;
-    let backend = state.app.with_files(id).await?;
+    let (backend, _) = state.app.with_files(id).await?;
     let mut extensions = request.extensions_mut();
     if let Some(entry) = extensions.get_mut::<AuditEntry>() {
         entry.set_backend(&backend);
