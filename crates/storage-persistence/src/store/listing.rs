@@ -61,6 +61,23 @@ struct Rendered {
 }
 
 impl Texts {
+    /// Makes an empty one that has room for as much as another one, in its buffer if nobody else needs it.
+    ///
+    /// A buffer that grows again after each commit leaves holes in the heap, which add up to megabytes.
+    pub(super) fn in_place_of(other: Arc<Self>) -> Self {
+        let bytes = match Arc::try_unwrap(other) {
+            Ok(mut own) => {
+                own.bytes.clear();
+                own.bytes
+            }
+            Err(shared) => Vec::with_capacity(shared.bytes.capacity()),
+        };
+        Self {
+            bytes,
+            ..Self::default()
+        }
+    }
+
     /// Adds a row of SQLite's: id, text, and [`TOTAL`] if the query asks for it.
     pub(super) fn add(&mut self, row: &Row<'_>) {
         self.total = self.total.or_else(|| row.get(2).ok());

@@ -86,10 +86,13 @@ impl Reader {
             sql,
             values,
         };
-        let texts = match &idle.kept {
-            Some((same, texts)) if *same == asked => Arc::clone(texts),
-            _ => {
-                let mut texts = Texts::default();
+        let texts = match idle.kept.take() {
+            Some((same, texts)) if same == asked => {
+                idle.kept = Some((same, Arc::clone(&texts)));
+                texts
+            }
+            stale => {
+                let mut texts = stale.map_or_else(Texts::default, |(_, texts)| Texts::in_place_of(texts));
                 each(&idle.connection, &asked.sql, &asked.values, |row| texts.add(row))?;
                 let texts = Arc::new(texts);
                 let is_short = texts.bytes.capacity() <= MAX_KEPT_BYTES && texts.is_complete();
