@@ -171,6 +171,12 @@ fn of_files(error: Arc<Error>) -> Problem {
         ErrorKind::TooBusy => Code::TooBusy,
         ErrorKind::Timeout => Code::StorageTimeout,
         ErrorKind::Stuck { .. } => Code::BackendStuck,
+        ErrorKind::Exists => Code::PathExists,
+        ErrorKind::NotEmpty => Code::DirectoryNotEmpty,
+        ErrorKind::Refused => Code::PathRefused,
+        ErrorKind::ReadOnly => Code::ReadOnly,
+        ErrorKind::NoSpace => Code::NoSpace,
+        ErrorKind::Unconditional => Code::PreconditionUnsupported,
         ErrorKind::Changed
         | ErrorKind::Cancelled
         | ErrorKind::Busy(_)

@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use storage_domain::{BackendId, BackendKind, FilePath, IscsiTarget, ProbeReport, Revision};
 
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
+use crate::files::{
+    ByteStream, Condition, Deletion, FileEntry, FilePage, PageRequest, Progress, ReadRequest, TreeCapabilities,
+};
 use crate::helper::Queues;
 use crate::mount::table::MountTable;
 use crate::scan::{ScanProgress, ScanReport};
@@ -39,6 +42,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// The facet of backends that hold files.
     fn as_tree(&self) -> Option<&dyn Tree> {
+        None
+    }
+
+    /// The facet of backends whose files can be changed.
+    fn as_tree_mut(&self) -> Option<&dyn TreeMut> {
         None
     }
 
@@ -159,6 +167,99 @@ pub trait Tree: Send + Sync {
     /// Dropping the future or the stream ends the read.
     async fn read(&self, cx: &OpContext, path: &FilePath, request: &ReadRequest)
     -> Result<ByteStream, Error>;
+}
+
+/// A tree of files that can be changed. A backend that can be mounted has to be, and may be mounted read-only.
+///
+/// No method follows a symbolic link, and none touches the root, a mount point, another file system, or what
+/// [`Tree::list`] leaves out.
+///
+/// # Errors
+/// Each method fails with [`ReadOnly`](crate::ErrorKind::ReadOnly) where nothing may be written,
+/// [`Denied`](crate::ErrorKind::Denied), [`NoSpace`](crate::ErrorKind::NoSpace), and whatever keeps the storage from
+/// answering, besides what it names itself.
+#[async_trait]
+pub trait TreeMut: Send + Sync {
+    /// Makes a directory, and those above it that are missing.
+    ///
+    /// # Errors
+    /// [`Exists`](crate::ErrorKind::Exists); [`NotADirectory`](crate::ErrorKind::NotADirectory) for what is above it.
+    /// # Cancel safety
+    /// Dropping the future may leave the directory, or some of those above it.
+    async fn make_directory(&self, cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error>;
+
+    /// Deletes a file, an empty directory, or a directory with all that is in it. Counts entries in `progress`.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound); [`NotEmpty`](crate::ErrorKind::NotEmpty), whose source names what stays;
+    /// [`Refused`](crate::ErrorKind::Refused) for the root, a mount point and an ignored directory.
+    /// # Cancel safety
+    /// Dropping the future ends the deletion between two entries.
+    async fn delete(
+        &self,
+        cx: &OpContext,
+        path: &FilePath,
+        deletion: Deletion,
+        progress: &Progress,
+    ) -> Result<(), Error>;
+
+    /// Gives a file or directory another path, whose parent is there. Never replaces anything.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for `from`; [`Exists`](crate::ErrorKind::Exists) and
+    /// [`NotADirectory`](crate::ErrorKind::NotADirectory) for `to`; [`Refused`](crate::ErrorKind::Refused) as for
+    /// [`delete`](Self::delete), and for a directory that would be moved into itself.
+    /// # Cancel safety
+    /// Dropping the future ends it between two entries, where the storage moves them one by one: each of them is then at
+    /// its old path, at its new one, or at both.
+    async fn rename(
+        &self,
+        cx: &OpContext,
+        from: &FilePath,
+        to: &FilePath,
+        progress: &Progress,
+    ) -> Result<(), Error>;
+
+    /// Prepares to write a file; the storage is not asked yet.
+    fn upload(&self, path: &FilePath) -> Box<dyn Upload>;
+
+    /// Takes up an upload whose [record](Upload::record) was kept. The storage is asked what it has of it.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is gone.
+    async fn resume(&self, cx: &OpContext, path: &FilePath, record: &str) -> Result<Box<dyn Upload>, Error>;
+}
+
+/// A file that is being written. Nothing is at its path before it is published.
+///
+/// Dropping it ends what runs, and leaves what was written: [`abandon`](Self::abandon) removes it. Errors are those of
+/// [`TreeMut`]; after one, only `abandon` is of use.
+#[async_trait]
+pub trait Upload: Send {
+    /// Returns what [`TreeMut::resume`] needs. It is there before anything is at the storage that would have to be removed, as
+    /// far as the storage lets its client choose names, and changes at most once, during [`write`](Self::write).
+    fn record(&self) -> Option<&str>;
+
+    /// Returns how many bytes a resumed upload would have, at least.
+    fn stored(&self) -> u64;
+
+    /// Writes the next bytes; returns as soon as others can be taken, maybe before they are stored.
+    async fn write(&mut self, cx: &OpContext, bytes: Bytes) -> Result<(), Error>;
+
+    /// Stores what was written, as far as the storage stores pieces of any size; see [`stored`](Self::stored).
+    async fn store(&mut self, cx: &OpContext) -> Result<(), Error>;
+
+    /// Makes the file appear at its path at once, with all bytes that were written, and the parents that are missing.
+    ///
+    /// # Errors
+    /// [`Exists`](crate::ErrorKind::Exists) and [`Changed`](crate::ErrorKind::Changed) if the condition is not met;
+    /// [`Unconditional`](crate::ErrorKind::Unconditional) if the storage has no conditional writes;
+    /// [`NotAFile`](crate::ErrorKind::NotAFile) if a directory is there, [`NotADirectory`](crate::ErrorKind::NotADirectory)
+    /// if a file is where a parent should be.
+    async fn publish(self: Box<Self>, cx: &OpContext, condition: &Condition) -> Result<FileEntry, Error>;
+
+    /// Removes what was written. Nothing there is success.
+    async fn abandon(self: Box<Self>, cx: &OpContext) -> Result<(), Error>;
 }
 
 /// A backend that holds logical units.

@@ -39,6 +39,18 @@ pub enum ErrorKind {
     NotAFile,
     /// The file is not the version that was asked for.
     Changed,
+    /// Something is at this path already.
+    Exists,
+    /// The directory holds something, or something that stays.
+    NotEmpty,
+    /// This may not be deleted or moved, whoever asks.
+    Refused,
+    /// Nothing may be written here.
+    ReadOnly,
+    /// The storage is full, or a quota is.
+    NoSpace,
+    /// The storage has no conditional writes.
+    Unconditional,
     /// The storage refuses the access.
     Denied,
     /// As many transfers run as may run at once.
@@ -74,6 +86,12 @@ impl ErrorKind {
             | Self::NotFound
             | Self::NotADirectory
             | Self::NotAFile
+            | Self::Exists
+            | Self::NotEmpty
+            | Self::Refused
+            | Self::ReadOnly
+            | Self::NoSpace
+            | Self::Unconditional
             | Self::Denied
             | Self::Config => false,
         }
@@ -98,6 +116,12 @@ impl fmt::Display for ErrorKind {
             Self::NotADirectory => f.write_str("needs a directory"),
             Self::NotAFile => f.write_str("needs a file"),
             Self::Changed => f.write_str("found another version of the file"),
+            Self::Exists => f.write_str("found something at this path already"),
+            Self::NotEmpty => f.write_str("needs an empty directory"),
+            Self::Refused => f.write_str("is refused for this path"),
+            Self::ReadOnly => f.write_str("needs a backend that may be written to"),
+            Self::NoSpace => f.write_str("needs more space"),
+            Self::Unconditional => f.write_str("needs a storage with conditional writes"),
             Self::Denied => f.write_str("was denied by the storage"),
             Self::TooBusy => f.write_str("waits for too many transfers"),
             Self::Config => f.write_str("cannot be set up from the config"),

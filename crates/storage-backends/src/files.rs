@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::str::FromStr;
+use std::sync::atomic::{self, AtomicU64};
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -180,11 +181,53 @@ pub struct ReadRequest {
     pub size: Option<u64>,
 }
 
+/// What has to be at a path for a file to be published there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// Anything: a file that is there is replaced.
+    None,
+    /// Nothing.
+    Absent,
+    /// The file with this validator.
+    Version(String),
+}
+
+/// How much a deletion takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deletion {
+    /// A file or an empty directory.
+    Single,
+    /// A directory with all that is in it, too.
+    Recursive,
+}
+
+/// Counts what long work has done; whoever shows it reads it meanwhile.
+#[derive(Debug, Default)]
+pub struct Progress(AtomicU64);
+
+impl Progress {
+    /// Adds to what is done.
+    pub fn add(&self, done: u64) {
+        self.0.fetch_add(done, atomic::Ordering::Relaxed);
+    }
+
+    /// Returns how much is done.
+    pub fn done(&self) -> u64 {
+        self.0.load(atomic::Ordering::Relaxed)
+    }
+}
+
 /// What a backend can do with its files, besides listing and reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct TreeCapabilities {
     /// Whether a read may begin in the middle of a file without reading what is before.
     pub ranges: bool,
+    /// Whether files can be written: there is a [`TreeMut`](crate::TreeMut), and no read-only mount.
+    pub write: bool,
+    /// Whether a directory is moved at once, and not entry by entry.
+    pub rename: bool,
+    /// Whether [`Condition`]s other than [`Condition::None`] are met exactly.
+    pub conditional: bool,
 }
 
 /// The bytes of a file, in pieces. An error ends it; dropping it ends the read.

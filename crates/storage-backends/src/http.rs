@@ -145,6 +145,7 @@ impl Tree for HttpBackend {
     fn capabilities(&self) -> TreeCapabilities {
         TreeCapabilities {
             ranges: !self.known.ignores_ranges(),
+            ..TreeCapabilities::default()
         }
     }
 

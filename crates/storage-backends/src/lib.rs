@@ -44,11 +44,12 @@ pub mod tree;
 #[cfg(feature = "web")]
 pub mod web;
 
-pub use backend::{Backend, Luns, Mount, MountState, Tree, UnmountMode};
+pub use backend::{Backend, Luns, Mount, MountState, Tree, TreeMut, UnmountMode, Upload};
 pub use context::OpContext;
 pub use error::{Error, ErrorKind};
 pub use files::{
-    ByteStream, FileEntry, FileKind, FilePage, PageRequest, Position, ReadRequest, TreeCapabilities,
+    ByteStream, Condition, Deletion, FileEntry, FileKind, FilePage, PageRequest, Position, Progress,
+    ReadRequest, TreeCapabilities,
 };
 pub use holders::{Holder, Holders};
 pub use net::{Egress, Network};

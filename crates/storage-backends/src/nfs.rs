@@ -162,7 +162,10 @@ impl Tree for NfsBackend {
     }
 
     fn capabilities(&self) -> TreeCapabilities {
-        TreeCapabilities { ranges: true }
+        TreeCapabilities {
+            ranges: true,
+            ..TreeCapabilities::default()
+        }
     }
 
     async fn list(

@@ -151,7 +151,10 @@ impl Tree for S3Backend {
     }
 
     fn capabilities(&self) -> TreeCapabilities {
-        TreeCapabilities { ranges: true }
+        TreeCapabilities {
+            ranges: true,
+            ..TreeCapabilities::default()
+        }
     }
 
     /// Lists a level of the keys. A level is sorted if 200 requests, and 10 s, are enough to list all of it.

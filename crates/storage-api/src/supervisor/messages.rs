@@ -33,7 +33,16 @@ pub(crate) fn explain(error: &Error) -> String {
         ErrorKind::NotAFile => "This is a directory; name a file in it".to_owned(),
         ErrorKind::Changed => "The file changes while it is read; try again".to_owned(),
         ErrorKind::TooBusy => "As many transfers run as may run at once, and none of them ended in time; try again".to_owned(),
-        ErrorKind::NotListable | ErrorKind::Config | ErrorKind::Server | ErrorKind::Denied => {
+        ErrorKind::Exists => "Something is at this path already".to_owned(),
+        ErrorKind::NoSpace => "The storage is full, or a quota is; delete files or enlarge it".to_owned(),
+        ErrorKind::Unconditional => {
+            "The storage has no conditional writes; send the file without a precondition".to_owned()
+        }
+        ErrorKind::NotEmpty
+        | ErrorKind::Refused
+        | ErrorKind::ReadOnly
+        | ErrorKind::NotListable
+        | ErrorKind::Config | ErrorKind::Server | ErrorKind::Denied => {
             error.source().map_or_else(|| error.to_string(), ToString::to_string)
         }
     }

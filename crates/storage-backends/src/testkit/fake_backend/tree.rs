@@ -88,7 +88,10 @@ impl Tree for FakeTree {
     }
 
     fn capabilities(&self) -> TreeCapabilities {
-        TreeCapabilities { ranges: true }
+        TreeCapabilities {
+            ranges: true,
+            ..TreeCapabilities::default()
+        }
     }
 
     async fn list(
