@@ -10,7 +10,8 @@ use storage_domain::{BackendId, BackendKind, FilePath, IscsiTarget, ProbeReport,
 use crate::context::OpContext;
 use crate::error::Error;
 use crate::files::{
-    ByteStream, Condition, Deletion, FileEntry, FilePage, PageRequest, Progress, ReadRequest, TreeCapabilities,
+    ByteStream, Condition, Deletion, FileEntry, FilePage, PageRequest, Progress, ReadRequest,
+    TreeCapabilities,
 };
 use crate::helper::Queues;
 use crate::mount::table::MountTable;

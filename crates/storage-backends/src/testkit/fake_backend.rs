@@ -1,8 +1,11 @@
 //! A backend with knobs, for the tests of whoever uses backends.
 
 mod calls;
+mod files;
+mod holding;
 mod mount;
 mod tree;
+mod writes;
 
 pub use calls::FakeCalls;
 
@@ -11,15 +14,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use storage_domain::{BackendKind, ByteCount, Capacity, MountInForce, Outcome, ProbeReport};
 
-use crate::backend::{Backend, Mount, MountState, Tree};
+use crate::backend::{Backend, Mount, MountState, Tree, TreeMut};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::holders::Holders;
 use crate::probe::Checks;
-use crate::scan::ScanReport;
 use mount::FakeMount;
 use tree::FakeTree;
 
@@ -159,50 +160,6 @@ impl FakeBackend {
         fake
     }
 
-    /// With the facet [`Tree`]; a scan gives `report` after `delay`.
-    #[must_use]
-    pub fn with_tree(mut self, report: ScanReport, delay: Duration) -> Self {
-        self.tree = Some(FakeTree {
-            report,
-            delay,
-            refusal: None,
-            files: Mutex::default(),
-            breaks_after: None,
-            calls: Arc::clone(&self.calls),
-        });
-        self
-    }
-
-    /// With the facet [`Tree`] and these files, by their paths.
-    #[must_use]
-    pub fn with_files<'a>(self, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let mut fake = self.with_tree(ScanReport::default(), Duration::ZERO);
-        if let Some(tree) = &mut fake.tree {
-            let own = |(path, content): (&str, &[u8])| (path.to_owned(), Bytes::copy_from_slice(content));
-            tree.files = Mutex::new(files.into_iter().map(own).collect());
-        }
-        fake
-    }
-
-    /// Every read breaks off after so many bytes.
-    #[must_use]
-    pub fn breaking_off(mut self, bytes: usize) -> Self {
-        if let Some(tree) = &mut self.tree {
-            tree.breaks_after = Some(bytes);
-        }
-        self
-    }
-
-    /// With the facet [`Tree`], whose scan can't begin because of `reason`.
-    #[must_use]
-    pub fn not_listable(self, reason: impl Into<String>) -> Self {
-        let mut fake = self.with_tree(ScanReport::default(), Duration::ZERO);
-        if let Some(tree) = &mut fake.tree {
-            tree.refusal = Some(reason.into());
-        }
-        fake
-    }
-
     /// What was asked of this backend; stays valid after the backend went elsewhere.
     pub fn calls(&self) -> Arc<FakeCalls> {
         Arc::clone(&self.calls)
@@ -281,5 +238,10 @@ impl Backend for FakeBackend {
 
     fn as_tree(&self) -> Option<&dyn Tree> {
         self.tree.as_ref().map(|tree| tree as &dyn Tree)
+    }
+
+    fn as_tree_mut(&self) -> Option<&dyn TreeMut> {
+        let tree = self.tree.as_ref().filter(|tree| tree.files.lock().writable);
+        tree.map(|tree| tree as &dyn TreeMut)
     }
 }
