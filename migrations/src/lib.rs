@@ -10,6 +10,7 @@ mod m0004_seal_secrets;
 mod m0005_identify_findings;
 mod m0006_mark_partial_counts;
 mod m0007_store_listings;
+mod m0008_create_storage_jobs;
 
 use sea_orm_migration::prelude::*;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_identify_findings::Migration),
             Box::new(m0006_mark_partial_counts::Migration),
             Box::new(m0007_store_listings::Migration),
+            Box::new(m0008_create_storage_jobs::Migration),
         ]
     }
 }

@@ -7,6 +7,7 @@
 pub(crate) mod access_token;
 pub(crate) mod audit_record;
 pub(crate) mod secret_key;
+pub(crate) mod storage_job;
 
 use sea_orm::entity::prelude::*;
 

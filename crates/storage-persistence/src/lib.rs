@@ -16,7 +16,7 @@ pub mod testkit;
 pub use error::StoreError;
 pub use keys::{KeyError, KeyId, KeyRing, KeySource, Malformed};
 pub use store::{
-    AuditFilter, AuditPage, BackendFilter, BackendPage, Dropped, KeyReport, KeyUse, Listing, MAX_AUDIT_BATCH,
-    MAX_TOKENS, Measurement, NewBackend, NewToken, Reset, Rotated, Rotation, Store, StoreSettings,
-    TokenError, UnreadableBackend,
+    AuditFilter, AuditPage, BackendFilter, BackendPage, Dropped, JobFilter, JobPage, KeyReport, KeyUse,
+    Listing, MAX_AUDIT_BATCH, MAX_TOKENS, Measurement, NewBackend, NewToken, Reset, Rotated, Rotation, Store,
+    StoreSettings, TokenError, UnreadableBackend,
 };

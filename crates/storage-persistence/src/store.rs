@@ -2,6 +2,7 @@
 
 mod audit;
 mod backends;
+mod jobs;
 mod list;
 mod listing;
 mod postgres;
@@ -24,6 +25,7 @@ use storage_domain::{
 };
 
 pub use self::audit::{AuditFilter, AuditPage, MAX_AUDIT_BATCH};
+pub use self::jobs::{JobFilter, JobPage};
 pub use self::listing::Listing;
 use self::secrets::Keyring;
 pub use self::secrets::{Dropped, KeyReport, KeyUse, Reset, Rotated, Rotation};

@@ -5,6 +5,7 @@ mod audit;
 mod backends;
 mod configs;
 mod groups;
+mod jobs;
 mod listings;
 mod lists;
 mod migrations;
