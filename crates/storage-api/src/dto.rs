@@ -5,9 +5,12 @@ mod backend;
 mod discovered;
 mod draft;
 mod file;
+mod file_change;
+mod job;
 mod link;
 mod logical_unit;
 mod luns;
+mod members;
 mod query;
 mod test;
 
@@ -16,13 +19,17 @@ pub(crate) use backend::list;
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, trial, update};
 pub(crate) use file::{FileDto, FileListDto, MAX_FILES, file_path, mime_type, page_of_files, stale_cursor};
+pub(crate) use file_change::{FOLDER_CREATED, MAX_PATHS, deletion, folder, movement};
+pub(crate) use job::{GOES_ON, JobDto};
 pub(crate) use link::{DEFAULT_LINK_SECONDS, LinkDto, MAX_LINK_SECONDS, link, too_long_for_a_link};
 pub(crate) use logical_unit::LogicalUnitDto;
 pub(crate) use luns::TargetDto;
 pub(crate) use query::{
-    DEFAULT_AUDIT_LIMIT, MAX_LIMIT, MAX_OFFSET, audit_filter, list_filter, portal, server, wants_force,
+    DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, audit_filter, job_filter, list_filter, portal, server, wants_force,
 };
 pub(crate) use test::TestDto;
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 pub(crate) use storage_domain::timestamp;
@@ -39,7 +46,7 @@ pub(crate) const DELETED: &str = "Backend deleted successfully";
 pub(crate) struct One<T> {
     success: bool,
     data: T,
-    message: Option<&'static str>,
+    message: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -54,11 +61,11 @@ impl<T> One<T> {
         }
     }
 
-    pub(crate) fn with_message(data: T, message: &'static str) -> Self {
+    pub(crate) fn with_message(data: T, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             success: true,
             data,
-            message: Some(message),
+            message: Some(message.into()),
             warnings: Vec::new(),
         }
     }

@@ -13,7 +13,7 @@ use storage_persistence::StoreError;
 
 use crate::dto::timestamp;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
-use crate::service::{AppError, explain};
+use crate::service::{AppError, explain, explain_at};
 
 /// After how many seconds a client may try again what the database or a mount kept from it.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 5;
@@ -143,6 +143,18 @@ impl From<AppError> for ApiError {
             AppError::NoFiles(kind) => Problem::new(Code::NoFiles, no_files(kind)),
             AppError::NotMounted(message) => retry(Problem::new(Code::StorageUnavailable, message)),
             AppError::Files(cause) => of_files(cause),
+            AppError::FileAt { path, cause } => {
+                let detail = explain_at(&path, &cause);
+                Problem {
+                    detail,
+                    ..of_files(cause)
+                }
+            }
+            AppError::TooManyChanges => retry(Problem::new(
+                Code::TooBusy,
+                "As many changes of files run as may run at once, and none of them ended in time; try again",
+            )),
+            AppError::NoJob => Problem::new(Code::JobNotFound, "Job not found"),
             AppError::ShuttingDown => retry(Problem::new(
                 Code::ShuttingDown,
                 "The service is shutting down; send the request again when it is back",

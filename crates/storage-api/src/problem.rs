@@ -61,6 +61,8 @@ codes! {
         "Name the page's origin in `cors_origins`, or the service by its address; or make a token."
     BackendNotFound "backend_not_found" 404 "Backend not found"
         "List the backends: it may have been deleted."
+    JobNotFound "job_not_found" 404 "Job not found"
+        "List the jobs: those that ended are kept for a week."
     LunsNotAvailable "luns_not_available" 404 "The backend has no logical units"
         "Ask only backends whose `type` is `iscsi`."
     PathNotFound "path_not_found" 404 "There is nothing at this path of the backend"

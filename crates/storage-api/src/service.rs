@@ -1,19 +1,24 @@
 //! The use cases, over one store and one registry of live backends; no web types in here.
 
 mod backends;
+mod changes;
 mod discovery;
 mod files;
+mod jobs;
 mod preconditions;
 mod shutdown;
 mod startup;
 
 pub use self::backends::BackendDraft;
+pub use self::changes::Move;
 pub use self::files::ListedFiles;
 pub use self::preconditions::{Preconditions, entity_tag};
 pub use crate::audit::AuditEntry;
-pub use crate::supervisor::{AppError, AppSettings, ClientPermit as Permit, Event, StateChange, TestOutcome};
+pub use crate::supervisor::{
+    AppError, AppSettings, Change, ClientPermit as Permit, Event, StateChange, TestOutcome,
+};
 
-pub(crate) use crate::supervisor::{explain, millis};
+pub(crate) use crate::supervisor::{explain, explain_at, millis};
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ mod count;
 mod error;
 mod event;
 mod job;
+mod jobs;
 mod luns;
 mod messages;
 mod monitor;
@@ -19,14 +20,16 @@ mod trial;
 
 pub use self::error::AppError;
 pub use self::event::{Event, StateChange};
+pub use self::jobs::Change;
 pub use self::outcome::TestOutcome;
 pub use self::permit::ClientPermit;
 
 pub(crate) use self::actor::Command;
 pub(crate) use self::change::{Delete, Update};
 pub(crate) use self::event::Events;
+use self::jobs::Jobs;
 pub(crate) use self::luns::SeenLuns;
-pub(crate) use self::messages::explain;
+pub(crate) use self::messages::{explain, explain_at};
 pub(crate) use self::outcome::millis;
 use self::permit::NoPermit;
 pub(crate) use self::trial::Trial;
@@ -55,6 +58,8 @@ pub struct AppSettings {
     pub test_deadline: Duration,
     /// How long a test waits for its count before that goes on in the background.
     pub scan_wait: Duration,
+    /// How long a change of files takes before it is answered as a job that goes on.
+    pub job_wait: Duration,
     /// How long an unmount may take before a change or a delete gives up.
     pub unmount_deadline: Duration,
     /// Whether shutdown unmounts what is mounted.
@@ -70,6 +75,7 @@ impl Default for AppSettings {
         Self {
             test_deadline: Duration::from_secs(75),
             scan_wait: Duration::from_secs(2),
+            job_wait: Duration::from_secs(5),
             unmount_deadline: Duration::from_secs(10),
             unmount_at_stop: false,
             watch_interval: Some(Duration::from_mins(1)),
@@ -90,6 +96,7 @@ pub(crate) struct Supervisor {
     pub(crate) permits: Permits,
     pub(crate) events: Events,
     pub(crate) luns: SeenLuns,
+    pub(crate) jobs: Jobs,
     pub(crate) tasks: TaskTracker,
     /// Ends counts and checks, and keeps new tests from beginning.
     pub(crate) stopping: CancellationToken,
@@ -112,6 +119,7 @@ impl Supervisor {
             permits: Permits::default(),
             events: Events::default(),
             luns: SeenLuns::default(),
+            jobs: Jobs::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             giving_up: CancellationToken::new(),

@@ -219,6 +219,10 @@ impl Progress {
 
 /// What a backend can do with its files, besides listing and reading.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one thing can be done"
+)]
 pub struct TreeCapabilities {
     /// Whether a read may begin in the middle of a file without reading what is before.
     pub ranges: bool,

@@ -49,6 +49,12 @@ impl FilePath {
         Some(Self(self.0[..slash.max(1)].to_owned()))
     }
 
+    /// Returns whether this is in a directory, at any depth.
+    pub fn is_below(&self, directory: &Self) -> bool {
+        let rest = self.0.strip_prefix(directory.0.trim_end_matches('/'));
+        !self.is_root() && rest.is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// Returns the path of an entry of this directory.
     ///
     /// # Errors
@@ -128,6 +134,18 @@ mod tests {
     #[case("/a\0")]
     fn what_is_not_a_path(#[case] text: &str) {
         assert!(text.parse::<FilePath>().is_err());
+    }
+
+    #[rstest]
+    #[case("/a/b", "/a", true)]
+    #[case("/a/b/c", "/a", true)]
+    #[case("/a", "/", true)]
+    #[case("/a", "/a", false)]
+    #[case("/ab", "/a", false)]
+    #[case("/", "/", false)]
+    fn what_is_in_a_directory(#[case] path: &str, #[case] directory: &str, #[case] is_below: bool) {
+        let [path, directory] = [path, directory].map(|text| text.parse::<FilePath>().unwrap());
+        assert_eq!(path.is_below(&directory), is_below);
     }
 
     #[rstest]

@@ -33,6 +33,7 @@ impl Rule {
 pub struct Invalid {
     parent: &'static str,
     field: String,
+    item: Option<usize>,
     rule: Rule,
 }
 
@@ -42,8 +43,16 @@ impl Invalid {
         Self {
             parent,
             field: field.to_owned(),
+            item: None,
             rule: rule.clone(),
         }
+    }
+
+    /// Makes it the mistake of one item of a member that is a list.
+    #[must_use]
+    pub fn of_item(mut self, index: usize) -> Self {
+        self.item = Some(index);
+        self
     }
 
     /// Returns the name of the member.
@@ -66,13 +75,21 @@ impl Invalid {
                 c => pointer.push(c),
             }
         }
+        if let Some(index) = self.item {
+            pointer.push('/');
+            pointer.push_str(&index.to_string());
+        }
         pointer
     }
 }
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", excerpt(&self.field), self.rule)
+        let field = excerpt(&self.field);
+        match self.item {
+            Some(index) => write!(f, "{field}/{index} {}", self.rule),
+            None => write!(f, "{field} {}", self.rule),
+        }
     }
 }
 

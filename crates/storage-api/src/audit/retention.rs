@@ -1,8 +1,8 @@
-//! Deletes records that are too old.
+//! Deletes records and jobs that are too old.
 
 use std::time::Duration;
 
-use storage_persistence::Store;
+use storage_persistence::{Store, StoreError};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -15,18 +15,21 @@ const FIRST: Duration = Duration::from_secs(30);
 /// long for the database.
 pub(super) const BATCH: u64 = 500;
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long jobs are kept.
+const KEEP_JOBS: time::Duration = time::Duration::WEEK;
 
-/// Deletes old records, a batch at a time.
+/// Deletes old records and jobs, a batch at a time.
 #[derive(Debug)]
 pub(super) struct Retention {
-    keep: time::Duration,
+    /// How long records are kept; `None` is as long as the database.
+    keep: Option<time::Duration>,
     due: Instant,
-    /// Number of records deleted this time.
+    /// Number of rows deleted this time.
     deleted: u64,
 }
 
 impl Retention {
-    pub(super) fn new(keep: time::Duration) -> Self {
+    pub(super) fn new(keep: Option<time::Duration>) -> Self {
         Self {
             keep,
             due: Instant::now() + FIRST,
@@ -39,16 +42,13 @@ impl Retention {
         self.due
     }
 
-    /// Deletes one batch.
+    /// Deletes one batch of each.
     pub(super) async fn step(&mut self, store: &Store) {
-        let before = OffsetDateTime::now_utc().saturating_sub(self.keep);
-        let deleted = match store.prune_audit(before, BATCH).await {
-            Ok(deleted) => deleted,
-            Err(error) => {
-                tracing::warn!(error = %Chain(&error), "old records of the audit log could not be deleted");
-                0
-            }
-        };
+        let now = OffsetDateTime::now_utc();
+        let mut deleted = rows(store.prune_jobs(now.saturating_sub(KEEP_JOBS), BATCH).await);
+        if let Some(keep) = self.keep {
+            deleted += rows(store.prune_audit(now.saturating_sub(keep), BATCH).await);
+        }
         self.deleted += deleted;
         if deleted > 0 {
             self.due = Instant::now() + PAUSE;
@@ -57,7 +57,17 @@ impl Retention {
         self.due = Instant::now() + EVERY;
         let deleted = std::mem::take(&mut self.deleted);
         if deleted > 0 {
-            tracing::info!(deleted, "old records of the audit log were deleted");
+            tracing::info!(
+                deleted,
+                "old records of the audit log, and old jobs, were deleted"
+            );
         }
     }
+}
+
+fn rows(deleted: Result<u64, StoreError>) -> u64 {
+    deleted.unwrap_or_else(|error| {
+        tracing::warn!(error = %Chain(&error), "old records or jobs could not be deleted");
+        0
+    })
 }

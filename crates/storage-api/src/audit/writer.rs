@@ -8,7 +8,7 @@ use std::time::Duration;
 use storage_domain::access::AuditRecord;
 use storage_persistence::{MAX_AUDIT_BATCH, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{sleep, sleep_until};
 
 use super::Queued;
 use super::retention::Retention;
@@ -26,10 +26,9 @@ pub(super) async fn run(
     retention: Option<time::Duration>,
     lost: Arc<AtomicU64>,
 ) {
-    let mut retention = retention.map(Retention::new);
+    let mut retention = Retention::new(retention);
     let mut batch = Vec::new();
     loop {
-        let due = retention.as_ref().map_or_else(Instant::now, Retention::due);
         tokio::select! {
             taken = entries.recv_many(&mut batch, MAX_AUDIT_BATCH - 1) => {
                 if taken == 0 {
@@ -37,11 +36,7 @@ pub(super) async fn run(
                 }
                 write(&store, &mut batch, &lost).await;
             }
-            () = sleep_until(due), if retention.is_some() => {
-                if let Some(retention) = &mut retention {
-                    retention.step(&store).await;
-                }
-            }
+            () = sleep_until(retention.due()) => retention.step(&store).await,
         }
     }
 }

@@ -113,10 +113,10 @@ impl FileListDto {
             cursor: page.next.map(|next| next.to_string()),
             sorted: page.sorted,
             capabilities: CapabilitiesDto {
-                write: false,
-                rename: false,
+                write: listed.capabilities.write,
+                rename: listed.capabilities.rename,
                 ranges: listed.capabilities.ranges,
-                conditional: false,
+                conditional: listed.capabilities.conditional,
             },
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use storage_domain::{FilePath, Invalid, Rule};
 use time::Duration;
 
-use super::draft::parsed;
+use super::members::Members;
 use crate::error::ApiError;
 use crate::problem::{Code, Problem};
 
@@ -22,29 +22,25 @@ pub(crate) struct LinkDto {
 }
 
 /// Reads which file a link leads to, and how long it is valid.
-pub(crate) fn link(mut body: Map<String, Value>) -> Result<(FilePath, Duration), ApiError> {
-    let mut problems = Vec::new();
-    let path = parsed::<FilePath>(body.remove("path"), "path", &mut problems);
-    let seconds = match body.remove("expires_in") {
+pub(crate) fn link(body: Map<String, Value>) -> Result<(FilePath, Duration), ApiError> {
+    let mut members = Members::new(body);
+    let path = members.required("path");
+    let seconds = match members.take("expires_in") {
         None => Some(DEFAULT_LINK_SECONDS),
         Some(value) => value.as_f64().and_then(whole_seconds),
     };
     let seconds = seconds.filter(|n| (1..=MAX_LINK_SECONDS).contains(n));
     if seconds.is_none() {
         let rule = format!("must be a whole number of seconds from 1 to {MAX_LINK_SECONDS}");
-        problems.push(Invalid::at("", "expires_in", &Rule::new(rule)));
+        members.refuse("expires_in", &Rule::new(rule));
     }
-    if path.is_none() && problems.iter().all(|problem| problem.pointer() != "/path") {
-        problems.push(Invalid::at("", "path", &Rule::new("is required")));
-    }
-    for member in body.keys() {
-        let rule = Rule::new("is not a member here; the members are path, expires_in");
-        problems.push(Invalid::at("", member, &rule));
-    }
-    match (path, seconds) {
-        (Some(path), Some(seconds)) if problems.is_empty() => Ok((path, Duration::seconds(seconds.into()))),
-        _ => Err(Problem::of_input(Code::InvalidRequest, problems).into()),
-    }
+    members.finish()?;
+    // Without them there is a problem.
+    let seconds = seconds.unwrap_or(DEFAULT_LINK_SECONDS);
+    Ok((
+        path.unwrap_or_else(FilePath::root),
+        Duration::seconds(seconds.into()),
+    ))
 }
 
 /// Returns a number without a fraction, however JSON spells it.

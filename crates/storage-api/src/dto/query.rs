@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use storage_domain::iscsi::Portal;
 use storage_domain::{Actor, BackendId, BackendName, Host, Invalid, Rule};
-use storage_persistence::{AuditFilter, BackendFilter};
+use storage_persistence::{AuditFilter, BackendFilter, JobFilter};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::form_urlencoded;
@@ -58,21 +58,31 @@ pub(crate) fn portal(query: &str) -> Result<Portal, ApiError> {
     portal.ok_or_else(|| ApiError::new(Code::InvalidQuery, "portal is required"))
 }
 
-/// How many records of the audit trail there are without a `limit`.
-pub(crate) const DEFAULT_AUDIT_LIMIT: u64 = 100;
+/// How many records of the audit trail, or jobs, there are without a `limit`.
+pub(crate) const DEFAULT_LIMIT: u64 = 100;
 
 /// Reads which records of the audit trail are wanted.
 pub(crate) fn audit_filter(query: &str) -> Result<AuditFilter, ApiError> {
     let mut params = Params::new(query);
     let filter = AuditFilter {
-        limit: params
-            .number("limit", 1, MAX_LIMIT)
-            .unwrap_or(DEFAULT_AUDIT_LIMIT),
+        limit: params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT),
         before: params.parsed("before"),
         since: params.parsed("since").map(|Time(at)| at),
         backend: params.parsed("backend").map(|id: BackendId| id.to_string()),
         actor: params.parsed("actor").map(|Plain(text)| text),
         action: params.parsed("action").map(|Plain(text)| text),
+    };
+    params.finish()?;
+    Ok(filter)
+}
+
+/// Reads which jobs are wanted.
+pub(crate) fn job_filter(query: &str) -> Result<JobFilter, ApiError> {
+    let mut params = Params::new(query);
+    let filter = JobFilter {
+        limit: params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT),
+        backend: params.parsed("backend"),
+        state: params.parsed("state"),
     };
     params.finish()?;
     Ok(filter)

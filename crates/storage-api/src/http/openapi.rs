@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use self::responses::Responses;
+use super::extract::MAX_BODY_BYTES;
 use super::parameter::Parameter;
 use super::routes;
 use super::state::Document;
@@ -36,7 +37,7 @@ pub(crate) fn value() -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "PureBoot Storage",
-            "description": "Registers, tests, mounts and measures the storage that machines boot from. Every refusal is a problem (RFC 9457) with a stable code in `error`.",
+            "description": format!("Registers, tests, mounts and measures the storage that machines boot from. Every refusal is a problem (RFC 9457) with a stable code in `error`. A JSON body is one object in UTF-8 of at most {MAX_BODY_BYTES} bytes, no key twice."),
             "version": env!("CARGO_PKG_VERSION"),
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use storage_domain::{Actor, BackendKind, BackendName, BackendStatus, Host};
 
-use crate::dto::{DEFAULT_AUDIT_LIMIT, MAX_FILES, MAX_LIMIT, MAX_OFFSET};
+use crate::dto::{DEFAULT_LIMIT, MAX_FILES, MAX_LIMIT, MAX_OFFSET};
 
 /// Text without control characters.
 const NO_CONTROLS: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
@@ -41,6 +41,10 @@ macro_rules! parameters {
 parameters! {
     Id "Id" "id" "path" true "Id of the backend; anything but a UUID is the id of no backend."
         json!({ "type": "string", "format": "uuid" });
+    Job "Job" "job" "path" true "Id of the job; anything but a UUID is the id of no job."
+        json!({ "type": "string", "format": "uuid" });
+    JobState "JobState" "state" "query" false "Only jobs in this state."
+        json!({ "type": "string", "enum": job_states() });
     ProblemCode "ProblemCode" "code" "path" true "Code of a problem." json!({ "type": "string" });
     File "File" "file" "path" true "Name of the file; empty for the first page." json!({ "type": "string" });
     IfMatch "IfMatch" "If-Match" "header" false "Entity tags, or `*` (RFC 9110, section 13.1)." json!({ "type": "string" });
@@ -69,8 +73,8 @@ parameters! {
         json!({ "type": "integer", "minimum": 1, "maximum": MAX_FILES, "default": MAX_FILES });
     Range "Range" "Range" "header" false "One range of bytes (RFC 9110, section 14.2); several are ignored." json!({ "type": "string" });
     IfRange "IfRange" "If-Range" "header" false "Entity tag or date (RFC 9110, section 13.1.5)." json!({ "type": "string" });
-    AuditLimit "AuditLimit" "limit" "query" false "Largest number of records."
-        json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_AUDIT_LIMIT });
+    ListLimit "ListLimit" "limit" "query" false "Largest number of records."
+        json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT });
     Before "Before" "before" "query" false
         "Only records older than the one with this id: the last one of the page before."
         json!({ "type": "string", "format": "uuid" });
@@ -84,6 +88,13 @@ parameters! {
 
 fn kinds() -> Vec<&'static str> {
     BackendKind::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
+fn job_states() -> Vec<&'static str> {
+    storage_domain::JobState::ALL
+        .iter()
+        .map(|state| state.as_str())
+        .collect()
 }
 
 fn statuses() -> Vec<&'static str> {

@@ -205,10 +205,9 @@ impl Route {
         self
     }
 
-    /// Returns every problem that it may answer, in the order of the codes.
-    pub(crate) fn problems(&self) -> Vec<Code> {
+    /// Returns the problems that it shares with every route of its role and body, in the order of the codes.
+    pub(crate) fn shared_problems(&self) -> Vec<Code> {
         let mut groups: Vec<&[Code]> = vec![&ALWAYS];
-        groups.extend(self.codes);
         if self.policy.role.is_some() {
             groups.push(&GUARDED);
         }
@@ -217,16 +216,27 @@ impl Route {
             Body::Ignored => groups.push(&IGNORED_BODY),
             Body::Json(_) => groups.extend([&IGNORED_BODY[..], &JSON_BODY]),
         }
-        let codes = Code::ALL.iter().copied();
-        codes
-            .filter(|code| groups.iter().any(|group| group.contains(code)))
-            .collect()
+        in_order(|code| groups.iter().any(|group| group.contains(code)))
+    }
+
+    /// Returns the problems of the statuses that it has problems of its own for, in the order of the codes.
+    pub(crate) fn own_problems(&self) -> Vec<Code> {
+        let own = |code: &Code| self.codes.iter().any(|group| group.contains(code));
+        let shared = self.shared_problems();
+        let statuses: Vec<u16> = in_order(own).iter().map(|code| code.status()).collect();
+        in_order(|code| own(code) || shared.contains(code) && statuses.contains(&code.status()))
     }
 
     /// Returns the path without the patterns of its parameters.
     pub(crate) fn template(&self) -> String {
         self.path.replace(":.*", "")
     }
+}
+
+/// Returns the codes that are wanted, in their order.
+fn in_order(is_wanted: impl Fn(&Code) -> bool) -> Vec<Code> {
+    let codes = Code::ALL.iter().copied();
+    codes.filter(is_wanted).collect()
 }
 
 /// The policies of one path.

@@ -1,5 +1,7 @@
 //! The route table: every path and method, and all that is known of each.
 
+mod changes;
+
 use actix_web::HttpRequest;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
@@ -9,10 +11,10 @@ use actix_web::web::{self, ServiceConfig};
 use storage_domain::Role::{Admin, Operator, Viewer};
 
 use super::boundary::{cross, short_method};
-use super::handlers::{audit, backends, discover, docs, files, health, index, luns, problems};
+use super::handlers::{audit, backends, discover, docs, file_changes, files, health, index, luns, problems};
 use super::parameter::Parameter::{
-    Action, Actor, AuditLimit, Backend, Before, Cursor, Directory, FileLimit, FilePath, Force, IfMatch,
-    IfNoneMatch, IfRange, Limit, Name, Offset, Portal, Range, Server, Since, Status, Type,
+    Action, Actor, Backend, Before, Cursor, Directory, FileLimit, FilePath, Force, IfMatch, IfNoneMatch,
+    IfRange, Limit, ListLimit, Name, Offset, Portal, Range, Server, Since, Status, Type,
 };
 use super::route::Body::{Ignored, Json};
 use super::route::Class::{Change, Files, Probe, Read};
@@ -69,10 +71,17 @@ const FILE_HEADERS: &[&str] = &[
 
 /// Returns every route. Routes of one path stand together.
 pub(crate) fn table() -> Vec<Route> {
-    [backends(), files(), storage(), service()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        backends(),
+        files(),
+        changes::files(),
+        changes::jobs(),
+        storage(),
+        service(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn backends() -> Vec<Route> {
@@ -157,6 +166,21 @@ fn files() -> Vec<Route> {
             .with(&[Directory, FileLimit, Cursor])
             .json(200, "FileListResponse", "A page of the directory.")
             .fails(&[ONE, FILES, &[InvalidQuery, NotADirectory, NotListable]]),
+        Route::new(
+            Method::DELETE,
+            "/api/v1/storage/backends/{id}/files",
+            file_changes::delete_each,
+        )
+        .named(
+            "deleteFilesSingly",
+            "Deletes files and empty directories, and others if `recursive` says so",
+        )
+        .does(Change, Admin, "file.delete")
+        .body(Json("FileDelete"))
+        .json(200, "FilesDeletedResponse", "How many of the paths were there.")
+        .json(202, "JobResponse", changes::GOES_ON)
+        .headers(&["Location"])
+        .fails(&[ONE, FILES, changes::CHANGING]),
         Route::new(
             Method::GET,
             "/api/v1/storage/backends/{id}/files/stat",
@@ -253,7 +277,7 @@ fn storage() -> Vec<Route> {
                 "Lists who did what: changes, tests, discoveries and what was refused, the newest first",
             )
             .does(Read, Admin, "audit.read")
-            .with(&[AuditLimit, Before, Since, Backend, Actor, Action])
+            .with(&[ListLimit, Before, Since, Backend, Actor, Action])
             .json(200, "AuditListResponse", "The records.")
             .fails(&[&[InvalidQuery]]),
     ]

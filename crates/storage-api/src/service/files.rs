@@ -133,7 +133,7 @@ impl App {
     }
 
     /// Asks the files of a backend, and once more after a test if it was not mounted.
-    async fn ask_tree<T, F>(
+    pub(super) async fn ask_tree<T, F>(
         &self,
         id: BackendId,
         permit: Permit,
@@ -183,11 +183,11 @@ impl App {
 }
 
 /// Makes the use case's error of what the storage did not do.
-fn files(error: Error) -> AppError {
+pub(super) fn files(error: Error) -> AppError {
     AppError::Files(Arc::new(error))
 }
 
 /// The error of a facet that is gone, which never happens: a live backend keeps its facets.
-fn gone() -> Error {
+pub(super) fn gone() -> Error {
     Error::new(ErrorKind::NotListable, "the files")
 }

@@ -206,7 +206,7 @@ impl Actor {
         self.clients.is_some()
     }
 
-    /// Cancels the test and the count, and waits for their ends. The clients of the test go on waiting.
+    /// Cancels the test, the count and the changes of files, and waits for their ends. The clients of the test go on waiting.
     ///
     /// # Errors
     /// [`AppError::Stuck`] if they don't end in time.
@@ -242,6 +242,7 @@ impl Actor {
             let ended = count_ended(&mut self.count).await;
             self.counted(ended);
         }
+        self.supervisor.jobs.cancel_and_join(self.id).await;
     }
 
     pub(super) fn spawn<T: Send + 'static>(

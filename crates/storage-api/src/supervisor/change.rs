@@ -139,6 +139,10 @@ impl Actor {
         }
         self.unmounted = None;
         entry.written();
+        // Those of other processes, which can't be waited for.
+        if let Err(error) = supervisor.store.cancel_jobs_of(id).await {
+            tracing::warn!(backend.id = %id, error = %Chain(&error), "the jobs of a deleted backend could not be cancelled");
+        }
         supervisor.registry.forget(id);
         supervisor.schedule.forget(id);
         supervisor.luns.forget(id);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storage_backends::{Error, ErrorKind, Holders};
-use storage_domain::{BackendKind, Invalid};
+use storage_domain::{BackendKind, FilePath, Invalid};
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
 
@@ -58,6 +58,21 @@ pub enum AppError {
     /// The storage did not do what was asked of its files.
     #[error("the storage could not do it")]
     Files(#[source] Arc<Error>),
+    /// The storage did not do what was asked of one of several files.
+    #[error("the storage could not do it to all files")]
+    FileAt {
+        /// The file or directory.
+        path: FilePath,
+        /// Why.
+        #[source]
+        cause: Arc<Error>,
+    },
+    /// Other changes of files took every permit for as long as one is waited for.
+    #[error("too many changes of files run")]
+    TooManyChanges,
+    /// There is no such job.
+    #[error("the job was not found")]
+    NoJob,
     /// The service is about to end.
     #[error("the service is shutting down")]
     ShuttingDown,

@@ -3,6 +3,19 @@
 use std::error::Error as _;
 
 use storage_backends::{Error, ErrorKind};
+use storage_domain::FilePath;
+
+/// How much of a path a sentence repeats.
+const MAX_PATH_CHARS: usize = 250;
+
+/// Returns such a sentence that names a file or directory of the backend.
+pub(crate) fn explain_at(path: &FilePath, error: &Error) -> String {
+    let path = path.as_str();
+    match path.char_indices().nth(MAX_PATH_CHARS) {
+        Some((end, _)) => format!("{}…: {}", &path[..end], explain(error)),
+        None => format!("{path}: {}", explain(error)),
+    }
+}
 
 /// Returns one sentence that an operator can act on, without a path of this host.
 pub(crate) fn explain(error: &Error) -> String {
@@ -38,8 +51,11 @@ pub(crate) fn explain(error: &Error) -> String {
         ErrorKind::Unconditional => {
             "The storage has no conditional writes; send the file without a precondition".to_owned()
         }
-        ErrorKind::NotEmpty
-        | ErrorKind::Refused
+        ErrorKind::NotEmpty => match error.source() {
+            Some(stays) => format!("The directory is not empty, and this in it stays: {stays}"),
+            None => "The directory is not empty".to_owned(),
+        },
+        ErrorKind::Refused
         | ErrorKind::ReadOnly
         | ErrorKind::NotListable
         | ErrorKind::Config | ErrorKind::Server | ErrorKind::Denied => {

@@ -138,7 +138,11 @@ pub(super) fn assert_documented(method: &Method, path: &str, status: u16, body: 
         );
         return;
     };
-    let mut response = &operation["responses"][status.to_string()];
+    let responses = &operation["responses"];
+    let mut response = &responses[status.to_string()];
+    if response.is_null() && status >= 400 {
+        response = &responses["default"];
+    }
     if let Some(shared) = response["$ref"].as_str() {
         response = document.pointer(&shared[1..]).unwrap();
     }

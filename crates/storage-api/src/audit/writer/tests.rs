@@ -3,6 +3,8 @@ use storage_persistence::AuditFilter;
 use storage_persistence::testkit::{TestDatabase, TestDatabaseKind};
 use time::OffsetDateTime;
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::audit::retention::BATCH;
 
@@ -61,7 +63,7 @@ async fn old_records_go_a_batch_at_a_time() {
         store.add_audit(some).await.unwrap();
     }
     store.add_audit(&[AuditRecord::new("new")]).await.unwrap();
-    let mut retention = Retention::new(time::Duration::HOUR);
+    let mut retention = Retention::new(Some(time::Duration::HOUR));
     for (left, goes_on) in [(2, true), (1, true), (1, false)] {
         retention.step(store).await;
         assert_eq!(written(store).await.len(), left);

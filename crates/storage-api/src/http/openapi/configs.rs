@@ -45,7 +45,10 @@ pub(super) fn schema_of(fields: &[Field], purpose: Use) -> Value {
 
 fn property(field: &Field, purpose: Use) -> Value {
     let mut schema = shape(field.shape);
-    schema["description"] = description(field).into();
+    // Once is enough: those of a change, and those that are shown, are the same fields.
+    if purpose == Use::Create {
+        schema["description"] = description(field).into();
+    }
     if let Some(default) = field.default.filter(|_| purpose != Use::Update) {
         schema["default"] = default.into();
     }

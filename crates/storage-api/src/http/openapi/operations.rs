@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::BEARER;
 use super::responses::{Responses, answer};
 use super::schema::reference;
-use crate::http::extract::MAX_BODY_BYTES;
 use crate::http::parameter::Parameter;
 use crate::http::route::{Body, Route};
 
@@ -30,7 +29,7 @@ fn operation(route: &Route, problems: &mut Responses) -> Value {
         .iter()
         .map(|given| (given.status.to_string(), answer(given)));
     let mut responses: Map<String, Value> = answers.collect();
-    responses.extend(problems.references(&route.problems()));
+    responses.extend(problems.references(route));
     let is_storage = route.policy.role.is_some();
     let mut operation = json!({
         "operationId": route.id,
@@ -49,7 +48,6 @@ fn operation(route: &Route, problems: &mut Responses) -> Value {
     if let Body::Json(schema) = route.body {
         operation["requestBody"] = json!({
             "required": true,
-            "description": format!("One JSON object of at most {MAX_BODY_BYTES} bytes, in UTF-8, no key twice."),
             "content": { "application/json": { "schema": reference(schema) } },
         });
     }

@@ -6,20 +6,23 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{binary, reference, seconds, text};
 use crate::error::RETRY_AFTER_SECONDS;
-use crate::http::route::{Answer, Content};
+use crate::http::route::{Answer, Content, Route};
 use crate::problem::{Code, MEDIA_TYPE};
 
-/// The problems that operations answer: one component for each set of codes that share a status, named by the status and
-/// a letter. Every operation refers to a dozen of them, so that names of all codes would be a tenth of the document.
+/// Stands for the status of problems that have several.
+const SHARED: u16 = 0;
+
+/// The problems that operations answer: one component for each set of codes. Those that an operation shares with every one
+/// of its role and body are its `default`, and have the key 0 here; every other set is of one status.
 #[derive(Debug, Default)]
 pub(super) struct Responses(BTreeMap<u16, Vec<Vec<Code>>>);
 
 impl Responses {
-    /// Returns a reference for each status of these codes.
-    pub(super) fn references(&mut self, codes: &[Code]) -> Vec<(String, Value)> {
-        let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-        for code in codes {
-            by_status.entry(code.status()).or_default().push(*code);
+    /// Returns a reference for the default, and for each status of the problems of a route's own.
+    pub(super) fn references(&mut self, route: &Route) -> Vec<(String, Value)> {
+        let mut by_status = BTreeMap::from([(SHARED, route.shared_problems())]);
+        for code in route.own_problems() {
+            by_status.entry(code.status()).or_default().push(code);
         }
         let references = by_status.into_iter().map(|(status, codes)| {
             let sets = self.0.entry(status).or_default();
@@ -28,7 +31,7 @@ impl Responses {
                 sets.len() - 1
             });
             let target = json!({ "$ref": format!("#/components/responses/{}", name(status, at)) });
-            (status.to_string(), target)
+            (key(status), target)
         });
         references.collect()
     }
@@ -42,36 +45,50 @@ impl Responses {
     }
 }
 
+/// Returns the key of a response: its status, or that of all others.
+fn key(status: u16) -> String {
+    match status {
+        SHARED => "default".to_owned(),
+        status => status.to_string(),
+    }
+}
+
 /// Returns the name of a set of codes: `409`, `409B` and so on.
 fn name(status: u16, at: usize) -> String {
     let letter = u8::try_from(at)
         .ok()
         .filter(|at| *at > 0)
         .map(|at| char::from(b'A' + at));
-    format!("{status}{}", letter.map_or_else(String::new, String::from))
+    key(status) + &letter.map_or_else(String::new, String::from)
 }
 
 fn problem(status: u16, codes: &[Code]) -> Value {
-    let titles: Vec<&str> = codes.iter().map(|code| code.title()).collect();
+    let description = match (status, codes) {
+        (SHARED, _) => "What any request of this kind may be answered".to_owned(),
+        (_, [code]) => code.title().to_owned(),
+        _ => "See the code".to_owned(),
+    };
     let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
     let schema = json!({
         "allOf": [reference("Problem"), { "type": "object", "properties": { "error": { "type": "string", "enum": words } } }],
     });
     let mut problem = json!({
-        "description": format!("{}.", titles.join("; ")),
+        "description": format!("{description}."),
         "content": { MEDIA_TYPE: { "schema": schema } },
     });
-    let header = match status {
-        401 | 403 => Some((
-            "WWW-Authenticate",
-            json!({ "type": "string", "description": "RFC 6750, section 3" }),
-        )),
-        429 => Some(("Retry-After", seconds(None))),
-        503 => Some(("Retry-After", seconds(Some(RETRY_AFTER_SECONDS)))),
-        _ => None,
+    let challenge = json!({ "type": "string", "description": "RFC 6750, section 3" });
+    let headers = match status {
+        SHARED => json!({
+            "WWW-Authenticate": { "schema": challenge },
+            "Retry-After": { "schema": seconds(None) },
+        }),
+        401 | 403 => json!({ "WWW-Authenticate": { "schema": challenge } }),
+        429 => json!({ "Retry-After": { "schema": seconds(None) } }),
+        503 => json!({ "Retry-After": { "schema": seconds(Some(RETRY_AFTER_SECONDS)) } }),
+        _ => Value::Null,
     };
-    if let Some((name, schema)) = header {
-        problem["headers"] = json!({ name: { "schema": schema } });
+    if !headers.is_null() {
+        problem["headers"] = headers;
     }
     problem
 }

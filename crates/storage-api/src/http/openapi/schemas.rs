@@ -3,6 +3,7 @@
 mod backend;
 mod envelope;
 mod file;
+mod job;
 mod probe;
 mod service;
 
@@ -13,6 +14,7 @@ pub(super) fn all() -> Map<String, Value> {
     let groups = [
         backend::schemas(),
         file::schemas(),
+        job::schemas(),
         probe::schemas(),
         service::schemas(),
         envelope::schemas(),

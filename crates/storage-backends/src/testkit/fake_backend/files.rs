@@ -90,7 +90,7 @@ impl Files {
     /// Returns what is in a directory, at any depth; a directory comes before what is in it.
     pub(super) fn below(&self, directory: &FilePath) -> Vec<FilePath> {
         let paths = self.nodes.keys().filter_map(|key| key.parse().ok());
-        paths.filter(|path| is_below(path, directory)).collect()
+        paths.filter(|path: &FilePath| path.is_below(directory)).collect()
     }
 
     /// Makes the directories above a path that are missing.
@@ -118,9 +118,4 @@ fn fnv(content: &[u8]) -> u64 {
     content.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-/// Returns whether a path is in a directory, at any depth.
-pub(super) fn is_below(path: &FilePath, directory: &FilePath) -> bool {
-    std::iter::successors(path.parent(), FilePath::parent).any(|above| above == *directory)
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use storage_domain::FilePath;
 
-use super::files::{SharedFiles, allow, is_below};
+use super::files::{SharedFiles, allow};
 use super::tree::FakeTree;
 use crate::backend::{TreeMut, Upload};
 use crate::context::OpContext;
@@ -91,7 +91,7 @@ impl TreeMut for FakeTree {
         let kind = files.entry(from)?.kind;
         allow(from, kind, STEP)?;
         allow(to, kind, STEP)?;
-        if is_below(to, from) {
+        if to.is_below(from) {
             return Err(Error::new(ErrorKind::Refused, STEP));
         }
         if files.entry(to).is_ok() {

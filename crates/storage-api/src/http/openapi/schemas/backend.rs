@@ -30,6 +30,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
     }
     let fixed = [
         ("Backend", alternatives("Backend")),
+        ("AnyBackend", any()),
         ("BackendCreate", alternatives("BackendCreate")),
         ("BackendUpdate", update()),
         ("ConfigTest", alternatives("ConfigTest")),
@@ -44,6 +45,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
             object(&[("id", nullable(id())), ("detail", text())], &[]),
         ),
         ("Warnings", warnings()),
+        ("SecretsOf", secrets_of()),
     ];
     all.extend(fixed.map(|(name, schema)| (name.to_owned(), schema)));
     all
@@ -114,24 +116,34 @@ fn update() -> Value {
 /// Describes a config that is only tested. With an id it may lack secrets, so its shape is that of a change.
 fn config_test(kind: BackendKind) -> Value {
     let config = reference(&format!("{}ConfigUpdate", kind.facts().title));
-    let lender = "Id of a backend of the same type, whose secrets stand for those that are absent or empty.";
     let mut schema = object(
         &[("type", constant(kind.as_str())), ("config", config)],
-        &[("id", about(nullable(id()), lender))],
+        &[("id", reference("SecretsOf"))],
     );
     schema["additionalProperties"] = false.into();
     schema
 }
 
+fn secrets_of() -> Value {
+    about(
+        nullable(id()),
+        "Id of a backend of the same type, whose secrets stand for those that are absent or empty.",
+    )
+}
+
 fn shown(kind: BackendKind) -> Value {
     let config = reference(&format!("{}Config", kind.facts().title));
+    let own = object(&[("type", constant(kind.as_str())), ("config", config)], &[]);
+    json!({ "allOf": [reference("AnyBackend"), own] })
+}
+
+/// Describes what backends of all types have.
+fn any() -> Value {
     object(
         &[
             ("id", id()),
             ("name", reference("BackendName")),
-            ("type", constant(kind.as_str())),
             ("status", reference("BackendStatus")),
-            ("config", config),
             ("stats", reference("Stats")),
             ("last_test", nullable(reference("LastTest"))),
             ("created_at", time()),

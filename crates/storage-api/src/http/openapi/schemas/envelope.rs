@@ -18,6 +18,9 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
         ("TestResponse", one(reference("TestResult"), None)),
         ("FileResponse", one(reference("File"), None)),
         ("LinkResponse", one(reference("Link"), None)),
+        ("JobResponse", one(reference("Job"), None)),
+        ("FilesDeletedResponse", one(counted("deleted"), None)),
+        ("FilesMovedResponse", one(counted("moved"), None)),
         ("ProblemCodeResponse", one(reference("ProblemCode"), None)),
         ("HealthResponse", one(reference("Health"), None)),
         (
@@ -37,6 +40,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
             ),
         ),
         ("LogicalUnitListResponse", list_of("LogicalUnit", &[])),
+        ("JobListResponse", list_of("Job", &[])),
         ("AuditListResponse", list_of("AuditRecord", &[])),
     ];
     all.into_iter()
@@ -50,6 +54,10 @@ fn one(data: Value, message: Option<&str>) -> Value {
         &[("success", constant(true)), ("data", data), ("message", message)],
         &[],
     )
+}
+
+fn counted(member: &str) -> Value {
+    object(&[(member, json!({ "type": "integer", "minimum": 0 }))], &[])
 }
 
 fn with_warnings(mut envelope: Value) -> Value {

@@ -1,0 +1,269 @@
+//! Changes of files: what takes longer than a client waits becomes a job, which is watched and cancelled by its row.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use storage_backends::{OpContext, Progress};
+use storage_domain::{Backend, BackendId, Job, JobId, JobKind, JobState};
+use time::OffsetDateTime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::messages::explain_at;
+use super::{AppError, Supervisor};
+use crate::chain::Chain;
+
+/// Changes of files under way at once in this process, those that are no jobs yet included.
+const MAX_JOBS: usize = 32;
+/// How long a change waits for others to end.
+const JOB_WAIT: Duration = Duration::from_secs(10);
+/// The longest time that a job may take.
+const JOB_DEADLINE: Duration = Duration::from_hours(24);
+/// Time between two writes of a job's row, each of which reads whether it has to end.
+const BEAT: Duration = Duration::from_secs(1);
+/// Times that the end of a job is tried to be written, a [`BEAT`] apart.
+const END_TRIES: u32 = 20;
+
+/// The changes of files under way in this process.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    permits: Arc<Semaphore>,
+    running: Arc<Mutex<HashMap<JobId, Running>>>,
+    /// Names this process in the rows of its jobs.
+    owner: String,
+}
+
+#[derive(Debug, Clone)]
+struct Running {
+    backend: BackendId,
+    cancel: CancellationToken,
+    ended: CancellationToken,
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(MAX_JOBS)),
+            running: Arc::default(),
+            owner: JobId::generate().to_string(),
+        }
+    }
+}
+
+/// How a change of files was answered.
+#[derive(Debug)]
+pub enum Change {
+    /// It is done, to so many of the paths that it was asked for.
+    Done(u64),
+    /// It goes on as a job.
+    GoesOn(Box<Job>),
+}
+
+/// A change of a backend's files that may begin. Whatever changes the backend cancels it from now on, so that the backend is
+/// read after this.
+pub(crate) struct Begun {
+    job: JobId,
+    cancel: CancellationToken,
+    held: (OwnedSemaphorePermit, Listed),
+}
+
+/// Keeps a change among those that run until it is dropped.
+struct Listed(Arc<Mutex<HashMap<JobId, Running>>>, JobId);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        if let Some(running) = lock(&self.0).remove(&self.1) {
+            running.ended.cancel();
+        }
+    }
+}
+
+fn lock(running: &Mutex<HashMap<JobId, Running>>) -> MutexGuard<'_, HashMap<JobId, Running>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Jobs {
+    fn list(&self, job: JobId, backend: BackendId, cancel: CancellationToken) -> Listed {
+        let running = Running {
+            backend,
+            cancel,
+            ended: CancellationToken::new(),
+        };
+        lock(&self.running).insert(job, running);
+        Listed(Arc::clone(&self.running), job)
+    }
+
+    /// Cancels a job, if this process does it.
+    pub(crate) fn cancel(&self, job: JobId) {
+        if let Some(running) = lock(&self.running).get(&job) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Cancels what this process does to the files of a backend, and waits for its end.
+    pub(super) async fn cancel_and_join(&self, backend: BackendId) {
+        let all: Vec<Running> = lock(&self.running).values().cloned().collect();
+        for running in all.iter().filter(|running| running.backend == backend) {
+            running.cancel.cancel();
+            running.ended.cancelled().await;
+        }
+    }
+}
+
+impl Supervisor {
+    /// Waits until a change of files may begin.
+    ///
+    /// # Errors
+    /// [`AppError::TooManyChanges`] and [`AppError::ShuttingDown`].
+    pub(crate) async fn begin_change(&self, backend: BackendId) -> Result<Begun, AppError> {
+        let permit = timeout(JOB_WAIT, Arc::clone(&self.jobs.permits).acquire_owned()).await;
+        // The semaphore is never closed.
+        let Ok(Ok(permit)) = permit else {
+            return Err(AppError::TooManyChanges);
+        };
+        if self.stopping.is_cancelled() {
+            return Err(AppError::ShuttingDown);
+        }
+        let (job, cancel) = (JobId::generate(), self.stopping.child_token());
+        let held = (permit, self.jobs.list(job, backend, cancel.clone()));
+        Ok(Begun { job, cancel, held })
+    }
+
+    /// Changes files. Goes on to its end if the client hangs up, and becomes a job after [`AppSettings::job_wait`].
+    ///
+    /// # Errors
+    /// [`AppError::ShuttingDown`]; [`AppError::InProgress`] if the backend is changed or deleted meanwhile;
+    /// [`AppError::Store`] if the job can't be stored; those of `work`.
+    ///
+    /// [`AppSettings::job_wait`]: super::AppSettings::job_wait
+    pub(crate) async fn change_files<F>(
+        self: &Arc<Self>,
+        begun: Begun,
+        backend: &Backend,
+        kind: JobKind,
+        subject: String,
+        work: impl FnOnce(OpContext, Arc<Progress>) -> F,
+    ) -> Result<Change, AppError>
+    where
+        F: Future<Output = Result<u64, AppError>> + Send + 'static,
+    {
+        let Begun {
+            job: id,
+            cancel,
+            held,
+        } = begun;
+        let progress = Arc::new(Progress::default());
+        let now = OffsetDateTime::now_utc();
+        let job = Job {
+            id,
+            kind,
+            backend_id: backend.id,
+            backend_name: backend.name.to_string(),
+            subject,
+            state: JobState::Running,
+            done: 0,
+            total: None,
+            started_at: now,
+            finished_at: None,
+            error: None,
+            owner: self.jobs.owner.clone(),
+            heartbeat_at: now,
+        };
+        let cx = OpContext::within(JOB_DEADLINE).with_cancel(cancel.clone());
+        let work = work(cx, Arc::clone(&progress));
+        let (answer, answered) = oneshot::channel();
+        let supervisor = Arc::clone(self);
+        let drive = async move {
+            supervisor.drive(job, work, &progress, &cancel, answer).await;
+            drop(held);
+        };
+        self.tasks.spawn_on(drive.in_current_span(), &self.runtime);
+        answered
+            .await
+            .unwrap_or(Err(AppError::Task("the change of files")))
+    }
+
+    /// Answers the client when the work ends, or when it has become a job; then keeps the job's row until the end.
+    async fn drive(
+        &self,
+        mut job: Job,
+        work: impl Future<Output = Result<u64, AppError>> + Send,
+        progress: &Progress,
+        cancel: &CancellationToken,
+        answer: oneshot::Sender<Result<Change, AppError>>,
+    ) {
+        let mut work = pin!(work);
+        // A client that hung up is no failure.
+        if let Ok(ended) = timeout(self.settings.job_wait, &mut work).await {
+            let ended = ended.map_err(|error| match error {
+                _ if self.stopping.is_cancelled() => AppError::ShuttingDown,
+                _ if cancel.is_cancelled() => AppError::InProgress,
+                error => error,
+            });
+            let _ = answer.send(ended.map(Change::Done));
+            return;
+        }
+        (job.done, job.heartbeat_at) = (progress.done(), OffsetDateTime::now_utc());
+        if let Err(error) = self.store.add_job(&job).await {
+            // Nobody could see it or end it.
+            cancel.cancel();
+            let _ = work.await;
+            let _ = answer.send(Err(error.into()));
+            return;
+        }
+        let _ = answer.send(Ok(Change::GoesOn(Box::new(job.clone()))));
+        let ended = tokio::select! {
+            ended = &mut work => ended,
+            () = self.keep_row(job.id, progress) => {
+                cancel.cancel();
+                work.await
+            }
+        };
+        job.done = progress.done();
+        (job.state, job.error) = match ended {
+            Ok(_) => (JobState::Done, None),
+            Err(_) if self.stopping.is_cancelled() => {
+                (JobState::Interrupted, Some(Job::INTERRUPTED.to_owned()))
+            }
+            Err(_) if cancel.is_cancelled() => (JobState::Cancelled, None),
+            Err(AppError::FileAt { path, cause }) => (JobState::Failed, Some(explain_at(&path, &cause))),
+            Err(error) => (JobState::Failed, Some(error.to_string())),
+        };
+        self.store_end(job).await;
+    }
+
+    /// Writes a job's progress and heartbeat until the job has to end.
+    async fn keep_row(&self, job: JobId, progress: &Progress) {
+        let mut beats = interval(BEAT);
+        loop {
+            beats.tick().await;
+            let now = OffsetDateTime::now_utc();
+            match self.store.advance_job(job, progress.done(), now).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(job.id = %job, error = %Chain(&error), "the progress of a job could not be stored");
+                }
+            }
+        }
+    }
+
+    async fn store_end(&self, mut job: Job) {
+        let now = OffsetDateTime::now_utc();
+        (job.heartbeat_at, job.finished_at) = (now, Some(now));
+        tracing::info!(job.id = %job.id, backend.id = %job.backend_id, kind = %job.kind, state = %job.state, done = job.done, error = job.error, "a job ended");
+        for _ in 0..END_TRIES {
+            match self.store.end_job(&job).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(job.id = %job.id, error = %Chain(&error), "the end of a job could not be stored");
+                }
+            }
+            sleep(BEAT).await;
+        }
+    }
+}
