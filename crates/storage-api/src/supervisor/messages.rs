@@ -21,9 +21,10 @@ pub(crate) fn explain_at(path: &FilePath, error: &Error) -> String {
 pub(crate) fn explain(error: &Error) -> String {
     let step = error.step();
     match error.kind() {
-        ErrorKind::Timeout => {
-            format!("Time ran out: {step} did not end; check that the storage answers, and test again")
-        }
+        ErrorKind::Timeout => match error.source() {
+            Some(source) => format!("Time ran out: {source}"),
+            None => format!("Time ran out: {step} did not end; check that the storage answers, and test again"),
+        },
         ErrorKind::Cancelled => format!("Cancelled: {step} was ended from outside; test again"),
         ErrorKind::Stuck { .. } => {
             "An earlier call on this backend still hangs in the kernel; bring its server back, or restart this host"

@@ -73,7 +73,7 @@ impl Files<'_> {
         let (asked, answer) = match self.lister.open(self.cx, path.relative().as_bytes(), None).await {
             Ok(opened) => opened,
             Err(why) if self.is_directory(path, &why).await => return self.directory(path),
-            Err(why) => return Err(why.into_file_error("the file")),
+            Err(why) => return Err(why.into_file_error()),
         };
         if self.kind(path, asked, &answer).await? == FileKind::Directory {
             return self.directory(path);
@@ -101,7 +101,7 @@ impl Files<'_> {
         let (asked, answer) = match opened {
             Ok(opened) => opened,
             Err(why) if self.is_directory(path, &why).await => return Err(self.not_a_file(path)),
-            Err(why) => return Err(why.into_file_error("the file")),
+            Err(why) => return Err(why.into_file_error()),
         };
         if self.kind(path, asked, &answer).await? == FileKind::Directory {
             return Err(self.not_a_file(path));
@@ -147,10 +147,10 @@ impl Files<'_> {
     /// The base is a directory, whatever it shows.
     async fn root(&self) -> Result<FileEntry, Error> {
         let answer = self.lister.ask(Style::Get, b"").await.map_err(NoPage::from);
-        let answer = answer.map_err(|why| why.into_file_error("the file"))?;
+        let answer = answer.map_err(NoPage::into_file_error)?;
         let why = NoPage::Refused(answer.status, None);
         if why.is_temporary() || answer.status == StatusCode::UNAUTHORIZED {
-            return Err(why.into_file_error("the file"));
+            return Err(why.into_file_error());
         }
         Ok(FileEntry::directory(""))
     }
@@ -203,7 +203,7 @@ impl Files<'_> {
 
     /// Makes the error of a directory that is not listed. The server may know a file of its name.
     async fn unlisted(&self, directory: &FilePath, why: NoPage) -> Error {
-        let error = why.into_file_error("the listing");
+        let error = why.into_directory_error();
         let is_open = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotListable);
         if is_open && !directory.is_root() {
             let found = self.stat(directory).await;

@@ -108,15 +108,16 @@ impl NoPage {
     /// Makes the error of a count.
     pub(crate) fn into_error(self) -> Error {
         let kind = match &self {
-            Self::Failed(_) | Self::Slow => ErrorKind::Server,
+            Self::Failed(error) => error.kind(),
+            Self::Slow => ErrorKind::Server,
             Self::Refused(..) if self.is_temporary() => ErrorKind::Server,
             _ => ErrorKind::NotListable,
         };
         self.error(kind, "the listing")
     }
 
-    /// Makes the error of a client's call for a directory or a file.
-    pub(crate) fn into_file_error(self, step: &'static str) -> Error {
+    /// Makes the error of a client's call for a directory.
+    pub(crate) fn into_directory_error(self) -> Error {
         let kind = match &self {
             Self::Refused(status, _) => match status.as_u16() {
                 401 | 403 | 407 => ErrorKind::Denied,
@@ -126,7 +127,27 @@ impl NoPage {
             Self::File => ErrorKind::NotADirectory,
             _ => return self.into_error(),
         };
-        self.error(kind, step)
+        self.error(kind, "the listing")
+    }
+
+    /// Makes the error of a client's call for a file.
+    pub(crate) fn into_file_error(self) -> Error {
+        let Self::Refused(status, _) = self else {
+            return self.into_error();
+        };
+        let (kind, advice) = match status.as_u16() {
+            401 | 407 => (ErrorKind::Denied, NotCounted(&self).advice()),
+            403 => (
+                ErrorKind::Denied,
+                "allow the file to be read at the server, or set credentials",
+            ),
+            404 | 410 => (ErrorKind::NotFound, "list its directory"),
+            408 | 429 | 503 => (ErrorKind::Server, NotCounted(&self).advice()),
+            _ => (ErrorKind::Server, "look into the server's log"),
+        };
+        Error::new(kind, "the file")
+            .with_temporary(self.is_temporary())
+            .with_source(format!("{self}: {advice}"))
     }
 
     /// Returns whether the server knows nothing of the name.
@@ -188,3 +209,22 @@ impl fmt::Display for NotCounted<'_> {
 }
 
 const LISTING_ON: &str = "switch the listing on (nginx: autoindex on; Apache: Options +Indexes; Caddy: browse), to have files counted";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_silent_is_too_slow() {
+        let silent = || NoPage::Failed(web::Error::HeaderTimeout(Duration::from_secs(10)));
+        for error in [
+            silent().into_error(),
+            silent().into_file_error(),
+            silent().into_directory_error(),
+        ] {
+            assert!(error.is_timeout() && error.is_temporary(), "{error:?}");
+        }
+        let reset = NoPage::Failed(web::Error::Reset).into_file_error();
+        assert_eq!(*reset.kind(), ErrorKind::Server);
+    }
+}

@@ -96,6 +96,14 @@ impl Error {
         }
     }
 
+    /// Returns the kind of failure that this is for an operation.
+    pub(crate) fn kind(&self) -> crate::ErrorKind {
+        match self {
+            Self::HeaderTimeout(_) => crate::ErrorKind::Timeout,
+            _ => crate::ErrorKind::Server,
+        }
+    }
+
     /// Returns whether the same request may succeed soon without a change of config or server.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
@@ -129,7 +137,7 @@ impl Error {
     /// Makes the error of an operation; `field` is the field of the config that names the server.
     pub(crate) fn into_backend_error(self, field: &'static str) -> crate::Error {
         let temporary = self.is_temporary();
-        crate::Error::new(crate::ErrorKind::Server, self.step())
+        crate::Error::new(self.kind(), self.step())
             .with_temporary(temporary)
             .with_source(Explained { error: self, field })
     }

@@ -242,6 +242,26 @@ async fn what_does_not_come(#[case] answer: &str, #[case] bytes: &str, #[case] k
     );
 }
 
+#[rstest]
+#[case(418, ErrorKind::Server, "look into the server's log")]
+#[case(503, ErrorKind::Server, "try again later")]
+#[case(403, ErrorKind::Denied, "allow the file to be read")]
+#[tokio::test]
+async fn a_refused_file_is_no_refused_listing(
+    #[case] status: u16,
+    #[case] kind: ErrorKind,
+    #[case] advice: &str,
+) {
+    let answer = format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n");
+    let error = read(&plain(&says(answer).await), "/a.iso", 0, None)
+        .await
+        .error
+        .unwrap();
+    let text = told(&error);
+    assert_eq!(*error.kind(), kind, "{text}");
+    assert!(text.contains(advice) && !text.contains("listing"), "{text}");
+}
+
 /// An archive of which the server says that it is compressed on the way.
 #[tokio::test]
 async fn an_archive_comes_as_it_is() {
