@@ -165,12 +165,18 @@ impl Access {
         actor
     }
 
-    /// Counts a request of a known client, and checks its role.
+    /// Counts a request of a known client, for `counted` or its address, and checks its role.
     ///
     /// # Errors
     /// 429 and 403.
-    pub(crate) fn authorize(&self, actor: &Actor, source: &Source, needed: Role) -> Result<(), ApiError> {
-        self.limits.known(actor, source)?;
+    pub(crate) fn authorize(
+        &self,
+        actor: &Actor,
+        counted: Option<&Actor>,
+        source: &Source,
+        needed: Role,
+    ) -> Result<(), ApiError> {
+        self.limits.known(counted, source)?;
         if actor.role.may(needed) {
             Ok(())
         } else {

@@ -92,7 +92,7 @@ impl Limits {
     ///
     /// # Errors
     /// 429.
-    pub(crate) fn known(&self, actor: &Actor, source: &Source) -> Result<(), Problem> {
+    pub(crate) fn known(&self, actor: Option<&Actor>, source: &Source) -> Result<(), Problem> {
         match client(actor, source) {
             Some(client) => self.request(client),
             None => Ok(()),
@@ -109,7 +109,11 @@ impl Limits {
     ///
     /// # Errors
     /// 429.
-    pub(crate) fn probe(&self, actor: &Actor, source: &Source) -> Result<Option<ClientPermit>, Problem> {
+    pub(crate) fn probe(
+        &self,
+        actor: Option<&Actor>,
+        source: &Source,
+    ) -> Result<Option<ClientPermit>, Problem> {
         let all_taken = "This client has as many tests and discoveries under way as it may";
         permit(&self.probes, all_taken, actor, source)
     }
@@ -118,7 +122,11 @@ impl Limits {
     ///
     /// # Errors
     /// 429.
-    pub(crate) fn files(&self, actor: &Actor, source: &Source) -> Result<Option<ClientPermit>, Problem> {
+    pub(crate) fn files(
+        &self,
+        actor: Option<&Actor>,
+        source: &Source,
+    ) -> Result<Option<ClientPermit>, Problem> {
         let all_taken = "This client has as many requests for files under way as it may";
         permit(&self.files, all_taken, actor, source)
     }
@@ -136,8 +144,12 @@ impl Limits {
 }
 
 /// Returns whom a request counts for; `None` for one from this machine that needed no token. One with a token may come
-/// from anywhere, through a proxy on this machine.
-fn client(actor: &Actor, source: &Source) -> Option<Client> {
+/// from anywhere, through a proxy on this machine. Without an actor, as by a link that its maker gave away, it is the
+/// address.
+fn client(actor: Option<&Actor>, source: &Source) -> Option<Client> {
+    let Some(actor) = actor else {
+        return Some(source.client());
+    };
     match &actor.how {
         How::Token(id) => Some(Client::Known(id.to_string())),
         How::Jwt => Some(Client::Known(format!("jwt {}", actor.name))),
@@ -148,7 +160,7 @@ fn client(actor: &Actor, source: &Source) -> Option<Client> {
 fn permit(
     of: &Arc<Concurrency>,
     all_taken: &str,
-    actor: &Actor,
+    actor: Option<&Actor>,
     source: &Source,
 ) -> Result<Option<ClientPermit>, Problem> {
     let Some(client) = client(actor, source) else {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
 use storage_domain::iscsi::Portal;
 use storage_domain::{Actor, BackendId, BackendName, Host, Invalid, Rule};
 use storage_persistence::{AuditFilter, BackendFilter, JobFilter};
@@ -153,6 +154,8 @@ impl FromStr for Needle {
 
 pub(super) struct Params<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The same pairs as they were sent.
+    raw: Vec<&'a str>,
     problems: Vec<Invalid>,
 }
 
@@ -160,15 +163,20 @@ impl<'a> Params<'a> {
     pub(super) fn new(query: &'a str) -> Self {
         Self {
             pairs: form_urlencoded::parse(query.as_bytes()).collect(),
+            raw: query.split('&').filter(|pair| !pair.is_empty()).collect(),
             problems: Vec::new(),
         }
     }
 
     pub(super) fn parsed<T: FromStr<Err = Rule>>(&mut self, name: &str) -> Option<T> {
-        let mut values = self.pairs.iter().filter(|(key, _)| key == name);
-        let (_, value) = values.next()?;
+        let pairs = self.pairs.iter().zip(&self.raw);
+        let mut values = pairs.filter(|((key, _), _)| key == name);
+        let ((_, value), raw) = values.next()?;
         let parsed = if values.next().is_some() {
             Err(Rule::new("must be given once"))
+        } else if percent_decode_str(raw).decode_utf8().is_err() {
+            // The parser puts U+FFFD into its place, which is another value.
+            Err(Rule::new("must be UTF-8 after its percent-encoding is undone"))
         } else {
             value.parse()
         };

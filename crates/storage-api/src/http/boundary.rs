@@ -137,15 +137,19 @@ impl Visit {
             return Ok(Permit::none());
         };
         let access = &self.state.access;
-        let actor = access.identify(&self.http, self.link(), &self.source).await?;
+        let link = self.link();
+        let is_link = link.is_some();
+        let actor = access.identify(&self.http, link, &self.source).await?;
         if let Some(entry) = self.http.extensions_mut().get_mut::<AuditEntry>() {
             entry.set_actor(&actor);
         }
         let class = self.policy().map(|policy| policy.class);
-        let admitted = access.authorize(&actor, &self.source, role);
+        // Whoever holds a link must not use up what its maker may ask for.
+        let counted = Some(&actor).filter(|_| !is_link);
+        let admitted = access.authorize(&actor, counted, &self.source, role);
         let admitted = admitted.and_then(|()| match class {
-            Some(Class::Probe) => Ok(access.limits.probe(&actor, &self.source)?),
-            Some(Class::Files) => Ok(access.limits.files(&actor, &self.source)?),
+            Some(Class::Probe) => Ok(access.limits.probe(counted, &self.source)?),
+            Some(Class::Files) => Ok(access.limits.files(counted, &self.source)?),
             Some(Class::Open | Class::Read | Class::Change) | None => Ok(None),
         });
         self.http.extensions_mut().insert(actor);

@@ -70,6 +70,7 @@ pub(super) async fn with(api: &Api, method: &Method, path: &str, credentials: &s
 /// A path of the table with something in place of its parameters.
 fn concrete(path: &str) -> String {
     path.replace("{id}", "00000000-0000-7000-8000-000000000000")
+        .replace("{job}", "00000000-0000-7000-8000-000000000000")
         .replace("{code}", "internal")
         .replace("{file:.*}", "")
 }

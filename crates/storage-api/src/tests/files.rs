@@ -83,6 +83,8 @@ async fn what_a_query_encodes(#[case] path: &str) {
 #[case("/stat?path=/a/../b", 422, "invalid_query")]
 #[case("/stat?path=a", 422, "invalid_query")]
 #[case("/stat", 422, "invalid_query")]
+#[case("/stat?path=/%FF", 422, "invalid_query")]
+#[case("/stat?path=/%EF%BF%BD", 404, "path_not_found")]
 #[case("/download?path=/images", 409, "not_a_file")]
 #[case("/download?path=/images/none", 404, "path_not_found")]
 #[case("?path=/boot.efi", 409, "not_a_directory")]

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::access::{token, with};
 use super::harness::{Answer, Api};
-use crate::{Access, AccessSettings, Auth};
+use crate::{Access, AccessSettings, Auth, LimitSettings};
 
 const CONTENT: &[u8] = b"an image";
 
@@ -126,6 +126,31 @@ async fn a_link_dies_with_the_token_that_made_it() {
         (answer.status.as_u16(), &answer.body["error"]),
         (401, &json!("invalid_token"))
     );
+}
+
+/// Whoever holds a link has an allowance of its own, and the maker of the link keeps its.
+#[actix_web::test]
+async fn a_link_does_not_count_for_its_maker() {
+    let (mut api, backend) = api().await;
+    let token = token(&api, Role::Operator).await;
+    let limits = LimitSettings {
+        rate: Some(1),
+        burst: 20,
+        ..LimitSettings::default()
+    };
+    let settings = AccessSettings {
+        limits,
+        ..AccessSettings::new(Auth::Required)
+    };
+    api.access = Arc::new(Access::new(api.store.clone(), settings, Handle::current()).unwrap());
+    let link = link(&api, &backend, &token).await;
+    let until = Instant::now() + std::time::Duration::from_secs(30);
+    while with(&api, &Method::GET, &link, "").await.status != 429 {
+        assert!(Instant::now() < until, "the link is not limited");
+    }
+    let list = format!("{backend}/files");
+    let maker = with(&api, &Method::GET, &list, &format!("Bearer {token}")).await;
+    assert_eq!(maker.status, 200);
 }
 
 /// Whoever needs no token makes links that last until there is one.
