@@ -1,5 +1,6 @@
 //! What every backend keeps to, whatever kind it is.
 
+mod changes;
 mod files;
 
 use std::collections::BTreeSet;
@@ -43,6 +44,7 @@ pub async fn run(subject: &Subject) {
     probes_at_once_agree(subject).await;
     files_are_counted(subject).await;
     files::are_listed_and_read(subject).await;
+    changes::are_made(subject).await;
     mounts_come_and_go(subject).await;
 }
 
