@@ -16,7 +16,7 @@ use crate::error::Error;
 pub const MAX_SORTED: usize = 200_000;
 
 /// Beginning of the names of files that are not complete yet.
-const TEMPORARY_PREFIX: &[u8] = b".pureboot-upload-";
+pub(crate) const TEMPORARY_PREFIX: &str = ".pureboot-upload-";
 /// Beginning of the names that an NFS client gives to files that were deleted while they were open.
 const NFS_DELETED_PREFIX: &[u8] = b".nfs";
 
@@ -32,7 +32,7 @@ pub enum FileKind {
 
 /// Returns whether a file or directory of this name is nobody's but the service's or the kernel's.
 pub(crate) fn is_hidden(name: &[u8]) -> bool {
-    name.starts_with(NFS_DELETED_PREFIX) || name.starts_with(TEMPORARY_PREFIX)
+    name.starts_with(NFS_DELETED_PREFIX) || name.starts_with(TEMPORARY_PREFIX.as_bytes())
 }
 
 /// Returns whether lists show a name: it is not hidden, and no directory that is ignored.
@@ -218,6 +218,7 @@ impl Progress {
 }
 
 /// What a backend can do with its files, besides listing and reading.
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that can be done")]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,

@@ -35,6 +35,13 @@ pub const PROBES_PER_SERVER: usize = 8;
 #[cfg(feature = "web")]
 const LARGE_BODIES: usize = 2;
 
+/// How many pieces of [`UPLOAD_PIECE`] bytes uploads hold in memory, of all servers together; further ones wait.
+#[cfg(feature = "web")]
+const UPLOAD_PIECES: usize = 24;
+/// Bytes of memory that one permit of [`Network::upload_memory`] stands for.
+#[cfg(feature = "web")]
+pub(crate) const UPLOAD_PIECE: usize = 8 * 1024 * 1024;
+
 /// Answers for the addresses of a name; `None` sends the question to the system's resolver.
 type Names = dyn Fn(&str) -> Option<Result<Vec<SocketAddr>, NameError>> + Send + Sync;
 
@@ -47,20 +54,22 @@ pub struct Network {
     names: Option<Arc<Names>>,
     servers: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
     #[cfg(feature = "web")]
-    large_bodies: LargeBodies,
+    large_bodies: Permits<LARGE_BODIES>,
+    #[cfg(feature = "web")]
+    upload_memory: Permits<UPLOAD_PIECES>,
     #[cfg(feature = "web")]
     count_slices: Arc<TimeSlices>,
 }
 
-/// Permits for bodies that take much memory.
+/// So many permits for what takes much memory.
 #[cfg(feature = "web")]
 #[derive(Clone)]
-struct LargeBodies(Arc<Semaphore>);
+struct Permits<const N: usize>(Arc<Semaphore>);
 
 #[cfg(feature = "web")]
-impl Default for LargeBodies {
+impl<const N: usize> Default for Permits<N> {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(LARGE_BODIES)))
+        Self(Arc::new(Semaphore::new(N)))
     }
 }
 
@@ -118,6 +127,12 @@ impl Network {
     #[cfg(feature = "web")]
     pub(crate) fn large_bodies(&self) -> &Semaphore {
         &self.large_bodies.0
+    }
+
+    /// Returns the permits for the memory of uploads, each for [`UPLOAD_PIECE`] bytes.
+    #[cfg(feature = "web")]
+    pub(crate) fn upload_memory(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.upload_memory.0)
     }
 
     /// Returns the slices of the counts that list over the network.

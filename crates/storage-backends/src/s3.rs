@@ -9,14 +9,16 @@ use storage_domain::{
     BackendKind, BaseUrl, FilePath, IgnoredDirectories, ProbeReport, S3Config, TemplatePatterns,
 };
 
-use crate::backend::{Backend, Kind, Setup, Tree};
+use crate::backend::{Backend, Kind, Setup, Tree, TreeMut, Upload};
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
+use crate::files::{
+    ByteStream, Deletion, FileEntry, FilePage, PageRequest, Progress, ReadRequest, TreeCapabilities,
+};
 use crate::probe::{Checks, Stopped};
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::settings::Settings;
-use crate::web::Limits;
+use crate::web::{Client, Limits};
 
 mod discover;
 mod encoding;
@@ -26,11 +28,13 @@ mod probe;
 mod service;
 mod sign;
 mod tree;
+mod upload;
 pub mod xml;
 
 pub use discover::{Bucket, Buckets, LeftOut, buckets};
 use service::Service;
 use tree::ObjectTree;
+use upload::ObjectUpload;
 
 /// The field of the config that names the server.
 const SETTING: &str = "endpoint";
@@ -43,8 +47,9 @@ const REQUESTS: usize = 100_000;
 ///
 /// A probe reports the checks `resolve`, `connect`, `tls` (skipped for `http://`), `credentials`, `bucket`, `list`,
 /// `clock` and `cdn` (skipped unless enabled), always in this order and always all of them.
+#[derive(Clone)]
 pub struct S3Backend {
-    service: Service,
+    service: Arc<Service>,
     bucket: String,
     prefix: Option<KeyPrefix>,
     cdn: Option<BaseUrl>,
@@ -80,7 +85,7 @@ impl S3Backend {
     /// [`crate::ErrorKind::Config`].
     pub fn new(config: &S3Config, settings: &Settings, limits: Limits) -> Result<Self, Error> {
         Ok(Self {
-            service: Service::of_bucket(config, limits, settings.network.clone())?,
+            service: Arc::new(Service::of_bucket(config, limits, settings.network.clone())?),
             bucket: config.bucket.to_string(),
             prefix: config.prefix.clone(),
             cdn: config.cdn_url.clone().filter(|_| config.cdn_enabled),
@@ -129,6 +134,10 @@ impl Backend for S3Backend {
     fn as_tree(&self) -> Option<&dyn Tree> {
         Some(self)
     }
+
+    fn as_tree_mut(&self) -> Option<&dyn TreeMut> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -150,10 +159,13 @@ impl Tree for S3Backend {
         scan::count(&ObjectTree::new(self, cx), &options, cx, &progress).await
     }
 
+    /// Conditions are taken to be met until the first one shows that the server ignores or refuses them.
     fn capabilities(&self) -> TreeCapabilities {
         TreeCapabilities {
             ranges: true,
-            ..TreeCapabilities::default()
+            write: self.service.signs(),
+            rename: false,
+            conditional: self.service.conditions.are_honoured(),
         }
     }
 
@@ -181,6 +193,49 @@ impl Tree for S3Backend {
     ) -> Result<ByteStream, Error> {
         let tree = ObjectTree::for_files(self, cx);
         cx.bound("the file", tree.read(path, request)).await?
+    }
+}
+
+/// A directory is whatever keys have before a slash, and one that is made is an empty object whose key ends in one. A key
+/// that is a prefix too is the file.
+#[async_trait]
+impl TreeMut for S3Backend {
+    async fn make_directory(&self, cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error> {
+        let tree = ObjectTree::for_changes(self, cx, self.service.client())?;
+        cx.bound("the directory", tree.make_directory(path)).await?
+    }
+
+    async fn delete(
+        &self,
+        cx: &OpContext,
+        path: &FilePath,
+        deletion: Deletion,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let tree = ObjectTree::for_changes(self, cx, self.service.client())?;
+        cx.bound("the deletion", tree.delete(path, deletion, progress))
+            .await?
+    }
+
+    /// Copies and deletes key by key. Other clients can race: few servers copy on a condition.
+    async fn rename(
+        &self,
+        cx: &OpContext,
+        from: &FilePath,
+        to: &FilePath,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let connector = self.service.connector().for_long_work();
+        let tree = ObjectTree::for_changes(self, cx, Client::new(connector, None))?;
+        cx.bound("the move", tree.rename(from, to, progress)).await?
+    }
+
+    fn upload(&self, path: &FilePath) -> Box<dyn Upload> {
+        Box::new(ObjectUpload::new(self, path))
+    }
+
+    async fn resume(&self, cx: &OpContext, path: &FilePath, record: &str) -> Result<Box<dyn Upload>, Error> {
+        Ok(Box::new(ObjectUpload::resume(self, cx, path, record).await?))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod addressing;
+mod changes;
 mod conformance;
 mod discovery;
 pub(crate) mod fake;
@@ -16,9 +17,11 @@ mod real;
 mod refusals;
 mod s3s_fs;
 mod secrets;
+mod store;
 mod swift;
 mod tls;
 mod trees;
+mod uploads;
 mod virtual_hosts;
 
 use asking::{check, cx, failure, scan};

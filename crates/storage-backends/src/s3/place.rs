@@ -97,9 +97,10 @@ pub(crate) fn uri(url: &Url, query: &[(&str, &str)]) -> Result<Uri, Error> {
 }
 
 /// The target of a request for an object, by its encoded key.
-pub(crate) fn object_uri(url: &Url, path: &str) -> Result<Uri, Error> {
+pub(crate) fn object_uri(url: &Url, path: &str, query: &[(&str, &str)]) -> Result<Uri, Error> {
     let bucket = url.as_str().trim_end_matches('/');
-    let text = format!("{bucket}/{path}");
+    let mark = if query.is_empty() { "" } else { "?" };
+    let text = format!("{bucket}/{path}{mark}{}", encoding::query(query));
     text.parse().map_err(|_| Error::BadUrl(url.to_string()))
 }
 

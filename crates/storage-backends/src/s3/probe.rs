@@ -108,7 +108,13 @@ fn report_listing(checks: &mut Checks, backend: &S3Backend, reply: &Reply) -> Re
             checks.passed(accepted(reply, &backend.service));
             checks.passed(Finding::NotMissing(asked));
         }
-        Meaning::Throttled | Meaning::Unavailable | Meaning::Fault | Meaning::Other => {
+        Meaning::Throttled
+        | Meaning::Unavailable
+        | Meaning::Fault
+        | Meaning::NoSpace
+        | Meaning::LongKey
+        | Meaning::NoUpload
+        | Meaning::Other => {
             checks.skipped(Finding::NoAnswer);
             checks.skipped(Finding::NoAnswer);
         }

@@ -14,13 +14,15 @@ use crate::s3::place::{self, Style, is_address};
 use crate::s3::sign::Key;
 use crate::web::{Client, Connector, Error, Limits};
 
+mod conditions;
 mod objects;
 pub(crate) mod refusal;
 mod reply;
 mod requests;
 mod style;
 
-pub(crate) use objects::{ObjectAnswer, ObjectAsk};
+pub(crate) use conditions::{Conditions, Form};
+pub(crate) use objects::{ObjectAnswer, ObjectAsk, base16};
 pub(crate) use reply::{EndpointHint, Reply};
 pub(crate) use requests::START_AFTER;
 pub(crate) use style::is_of_the_name;
@@ -56,6 +58,8 @@ pub(crate) struct Service {
     fixed_region: bool,
     addressing: Addressing,
     way: Mutex<Way>,
+    /// What was found out of conditional writes.
+    pub(crate) conditions: Conditions,
 }
 
 impl Service {
@@ -116,6 +120,7 @@ impl Service {
             fixed_region: region.is_some(),
             addressing: Addressing::Path,
             way: Mutex::new(way),
+            conditions: Conditions::default(),
         }
     }
 

@@ -76,11 +76,12 @@ impl Key {
         long.fold(words.to_owned(), |words, secret| words.replace(secret, "…"))
     }
 
-    /// Signs a request that has no body, for S3.
+    /// Signs a request and what `payload` says of its body, for S3.
     pub(crate) fn sign(
         &self,
         region: &str,
         at: SystemTime,
+        payload: SignableBody<'_>,
         request: &mut Request<Full<Bytes>>,
     ) -> Result<(), Error> {
         // S3's paths are signed as they are sent: neither encoded once more nor made shorter.
@@ -88,15 +89,15 @@ impl Key {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        self.sign_for("s3", settings, region, at, request)
+        self.sign_for(("s3", region), settings, at, payload, request)
     }
 
     fn sign_for(
         &self,
-        service: &str,
+        (service, region): (&str, &str),
         settings: SigningSettings,
-        region: &str,
         at: SystemTime,
+        payload: SignableBody<'_>,
         request: &mut Request<Full<Bytes>>,
     ) -> Result<(), Error> {
         let identity = self.0.clone().into();
@@ -112,9 +113,8 @@ impl Key {
         let uri = request.uri().to_string();
         let headers = request.headers().iter();
         let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable =
-            SignableRequest::new(request.method().as_str(), &uri, headers, SignableBody::Bytes(&[]))
-                .map_err(|error| unsigned(&error))?;
+        let signable = SignableRequest::new(request.method().as_str(), &uri, headers, payload)
+            .map_err(|error| unsigned(&error))?;
         let (signed, _) = sign(signable, &params)
             .map_err(|error| unsigned(&error))?
             .into_parts();

@@ -17,12 +17,18 @@ use crate::tree::{Entry, EntryKind, List, Page};
 use crate::web::retry::{self, Backoff, Pace, Permit};
 use crate::web::{self, Client};
 
+mod change;
 mod cursor;
+mod delete;
 mod level;
+mod multipart;
 mod objects;
+mod rename;
 
+pub(crate) use change::Changed;
 pub(crate) use cursor::Cursor;
 use cursor::Stray;
+pub(crate) use multipart::{MAX_PARTS, Parts, written};
 
 /// Prefixes of a top level that are listed beside each other. Each costs a request, and a page of the entire bucket
 /// may hold hundreds of them.
@@ -31,7 +37,7 @@ const MAX_PREFIXES: usize = 64;
 /// Lists the objects below the prefix of a backend.
 #[derive(Debug)]
 pub(crate) struct ObjectTree<'a> {
-    backend: &'a S3Backend,
+    pub(crate) backend: &'a S3Backend,
     cx: &'a OpContext,
     client: Client,
     pace: Pace,
@@ -45,7 +51,7 @@ pub(crate) struct ObjectTree<'a> {
 #[derive(Debug)]
 pub(crate) struct Setback {
     /// What it is if it stays.
-    error: Error,
+    pub(crate) error: Error,
     /// How long the server asks to wait.
     asked: Option<Duration>,
     is_throttled: bool,

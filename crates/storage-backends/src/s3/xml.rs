@@ -29,6 +29,50 @@ pub enum Answer {
     Buckets(Buckets),
     /// A page of either that can't be read to its end.
     Unreadable(Unreadable),
+    /// What was begun or written.
+    Written(Written),
+    /// A page of the parts of an upload.
+    Parts(Parts),
+    /// The keys that a deletion left.
+    Undeleted(Vec<Undeleted>),
+}
+
+/// What was begun or written; what the answer does not hold is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The id of a multipart upload.
+    pub upload_id: String,
+    /// The entity tag, as the server writes it.
+    pub etag: String,
+}
+
+/// A page of the parts of an upload.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// The parts.
+    pub parts: Vec<Part>,
+    /// The number behind which the next page begins, if there is one.
+    pub next: Option<u32>,
+}
+
+/// A part of an upload.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its entity tag, as the server writes it.
+    pub etag: String,
+}
+
+/// A key that a deletion left, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Undeleted {
+    /// The key, as the server writes it.
+    pub key: String,
+    /// Why.
+    pub error: ErrorBody,
 }
 
 /// Why a page can't be read to its end.

@@ -97,8 +97,8 @@ impl fmt::Debug for Authorization {
 /// Sends the requests of one operation: a probe or a scan.
 ///
 /// Requests one after the other share a connection, and requests at once have one each. All of them are closed when
-/// the client and the answers are dropped.
-#[derive(Debug)]
+/// the client, its clones and the answers are dropped.
+#[derive(Debug, Clone)]
 pub(crate) struct Client {
     connector: Connector,
     authorization: Option<Authorization>,

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -19,6 +20,9 @@ use crate::web::error::Error;
 use crate::web::http10::Http11;
 use crate::web::limits::Limits;
 use crate::web::origin::Origin;
+
+/// The slowest that a body is sent, in bytes a second: one that takes longer ends its request.
+const SLOWEST: u64 = 64 * 1024;
 
 /// A connection that carries one request after the other. Dropping it closes it.
 pub(crate) struct Connection {
@@ -78,9 +82,11 @@ impl Connection {
         request: Request<Full<Bytes>>,
         limits: &Limits,
     ) -> Result<Response<Incoming>, Error> {
-        timeout(limits.header, self.sender.send_request(request))
+        let body = request.body().size_hint().exact().unwrap_or_default();
+        let limit = limits.header + Duration::from_secs(body / SLOWEST);
+        timeout(limit, self.sender.send_request(request))
             .await
-            .map_err(|_| Error::HeaderTimeout(limits.header))?
+            .map_err(|_| Error::HeaderTimeout(limit))?
             .map_err(|error| classify(&error))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::{IpAddr, ServerName, UnixTime};
@@ -29,6 +30,9 @@ use crate::web::origin::Origin;
 const HEAD_BYTES: usize = 64 * 1024;
 /// The buffer of a connection for files, in bytes, as large as a record of TLS: a slow download holds three of them.
 const STREAM_BYTES: usize = 16 * 1024;
+
+/// How long a server may work on one request.
+const LONG_WORK: Duration = Duration::from_mins(10);
 
 /// What a handshake showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +105,25 @@ impl Connector {
             buffer,
             ..self.clone()
         }
+    }
+
+    /// The same for requests that a server may work on for minutes before it answers, or while it does.
+    pub(crate) fn for_long_work(&self) -> Self {
+        let limits = Limits {
+            header: LONG_WORK,
+            pause: LONG_WORK,
+            page: LONG_WORK,
+            ..self.limits.clone()
+        };
+        Self {
+            limits,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the permits for the memory of uploads, which all backends share.
+    pub(crate) fn upload_memory(&self) -> Arc<Semaphore> {
+        self.network.upload_memory()
     }
 
     pub(super) fn large_bodies(&self) -> &Semaphore {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use storage_backends::testkit::conformance::{Subject, run};
 
 use crate::s3::closed::ClosedPort;
-use crate::s3::s3s_fs::Server;
+use crate::s3::store::Store;
 use crate::s3::swift::Swift;
 use crate::s3::trees::OBJECTS;
 use crate::s3::{CANARY, backend, config};
@@ -16,10 +16,10 @@ fn at(port: &ClosedPort) -> String {
 }
 
 #[tokio::test]
-async fn s3s_keeps_to_it() {
-    let server = Server::start().await;
+async fn a_store_keeps_to_it() {
+    let server = Store::start().await;
     for (key, size) in OBJECTS {
-        server.put(key, size);
+        server.put(key, vec![b'x'; usize::try_from(size).unwrap()]);
     }
     let closed = ClosedPort::take();
     run(&Subject {

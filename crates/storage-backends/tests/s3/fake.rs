@@ -38,6 +38,8 @@ pub(crate) struct Asked {
     pub(crate) range: String,
     /// The `If-Match` header.
     pub(crate) if_match: String,
+    /// The object and the range of it that are copied.
+    pub(crate) copied: String,
     /// How many requests there were before it.
     pub(crate) number: usize,
 }
@@ -140,6 +142,11 @@ fn note(seen: &Mutex<Vec<Asked>>, request: &Request<Incoming>) -> Asked {
         has_range: request.headers().contains_key("range"),
         range: header("range").to_owned(),
         if_match: header("if-match").to_owned(),
+        copied: format!(
+            "{} {}",
+            header("x-amz-copy-source"),
+            header("x-amz-copy-source-range")
+        ),
         number: seen.len(),
     };
     seen.push(asked.clone());

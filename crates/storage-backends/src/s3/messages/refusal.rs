@@ -18,6 +18,10 @@ pub(crate) enum Asked {
     Bucket(String),
     /// Any object of this bucket.
     Object(String),
+    /// To write objects of this bucket.
+    Writing(String),
+    /// To delete objects of this bucket.
+    Deleting(String),
     AllBuckets,
 }
 
@@ -99,7 +103,10 @@ impl Refusal {
         match (self.meaning, asked) {
             (Meaning::NoBucket, _) => {
                 match asked {
-                    Asked::Bucket(name) | Asked::Object(name) => {
+                    Asked::Bucket(name)
+                    | Asked::Object(name)
+                    | Asked::Writing(name)
+                    | Asked::Deleting(name) => {
                         write!(f, "The server has no bucket {name}")?;
                     }
                     Asked::AllBuckets => f.write_str("The server has no such bucket")?,
@@ -119,6 +126,11 @@ impl Refusal {
                 "The server does not know how to list buckets and answers {}: register a bucket by its name",
                 self.status
             ),
+            (Meaning::Unsupported, Asked::Writing(_) | Asked::Deleting(_)) => write!(
+                f,
+                "The server does not know this kind of change and answers {}: update it, or set endpoint to a server that speaks more of S3",
+                self.status
+            ),
             (Meaning::Unsupported, _) => write!(
                 f,
                 "The server does not know how to list objects and answers {}: update it, or set endpoint to a server that speaks more of S3",
@@ -131,6 +143,13 @@ impl Refusal {
                 f,
                 "The access key may not read {asked}: allow it s3:GetObject, and s3:ListBucket so that what is missing is seen to be"
             ),
+            (_, Asked::Writing(_)) if self.signs => write!(
+                f,
+                "The access key may not write {asked}: allow it s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts"
+            ),
+            (_, Asked::Deleting(_)) if self.signs => {
+                write!(f, "The access key may not delete {asked}: allow it s3:DeleteObject")
+            }
             (_, _) if !self.signs => write!(
                 f,
                 "Reading {asked} without a key is not allowed: set secret_access_key, or allow everybody to list it"
@@ -159,6 +178,14 @@ impl Refusal {
                 f,
                 "The server answers {status}: the fault is on its side, look into its log"
             ),
+            Meaning::NoSpace => write!(
+                f,
+                "The server is full, or a quota is ({status}): free space, or raise the quota of the bucket or the account"
+            ),
+            Meaning::LongKey => f.write_str("The server allows no key of this length: choose shorter names"),
+            Meaning::NoUpload => {
+                f.write_str("The server does not know the upload any more: begin it again from its first byte")
+            }
             Meaning::NotS3 if !self.signs => write!(
                 f,
                 "What answers is not an S3 server, or one that does not know S3 without a signature ({status}, and no XML of S3): set secret_access_key, and check endpoint"
@@ -180,7 +207,10 @@ impl Refusal {
             (Unreadable::Broken, _) => f.write_str(
                 "The server's list can't be read to its end, because it breaks off or is not the XML of S3 from some place on: look into the log of the server, and of the proxy in front of it",
             ),
-            (Unreadable::TooLong, Asked::Bucket(_) | Asked::Object(_)) => write!(
+            (
+                Unreadable::TooLong,
+                Asked::Bucket(_) | Asked::Object(_) | Asked::Writing(_) | Asked::Deleting(_),
+            ) => write!(
                 f,
                 "The server lists more at once than it was asked for (max-keys), and more than is read ({MAX_ENTRIES} objects or {} MiB): set prefix to a smaller part of the bucket, or update the server",
                 self.page_bytes >> 20
@@ -260,7 +290,9 @@ impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bucket(name) => write!(f, "the bucket {name}"),
-            Self::Object(name) => write!(f, "the objects of the bucket {name}"),
+            Self::Object(name) | Self::Writing(name) | Self::Deleting(name) => {
+                write!(f, "the objects of the bucket {name}")
+            }
             Self::AllBuckets => f.write_str("the list of all buckets"),
         }
     }

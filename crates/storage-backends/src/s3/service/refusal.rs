@@ -63,6 +63,12 @@ pub(crate) enum Meaning {
     Fault,
     /// The server does not know this request.
     Unsupported,
+    /// The server is full, or a quota is.
+    NoSpace,
+    /// The key is longer than the server allows.
+    LongKey,
+    /// There is no such multipart upload.
+    NoUpload,
     /// It is a list that can't be read to its end.
     Unreadable(Unreadable),
     /// What answers does not speak S3.
@@ -188,6 +194,7 @@ fn of_error(status: StatusCode, error: &ErrorBody) -> Meaning {
 const fn of_fault(status: u16) -> Option<Meaning> {
     match status {
         429 => Some(Meaning::Throttled),
+        507 => Some(Meaning::NoSpace),
         503 => Some(Meaning::Unavailable),
         500..=599 => Some(Meaning::Fault),
         _ => None,

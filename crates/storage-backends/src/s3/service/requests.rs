@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use aws_sigv4::http_request::SignableBody;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Response};
@@ -109,14 +110,19 @@ impl Service {
         let url = self.url_in(style)?;
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.uri_mut() = place::uri(&url, &query)?;
-        self.sign(&way.region, &mut request)?;
+        self.sign(&way.region, SignableBody::Bytes(&[]), &mut request)?;
         let response = client.exchange(&url, request).await?;
         self.reply(client, response, (way.region, style, url)).await
     }
 
-    pub(super) fn sign(&self, region: &str, request: &mut Request<Full<Bytes>>) -> Result<(), Error> {
+    pub(super) fn sign(
+        &self,
+        region: &str,
+        payload: SignableBody<'_>,
+        request: &mut Request<Full<Bytes>>,
+    ) -> Result<(), Error> {
         match &self.key {
-            Some(key) => key.sign(region, SystemTime::now(), request),
+            Some(key) => key.sign(region, SystemTime::now(), payload, request),
             None => Ok(()),
         }
     }

@@ -5,6 +5,8 @@ use time::macros::datetime;
 
 use super::*;
 
+const NOTHING: SignableBody<'_> = SignableBody::Bytes(&[]);
+
 fn key(id: &str, secret: &str) -> Key {
     Key::new(&id.parse().unwrap(), &Secret::new(secret).unwrap(), None)
 }
@@ -33,14 +35,30 @@ fn signature(request: &Request<Full<Bytes>>) -> &str {
 fn examples_of_s3(#[case] query: &str, #[case] expected: &str) {
     let key = key("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
     let mut request = get(&format!("https://examplebucket.s3.amazonaws.com/{query}"));
-    key.sign("us-east-1", datetime!(2013-05-24 0:00 UTC).into(), &mut request)
-        .unwrap();
+    let at = datetime!(2013-05-24 0:00 UTC).into();
+    key.sign("us-east-1", at, NOTHING, &mut request).unwrap();
     assert_eq!(signature(&request), expected);
     let headers = request.headers()[AUTHORIZATION].to_str().unwrap();
     assert!(
         headers.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date"),
         "{headers}"
     );
+}
+
+/// "Example: PUT Object" of the same page.
+#[test]
+fn example_of_a_body() {
+    let key = key("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+    let mut request = get("https://examplebucket.s3.amazonaws.com/test%24file.text");
+    *request.method_mut() = hyper::Method::PUT;
+    let headers = request.headers_mut();
+    headers.insert("date", "Fri, 24 May 2013 00:00:00 GMT".parse().unwrap());
+    headers.insert("x-amz-storage-class", "REDUCED_REDUNDANCY".parse().unwrap());
+    let body = SignableBody::Bytes(b"Welcome to Amazon S3.");
+    let at = datetime!(2013-05-24 0:00 UTC).into();
+    key.sign("us-east-1", at, body, &mut request).unwrap();
+    let expected = "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd";
+    assert_eq!(signature(&request), expected);
 }
 
 /// Vectors of the signing test suite.
@@ -54,14 +72,9 @@ fn vectors(#[case] target: &str, #[case] expected: &str) {
     let key = key("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
     let mut request = get(&format!("https://example.amazonaws.com{target}"));
     let at = datetime!(2015-08-30 12:36 UTC).into();
-    key.sign_for(
-        "service",
-        SigningSettings::default(),
-        "us-east-1",
-        at,
-        &mut request,
-    )
-    .unwrap();
+    let scope = ("service", "us-east-1");
+    key.sign_for(scope, SigningSettings::default(), at, NOTHING, &mut request)
+        .unwrap();
     assert_eq!(signature(&request), expected);
 }
 
@@ -95,7 +108,7 @@ fn a_token_is_sent_signed_and_hidden() {
     let key = Key::new(&"ASIA1".parse().unwrap(), &secret, Some(&token));
     assert!(!key.lacks_token());
     let mut request = get("https://s3.lab/b?list-type=2");
-    key.sign("r", SystemTime::now(), &mut request).unwrap();
+    key.sign("r", SystemTime::now(), NOTHING, &mut request).unwrap();
     let sent = request.headers()[SESSION_TOKEN].as_bytes();
     assert_eq!(sent, token.expose().as_bytes());
     let signed = request.headers()[AUTHORIZATION].to_str().unwrap();
@@ -107,7 +120,7 @@ fn a_token_is_sent_signed_and_hidden() {
 fn secrets_are_not_shown() {
     let key = key("AK", "canary-hush-secret");
     let mut request = get("https://s3.lab/b?list-type=2");
-    key.sign("r", SystemTime::now(), &mut request).unwrap();
+    key.sign("r", SystemTime::now(), NOTHING, &mut request).unwrap();
     let shown = format!("{key:?} {request:?}");
     assert!(!shown.contains("hush"), "{shown}");
     assert!(!shown.contains("Signature="), "{shown}");

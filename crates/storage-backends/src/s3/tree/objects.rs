@@ -49,12 +49,10 @@ impl<'a> ObjectTree<'a> {
         if !self.may_be_a_file(path, &key) {
             return self.directory(path, &key).await;
         }
-        let service = &self.backend.service;
-        service
-            .settle(&self.client, self.backend.prefix())
-            .await
-            .map_err(own)?;
-        let head = service
+        self.settled().await?;
+        let head = self
+            .backend
+            .service
             .object(&self.client, &ObjectAsk::new(Method::HEAD, &key))
             .await;
         if let Ok(ObjectAnswer::Opened(answer)) = &head {
@@ -77,11 +75,7 @@ impl<'a> ObjectTree<'a> {
         if !self.may_be_a_file(path, &key) {
             return Err(self.unreadable(path, &key, missing("the file")).await);
         }
-        let service = &self.backend.service;
-        service
-            .settle(&self.client, self.backend.prefix())
-            .await
-            .map_err(own)?;
+        self.settled().await?;
         let quoted = |tag: &String| HeaderValue::try_from(format!("\"{tag}\"")).ok();
         let ask = ObjectAsk::new(Method::GET, &key)
             .with(RANGE, file::range(request))
@@ -107,11 +101,11 @@ impl<'a> ObjectTree<'a> {
         format!("{}{}", self.base, encoding::text(path.relative().as_bytes()))
     }
 
-    fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         key.starts_with(self.backend.prefix())
     }
 
-    fn shows(&self, path: &FilePath, kind: FileKind) -> bool {
+    pub(super) fn shows(&self, path: &FilePath, kind: FileKind) -> bool {
         files::is_shown(path, kind, &self.backend.ignored)
     }
 
@@ -149,7 +143,7 @@ impl<'a> ObjectTree<'a> {
         error
     }
 
-    async fn open(&self, ask: &ObjectAsk<'_>) -> Result<Response<Body>, Error> {
+    pub(super) async fn open(&self, ask: &ObjectAsk<'_>) -> Result<Response<Body>, Error> {
         let mut backoff = Backoff::default();
         loop {
             let permit = self.pace.acquire().await;
@@ -177,7 +171,7 @@ impl<'a> ObjectTree<'a> {
     }
 }
 
-fn own(error: web::Error) -> Error {
+pub(super) fn own(error: web::Error) -> Error {
     error.into_backend_error(SETTING)
 }
 

@@ -1,7 +1,9 @@
 //! The document of an answer, as far as it was read.
 
 use crate::s3::encoding;
-use crate::s3::xml::{Answer, Buckets, ErrorBody, MAX_ENTRIES, More, Object, Page, Unreadable};
+use crate::s3::xml::{
+    Answer, Buckets, ErrorBody, MAX_ENTRIES, More, Object, Page, Part, Parts, Undeleted, Unreadable, Written,
+};
 
 /// How deep elements may nest.
 const MAX_DEPTH: usize = 16;
@@ -16,6 +18,9 @@ enum Kind {
     Listing,
     Error,
     Buckets,
+    Written,
+    Parts,
+    Deletion,
     /// A root that is not known; its first entry decides.
     Other,
 }
@@ -24,6 +29,12 @@ impl Kind {
     fn of_root(name: &str) -> Self {
         match name {
             "Error" | "ErrorResponse" => Self::Error,
+            "InitiateMultipartUploadResult"
+            | "CompleteMultipartUploadResult"
+            | "CopyObjectResult"
+            | "CopyPartResult" => Self::Written,
+            "ListPartsResult" => Self::Parts,
+            "DeleteResult" => Self::Deletion,
             name if name.starts_with("List") && name.contains("Buckets") => Self::Buckets,
             name if name.starts_with("ListBucket") || name.starts_with("ListObjects") => Self::Listing,
             _ => Self::Other,
@@ -45,6 +56,11 @@ pub(super) struct Document {
     error: ErrorBody,
     buckets: Vec<String>,
     more: More,
+    written: Written,
+    part: Part,
+    parts: Parts,
+    key: String,
+    undeleted: Vec<Undeleted>,
 }
 
 impl Document {
@@ -90,10 +106,12 @@ impl Document {
             (Kind::Listing, "CommonPrefixes", "Prefix") => self.page.prefixes.push(text),
             (Kind::Error, "Error", field) => self.of_error(field, text),
             (Kind::Buckets, "Bucket", "Name") => self.buckets.push(text),
+            (Kind::Written | Kind::Parts | Kind::Deletion, _, field) => self.of_change(field, text),
             _ => {}
         }
         self.whole = self.path.is_empty();
-        let entries = self.page.objects.len() + self.page.prefixes.len() + self.buckets.len();
+        let listed = self.page.objects.len() + self.page.prefixes.len() + self.buckets.len();
+        let entries = listed + self.parts.parts.len() + self.undeleted.len();
         self.too_long = entries > MAX_ENTRIES;
         (!self.too_long).then_some(())
     }
@@ -114,6 +132,27 @@ impl Document {
     fn of_contents(&mut self) -> Option<()> {
         let object = std::mem::take(&mut self.object);
         (!object.key.is_empty()).then(|| self.page.objects.push(object))
+    }
+
+    /// Reads what the answers to changes have.
+    fn of_change(&mut self, field: &str, text: String) {
+        let parent = self.path.last().cloned().unwrap_or_default();
+        match (self.kind, parent.as_str(), field) {
+            (Kind::Written, _, "UploadId") => text.trim().clone_into(&mut self.written.upload_id),
+            (Kind::Written, _, "ETag") => text.trim().clone_into(&mut self.written.etag),
+            (Kind::Parts, "Part", "PartNumber") => self.part.number = text.trim().parse().unwrap_or_default(),
+            (Kind::Parts, "Part", "Size") => self.part.size = text.trim().parse().unwrap_or_default(),
+            (Kind::Parts, "Part", "ETag") => text.trim().clone_into(&mut self.part.etag),
+            (Kind::Parts, _, "Part") => self.parts.parts.push(std::mem::take(&mut self.part)),
+            (Kind::Parts, _, "NextPartNumberMarker") => self.parts.next = text.trim().parse().ok(),
+            (Kind::Deletion, "Error", "Key") => self.key = text,
+            (Kind::Deletion, "Error", field) => self.of_error(field, text),
+            (Kind::Deletion, _, "Error") => self.undeleted.push(Undeleted {
+                key: std::mem::take(&mut self.key),
+                error: std::mem::take(&mut self.error),
+            }),
+            _ => {}
+        }
     }
 
     fn of_error(&mut self, field: &str, text: String) {
@@ -138,7 +177,7 @@ impl Document {
                 Kind::Listing | Kind::Buckets => Some(Answer::Unreadable(Unreadable::Broken)),
                 // One odd character behind the code does not matter.
                 Kind::Error if !self.error.code.is_empty() => Some(Answer::Error(self.error)),
-                Kind::Error | Kind::Unknown | Kind::Other => None,
+                _ => None,
             };
         }
         // Some servers say that they encode, and do not.
@@ -162,6 +201,12 @@ impl Document {
                 names: self.buckets,
                 more: self.more,
             })),
+            Kind::Written => Some(Answer::Written(self.written)),
+            Kind::Parts => {
+                let next = self.parts.next.filter(|_| self.more.is_more());
+                Some(Answer::Parts(Parts { next, ..self.parts }))
+            }
+            Kind::Deletion => Some(Answer::Undeleted(self.undeleted)),
         }
     }
 }

@@ -99,6 +99,11 @@ impl Changes<'_> {
         written.unwrap_or_else(|kind| panic!("{below}: {kind:?}"))
     }
 
+    /// Returns whether the storage turned out to have no such condition, which it says from then on.
+    fn is_unconditional(&self, put: &Result<FileEntry, ErrorKind>) -> bool {
+        *put == Err(ErrorKind::Unconditional) && !self.tree.capabilities().conditional
+    }
+
     /// Removes what an upload left whose record is known.
     async fn abandon(&self, below: &str, record: &str) {
         match self.files.resume(&self.cx, &at(below), record).await {

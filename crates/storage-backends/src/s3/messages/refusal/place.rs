@@ -154,7 +154,13 @@ impl Place {
             (None, Asked::AllBuckets) => f.write_str(
                 "endpoint leads into one bucket, whose objects the server lists: take the bucket's name out of endpoint",
             ),
-            (None, Asked::Bucket(name) | Asked::Object(name)) => write!(
+            (
+                None,
+                Asked::Bucket(name)
+                | Asked::Object(name)
+                | Asked::Writing(name)
+                | Asked::Deleting(name),
+            ) => write!(
                 f,
                 "The server takes {name} for the name of an object, because endpoint leads into a bucket already: take that bucket's name out of endpoint"
             ),

@@ -13,6 +13,7 @@ const ROWS: &[Row] = &[
     ("AccessDenied", "invalid signature", Meaning::Signature),
     ("AccessDenied", "request has expired", Meaning::Clock),
     ("AccessDenied", "cap exceeded", Meaning::Blocked),
+    ("AccessDenied", "quota", Meaning::NoSpace),
     ("AccessDenied", "anonymous caller", Meaning::Unsigned),
     // MinIO (cmd/api-errors.go).
     ("InvalidAccessKeyId", "disabled", Meaning::Blocked),
@@ -20,8 +21,13 @@ const ROWS: &[Row] = &[
     ("SlowDownRead", "", Meaning::Throttled),
     ("SlowDownWrite", "", Meaning::Throttled),
     ("XMinioServerNotInitialized", "", Meaning::Unavailable),
+    ("XMinioStorageFull", "", Meaning::NoSpace),
+    ("XMinioAdminBucketQuotaExceeded", "", Meaning::NoSpace),
     // Ceph RGW (rgw_common.cc).
     ("UserSuspended", "", Meaning::Blocked),
+    ("QuotaExceeded", "", Meaning::NoSpace),
+    ("InsufficientStorage", "", Meaning::NoSpace),
+    ("InsufficientCapacity", "", Meaning::NoSpace),
     // Cloudflare R2 ("Error codes").
     ("InvalidArgument", "credential access key", Meaning::KeyUnknown),
     ("Unauthorized", "", Meaning::KeyUnknown),
@@ -85,6 +91,11 @@ const ROWS: &[Row] = &[
     ("InvalidAccessPointAliasError", "", Meaning::NoBucket),
     ("NoSuchKey", "", Meaning::InBucket),
     ("InvalidBucketName", "", Meaning::BadName),
+    ("NoSuchUpload", "", Meaning::NoUpload),
+    ("KeyTooLongError", "", Meaning::LongKey),
+    ("KeyTooLong", "", Meaning::LongKey),
+    ("OperationAborted", "", Meaning::Unavailable),
+    ("RequestTimeout", "", Meaning::Unavailable),
     ("RequestTimeTooSkewed", "", Meaning::Clock),
     ("RequestExpired", "", Meaning::Clock),
     ("InvalidRequest", "date is too old", Meaning::Clock),

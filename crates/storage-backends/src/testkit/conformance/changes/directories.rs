@@ -1,9 +1,10 @@
 //! Directories that are made, and what is renamed and deleted.
 
+use storage_domain::FilePath;
+
 use super::{Changes, at};
 use crate::error::{Error, ErrorKind};
 use crate::files::{Deletion, FileKind, Progress};
-use storage_domain::FilePath;
 
 pub(super) async fn are_made(changes: &Changes<'_>) {
     let made = changes.make_directory("/made/a/b").await;
@@ -54,7 +55,6 @@ pub(super) async fn are_renamed(changes: &Changes<'_>) {
     }
     changes.holds("/to/there", b"stays").await;
     changes.holds("/to/d/h", b"other").await;
-    let progress = Progress::default();
     let (root, progress) = (FilePath::root(), Progress::default());
     let moved = changes
         .files
