@@ -2,9 +2,9 @@
 //!
 //! A page goes on where the last one ended, and holds no more than its own entries. Keys come sorted, and with them the
 //! files. Directories come sorted by keys that end in a slash, so that `a-b/` is before `a/`: what may come late is asked
-//! for.
+//! for. A key that is a prefix too is shown as the file alone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use storage_domain::FilePath;
@@ -18,6 +18,7 @@ use crate::s3::{encoding, xml};
 
 mod listed;
 mod lowest;
+mod unsorted;
 
 use listed::{At, Listed};
 use lowest::{Lowest, Share};
@@ -111,11 +112,13 @@ impl<'a> Level<'a> {
             let walked = self.walk(&mut cursor).await?;
             is_there |= walked.last.is_some();
             for listed in walked.listed {
+                directories.files().note(&listed);
                 match listed.kind {
                     FileKind::Directory => directories.add(listed),
                     FileKind::File => files.add(listed),
                 }
             }
+            directories.files().pass(walked.last.as_deref());
             if !walked.has_more {
                 break;
             }
@@ -138,10 +141,13 @@ impl<'a> Level<'a> {
         let mut lowest = Lowest::new(Some(after.to_owned()), limit);
         loop {
             let walked = self.walk(&mut cursor).await?;
-            let directories = walked.listed.into_iter();
-            directories
-                .filter(|listed| listed.kind == FileKind::Directory)
-                .for_each(|listed| lowest.add(listed));
+            for listed in walked.listed {
+                lowest.files().note(&listed);
+                if listed.kind == FileKind::Directory {
+                    lowest.add(listed);
+                }
+            }
+            lowest.files().pass(walked.last.as_deref());
             if self.is_complete(&mut lowest, walked.last.as_deref()).await? {
                 return Ok(lowest::page(lowest.finish(), None));
             }
@@ -169,52 +175,6 @@ impl<'a> Level<'a> {
                 .for_each(|listed| lowest.add(listed));
             if lowest.is_full() || !walked.has_more {
                 return Ok(lowest.finish());
-            }
-        }
-    }
-
-    /// Lists the level in the order of its keys. A position is a key too, with private characters for bytes that are not
-    /// UTF-8: that of a directory ends in a slash. A page may have few entries, or none, where many keys have no place.
-    async fn unsorted(&self, after: Option<&str>, limit: usize) -> Result<FilePage, Error> {
-        let mut cursor = self.cursor(after);
-        let mut page = FilePage {
-            entries: Vec::new(),
-            next: None,
-            sorted: false,
-            skipped: 0,
-        };
-        let (mut budget, mut last) = (Budget::new(), None);
-        let after = after.map(encoding::bytes);
-        let is_new = |key: &[u8]| after.as_ref().is_none_or(|after| key > &**after);
-        loop {
-            let walked = self.walk(&mut cursor).await?;
-            let keyed = walked
-                .listed
-                .into_iter()
-                .map(|listed| (encoding::bytes(&listed.key()).into_owned(), listed));
-            let mut listed: BTreeMap<_, _> = keyed.filter(|(key, _)| is_new(key)).collect();
-            while let Some((_, listed)) = listed.pop_first() {
-                let key = listed.key();
-                let Some(entry) = listed.entry else {
-                    page.skipped += 1;
-                    continue;
-                };
-                if page.entries.len() == limit {
-                    page.next = last;
-                    return Ok(page);
-                }
-                last = Some(Position::Unsorted(key));
-                page.entries.push(entry);
-            }
-            if !walked.has_more {
-                return Ok(page);
-            }
-            if !budget.spend() {
-                let reached = walked.last.filter(|key| is_new(&encoding::bytes(key)));
-                page.next = reached.map(Position::Unsorted);
-                if page.next.is_some() {
-                    return Ok(page);
-                }
             }
         }
     }

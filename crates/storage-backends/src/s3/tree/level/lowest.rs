@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::listed::Listed;
-use crate::files::{FileEntry, FilePage, Position};
+use crate::files::{FileEntry, FileKind, FilePage, Position};
 
 /// The most names that have no place and are counted to the page that they are of.
 const MAX_MISPLACED: usize = 10_000;
@@ -16,6 +16,31 @@ pub(super) struct Lowest {
     /// By their names; one more than there is room for, which shows that there are more.
     entries: BTreeMap<String, FileEntry>,
     misplaced: BTreeSet<String>,
+    files: Files,
+}
+
+/// Files that were listed: a directory of the same name, which comes behind its file, is not shown.
+#[derive(Debug, Default)]
+pub(super) struct Files(BTreeSet<String>);
+
+impl Files {
+    /// Notes an entry, if it is a file.
+    pub(super) fn note(&mut self, listed: &Listed) {
+        if listed.kind == FileKind::File {
+            self.0.insert(listed.name.clone());
+        }
+    }
+
+    /// Returns whether an entry is a directory of the name of a file.
+    pub(super) fn hide(&self, listed: &Listed) -> bool {
+        listed.kind == FileKind::Directory && self.0.contains(&listed.name)
+    }
+
+    /// Forgets the files whose directories can't come any more behind this key.
+    pub(super) fn pass(&mut self, key: Option<&str>) {
+        self.0
+            .retain(|name| key.is_none_or(|key| key.starts_with(&**name)));
+    }
 }
 
 /// The entries of one kind that a page has.
@@ -33,11 +58,12 @@ impl Lowest {
             room,
             entries: BTreeMap::new(),
             misplaced: BTreeSet::new(),
+            files: Files::default(),
         }
     }
 
     pub(super) fn add(&mut self, listed: Listed) {
-        if self.after.as_ref().is_some_and(|after| listed.name <= *after) {
+        if self.after.as_ref().is_some_and(|after| listed.name <= *after) || self.files.hide(&listed) {
             return;
         }
         let Some(entry) = listed.entry else {
@@ -50,6 +76,11 @@ impl Lowest {
         if self.entries.len() > self.room + 1 {
             self.entries.pop_last();
         }
+    }
+
+    /// Returns the files that hide directories among the entries.
+    pub(super) fn files(&mut self) -> &mut Files {
+        &mut self.files
     }
 
     /// Returns whether there are as many as a page can have, and one more.
