@@ -10,9 +10,9 @@ use time::Duration;
 
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{ByteStream, FileEntry, FileKind, ReadRequest, is_shown};
+use crate::files::{ByteStream, FileEntry, FileKind, ReadRequest, is_name_shown, is_shown};
 use crate::http::lister::{self, Asked, Lister, Style, length};
-use crate::http::listing::url_names::has_extension;
+use crate::http::listing::url_names::{has_extension, is_name};
 use crate::http::messages::Trouble;
 use crate::http::not_listed::NoPage;
 use crate::http::{HttpBackend, SETTING};
@@ -126,8 +126,13 @@ impl Files<'_> {
 
     /// Refuses what no list leads to, if this is what is there.
     fn check(&self, path: &FilePath, kind: FileKind, step: &'static str) -> Result<(), Error> {
-        let is_shown = is_shown(path, kind, &self.backend.ignored);
-        is_shown
+        let ignored = &self.backend.ignored;
+        // A server on Windows takes `\` for `/`.
+        let odd = path.segments().filter(|name| name.contains('\\'));
+        let mut parts = odd.flat_map(|name| name.split('\\'));
+        let is_safe = path.segments().all(|name| is_name(name.as_bytes()))
+            && parts.all(|part| is_name_shown(part.as_bytes(), FileKind::Directory, ignored));
+        (is_safe && is_shown(path, kind, ignored))
             .then_some(())
             .ok_or_else(|| Error::new(ErrorKind::NotFound, step))
     }

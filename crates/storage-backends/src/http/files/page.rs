@@ -56,6 +56,8 @@ impl Files<'_> {
         let tree = HttpTree::in_style(self.lister, self.cx, style);
         let (mut entries, sizes) = self.find(&tree, &path, rows, request).await;
         entries.retain(|entry| is_name_shown(entry.name.as_bytes(), entry.kind, &self.backend.ignored));
+        // The first page has those of all pages: what has no place in a directory has none on a page either.
+        let skipped = if request.after.is_none() { skipped } else { 0 };
         let mut page = FilePage::of_all(entries, request, skipped);
         set_sizes(&tree, &path, &mut page, sizes).await;
         Ok(page)

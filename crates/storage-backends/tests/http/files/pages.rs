@@ -9,7 +9,7 @@ use crate::http::servers::nginx;
 use crate::http::{backend, plain};
 use crate::s3::fake::{Asked, Fake, Told};
 use crate::support::asking::told;
-use crate::support::files::{all, list};
+use crate::support::files::{all, is_not_there, list, read};
 
 /// A list that breaks off must not look like one that is complete.
 #[tokio::test]
@@ -69,7 +69,8 @@ async fn a_page_asks_for_its_own_names() {
 async fn names_that_are_not_utf8_are_skipped() {
     let page = "<title>Index of /</title><h1>Index of /</h1><a href=\"../\">../</a>\n\
                 <a href=\"%FF.iso\">\u{fffd}.iso</a> 26-Nov-2025 12:00 7\n\
-                <a href=\"a.iso\">a.iso</a> 26-Nov-2025 12:00 7\n";
+                <a href=\"a.iso\">a.iso</a> 26-Nov-2025 12:00 7\n\
+                <a href=\"b.iso\">b.iso</a> 26-Nov-2025 12:00 7\n";
     let fake = Fake::start(move |asked: &Asked| -> Told {
         match asked.path.as_str() {
             "/" => (
@@ -81,7 +82,28 @@ async fn names_that_are_not_utf8_are_skipped() {
         }
     })
     .await;
-    let page = list(&plain(&fake.url()), "/", None, 9).await.unwrap();
-    let names: Vec<_> = page.entries.iter().map(|entry| entry.name.as_str()).collect();
-    assert_eq!((names, page.skipped), (vec!["a.iso"], 1));
+    let backend = plain(&fake.url());
+    let page = list(&backend, "/", None, 1).await.unwrap();
+    assert_eq!((page.entries[0].name.as_str(), page.skipped), ("a.iso", 1));
+    let page = list(&backend, "/", page.next, 1).await.unwrap();
+    assert_eq!((page.entries[0].name.as_str(), page.skipped), ("b.iso", 0));
+}
+
+/// A server on Windows takes a backslash for a slash: no path may lead out of the base, or into what lists leave out.
+#[tokio::test]
+async fn backslashes_lead_nowhere_else() {
+    let fake = Fake::start(|_: &Asked| -> Told { (200, Vec::new(), "abc".to_owned()) }).await;
+    let backend = plain(&fake.url());
+    for at in [
+        "/..\\x",
+        "/a\\..\\..\\x",
+        "/a/.\\x",
+        "/lost+found\\x",
+        "/a\\.nfs1",
+    ] {
+        is_not_there(&backend, at).await;
+    }
+    assert_eq!(fake.asked().len(), 0);
+    assert_eq!(read(&backend, "/a\\b", 0, None).await.bytes, b"abc");
+    assert!(fake.asked().iter().any(|asked| asked.target == "/a%5Cb"));
 }
