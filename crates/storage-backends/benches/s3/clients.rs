@@ -1,4 +1,4 @@
-//! What counts the objects: rclone, and the backend in a process of its own. Secrets go by the surroundings.
+//! What is compared: rclone, and the backend in a process of its own. Secrets go by the surroundings.
 
 use std::io;
 use std::process::Command;
@@ -19,7 +19,14 @@ pub(crate) const ARG: &str = "--scan";
 pub(crate) type Counted = (u64, u64);
 
 /// Counts with rclone.
-pub(crate) fn rclone(endpoint: &str, bucket: &str) -> io::Result<Counted> {
+pub(crate) fn count(endpoint: &str, bucket: &str) -> io::Result<Counted> {
+    let mut rclone = rclone(endpoint);
+    rclone.args(["size", "--json"]).arg(format!("bench:{bucket}"));
+    counted(rclone)
+}
+
+/// Returns rclone, which knows the server as `bench`.
+pub(crate) fn rclone(endpoint: &str) -> Command {
     let mut rclone = command("rclone");
     // What the surroundings set for other programs that speak S3 is not for this one.
     for (name, _) in std::env::vars_os() {
@@ -28,17 +35,16 @@ pub(crate) fn rclone(endpoint: &str, bucket: &str) -> io::Result<Counted> {
         }
     }
     rclone
-        .args(["size", "--json"])
-        .arg(format!("bench:{bucket}"))
         .env("RCLONE_CONFIG", "/dev/null")
         .env("RCLONE_CONFIG_BENCH_TYPE", "s3")
         .env("RCLONE_CONFIG_BENCH_PROVIDER", "Other")
         .env("RCLONE_CONFIG_BENCH_ENDPOINT", endpoint)
         .env("RCLONE_CONFIG_BENCH_REGION", "us-east-1")
         .env("RCLONE_CONFIG_BENCH_LIST_VERSION", "2")
+        .env("RCLONE_CONFIG_BENCH_NO_CHECK_BUCKET", "true")
         .env("RCLONE_CONFIG_BENCH_ACCESS_KEY_ID", KEY)
         .env("RCLONE_CONFIG_BENCH_SECRET_ACCESS_KEY", SECRET);
-    counted(rclone)
+    rclone
 }
 
 /// Counts with a scan in a process of its own.
@@ -50,18 +56,7 @@ pub(crate) fn scan(endpoint: &str, bucket: &str) -> io::Result<Counted> {
 
 /// Scans in this process, and prints what it found as rclone does.
 pub(crate) fn scan_here(endpoint: &str, bucket: &str) -> io::Result<()> {
-    let secret = std::env::var(SECRET_VARIABLE).map_err(io::Error::other)?;
-    let config = json!({
-        "endpoint": endpoint, "bucket": bucket, "access_key_id": KEY, "secret_access_key": secret,
-    });
-    let config = config
-        .as_object()
-        .map(|members| BackendConfig::parse(BackendKind::S3, members));
-    let Some(Ok(BackendConfig::S3(config))) = config else {
-        return Err(io::Error::other("the config can't be used"));
-    };
-    let backend =
-        S3Backend::new(&config, &Settings::new(None), S3Backend::limits()).map_err(io::Error::other)?;
+    let backend = backend(endpoint, bucket)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -77,17 +72,41 @@ pub(crate) fn scan_here(endpoint: &str, bucket: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn counted(mut command: Command) -> io::Result<Counted> {
-    let output = command.output()?;
-    let printed: Option<Value> = serde_json::from_slice(&output.stdout).ok();
-    let counted = printed.and_then(|found| Some((found["count"].as_u64()?, found["bytes"].as_u64()?)));
-    counted.filter(|_| output.status.success()).ok_or_else(|| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        io::Error::other(format!("{}: {said}", command.get_program().display()))
-    })
+/// Returns the backend of a bucket; the secret is in the surroundings.
+pub(crate) fn backend(endpoint: &str, bucket: &str) -> io::Result<S3Backend> {
+    let secret = std::env::var(SECRET_VARIABLE).map_err(io::Error::other)?;
+    let config = json!({
+        "endpoint": endpoint, "bucket": bucket, "access_key_id": KEY, "secret_access_key": secret,
+    });
+    let config = config
+        .as_object()
+        .map(|members| BackendConfig::parse(BackendKind::S3, members));
+    let Some(Ok(BackendConfig::S3(config))) = config else {
+        return Err(io::Error::other("the config can't be used"));
+    };
+    S3Backend::new(&config, &Settings::new(None), S3Backend::limits()).map_err(io::Error::other)
 }
 
-fn command(program: impl Into<std::path::PathBuf>) -> Command {
+/// Runs a program, which has to succeed.
+pub(crate) fn run(mut command: Command) -> io::Result<Vec<u8>> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!(
+        "{}: {said}",
+        command.get_program().display()
+    )))
+}
+
+fn counted(command: Command) -> io::Result<Counted> {
+    let printed: Option<Value> = serde_json::from_slice(&run(command)?).ok();
+    let counted = printed.and_then(|found| Some((found["count"].as_u64()?, found["bytes"].as_u64()?)));
+    counted.ok_or_else(|| io::Error::other("no count was printed"))
+}
+
+pub(crate) fn command(program: impl Into<std::path::PathBuf>) -> Command {
     #[expect(clippy::disallowed_methods, reason = "what is measured is started here")]
     Command::new(program.into())
 }

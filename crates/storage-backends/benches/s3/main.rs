@@ -1,5 +1,5 @@
-//! Compares the scan of a bucket of 100,000 objects with `rclone size`, each with the other in one run against the same
-//! server: `cargo bench --bench s3`. Ends with status 1 where a goal is missed.
+//! Compares the scan of a bucket of 100,000 objects with `rclone size`, and the upload and download of 1 GiB with `rclone
+//! copyto`, each with the other in one run against the same server: `cargo bench --bench s3`. Ends with status 1 where a goal is missed.
 //!
 //! The server is s3s, which verifies signatures and writes S3's XML, over objects in memory: what is measured is mostly
 //! the clients. It runs in a process of its own, and so does each scan, as rclone does.
@@ -11,7 +11,9 @@
 )]
 
 mod clients;
+mod memory;
 mod server;
+mod transfers;
 
 use std::io;
 use std::process::ExitCode;
@@ -30,6 +32,11 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
         [server::ARG, ..] => server::serve().map(|()| true),
+        [
+            direction @ (transfers::UPLOAD | transfers::DOWNLOAD),
+            endpoint,
+            path,
+        ] => transfers::transfer_here(direction, endpoint, path).map(|()| true),
         [clients::ARG, endpoint, bucket] => clients::scan_here(endpoint, bucket).map(|()| true),
         _ => run(),
     };
@@ -49,12 +56,13 @@ fn run() -> io::Result<bool> {
     for bucket in BUCKETS {
         let mut best = (Duration::MAX, Duration::MAX);
         for _ in 0..ROUNDS {
-            best.0 = best.0.min(timed(|| clients::rclone(&server.url(), bucket))?);
+            best.0 = best.0.min(timed(|| clients::count(&server.url(), bucket))?);
             best.1 = best.1.min(timed(|| clients::scan(&server.url(), bucket))?);
         }
-        good &= verdict(bucket, best.0, best.1);
+        let what = format!("{OBJECTS} objects, {bucket}");
+        good &= verdict(&what, ("rclone size", best.0), ("scan", best.1));
     }
-    Ok(good)
+    Ok(good & transfers(&server)?)
 }
 
 /// How long a count takes, which has to be right.
@@ -69,12 +77,31 @@ fn timed(count: impl FnOnce() -> io::Result<Counted>) -> io::Result<Duration> {
     }
 }
 
-fn verdict(bucket: &str, rclone: Duration, scan: Duration) -> bool {
-    let (rclone, scan) = (rclone.as_secs_f64(), scan.as_secs_f64());
-    let ratio = rclone / scan;
+/// Compares both directions of a transfer.
+fn transfers(server: &Server) -> io::Result<bool> {
+    let dir = tempfile::tempdir()?;
+    let (source, target) = (dir.path().join("source"), dir.path().join("target"));
+    transfers::fill(&source)?;
+    let mut good = true;
+    for direction in [transfers::UPLOAD, transfers::DOWNLOAD] {
+        let mut best = (Duration::MAX, Duration::MAX);
+        for _ in 0..ROUNDS {
+            let (theirs, ours) = transfers::compare(&server.url(), direction, &source, &target)?;
+            best = (best.0.min(theirs), best.1.min(ours));
+        }
+        let what = format!("1 GiB, {}", direction.trim_start_matches('-'));
+        good &= verdict(&what, ("rclone copyto", best.0), ("this", best.1));
+    }
+    Ok(good)
+}
+
+fn verdict(what: &str, theirs: (&str, Duration), ours: (&str, Duration)) -> bool {
+    let (theirs, rclone) = (theirs.0, theirs.1.as_secs_f64());
+    let (ours, took) = (ours.0, ours.1.as_secs_f64());
+    let ratio = rclone / took;
     let word = if ratio >= GOAL { "met" } else { "MISSED" };
     println!(
-        "{OBJECTS} objects, {bucket}: rclone size {rclone:.3} s, scan {scan:.3} s: {ratio:.2} times as fast (goal {GOAL}, {word})"
+        "{what}: {theirs} {rclone:.3} s, {ours} {took:.3} s: {ratio:.2} times as fast (goal {GOAL}, {word})"
     );
     ratio >= GOAL
 }
