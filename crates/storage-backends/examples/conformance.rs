@@ -19,7 +19,7 @@ async fn suite(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let registry = Registry::new(Settings::new(Some(PathBuf::from(mount_dir))))?;
     let backend = |server: &str| {
-        let members = serde_json::json!({"server": server, "export_path": export});
+        let members = serde_json::json!({"server": server, "export_path": export, "mount_options": "rw"});
         let members = members.as_object().cloned().unwrap_or_default();
         let config = BackendConfig::parse(BackendKind::Nfs, &members)?;
         let backend = registry.get(BackendId::generate(), Revision::FIRST, &config)?;

@@ -1,5 +1,7 @@
 //! Files as clients see them: entries, pages of a directory, and bytes.
 
+mod names;
+
 use std::cmp::Ordering;
 use std::str::FromStr;
 use std::sync::atomic::{self, AtomicU64};
@@ -7,18 +9,14 @@ use std::sync::atomic::{self, AtomicU64};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
-use storage_domain::{ByteCount, FilePath, IgnoredDirectories};
+use storage_domain::ByteCount;
 use time::OffsetDateTime;
 
 use crate::error::Error;
+pub(crate) use names::{is_hidden, is_name_shown, is_shown, is_temporary, temporary_name};
 
 /// The largest number of entries that are sorted; beyond it a directory comes in the storage's order.
 pub const MAX_SORTED: usize = 200_000;
-
-/// Beginning of the names of files that are not complete yet.
-pub(crate) const TEMPORARY_PREFIX: &str = ".pureboot-upload-";
-/// Beginning of the names that an NFS client gives to files that were deleted while they were open.
-const NFS_DELETED_PREFIX: &[u8] = b".nfs";
 
 /// Names what an entry is. Directories come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,24 +26,6 @@ pub enum FileKind {
     Directory,
     /// A regular file, or an object.
     File,
-}
-
-/// Returns whether a file or directory of this name is nobody's but the service's or the kernel's.
-pub(crate) fn is_hidden(name: &[u8]) -> bool {
-    name.starts_with(NFS_DELETED_PREFIX) || name.starts_with(TEMPORARY_PREFIX.as_bytes())
-}
-
-/// Returns whether lists show a name: it is not hidden, and no directory that is ignored.
-pub(crate) fn is_name_shown(name: &[u8], kind: FileKind, ignored: &IgnoredDirectories) -> bool {
-    !is_hidden(name) && (kind == FileKind::File || !ignored.matches(name))
-}
-
-/// Returns whether lists lead to a path, if this is what is there.
-pub(crate) fn is_shown(path: &FilePath, kind: FileKind, ignored: &IgnoredDirectories) -> bool {
-    let above = path.parent();
-    let mut above = above.iter().flat_map(FilePath::segments);
-    above.all(|name| is_name_shown(name.as_bytes(), FileKind::Directory, ignored))
-        && is_name_shown(path.name().as_bytes(), kind, ignored)
 }
 
 /// Describes a file or a directory.
@@ -116,7 +96,7 @@ impl FromStr for Position {
 pub struct NotAPosition;
 
 /// Which part of a directory is listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRequest {
     /// Where the page begins; `None` is the beginning of the directory.
     pub after: Option<Position>,
@@ -169,7 +149,7 @@ fn is_after(entry: &FileEntry, after: &Position) -> bool {
 }
 
 /// Which bytes of a file are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadRequest {
     /// First byte.
     pub offset: u64,
@@ -218,7 +198,6 @@ impl Progress {
 }
 
 /// What a backend can do with its files, besides listing and reading.
-#[expect(clippy::struct_excessive_bools, reason = "each is one thing that can be done")]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -240,8 +219,6 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
 
     fn entry(kind: FileKind, name: &str) -> FileEntry {
@@ -277,20 +254,6 @@ mod tests {
             request.after = Some(next);
         }
         assert_eq!(seen, ["z", "ä", "B", "a", "b"]);
-    }
-
-    #[rstest]
-    #[case("/", true, true)]
-    #[case("/a", true, true)]
-    #[case("/lost+found", false, true)]
-    #[case("/lost+found/a", false, false)]
-    #[case("/.nfs0123", false, false)]
-    #[case("/.nfs0123/a", false, false)]
-    #[case("/a/.pureboot-upload-1", false, false)]
-    fn what_is_shown(#[case] path: &str, #[case] as_directory: bool, #[case] as_file: bool) {
-        let (path, ignored) = (path.parse().unwrap(), IgnoredDirectories::default());
-        let found = [FileKind::Directory, FileKind::File].map(|kind| is_shown(&path, kind, &ignored));
-        assert_eq!(found, [as_directory, as_file]);
     }
 
     #[test]

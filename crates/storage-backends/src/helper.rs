@@ -21,12 +21,12 @@ use tokio::process::Command;
 
 pub use files::protocol::FilesRoot;
 pub use protocol::ScanCall;
-pub use queue::{FilesPlace, HelperQueue, StuckHelper};
+pub use queue::{FilesPlace, HelperQueue, MAX_UPLOADS, StuckHelper, UploadWriter};
 pub use queues::{MAX_MOUNTS_IN_FLIGHT, Queues};
 
 /// The only argument of a helper, which nobody types by accident.
 const SENTINEL: &str = "--storage-backends-helper-protocol=3";
-/// The only argument of a helper that reads files: its input is a socket.
+/// The only argument of a helper that works on files: its input is a socket.
 const FILES_SENTINEL: &str = "--storage-backends-helper-protocol=3,files";
 /// Name of a helper in a list of processes.
 const PROCESS_NAME: &str = "storage-helper";

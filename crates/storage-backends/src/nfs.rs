@@ -20,7 +20,7 @@ use storage_domain::{
     BackendKind, FilePath, IgnoredDirectories, MountPoint, NfsConfig, ProbeReport, Revision, TemplatePatterns,
 };
 
-use crate::backend::{Backend, Kind, Mount, MountState, Setup, Tree, UnmountMode};
+use crate::backend::{Backend, Kind, Mount, MountState, Setup, Tree, TreeMut, UnmountMode};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
@@ -44,7 +44,8 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
 pub struct NfsBackend {
     config: NfsConfig,
     request: MountRequest,
-    place: Option<MountPlace>,
+    place: Option<Arc<MountPlace>>,
+    files: Option<MountedFiles>,
     queue: Arc<HelperQueue>,
     templates: TemplatePatterns,
     ignored: IgnoredDirectories,
@@ -63,10 +64,16 @@ impl NfsBackend {
     ) -> Self {
         let (queue_of_place, network) = (Arc::clone(&queue), settings.network.clone());
         let spec = mount::spec(&config, revision);
-        let place = at.map(|at| MountPlace::new(at, spec, queue_of_place, network, settings.mount_deadline));
+        let new = |at| MountPlace::new(at, spec, queue_of_place, network, settings.mount_deadline);
+        let place = at.map(|at| Arc::new(new(at)));
         Self {
             request: MountRequest::new(&config),
             config,
+            files: place.clone().map(|place| MountedFiles {
+                place,
+                ignored: settings.ignored.clone(),
+                patience: patience::in_force,
+            }),
             place,
             queue,
             templates: settings.templates.clone(),
@@ -76,15 +83,10 @@ impl NfsBackend {
         }
     }
 
-    fn files(&self) -> Result<MountedFiles<'_>, Error> {
-        let Some(place) = &self.place else {
-            let reason = "mounting is switched off, so that there are no files".to_owned();
-            return Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason));
-        };
-        Ok(MountedFiles {
-            place,
-            ignored: &self.ignored,
-            patience: patience::in_force,
+    fn files(&self) -> Result<&MountedFiles, Error> {
+        self.files.as_ref().ok_or_else(|| {
+            let reason = "mounting is switched off, so that there are no files";
+            Error::new(ErrorKind::NotListable, "the listing").with_source(reason)
         })
     }
 }
@@ -136,6 +138,10 @@ impl Backend for NfsBackend {
     fn as_tree(&self) -> Option<&dyn Tree> {
         self.place.as_ref().map(|_| self as &dyn Tree)
     }
+
+    fn as_tree_mut(&self) -> Option<&dyn TreeMut> {
+        self.files.as_ref().map(|files| files as &dyn TreeMut)
+    }
 }
 
 #[async_trait]
@@ -164,7 +170,9 @@ impl Tree for NfsBackend {
     fn capabilities(&self) -> TreeCapabilities {
         TreeCapabilities {
             ranges: true,
-            ..TreeCapabilities::default()
+            write: self.place.as_ref().is_some_and(|place| place.is_writable()),
+            rename: true,
+            conditional: true,
         }
     }
 

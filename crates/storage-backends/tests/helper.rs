@@ -34,6 +34,7 @@ macro_rules! run_each {
     };
 }
 
+mod changes;
 mod files;
 mod unmount;
 
@@ -58,10 +59,11 @@ fn main() {
     }
     runtime.block_on(run());
     runtime.block_on(files::run());
-    let passed = if unmount::run_inside() { 20 } else { 13 };
+    runtime.block_on(changes::run());
+    let passed = if unmount::run_inside() { 29 } else { 20 };
     println!(
         "test result: ok. {passed} passed; 0 failed; {} ignored",
-        20 - passed
+        29 - passed
     );
 }
 

@@ -59,6 +59,7 @@ pub(crate) async fn run() {
         a_start_gives_each_mount_its_time,
     );
     crate::files::run_inside().await;
+    crate::changes::run_inside().await;
 }
 
 /// A mount directory and a registry over it.

@@ -197,6 +197,18 @@ pub(crate) enum Step {
     List,
     /// splice(2) or pread(2).
     Read,
+    /// pwrite(2).
+    Write,
+    /// fsync(2) or close(2).
+    Sync,
+    /// fchmod(2).
+    Mode,
+    /// mkdirat(2).
+    MakeDirectory,
+    /// unlinkat(2).
+    Delete,
+    /// renameat(2) or linkat(2).
+    Rename,
 }
 
 impl Step {
@@ -215,6 +227,12 @@ impl Step {
             Self::Open => "open",
             Self::Stat => "stat",
             Self::Read => "read",
+            Self::Write => "write",
+            Self::Sync => "fsync",
+            Self::Mode => "chmod",
+            Self::MakeDirectory => "mkdir",
+            Self::Delete => "delete",
+            Self::Rename => "rename",
         }
     }
 }

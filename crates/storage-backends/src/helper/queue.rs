@@ -1,13 +1,14 @@
-//! Queues the calls of each backend: one helper for probes and mounts, one for scans, one for all that is listed and
-//! read, and unmounts beside them.
+//! Queues the calls of each backend: one helper for probes and mounts, one for scans, one for all that is listed, read
+//! and changed, one for each of a few uploads, and unmounts beside them.
 
 mod files;
 mod lease;
+mod line;
 
 use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -22,9 +23,10 @@ use super::protocol::{Call, Reply, ScanCall};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::scan::{ScanProgress, ScanReport};
-pub use files::FilesPlace;
-use files::ReadQueue;
+use files::FilesQueue;
+pub use files::{FilesPlace, MAX_UPLOADS, UploadWriter};
 pub(crate) use lease::Lease;
+use line::Line;
 
 /// Time that the helper of an unmount gets if nobody waits for it: the kernel ends the session with the server.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -50,24 +52,26 @@ impl StuckHelper {
     }
 }
 
-/// Says what a helper is for. Probes (with mounts), scans and files have one helper at a time each.
+/// Says what a helper is for. Probes (with mounts), scans and files have one helper at a time each, uploads a few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Probe,
     Scan,
     Files,
+    Upload,
     Unmount,
 }
 
 impl Purpose {
     /// The purposes whose helpers keep a mount in use.
-    pub(crate) const USING_MOUNT: [Self; 3] = [Self::Probe, Self::Scan, Self::Files];
+    pub(crate) const USING_MOUNT: [Self; 4] = [Self::Probe, Self::Scan, Self::Files, Self::Upload];
 }
 
 /// Queues the calls of one backend.
 ///
-/// A helper is started for each call and is gone after it; the one for files stays until it is idle. While one hangs in the
-/// kernel even after SIGKILL, further calls for the same purpose fail at once with [`ErrorKind::Stuck`].
+/// A helper is started for each call and is gone after it; the one for files stays until it is idle, and that of an upload
+/// until it is stored. While as many hang in the kernel even after SIGKILL as there may be for a purpose, further calls for
+/// it fail at once with [`ErrorKind::Stuck`].
 #[derive(Debug)]
 pub struct HelperQueue {
     backend: BackendId,
@@ -76,18 +80,11 @@ pub struct HelperQueue {
     probe: Line,
     scan: Line,
     files: Line,
-    reads: ReadQueue,
+    uploads: Line,
+    works: FilesQueue,
     stuck: watch::Sender<Vec<(Purpose, StuckHelper)>>,
     /// Number of times that the backend's mount was taken away by this process, or was about to be.
     removals: AtomicU64,
-}
-
-/// Lets one lease at a time through.
-#[derive(Debug, Default)]
-struct Line {
-    lock: Arc<tokio::sync::Mutex<()>>,
-    /// Ends the lease that is held and those that are waited for; replaced at each preemption.
-    preempted: Mutex<CancellationToken>,
 }
 
 /// Keeps a backend's queues free of calls while its mount goes.
@@ -102,10 +99,11 @@ impl HelperQueue {
             backend,
             command,
             mounts,
-            probe: Line::default(),
-            scan: Line::default(),
-            files: Line::default(),
-            reads: ReadQueue::default(),
+            probe: Line::new(1),
+            scan: Line::new(1),
+            files: Line::new(1),
+            uploads: Line::new(MAX_UPLOADS),
+            works: FilesQueue::default(),
             stuck: watch::Sender::default(),
             removals: AtomicU64::new(0),
         }
@@ -166,43 +164,52 @@ impl HelperQueue {
     pub(crate) async fn enter(self: &Arc<Self>, cx: &OpContext, purpose: Purpose) -> Result<Lease, Error> {
         let token = self.line(purpose).token().clone();
         let preempted = token.clone();
-        self.wait(cx, purpose, token, preempted.cancelled()).await
+        self.wait(cx, (purpose, 1), token, preempted.cancelled()).await
     }
 
-    /// Cancels the lease that is held and those that were asked for before, and waits for their end.
+    /// Cancels the leases that are held and those that were asked for before, and waits for their end.
     async fn preempt_one(self: &Arc<Self>, cx: &OpContext, purpose: Purpose) -> Result<Lease, Error> {
         let next = CancellationToken::new();
         std::mem::replace(&mut *self.line(purpose).token(), next).cancel();
         let never = CancellationToken::new();
-        self.wait(cx, purpose, never, std::future::pending()).await
+        let all = self.line(purpose).max;
+        self.wait(cx, (purpose, all), never, std::future::pending()).await
     }
 
     async fn wait(
         self: &Arc<Self>,
         cx: &OpContext,
-        purpose: Purpose,
+        (purpose, count): (Purpose, u32),
         token: CancellationToken,
         preempted: impl Future<Output = ()>,
     ) -> Result<Lease, Error> {
         let mut stuck = self.stuck.subscribe();
+        let line = self.line(purpose);
+        let are_stuck = |all: &Vec<(Purpose, StuckHelper)>| {
+            let stuck = all.iter().filter(|(of, _)| *of == purpose).count();
+            stuck + count as usize > line.max as usize
+        };
         let wait = async {
             tokio::select! {
                 biased;
-                _ = stuck.wait_for(|all| all.iter().any(|(of, _)| *of == purpose)) => {
+                _ = stuck.wait_for(are_stuck) => {
                     Err(self.stuck(purpose).map_or_else(|| Error::cancelled(WAITING), StuckHelper::error))
                 }
                 () = preempted => Err(Error::cancelled(WAITING)),
-                guard = Arc::clone(&self.line(purpose).lock).lock_owned() => Ok(guard),
+                permit = Arc::clone(&line.permits).acquire_many_owned(count) => {
+                    permit.map_err(|_| Error::cancelled(WAITING))
+                }
             }
         };
-        let guard = cx.bound(WAITING, wait).await??;
-        Ok(Lease::new(self, purpose, token, guard))
+        let permit = cx.bound(WAITING, wait).await??;
+        Ok(Lease::new(self, purpose, token, permit))
     }
 
     fn line(&self, purpose: Purpose) -> &Line {
         match purpose {
             Purpose::Scan => &self.scan,
             Purpose::Files => &self.files,
+            Purpose::Upload => &self.uploads,
             Purpose::Probe | Purpose::Unmount => &self.probe,
         }
     }
@@ -220,7 +227,7 @@ impl HelperQueue {
         }
     }
 
-    /// Does the same for scans and files alone; `lease` is the caller's for probes.
+    /// Does the same for all but probes; `lease` is the caller's for those.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], by `cx` or because the caller is preempted.
@@ -231,9 +238,12 @@ impl HelperQueue {
     ) -> Result<Preempted, Error> {
         self.removals.fetch_add(1, Ordering::Relaxed);
         let cx = cx.step(KILL_GRACE * 2);
-        let others = [Purpose::Scan, Purpose::Files].map(|purpose| self.preempt_one(&cx, purpose));
+        let others =
+            [Purpose::Scan, Purpose::Files, Purpose::Upload].map(|purpose| self.preempt_one(&cx, purpose));
         let others = lease
-            .bound("ending scans and reads", async { Ok(join_all(others).await) })
+            .bound("ending scans, reads and writes", async {
+                Ok(join_all(others).await)
+            })
             .await?;
         let is_free =
             |other: &Result<Lease, Error>| other.as_ref().map_or_else(Error::is_cancelled, |_| true);
@@ -267,7 +277,8 @@ impl HelperQueue {
     /// Reports whether nobody holds a lease of this purpose.
     #[cfg(test)]
     pub(crate) fn is_idle(&self, purpose: Purpose) -> bool {
-        self.line(purpose).lock.try_lock().is_ok()
+        let line = self.line(purpose);
+        line.permits.available_permits() == line.max as usize
     }
 
     /// Returns the backend's id.
@@ -287,12 +298,6 @@ impl HelperQueue {
     fn unset_stuck(&self, pid: u32) {
         self.stuck
             .send_modify(|all| all.retain(|(_, helper)| helper.pid != pid));
-    }
-}
-
-impl Line {
-    fn token(&self) -> std::sync::MutexGuard<'_, CancellationToken> {
-        self.preempted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,9 @@
 //! The files of a mount that the service made.
 
+mod changes;
+mod upload;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use storage_domain::{FilePath, IgnoredDirectories};
@@ -17,16 +21,16 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Longest time that a call may hang, whatever the mount options say.
 const MAX_PATIENCE: Duration = Duration::from_mins(1);
 
-/// Lists and reads the files of a mount.
-#[derive(Debug)]
-pub(crate) struct MountedFiles<'a> {
-    pub(crate) place: &'a MountPlace,
-    pub(crate) ignored: &'a IgnoredDirectories,
+/// Lists, reads and changes the files of a mount.
+#[derive(Debug, Clone)]
+pub(crate) struct MountedFiles {
+    pub(crate) place: Arc<MountPlace>,
+    pub(crate) ignored: IgnoredDirectories,
     /// Returns how long the kernel waits for the mount's server; `None` if it has no limit.
     pub(crate) patience: fn(&MountEntry) -> Option<Duration>,
 }
 
-impl MountedFiles<'_> {
+impl MountedFiles {
     pub(crate) async fn list(
         &self,
         cx: &OpContext,
@@ -56,6 +60,15 @@ impl MountedFiles<'_> {
     ) -> Result<ByteStream, Error> {
         let (_, files) = self.files()?;
         self.place.queue.read_file(cx, &files, path, request).await
+    }
+
+    /// Returns where the files are, if they may be changed.
+    fn writable(&self) -> Result<FilesPlace, Error> {
+        if !self.place.is_writable() {
+            let remedy = "the backend is mounted read-only; set mount_options to include rw";
+            return Err(Error::new(ErrorKind::ReadOnly, "the change").with_source(remedy));
+        }
+        Ok(self.files()?.1)
     }
 
     /// Returns the mount, which has to be the service's own, and where its files are.

@@ -69,6 +69,11 @@ impl MountPlace {
         self.at.as_path()
     }
 
+    /// Returns whether it is mounted so that it may be written to.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.spec.read_write
+    }
+
     /// Returns what is mounted.
     pub(crate) fn state(&self, mounts: &MountTable) -> MountState {
         let layers = mounts.layers(self.path());

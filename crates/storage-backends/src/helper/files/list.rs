@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, FileType, OFlags, Statx, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{AtFlags, FileType, OFlags, Statx, StatxFlags, statx};
 use rustix::io::Errno;
 use storage_domain::FilePath;
 
 use super::directory::{Directory, Looked, Names};
 use super::protocol::{FileFailure, MAX_PAGE_ENTRIES, PAGE_TIME};
-use super::root::{Root, attributes, attributes_now, device, entry, failure, is_hidden, nanos};
+use super::root::{Root, attributes, attributes_now, device, entry, failure, is_elsewhere, is_hidden, nanos};
 use crate::files::{FileEntry, FileKind, FilePage, Position};
 use crate::helper::protocol::Step;
 
@@ -59,6 +59,11 @@ impl Kept {
             }
         }
         None
+    }
+
+    /// Forgets what was read before a change: within one tick of the server's clock the change does not show.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn put(&self, path: &FilePath, state: State) {
@@ -263,8 +268,7 @@ impl Listing<'_> {
             }
             Err(errno) => return Err(errno.into()),
         };
-        let elsewhere = StatxAttributes::AUTOMOUNT | StatxAttributes::MOUNT_ROOT;
-        if device(&found) != parent || found.stx_attributes.intersects(elsewhere) {
+        if is_elsewhere(&found, parent) {
             return Ok(Looked::Skipped);
         }
         let entry = match FileType::from_raw_mode(found.stx_mode.into()) {
@@ -283,8 +287,9 @@ impl Listing<'_> {
         let Ok(path) = self.path.join(name) else {
             return Ok(None);
         };
-        match self.root.resolve(&path, OFlags::PATH).map(|fd| attributes(&fd)) {
-            Ok(found) => Ok(entry(name, &found?)),
+        match self.root.resolve(&path, OFlags::PATH) {
+            Ok(fd) if self.root.is_ignored_place(&fd) => Ok(None),
+            Ok(fd) => Ok(entry(name, &attributes(&fd)?)),
             Err(errno) => match failure(Step::Open, errno) {
                 FileFailure::NotFound | FileFailure::Denied { .. } => Ok(None),
                 other => Err(other),
@@ -300,7 +305,7 @@ pub(super) fn has_left(pipe: BorrowedFd<'_>) -> bool {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    poll(&mut pipes, Some(&at_once)).is_ok() && pipes[0].revents().contains(PollFlags::ERR)
+    poll(&mut pipes, Some(&at_once)).is_ok() && pipes[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 /// Returns a name as text, with each byte that is not UTF-8 after a slash, which no name has.

@@ -1,13 +1,15 @@
-//! Messages between the service and a read helper.
+//! Messages between the service and a helper for files.
+
+mod failure;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::error::{Error, ErrorKind};
-use crate::files::{FileEntry, FilePage, MAX_SORTED, Position};
-use crate::helper::protocol::Step;
+use crate::files::{Condition, Deletion, FileEntry, FilePage, MAX_SORTED, PageRequest, ReadRequest};
+pub(in crate::helper) use failure::{FileFailure, Refusal};
 
 /// Limit of an answer in bytes: the entries of the longest page, with every byte of their names escaped.
 pub(in crate::helper) const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -17,10 +19,14 @@ pub(in crate::helper) const MAX_PAGE_ENTRIES: usize = 4000;
 pub(in crate::helper) const PAGE_TIME: Duration = Duration::from_secs(5);
 /// Reads that a helper makes at once.
 pub(in crate::helper) const MAX_TRANSFERS: usize = 28;
-/// Other calls that a helper makes at once.
+/// Lists and the like that a helper makes at once.
 pub(in crate::helper) const MAX_LOOKUPS: usize = 4;
+/// Changes that a helper makes at once.
+pub(in crate::helper) const MAX_CHANGES: usize = 4;
+/// Time after which a change that goes on reports it.
+pub(in crate::helper) const REPORT_TIME: Duration = Duration::from_secs(1);
 
-/// Names the directory whose files a helper lists and reads, and its bounds.
+/// Names the directory whose files a helper works on, and its bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesRoot {
     /// Directory.
@@ -60,41 +66,89 @@ impl FilesRoot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::helper) struct Request {
     pub(in crate::helper) id: u64,
+    /// A [`FilePath`](storage_domain::FilePath).
+    pub(in crate::helper) path: String,
     pub(in crate::helper) call: FileCall,
 }
 
-/// What a read helper does. Paths are those of [`FilePath`](storage_domain::FilePath).
+/// What a helper does with a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::helper) enum FileCall {
     /// List a page of a directory.
-    List {
-        path: String,
-        after: Option<Position>,
-        limit: usize,
-    },
+    List(PageRequest),
     /// Describe a file or directory.
-    Stat { path: String },
+    Stat,
     /// Read a file.
-    Read {
-        path: String,
-        offset: u64,
-        length: Option<u64>,
-        etag: Option<String>,
+    Read(ReadRequest),
+    /// Make a directory, and those above it that are missing.
+    MakeDirectory,
+    /// Delete what is there.
+    Delete(Deletion),
+    /// Give it another path.
+    Rename { to: String },
+    /// Find out how many bytes of an upload are there.
+    FindUpload(Uuid),
+    /// Give an upload of this size its path.
+    Publish {
+        upload: Uuid,
+        size: u64,
+        condition: Condition,
     },
+    /// Delete what is there of an upload.
+    Abandon(Uuid),
+    /// Write an upload, in steps that come through a socket. `resume` takes what is there of it.
+    Write { upload: Uuid, resume: bool },
+}
+
+/// Calls that take no threads from those of another class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::helper) enum Class {
+    /// Reads wait for clients, and must not keep lists waiting.
+    Transfer,
+    Lookup,
+    /// Deletions may take long.
+    Change,
+}
+
+impl Class {
+    pub(in crate::helper) const ALL: [Self; 3] = [Self::Transfer, Self::Lookup, Self::Change];
+
+    /// Returns how many calls are made at once.
+    pub(in crate::helper) const fn max(self) -> usize {
+        match self {
+            Self::Transfer => MAX_TRANSFERS,
+            Self::Lookup => MAX_LOOKUPS,
+            Self::Change => MAX_CHANGES,
+        }
+    }
 }
 
 impl FileCall {
-    pub(in crate::helper) fn is_transfer(&self) -> bool {
-        matches!(self, Self::Read { .. })
+    pub(in crate::helper) fn class(&self) -> Class {
+        match self {
+            Self::Read(_) | Self::Write { .. } => Class::Transfer,
+            Self::List(_) | Self::Stat | Self::FindUpload(_) => Class::Lookup,
+            Self::MakeDirectory
+            | Self::Delete(_)
+            | Self::Rename { .. }
+            | Self::Publish { .. }
+            | Self::Abandon(_) => Class::Change,
+        }
     }
 
-    /// Returns how long it may take while the storage answers.
+    /// Returns how long it may take to answer, or to report that it goes on, while the storage answers.
     pub(in crate::helper) fn own_time(&self) -> Duration {
         match self {
-            Self::List { .. } => FilesRoot::NAMES_TIME + PAGE_TIME,
-            Self::Stat { .. } | Self::Read { .. } => Duration::ZERO,
+            Self::List(_) => FilesRoot::NAMES_TIME + PAGE_TIME,
+            Self::Delete(_) => REPORT_TIME,
+            _ => Duration::ZERO,
         }
+    }
+
+    /// Returns whether it may go on for any time.
+    pub(in crate::helper) fn is_long(&self) -> bool {
+        matches!(self, Self::Delete(_))
     }
 }
 
@@ -108,7 +162,28 @@ pub(in crate::helper) enum FileReply {
     Reading {
         length: u64,
     },
+    /// So many entries more are done; another line follows.
+    Progress {
+        entries: u64,
+    },
+    Done,
+    /// So many bytes of an upload are stored.
+    Stored {
+        bytes: u64,
+    },
     Failed(FileFailure),
+}
+
+/// What a helper does next with the upload that it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::helper) enum WriteStep {
+    /// Write the bytes that follow, so many. Nothing is answered.
+    Bytes(u64),
+    /// Store what was written.
+    Store,
+    /// Store what was written, and close the file.
+    Close,
 }
 
 /// Says that a read broke off; it comes on the standard output before the read's pipe is closed.
@@ -116,46 +191,4 @@ pub(in crate::helper) enum FileReply {
 pub(in crate::helper) struct BrokenRead {
     pub(in crate::helper) id: u64,
     pub(in crate::helper) failure: FileFailure,
-}
-
-/// Says why a call failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(in crate::helper) enum FileFailure {
-    NotMounted,
-    NotFound,
-    NotADirectory,
-    NotAFile,
-    Changed,
-    /// Refused to the helper's user.
-    Denied {
-        uid: u32,
-    },
-    Kernel {
-        step: Step,
-        errno: i32,
-    },
-}
-
-impl FileFailure {
-    /// Returns the error of a step that failed so.
-    pub(in crate::helper) fn error(self, step: &'static str) -> Error {
-        let kind = match self {
-            Self::NotMounted => ErrorKind::NotMounted,
-            Self::NotFound => ErrorKind::NotFound,
-            Self::NotADirectory => ErrorKind::NotADirectory,
-            Self::NotAFile => ErrorKind::NotAFile,
-            Self::Changed => ErrorKind::Changed,
-            Self::Denied { uid } => {
-                return Error::new(ErrorKind::Denied, step).with_source(format!(
-                    "the server does not let user id {uid} read this; change its owner, its mode or the export's \
-                     mapping of users on the server"
-                ));
-            }
-            Self::Kernel { step, errno } => {
-                return Error::kernel(step.name(), std::io::Error::from_raw_os_error(errno));
-            }
-        };
-        Error::new(kind, step)
-    }
 }

@@ -1,10 +1,12 @@
 //! Opens files below one directory, which no path and no link leaves.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, StatxTimestamp, openat, openat2,
-    statx,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags, StatxTimestamp,
+    openat, openat2, statx,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -27,6 +29,8 @@ const MAX_ATTEMPTS: usize = 16;
 #[derive(Debug)]
 pub(super) struct Root {
     fd: OwnedFd,
+    /// Where it is, for the paths that links lead to.
+    place: PathBuf,
     /// The device, if openat2(2) is missing (before Linux 5.6) or forbidden by a sandbox. Links are not followed then.
     device: Option<(u32, u32)>,
     ignored: IgnoredDirectories,
@@ -49,12 +53,18 @@ impl Root {
             Err(errno) => return Err(failure(Step::Open, errno)),
         };
         let ignored = IgnoredDirectories::new(&files.ignored).unwrap_or_default();
-        Ok(Self { fd, device, ignored })
+        let place = place_of(&fd).unwrap_or_default();
+        Ok(Self {
+            fd,
+            place,
+            device,
+            ignored,
+        })
     }
 
     /// Opens what a client names by a path: nothing that is hidden from lists.
     pub(super) fn open_shown(&self, path: &FilePath, flags: OFlags) -> Result<OwnedFd, FileFailure> {
-        if !is_shown(path, FileKind::File, &self.ignored) {
+        if !self.shows(path) {
             return Err(FileFailure::NotFound);
         }
         let opened = match self.resolve(path, flags) {
@@ -64,11 +74,26 @@ impl Root {
             }
             opened => opened,
         };
-        opened.map_err(|errno| failure(Step::Open, errno))
+        match opened {
+            Ok(fd) if self.is_ignored_place(&fd) => Err(FileFailure::NotFound),
+            opened => opened.map_err(|errno| failure(Step::Open, errno)),
+        }
+    }
+
+    /// Returns whether a link led into a directory that is ignored.
+    pub(super) fn is_ignored_place(&self, fd: &OwnedFd) -> bool {
+        let place = place_of(fd);
+        let below = place.as_deref().and_then(|at| at.strip_prefix(&self.place).ok());
+        let above = below.and_then(Path::parent);
+        above.is_some_and(|above| above.iter().any(|name| self.ignored.matches(name.as_bytes())))
+            || below.and_then(Path::file_name).is_some_and(|name| {
+                self.ignored.matches(name.as_bytes())
+                    && attributes(fd).is_ok_and(|found| is_directory(&found))
+            })
     }
 
     /// Asks the server for the directory that holds a path: an NFS client believes for half a minute what names it has.
-    fn refresh_parent(&self, path: &FilePath) {
+    pub(super) fn refresh_parent(&self, path: &FilePath) {
         if let Some(parent) = path
             .parent()
             .and_then(|parent| self.resolve(&parent, OFlags::PATH).ok())
@@ -78,11 +103,25 @@ impl Root {
     }
 
     /// Returns whether a directory of this name is not shown.
-    pub(super) fn ignores(&self, name: &str) -> bool {
-        self.ignored.matches(name.as_bytes())
+    pub(super) fn ignores(&self, name: impl AsRef<[u8]>) -> bool {
+        self.ignored.matches(name.as_ref())
+    }
+
+    /// Returns whether lists lead to a path, if a file is there.
+    pub(super) fn shows(&self, path: &FilePath) -> bool {
+        is_shown(path, FileKind::File, &self.ignored)
     }
 
     pub(super) fn resolve(&self, path: &FilePath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        self.resolve_with(path, flags, INSIDE)
+    }
+
+    /// Resolves a path on which nothing is a link.
+    pub(super) fn resolve_strictly(&self, path: &FilePath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        self.resolve_with(path, flags, INSIDE | ResolveFlags::NO_SYMLINKS)
+    }
+
+    fn resolve_with(&self, path: &FilePath, flags: OFlags, how: ResolveFlags) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC;
         if let Some(device) = self.device {
             return self.resolve_by_steps(path, flags, device);
@@ -91,7 +130,7 @@ impl Root {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match openat2(&self.fd, relative, flags, Mode::empty(), INSIDE) {
+            match openat2(&self.fd, relative, flags, Mode::empty(), how) {
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) if attempts < MAX_ATTEMPTS => {}
                 opened => return opened,
@@ -144,6 +183,16 @@ pub(super) fn attributes_now(fd: impl AsFd) -> Result<Statx, Errno> {
     statx(fd, c"", flags, StatxFlags::BASIC_STATS)
 }
 
+pub(super) fn is_directory(found: &Statx) -> bool {
+    FileType::from_raw_mode(found.stx_mode.into()) == FileType::Directory
+}
+
+/// Returns whether what was found in a directory is a mount point, or something that is mounted if it is entered.
+pub(super) fn is_elsewhere(found: &Statx, parent: (u32, u32)) -> bool {
+    let elsewhere = StatxAttributes::AUTOMOUNT | StatxAttributes::MOUNT_ROOT;
+    device(found) != parent || found.stx_attributes.intersects(elsewhere)
+}
+
 pub(super) fn device(found: &Statx) -> (u32, u32) {
     (found.stx_dev_major, found.stx_dev_minor)
 }
@@ -191,6 +240,8 @@ pub(super) fn failure(step: Step, errno: Errno) -> FileFailure {
         Errno::ACCESS | Errno::PERM => FileFailure::Denied {
             uid: geteuid().as_raw(),
         },
+        Errno::NOSPC | Errno::DQUOT => FileFailure::NoSpace,
+        Errno::ROFS => FileFailure::ReadOnly,
         errno => FileFailure::Kernel {
             step,
             errno: errno.raw_os_error(),
@@ -203,6 +254,11 @@ impl From<Errno> for FileFailure {
     fn from(errno: Errno) -> Self {
         failure(Step::List, errno)
     }
+}
+
+/// Returns where an open file is, which touches no mount.
+fn place_of(fd: &OwnedFd) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()
 }
 
 /// Returns the id of the mount that an open file is on, which touches no mount.

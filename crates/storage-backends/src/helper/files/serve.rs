@@ -1,24 +1,18 @@
 //! Serves the calls that come with a pipe each, on threads of the helper.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, IoSliceMut, Write};
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use nix::sys::resource::{Resource, setrlimit};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde::de::DeserializeOwned;
-use storage_domain::FilePath;
 
-use super::list::{Kept, Listing, has_left};
-use super::protocol::{
-    BrokenRead, FileCall, FileFailure, FileReply, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS, Request,
-};
-use super::read::{OpenFile, Range};
-use super::root::{Root, stat};
+use super::list::has_left;
+use super::protocol::{Class, FilesRoot, Request};
+use super::work::Work;
 use crate::helper::protocol::{self, MAX_MESSAGE_BYTES};
 use crate::helper::{EXIT_PROTOCOL, panic_ends_process};
 
@@ -39,9 +33,7 @@ pub(in crate::helper) fn serve() -> i32 {
         return EXIT_PROTOCOL;
     }
     let server = Arc::new(Server {
-        files,
-        root: Mutex::default(),
-        kept: Kept::default(),
+        work: Work::new(files),
         lines: Mutex::default(),
     });
     loop {
@@ -81,14 +73,11 @@ fn receive<T: DeserializeOwned>() -> io::Result<Option<(T, Option<OwnedFd>)>> {
 /// What the threads of a helper share.
 #[derive(Debug)]
 struct Server {
-    files: FilesRoot,
-    /// The root, from the first call that could open it.
-    root: Mutex<Option<Arc<Root>>>,
-    kept: Kept,
-    lines: Mutex<[Line; 2]>,
+    work: Work,
+    lines: Mutex<[Line; Class::ALL.len()]>,
 }
 
-/// The calls of a class: reads wait for clients, and must not keep lists waiting.
+/// The calls of a class.
 #[derive(Debug, Default)]
 struct Line {
     threads: usize,
@@ -96,24 +85,20 @@ struct Line {
 }
 
 impl Server {
-    fn lines(&self) -> MutexGuard<'_, [Line; 2]> {
+    fn lines(&self) -> MutexGuard<'_, [Line; Class::ALL.len()]> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives a call to a thread, or has it wait for one. A call that is dropped closes its pipe, which its caller sees.
     fn accept(self: &Arc<Self>, request: Request, pipe: OwnedFd) {
-        let is_transfer = request.call.is_transfer();
-        let (class, max) = (
-            usize::from(is_transfer),
-            [MAX_LOOKUPS, MAX_TRANSFERS][usize::from(is_transfer)],
-        );
+        let class = request.call.class();
         let mut lines = self.lines();
-        let line = &mut lines[class];
+        let line = &mut lines[class as usize];
         if line.waiting.len() >= MAX_WAITING {
             return;
         }
         line.waiting.push_back((request, pipe));
-        if line.threads >= max {
+        if line.threads >= class.max() {
             return;
         }
         let server = Arc::clone(self);
@@ -125,86 +110,18 @@ impl Server {
     }
 
     /// Makes calls of a class until none waits.
-    fn work(&self, class: usize) {
+    fn work(&self, class: Class) {
         loop {
             let mut lines = self.lines();
-            let Some((request, pipe)) = lines[class].waiting.pop_front() else {
-                lines[class].threads -= 1;
+            let line = &mut lines[class as usize];
+            let Some((request, pipe)) = line.waiting.pop_front() else {
+                line.threads -= 1;
                 return;
             };
             drop(lines);
             if !has_left(pipe.as_fd()) {
-                self.answer(&request, pipe);
+                self.work.answer(&request, pipe);
             }
         }
     }
-
-    /// Makes a call. A caller that left takes no answer.
-    fn answer(&self, request: &Request, pipe: OwnedFd) {
-        let mut pipe = File::from(pipe);
-        let answer = match self.make(&request.call, pipe.as_fd()) {
-            Ok(Made::Reply(answer)) => answer,
-            Ok(Made::Open(file)) => {
-                if let Err(failure) = file.send(&mut pipe) {
-                    // The reason has to be there before the pipe is closed.
-                    let id = request.id;
-                    let _service_gone =
-                        protocol::write(&mut io::stdout().lock(), &BrokenRead { id, failure });
-                }
-                return;
-            }
-            Err(failure) => FileReply::Failed(failure),
-        };
-        if let Ok(mut line) = serde_json::to_vec(&answer) {
-            line.push(b'\n');
-            let _caller_left = pipe.write_all(&line);
-        }
-    }
-
-    fn make(&self, call: &FileCall, caller: BorrowedFd<'_>) -> Result<Made, FileFailure> {
-        let (FileCall::List { path, .. } | FileCall::Stat { path } | FileCall::Read { path, .. }) = call;
-        let path: FilePath = path.parse().map_err(|_| FileFailure::NotFound)?;
-        let root = self.root()?;
-        Ok(match call {
-            FileCall::List { after, limit, .. } => {
-                let listing = Listing {
-                    root: &root,
-                    kept: &self.kept,
-                    path: &path,
-                    max_sorted: self.files.max_sorted,
-                    limit: *limit,
-                    end: Instant::now() + self.files.names_time,
-                    caller,
-                };
-                Made::Reply(FileReply::Page(listing.page(after.as_ref())?))
-            }
-            FileCall::Stat { .. } => Made::Reply(FileReply::Entry(stat(&root, &path)?)),
-            FileCall::Read {
-                offset, length, etag, ..
-            } => {
-                let range = Range {
-                    offset: *offset,
-                    length: *length,
-                    etag: etag.as_deref(),
-                };
-                Made::Open(OpenFile::open(&root, &path, &range)?)
-            }
-        })
-    }
-
-    fn root(&self) -> Result<Arc<Root>, FileFailure> {
-        let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(root) = &*root {
-            return Ok(Arc::clone(root));
-        }
-        let opened = Arc::new(Root::open(&self.files)?);
-        *root = Some(Arc::clone(&opened));
-        Ok(opened)
-    }
-}
-
-/// What became of a call.
-enum Made {
-    Reply(FileReply),
-    Open(OpenFile),
 }

@@ -1,6 +1,9 @@
+mod changes;
+mod deletions;
 mod lists;
 mod paths;
 mod reads;
+mod uploads;
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -14,14 +17,15 @@ use tempfile::TempDir;
 
 use super::list::{Kept, Listing};
 use super::protocol::{FileFailure, FilesRoot};
-use super::read::{OpenFile, Range};
+use super::read::OpenFile;
 use super::root::{Root, stat};
-use crate::files::{FileEntry, FileKind};
+use crate::files::{FileEntry, FileKind, ReadRequest};
 
-const WHOLE: Range<'_> = Range {
+const WHOLE: ReadRequest = ReadRequest {
     offset: 0,
     length: None,
     etag: None,
+    size: None,
 };
 
 /// A directory with files of one byte, and directories where the name ends with a slash.
@@ -98,8 +102,8 @@ fn all(dir: &TempDir, directory: &str) -> (Vec<String>, u64) {
     list(&root_of(dir), &Kept::default(), directory, 1000, 1000)
 }
 
-fn read(root: &Root, at: &str, range: &Range<'_>) -> Result<Vec<u8>, FileFailure> {
-    let file = OpenFile::open(root, &path(at), range)?;
+fn read(root: &Root, at: &str, request: &ReadRequest) -> Result<Vec<u8>, FileFailure> {
+    let file = OpenFile::open(root, &path(at), request)?;
     let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).unwrap();
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();

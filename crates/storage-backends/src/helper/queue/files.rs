@@ -1,12 +1,15 @@
-//! Has files listed and read by one helper per backend, which stays until it is idle.
+//! Has files listed, read and changed by one helper per backend, which stays until it is idle.
 //!
 //! Each call has a pipe of its own, one end of which the service passes to the helper. The answer's first line is JSON;
 //! the bytes of a file follow. A client that is slow fills its pipe, and one that leaves closes it.
 
-mod read_helper;
+mod active_call;
+mod changes;
+mod files_helper;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +23,11 @@ use tokio::time::timeout;
 use super::{HelperQueue, Purpose};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest};
-use crate::helper::files::protocol::{FileCall, FileReply, FilesRoot, MAX_LOOKUPS, MAX_TRANSFERS};
-use read_helper::{ActiveCall, Ended, ReadHelper};
+use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, Progress, ReadRequest};
+use crate::helper::files::protocol::{Class, FileCall, FileReply, FilesRoot};
+use active_call::ActiveCall;
+use files_helper::{Ended, FilesHelper, answer_pipe};
+pub use upload::{MAX_UPLOADS, UploadWriter};
 
 /// Time for which a call waits for another one to end.
 const PERMIT_WAIT: Duration = Duration::from_secs(10);
@@ -49,20 +54,22 @@ impl FilesPlace {
     pub const IDLE: Duration = Duration::from_secs(30);
 }
 
-/// The read helper of a backend.
+/// The helper for files of a backend.
 #[derive(Debug)]
-pub(super) struct ReadQueue {
-    helper: tokio::sync::Mutex<Option<Arc<ReadHelper>>>,
-    transfers: Arc<Semaphore>,
-    lookups: Arc<Semaphore>,
+pub(super) struct FilesQueue {
+    helper: tokio::sync::Mutex<Option<Arc<FilesHelper>>>,
+    /// Permits for the calls of each class.
+    permits: [Arc<Semaphore>; Class::ALL.len()],
+    /// Locked by whoever gives a file its path: a precondition is exact among the clients of this process.
+    naming: tokio::sync::Mutex<()>,
 }
 
-impl Default for ReadQueue {
+impl Default for FilesQueue {
     fn default() -> Self {
         Self {
             helper: tokio::sync::Mutex::default(),
-            transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)),
-            lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
+            permits: Class::ALL.map(|class| Arc::new(Semaphore::new(class.max()))),
+            naming: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -81,11 +88,7 @@ impl HelperQueue {
         directory: &FilePath,
         page: &PageRequest,
     ) -> Result<FilePage, Error> {
-        let call = FileCall::List {
-            path: directory.to_string(),
-            after: page.after.clone(),
-            limit: page.limit,
-        };
+        let call = (directory, FileCall::List(page.clone()));
         match self.make(cx, LIST, place, call).await?.0 {
             FileReply::Page(page) => Ok(page),
             other => Err(other.unexpected(LIST)),
@@ -104,10 +107,7 @@ impl HelperQueue {
         place: &FilesPlace,
         path: &FilePath,
     ) -> Result<FileEntry, Error> {
-        let call = FileCall::Stat {
-            path: path.to_string(),
-        };
-        match self.make(cx, STAT, place, call).await?.0 {
+        match self.make(cx, STAT, place, (path, FileCall::Stat)).await?.0 {
             FileReply::Entry(entry) => Ok(entry),
             other => Err(other.unexpected(STAT)),
         }
@@ -126,12 +126,7 @@ impl HelperQueue {
         path: &FilePath,
         request: &ReadRequest,
     ) -> Result<ByteStream, Error> {
-        let call = FileCall::Read {
-            path: path.to_string(),
-            offset: request.offset,
-            length: request.length,
-            etag: request.etag.clone(),
-        };
+        let call = (path, FileCall::Read(request.clone()));
         match self.make(cx, READ, place, call).await? {
             (FileReply::Reading { length }, input, call) => {
                 Ok(stream::bytes(input, length, call, place.patience))
@@ -146,13 +141,35 @@ impl HelperQueue {
         cx: &OpContext,
         step: &'static str,
         place: &FilesPlace,
-        call: FileCall,
+        call: (&FilePath, FileCall),
     ) -> Result<(FileReply, BufReader<pipe::Receiver>, ActiveCall), Error> {
-        let permit = self.permit(cx, call.is_transfer()).await?;
+        self.make_reported(cx, step, place, call, &Progress::default())
+            .await
+    }
+
+    /// Makes a call that reports what is done before it answers.
+    async fn make_reported(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        step: &'static str,
+        place: &FilesPlace,
+        (path, call): (&FilePath, FileCall),
+        progress: &Progress,
+    ) -> Result<(FileReply, BufReader<pipe::Receiver>, ActiveCall), Error> {
+        let permit = self.permit(cx, call.class()).await?;
         let active = self.begin(cx, place, permit).await?;
-        let own_time = call.own_time();
-        let may_kill = cx.remaining() >= own_time + MIN_WAIT_TO_KILL;
-        let asked = active.ask(step, call, place.patience + own_time);
+        let (own_time, is_long) = (call.own_time(), call.is_long());
+        let patience = place.patience + own_time;
+        let may_kill = !is_long && cx.remaining() >= own_time + MIN_WAIT_TO_KILL;
+        let asked = async {
+            let call = (path, call);
+            let (mut answer, mut input) = active.ask(step, call, patience, answer_pipe()).await?;
+            while let FileReply::Progress { entries } = answer {
+                progress.add(entries);
+                answer = active.next(step, patience, &mut input).await?;
+            }
+            Ok((answer, input))
+        };
         match cx.bound(step, asked).await {
             Ok(Ok((answer, input))) => Ok((answer, input, active)),
             Ok(Err(error)) => Err(error),
@@ -165,12 +182,8 @@ impl HelperQueue {
         }
     }
 
-    async fn permit(&self, cx: &OpContext, is_transfer: bool) -> Result<OwnedSemaphorePermit, Error> {
-        let permits = if is_transfer {
-            &self.reads.transfers
-        } else {
-            &self.reads.lookups
-        };
+    async fn permit(&self, cx: &OpContext, class: Class) -> Result<OwnedSemaphorePermit, Error> {
+        let permits = &self.works.permits[class as usize];
         let acquired = timeout(PERMIT_WAIT, Arc::clone(permits).acquire_owned());
         match cx.bound(WAITING, acquired).await? {
             Ok(Ok(permit)) => Ok(permit),
@@ -186,17 +199,17 @@ impl HelperQueue {
         place: &FilesPlace,
         permit: OwnedSemaphorePermit,
     ) -> Result<ActiveCall, Error> {
-        let mut current = cx.bound(WAITING, self.reads.helper.lock()).await?;
+        let mut current = cx.bound(WAITING, self.works.helper.lock()).await?;
         if let Some(helper) = &*current {
             if helper.root == place.root && helper.enter() {
-                return Ok(ActiveCall::new(helper, permit));
+                return Ok(ActiveCall::new(helper, Some(permit)));
             }
             helper.end(Ended::Unused);
         }
         let lease = self.enter(cx, Purpose::Files).await?;
-        let helper = ReadHelper::start(lease, place)?;
+        let helper = FilesHelper::start(lease, place)?;
         let entered = helper.enter();
-        let call = ActiveCall::new(&helper, permit);
+        let call = ActiveCall::new(&helper, Some(permit));
         *current = Some(helper);
         if entered {
             Ok(call)

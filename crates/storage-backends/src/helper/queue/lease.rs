@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use storage_domain::Capacity;
 use tokio::io::BufReader;
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::{HelperQueue, Purpose, StuckHelper};
@@ -27,7 +27,7 @@ pub(crate) struct Lease {
     purpose: Purpose,
     preempted: CancellationToken,
     /// Keeps others off the queue. Each helper has it too until it is reaped and cleaned up after.
-    _guard: Option<Arc<OwnedMutexGuard<()>>>,
+    _guard: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Lease {
@@ -35,7 +35,7 @@ impl Lease {
         queue: &Arc<HelperQueue>,
         purpose: Purpose,
         preempted: CancellationToken,
-        guard: OwnedMutexGuard<()>,
+        guard: OwnedSemaphorePermit,
     ) -> Self {
         Self {
             queue: Arc::clone(queue),
@@ -156,7 +156,7 @@ impl Lease {
         }
     }
 
-    /// Starts a helper that reads files and takes its calls from a socket.
+    /// Starts a helper that works on files and takes its calls from a socket.
     pub(super) fn start_files(&self, socket: OwnedFd) -> Result<Process, Error> {
         let with = Supervision {
             input: Input::Socket(socket),

@@ -14,7 +14,7 @@ async fn preempting_ends_those_that_wait_too() {
     let held: Vec<_> = (0..5)
         .map(|_| tokio::spawn(hold(Arc::clone(&queue), cx.clone())))
         .collect();
-    while queue.probe.lock.try_lock().is_ok() {
+    while queue.is_idle(Purpose::Probe) {
         tokio::task::yield_now().await;
     }
     let preempted = queue.preempt(&cx).await;
@@ -22,7 +22,7 @@ async fn preempting_ends_those_that_wait_too() {
         let ended = lease.await.unwrap();
         assert!(ended.as_ref().is_err_and(Error::is_cancelled), "{ended:?}");
     }
-    assert!(queue.probe.lock.try_lock().is_err(), "the queue is not kept free");
+    assert!(!queue.is_idle(Purpose::Probe), "the queue is not kept free");
 
     // A second preemption waits for the first instead of ending it.
     let other = Arc::clone(&queue);
@@ -87,10 +87,7 @@ async fn queues_in_use_are_kept() {
     let cx = OpContext::within(Duration::from_secs(20));
     let lease = queues.of(id).enter(&cx, Purpose::Scan).await.unwrap();
     queues.of(BackendId::generate());
-    assert!(
-        queues.of(id).scan.lock.try_lock().is_err(),
-        "the queue was made again"
-    );
+    assert!(!queues.of(id).is_idle(Purpose::Scan), "the queue was made again");
     drop(lease);
     queues.of(BackendId::generate());
     assert_eq!(queues.len(), 1);

@@ -3,14 +3,13 @@
 //! A server that ignores the header would replace what the condition protects. So it is asked about an object of its own
 //! first, with a condition that can't be met: docs/decisions/conditional-writes.md.
 
-use std::hash::{BuildHasher as _, RandomState};
-
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
+use uuid::Uuid;
 
 use crate::error::Error;
-use crate::files::{Condition, TEMPORARY_PREFIX};
+use crate::files::{Condition, temporary_name};
 use crate::s3::service::refusal::Meaning;
 use crate::s3::service::{Form, ObjectAsk};
 use crate::s3::tree::{Changed, ObjectTree, Parts};
@@ -65,8 +64,7 @@ impl ObjectTree<'_> {
         } else {
             "/"
         };
-        let random = RandomState::new().hash_one(0_u8);
-        let key = format!("{prefix}{slash}{TEMPORARY_PREFIX}{random:016x}");
+        let key = format!("{prefix}{slash}{}", temporary_name(Uuid::new_v4()));
         self.made(&ObjectAsk::new(Method::PUT, &key), self.writing())
             .await?;
         let asked = self.ask_with(&key, form, condition).await;

@@ -128,7 +128,13 @@ fn what_the_user_may_not_read_is_denied() {
     ];
     let names = list(&root, &Kept::default(), "/names", 10, 10);
     setfsuid(geteuid());
-    assert_eq!(found, [Some(denied), Some(denied), Some(denied), None]);
+    let all = [
+        Some(denied.clone()),
+        Some(denied.clone()),
+        Some(denied.clone()),
+        None,
+    ];
+    assert_eq!(found, all);
     assert_eq!(
         names.0,
         ["f"],

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::unix::pipe;
 
 use super::READ;
-use super::read_helper::ActiveCall;
+use super::active_call::ActiveCall;
 use crate::error::Error;
 use crate::files::ByteStream;
 

@@ -30,11 +30,13 @@ async fn an_unmount_ends_the_helper_and_its_calls() {
         etag: None,
         size: None,
     };
-    let (stat, read, preempted) = tokio::join!(
+    let upload = (uuid::Uuid::new_v4(), false);
+    let (stat, read, write, preempted) = tokio::join!(
         stat(&queue, &place),
         queue.read_file(&cx, &place, &at, &request),
+        queue.write_upload(&cx, &place, &at, upload),
         async {
-            while queue.is_idle(Purpose::Files) {
+            while queue.is_idle(Purpose::Files) || queue.is_idle(Purpose::Upload) {
                 tokio::task::yield_now().await;
             }
             queue.preempt(&cx).await
@@ -42,12 +44,15 @@ async fn an_unmount_ends_the_helper_and_its_calls() {
     );
     assert!(stat.as_ref().is_err_and(Error::is_cancelled), "{stat:?}");
     assert!(read.as_ref().is_err_and(Error::is_cancelled));
-    assert!(
-        !queue.is_idle(Purpose::Files),
-        "a new helper would use the mount that goes"
-    );
+    assert!(write.as_ref().is_err_and(Error::is_cancelled));
+    for purpose in [Purpose::Files, Purpose::Upload] {
+        assert!(
+            !queue.is_idle(purpose),
+            "a new helper would use the mount that goes"
+        );
+    }
     drop(preempted);
-    assert!(queue.is_idle(Purpose::Files));
+    assert!(queue.is_idle(Purpose::Files) && queue.is_idle(Purpose::Upload));
 }
 
 #[tokio::test]
@@ -86,8 +91,8 @@ async fn a_call_that_hangs_ends_all_calls() {
 #[tokio::test(start_paused = true)]
 async fn a_transfer_waits_ten_seconds_for_another() {
     let (queue, place) = hanging();
-    let _taken = Arc::clone(&queue.reads.transfers)
-        .acquire_many_owned(u32::try_from(MAX_TRANSFERS).unwrap())
+    let _taken = Arc::clone(&queue.works.permits[Class::Transfer as usize])
+        .acquire_many_owned(u32::try_from(Class::Transfer.max()).unwrap())
         .await
         .unwrap();
     let request = ReadRequest {
@@ -101,4 +106,34 @@ async fn a_transfer_waits_ten_seconds_for_another() {
         .await;
     let refused = read.map(|_| ()).map_err(Error::into_kind);
     assert_eq!(refused, Err(ErrorKind::TooBusy));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_waits_ten_seconds_for_another() {
+    let (queue, place) = hanging();
+    let cx = OpContext::within(LONG);
+    let mut taken = Vec::new();
+    for _ in 0..MAX_UPLOADS {
+        taken.push(queue.enter(&cx, Purpose::Upload).await.unwrap());
+    }
+    let upload = (uuid::Uuid::new_v4(), false);
+    let write = queue.write_upload(&cx, &place, &FilePath::root(), upload).await;
+    let refused = write.map(|_| ()).map_err(Error::into_kind);
+    assert_eq!(refused, Err(ErrorKind::TooBusy));
+}
+
+#[tokio::test]
+async fn uploads_are_refused_only_when_all_their_helpers_hang() {
+    let (queue, cx) = (hanging().0, OpContext::within(LONG));
+    let mut leases = Vec::new();
+    for pid in 1..=MAX_UPLOADS {
+        leases.push(queue.enter(&cx, Purpose::Upload).await.unwrap());
+        queue.set_stuck(Purpose::Upload, pid);
+    }
+    let refused = queue.enter(&cx, Purpose::Upload).await.map(|_| ());
+    let kind = refused.map_err(Error::into_kind);
+    assert!(matches!(kind, Err(ErrorKind::Stuck { .. })), "{kind:?}");
+    queue.unset_stuck(1);
+    drop(leases.pop());
+    assert!(queue.enter(&cx, Purpose::Upload).await.is_ok());
 }
