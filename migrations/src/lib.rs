@@ -11,6 +11,7 @@ mod m0005_identify_findings;
 mod m0006_mark_partial_counts;
 mod m0007_store_listings;
 mod m0008_create_storage_jobs;
+mod m0009_keep_uploads;
 
 use sea_orm_migration::prelude::*;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_mark_partial_counts::Migration),
             Box::new(m0007_store_listings::Migration),
             Box::new(m0008_create_storage_jobs::Migration),
+            Box::new(m0009_keep_uploads::Migration),
         ]
     }
 }

@@ -24,6 +24,7 @@ pub mod stats;
 mod string_enum;
 pub mod template;
 mod text;
+pub mod uploads;
 
 pub use access::{Actor, Role};
 pub use backend::{Backend, BackendId, BackendName, BackendStatus, LastTest, Revision};
@@ -47,3 +48,4 @@ pub use secret::Secret;
 pub use shown::{ShownBackend, timestamp};
 pub use stats::{Incomplete, Skipped, Stats};
 pub use template::TemplatePatterns;
+pub use uploads::{FileHash, UploadId};

@@ -6,8 +6,10 @@
 
 pub(crate) mod access_token;
 pub(crate) mod audit_record;
+pub(crate) mod file_hash;
 pub(crate) mod secret_key;
 pub(crate) mod storage_job;
+pub(crate) mod upload;
 
 use sea_orm::entity::prelude::*;
 

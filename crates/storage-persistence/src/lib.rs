@@ -16,7 +16,8 @@ pub mod testkit;
 pub use error::StoreError;
 pub use keys::{KeyError, KeyId, KeyRing, KeySource, Malformed};
 pub use store::{
-    AuditFilter, AuditPage, BackendFilter, BackendPage, Dropped, JobFilter, JobPage, KeyReport, KeyUse,
-    Listing, MAX_AUDIT_BATCH, MAX_TOKENS, Measurement, NewBackend, NewToken, Reset, Rotated, Rotation, Store,
-    StoreSettings, TokenError, UnreadableBackend,
+    ABANDONED_AFTER, AuditFilter, AuditPage, BackendFilter, BackendPage, Content, Dropped, JobFilter,
+    JobPage, KeyReport, KeyUse, LEASE, Listing, MAX_AUDIT_BATCH, MAX_HASHES, MAX_TOKENS, Measurement,
+    NewBackend, NewToken, Reset, Rotated, Rotation, Store, StoreSettings, StoredUpload, TokenError,
+    UnreadableBackend,
 };

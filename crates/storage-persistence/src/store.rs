@@ -2,6 +2,7 @@
 
 mod audit;
 mod backends;
+mod hashes;
 mod jobs;
 mod list;
 mod listing;
@@ -12,6 +13,7 @@ mod secrets;
 mod sqlite;
 mod tested;
 mod tokens;
+mod uploads;
 mod write;
 
 use std::fmt;
@@ -25,12 +27,14 @@ use storage_domain::{
 };
 
 pub use self::audit::{AuditFilter, AuditPage, MAX_AUDIT_BATCH};
+pub use self::hashes::{Content, MAX_HASHES};
 pub use self::jobs::{JobFilter, JobPage};
 pub use self::listing::Listing;
 use self::secrets::Keyring;
 pub use self::secrets::{Dropped, KeyReport, KeyUse, Reset, Rotated, Rotation};
 use self::sqlite::Direct;
 pub use self::tokens::{MAX_TOKENS, NewToken, TokenError};
+pub use self::uploads::{ABANDONED_AFTER, LEASE, StoredUpload};
 use crate::error::StoreError;
 
 /// How the database is reached.

@@ -19,3 +19,4 @@ mod sqlite;
 mod support;
 mod tokens;
 mod unreadable;
+mod uploads;
