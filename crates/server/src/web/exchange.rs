@@ -31,7 +31,7 @@ pub(super) fn begin(request: &mut Request) -> Option<Answering> {
             payload: Box::pin(body),
         };
     }
-    Some(flow.begin())
+    Some(flow.begin(request.head().expect()))
 }
 
 /// A request's body, which is read if its handler waits for it.

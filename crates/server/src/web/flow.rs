@@ -23,6 +23,8 @@ pub(super) struct Flow {
     /// Since when the next request's head may come; `None` while a request is answered.
     idle_since: Cell<Option<Instant>>,
     reader: Cell<Option<Waker>>,
+    /// Whether the client waits for `100 Continue` before it sends its body (`Expect: 100-continue`).
+    expects: Cell<bool>,
 }
 
 impl Flow {
@@ -31,11 +33,13 @@ impl Flow {
             reading: Cell::new(Reading::Requests),
             idle_since: Cell::new(Some(Instant::now())),
             reader: Cell::new(None),
+            expects: Cell::new(false),
         })
     }
 
     /// Begins an answer; reading resumes if the value is dropped.
-    pub(super) fn begin(self: &Rc<Self>) -> Answering {
+    pub(super) fn begin(self: &Rc<Self>, expects: bool) -> Answering {
+        self.expects.set(expects);
         self.reading.set(Reading::Nothing);
         self.idle_since.set(None);
         Answering(Rc::clone(self))
@@ -54,6 +58,11 @@ impl Flow {
         if self.reading.get() == Reading::Body {
             self.reading.set(Reading::Nothing);
         }
+    }
+
+    /// Returns, once, whether the client waits for `100 Continue`.
+    pub(super) fn take_expectation(&self) -> bool {
+        self.expects.take()
     }
 
     /// Returns since when the next request's head may come.

@@ -1,9 +1,9 @@
-//! A connection that reads no further than it is answered.
+//! A connection that reads no further than it is answered, and asks for a body once a handler waits for it.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -14,6 +14,8 @@ use super::share::Patience;
 const READ_AHEAD: usize = 4096;
 /// The most bytes that are written per poll of a task, for the other connections of its thread to be served too.
 const WRITE_SHARE: usize = 16 * 1024;
+/// What the HTTP parser's owner writes before it asks the handler.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A byte stream that hands out one piece per poll of its task, and none while an answer is made or sent.
 ///
@@ -33,6 +35,8 @@ pub(super) struct FlowStream<S> {
     written: usize,
     /// Whether the peer does not take what is written.
     congested: bool,
+    /// What is left of a `100 Continue` that goes out once the handler waits for the body.
+    withheld: &'static [u8],
     line: Line,
 }
 
@@ -58,6 +62,7 @@ impl<S> FlowStream<S> {
             handed_out: false,
             written: 0,
             congested: false,
+            withheld: &[],
             line: Line::Inside,
         }
     }
@@ -119,7 +124,21 @@ impl<S: AsyncRead + Unpin> FlowStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for FlowStream<S> {
+impl<S: AsyncWrite + Unpin> FlowStream<S> {
+    /// Writes what is left of a withheld `100 Continue`.
+    fn send_withheld(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.withheld.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(cx, self.withheld))?;
+            self.withheld = &self.withheld[written..];
+            if self.withheld.is_empty() {
+                return Pin::new(&mut self.io).poll_flush(cx);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for FlowStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -128,6 +147,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for FlowStream<S> {
         let handed_out = std::mem::take(&mut self.handed_out);
         self.written = 0;
         self.read_ahead(cx)?;
+        if !self.withheld.is_empty() {
+            if self.flow.may_read() {
+                ready!(self.send_withheld(cx))?;
+            } else {
+                self.flow.park(cx.waker());
+            }
+        }
         if self.ahead.is_empty() {
             let since = self.flow.idle_since();
             return if self.ended || self.patience.is_head_overdue(since, cx) {
@@ -153,6 +179,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for FlowStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for FlowStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.flow.take_expectation() && bytes.starts_with(CONTINUE) {
+            // A handler that refuses the request answers before it waits for the body.
+            self.withheld = CONTINUE;
+            self.flow.wake();
+            return Poll::Ready(Ok(CONTINUE.len()));
+        }
+        if self.withheld.len() < CONTINUE.len() {
+            ready!(self.send_withheld(cx))?;
+        } else {
+            self.withheld = &[];
+        }
         let written = if self.written < WRITE_SHARE {
             Pin::new(&mut self.io).poll_write(cx, bytes)
         } else {

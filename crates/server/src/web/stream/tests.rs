@@ -38,7 +38,7 @@ async fn each_poll_of_the_task_reads_one_head() {
 async fn nothing_is_read_while_an_answer_is_made() {
     let (mut stream, mut peer) = connected(1024);
     let flow = Rc::clone(stream.flow());
-    let answering = flow.begin();
+    let answering = flow.begin(false);
     peer.write_all(FIRST).await.unwrap();
     assert_eq!(poll_once(&mut stream), None);
     let mut bytes = [0; FIRST.len()];
@@ -51,7 +51,7 @@ async fn nothing_is_read_while_an_answer_is_made() {
 async fn a_body_is_read_if_its_handler_waits_for_it() {
     let (mut stream, mut peer) = connected(1024);
     let flow = Rc::clone(stream.flow());
-    let _answering = flow.begin();
+    let _answering = flow.begin(false);
     peer.write_all(b"the rest").await.unwrap();
     assert_eq!(poll_once(&mut stream), None, "nobody waits for it");
     flow.wait_for_body();
@@ -59,6 +59,53 @@ async fn a_body_is_read_if_its_handler_waits_for_it() {
     flow.stop_waiting();
     peer.write_all(b"and more").await.unwrap();
     assert_eq!(poll_once(&mut stream), None, "nobody waits for more");
+}
+
+/// What a client that waits for `100 Continue` gets before the answer.
+async fn with_expectation(handler_waits: bool) -> Vec<u8> {
+    let (mut stream, mut peer) = connected(1024);
+    let flow = Rc::clone(stream.flow());
+    let _answering = flow.begin(true);
+    stream.write_all(CONTINUE).await.unwrap();
+    assert_eq!(poll_once(&mut stream), None);
+    if handler_waits {
+        flow.wait_for_body();
+        assert_eq!(poll_once(&mut stream), None);
+    }
+    stream.write_all(b"answer").await.unwrap();
+    // A file may begin like this.
+    stream.write_all(CONTINUE).await.unwrap();
+    drop(stream);
+    let mut got = Vec::new();
+    peer.read_to_end(&mut got).await.unwrap();
+    got
+}
+
+#[tokio::test]
+async fn a_body_is_asked_for_if_its_handler_waits_for_it() {
+    let answer = [b"answer", CONTINUE].concat();
+    assert_eq!(with_expectation(false).await, answer);
+    assert_eq!(with_expectation(true).await, [CONTINUE, &answer].concat());
+}
+
+#[tokio::test]
+async fn a_handler_that_waits_wakes_who_asks_for_the_body() {
+    let (mut stream, mut peer) = connected(1024);
+    let flow = Rc::clone(stream.flow());
+    let _answering = flow.begin(true);
+    stream.write_all(CONTINUE).await.unwrap();
+    let mut body = [0; 4];
+    let asking = async {
+        let mut asked = vec![0; CONTINUE.len()];
+        tokio::task::yield_now().await;
+        flow.wait_for_body();
+        peer.read_exact(&mut asked).await.unwrap();
+        peer.write_all(b"body").await.unwrap();
+        asked
+    };
+    let (read, asked) = tokio::join!(stream.read_exact(&mut body), asking);
+    read.unwrap();
+    assert_eq!((asked.as_slice(), &body), (CONTINUE, b"body"));
 }
 
 #[tokio::test]
