@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) watch_interval: Option<Duration>,
     pub(crate) scan_interval: Duration,
     pub(crate) shutdown_deadline: Duration,
+    /// `None`: files of any size may be written.
+    pub(crate) max_upload_bytes: Option<u64>,
     pub(crate) initiator: InitiatorName,
     pub(crate) auth: AuthWord,
     /// `None`: JSON Web Tokens are not accepted.
@@ -128,6 +130,7 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
         watch_interval: reader.get(&table::WATCH_INTERVAL),
         scan_interval: reader.get(&table::SCAN_INTERVAL),
         shutdown_deadline: reader.get(&table::SHUTDOWN_DEADLINE),
+        max_upload_bytes: reader.get(&table::MAX_UPLOAD_BYTES),
         initiator: reader.get(&table::ISCSI_INITIATOR_NAME),
         auth: reader.get(&table::AUTH),
         jwt: jwt::read(&mut reader),

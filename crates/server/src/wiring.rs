@@ -53,6 +53,7 @@ pub(crate) fn app(settings: &Settings, store: Store) -> anyhow::Result<Arc<App>>
         unmount_at_stop: settings.unmount_at_stop,
         watch_interval: settings.watch_interval,
         scan_interval: settings.scan_interval,
+        max_upload_bytes: settings.max_upload_bytes,
         ..AppSettings::default()
     };
     let runtime = tokio::runtime::Handle::current();

@@ -13,6 +13,7 @@ mod luns;
 mod members;
 mod query;
 mod test;
+mod upload;
 
 pub(crate) use audit::{AuditDto, OUTCOMES};
 pub(crate) use backend::list;
@@ -28,6 +29,7 @@ pub(crate) use query::{
     DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, audit_filter, job_filter, list_filter, portal, server, wants_force,
 };
 pub(crate) use test::TestDto;
+pub(crate) use upload::{UploadDto, not_a_name};
 
 use std::borrow::Cow;
 

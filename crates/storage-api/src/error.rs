@@ -1,5 +1,7 @@
 //! From what went wrong to the answer: the one place that maps errors to HTTP.
 
+mod upload;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use storage_persistence::StoreError;
 use crate::dto::timestamp;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
 use crate::service::{AppError, explain, explain_at};
+use upload::of_upload;
 
 /// After how many seconds a client may try again what the database or a mount kept from it.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 5;
@@ -155,6 +158,7 @@ impl From<AppError> for ApiError {
                 "As many changes of files run as may run at once, and none of them ended in time; try again",
             )),
             AppError::NoJob => Problem::new(Code::JobNotFound, "Job not found"),
+            AppError::Upload(error) => of_upload(error),
             AppError::ShuttingDown => retry(Problem::new(
                 Code::ShuttingDown,
                 "The service is shutting down; send the request again when it is back",

@@ -9,6 +9,7 @@ mod parameter;
 pub(crate) mod route;
 pub(crate) mod routes;
 pub(crate) mod state;
+mod upload;
 
 use std::sync::Arc;
 

@@ -4,15 +4,20 @@ mod backends;
 mod changes;
 mod discovery;
 mod files;
+mod hashes;
 mod jobs;
 mod preconditions;
 mod shutdown;
 mod startup;
+mod uploads;
 
 pub use self::backends::BackendDraft;
 pub use self::changes::Move;
 pub use self::files::ListedFiles;
 pub use self::preconditions::{Preconditions, entity_tag};
+pub use self::uploads::{
+    Append, Appended, Begun, Body, BodySender, MIN_APPEND_BYTES, NewFile, UploadError, WrittenFile, body,
+};
 pub use crate::audit::AuditEntry;
 pub use crate::supervisor::{
     AppError, AppSettings, Change, ClientPermit as Permit, Event, StateChange, TestOutcome,
@@ -35,12 +40,14 @@ use crate::supervisor::{Command, Supervisor, Trial};
 pub struct App {
     supervisor: Arc<Supervisor>,
     reads: files::Reads,
+    uploads: uploads::Uploads,
 }
 
 impl App {
     /// Makes the use cases. Background work runs on `runtime`, not on the web server's threads.
     pub fn new(store: Store, registry: Registry, settings: AppSettings, runtime: Handle) -> Arc<Self> {
         Arc::new(Self {
+            uploads: uploads::Uploads::new(settings.max_upload_bytes),
             supervisor: Supervisor::new(store, registry, settings, runtime),
             reads: files::Reads::default(),
         })

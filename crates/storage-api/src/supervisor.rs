@@ -68,6 +68,8 @@ pub struct AppSettings {
     pub watch_interval: Option<Duration>,
     /// How long after a count a backend that is checked is counted again.
     pub scan_interval: Duration,
+    /// The largest file that is taken; `None`: no limit.
+    pub max_upload_bytes: Option<u64>,
 }
 
 impl Default for AppSettings {
@@ -80,6 +82,7 @@ impl Default for AppSettings {
             unmount_at_stop: false,
             watch_interval: Some(Duration::from_mins(1)),
             scan_interval: Duration::from_hours(1),
+            max_upload_bytes: None,
         }
     }
 }
@@ -136,6 +139,11 @@ impl Supervisor {
     ) -> Result<T, AppError> {
         let task = self.tasks.spawn_on(work.in_current_span(), &self.runtime);
         task.await.unwrap_or(Err(AppError::Task(what)))
+    }
+
+    /// Begins work on the supervisor's runtime that nobody waits for.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(work, &self.runtime);
     }
 
     /// Sends a command to a backend's actor and waits for its answer. The actor goes on if the client hangs up.

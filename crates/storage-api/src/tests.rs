@@ -20,4 +20,5 @@ mod refusals;
 mod service;
 mod stuck;
 mod trial;
+mod uploads;
 mod watching;

@@ -224,6 +224,13 @@ settings! {
         values::number,
         "Connections that may be open at once, an eighth of them from one address; further ones wait",
     );
+    MAX_UPLOAD_BYTES: Option<u64> = Setting::one(
+        "max_upload_bytes",
+        "SIZE|off",
+        "off",
+        values::size_or_off,
+        "The largest file that clients may write: bytes, or with an ending such as 700M, 50G or 1T (powers of 1024)",
+    );
     AUDIT_RETENTION: Lifetime = Setting::one(
         "audit_retention",
         "DURATION",

@@ -51,6 +51,11 @@ fn defaults_are_those_of_the_libraries() {
     assert_eq!(default_of(&table::SCAN_INTERVAL), Some(app.scan_interval));
     assert_eq!(default_of(&table::WATCH_INTERVAL), Some(app.watch_interval));
     assert_eq!(values::duration_or_off("off"), Ok(None));
+    assert_eq!(values::size_or_off("off"), Ok(None));
+    assert_eq!(values::size_or_off("700M"), Ok(Some(700 << 20)));
+    for wrong in ["0", "", "M", "1.5G", "-1", "9000000T", "10MB", "ü"] {
+        assert!(values::size_or_off(wrong).is_err(), "{wrong}");
+    }
     assert_eq!(default_of(&table::UNMOUNT_AT_STOP), Some(app.unmount_at_stop));
     let extensions = TemplatePatterns::DEFAULT_EXTENSIONS.join(",");
     assert_eq!(table::TEMPLATE_EXTENSIONS.default, Some(extensions.as_str()));

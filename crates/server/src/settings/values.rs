@@ -170,6 +170,24 @@ pub(crate) fn duration_or_off(text: &str) -> Result<Option<Duration>, String> {
     duration(text).map(Some).map_err(|rule| format!("{rule}, or off"))
 }
 
+/// Reads a number of bytes, or the word `off`.
+pub(crate) fn size_or_off(text: &str) -> Result<Option<u64>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let (number, shift) = match text.as_bytes().last() {
+        Some(b'K') => (&text[..text.len() - 1], 10),
+        Some(b'M') => (&text[..text.len() - 1], 20),
+        Some(b'G') => (&text[..text.len() - 1], 30),
+        Some(b'T') => (&text[..text.len() - 1], 40),
+        _ => (text, 0),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
+    let bytes = bytes.filter(|bytes| *bytes > 0 && i64::try_from(*bytes).is_ok());
+    let rule = || "must be a number of bytes such as 734003200, 700M or 50G, or off".to_owned();
+    bytes.map(Some).ok_or_else(rule)
+}
+
 /// Writes a duration as it is read.
 pub(crate) fn show(duration: Duration) -> String {
     match (duration.as_secs(), duration.subsec_millis()) {

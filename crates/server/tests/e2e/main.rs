@@ -48,3 +48,4 @@ mod tgt;
 mod tls;
 mod tokens;
 mod unit;
+mod uploads;

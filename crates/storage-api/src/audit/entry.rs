@@ -84,6 +84,13 @@ impl AuditEntry {
         }
     }
 
+    /// Sets the status of the answer, if the change alone knows it.
+    pub(crate) fn set_status(&mut self, status: u16) {
+        if let Some(open) = &mut self.0 {
+            open.record.status = Some(status);
+        }
+    }
+
     /// Lends the entry to a change, which is answered with `status` if it is done.
     pub(crate) fn lend(mut self, status: StatusCode) -> (Self, Option<Loan>) {
         let loan = self.0.as_mut().map(|open| {

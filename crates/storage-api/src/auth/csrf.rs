@@ -23,13 +23,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// # Errors
 /// 403.
 pub(crate) fn check(request: &HttpRequest, cors: &Cors) -> Result<(), ApiError> {
-    let field = |name: &HeaderName| {
-        let mut lines = request.headers().get_all(name);
-        let first = lines.next().map(|line| line.to_str().unwrap_or("?"));
-        // What is there twice is nothing that a browser sent.
-        if lines.next().is_some() { Some("?") } else { first }
-    };
-    let (host, origin) = (field(&HOST), field(&ORIGIN));
+    let host = field(request, &HOST);
     // Proxies that come through a Unix socket use names of their own.
     let is_socket = request.peer_addr().is_none();
     let is_listed = |host: &str| {
@@ -44,10 +38,20 @@ pub(crate) fn check(request: &HttpRequest, cors: &Cors) -> Result<(), ApiError> 
              cors_origins; use one of these, or make a token",
         ));
     }
+    check_origin(request, cors)
+}
+
+/// Refuses what another origin's page sends. A form is sent without asking beforehand, whether the service requires tokens
+/// or not.
+///
+/// # Errors
+/// 403.
+pub(crate) fn check_origin(request: &HttpRequest, cors: &Cors) -> Result<(), ApiError> {
+    let (host, origin) = (field(request, &HOST), field(request, &ORIGIN));
     if origin.is_some_and(|origin| cors.allows(origin)) {
         return Ok(());
     }
-    let is_own = match (field(&SEC_FETCH_SITE), origin) {
+    let is_own = match (field(request, &SEC_FETCH_SITE), origin) {
         (Some(site), _) => ["same-origin", "none"]
             .iter()
             .any(|own| site.eq_ignore_ascii_case(own)),
@@ -55,6 +59,13 @@ pub(crate) fn check(request: &HttpRequest, cors: &Cors) -> Result<(), ApiError> 
         (None, None) => true,
     };
     if is_own { Ok(()) } else { Err(refused(origin)) }
+}
+
+fn field<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
+    let mut lines = request.headers().get_all(name);
+    let first = lines.next().map(|line| line.to_str().unwrap_or("?"));
+    // What is there twice is nothing that a browser sent.
+    if lines.next().is_some() { Some("?") } else { first }
 }
 
 /// Returns whether an origin has this host and port.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use storage_backends::{FileEntry, FileKind, PageRequest, Position};
-use storage_domain::{ByteCount, FilePath, Invalid, Rule};
+use storage_domain::{ByteCount, FileHash, FilePath, Invalid, Rule};
 
 use super::query::Params;
 use super::timestamp;
@@ -48,6 +48,12 @@ impl FileDto {
                 .map(timestamp),
             sha256: None,
         }
+    }
+
+    /// With the hash of the content, if it is known.
+    pub(crate) fn with_hash(mut self, hash: Option<FileHash>) -> Self {
+        self.sha256 = hash.map(|hash| hash.to_string());
+        self
     }
 }
 
@@ -98,12 +104,13 @@ impl FileListDto {
     /// Shows a page; `is_first` says that no page was before it.
     pub(crate) fn new(directory: &FilePath, listed: ListedFiles, is_first: bool) -> Self {
         let page = listed.page;
-        let show = |entry: FileEntry| {
+        let show = |(entry, hash): (FileEntry, Option<FileHash>)| {
             let path = directory.join(&entry.name).ok()?;
-            Some(FileDto::new(&path, entry))
+            Some(FileDto::new(&path, entry).with_hash(hash))
         };
         let before = page.entries.len();
-        let data: Vec<_> = page.entries.into_iter().filter_map(show).collect();
+        let entries = page.entries.into_iter().zip(listed.hashes);
+        let data: Vec<_> = entries.filter_map(show).collect();
         Self {
             success: true,
             total: Some(data.len()).filter(|_| is_first && page.next.is_none()),

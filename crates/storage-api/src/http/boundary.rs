@@ -105,7 +105,7 @@ impl Visit {
     fn begin_entry(&self) {
         let kind = match self.policy().map(|policy| policy.class) {
             Some(Class::Probe) => Kind::Probe,
-            Some(Class::Change) => Kind::Change,
+            Some(Class::Change | Class::Upload) => Kind::Change,
             Some(Class::Open | Class::Read | Class::Files) | None => return,
         };
         if let Some(entry) = self.entry(kind) {
@@ -149,7 +149,7 @@ impl Visit {
         let admitted = access.authorize(&actor, counted, &self.source, role);
         let admitted = admitted.and_then(|()| match class {
             Some(Class::Probe) => Ok(access.limits.probe(counted, &self.source)?),
-            Some(Class::Files) => Ok(access.limits.files(counted, &self.source)?),
+            Some(Class::Files | Class::Upload) => Ok(access.limits.files(counted, &self.source)?),
             Some(Class::Open | Class::Read | Class::Change) | None => Ok(None),
         });
         self.http.extensions_mut().insert(actor);

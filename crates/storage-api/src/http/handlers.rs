@@ -11,3 +11,4 @@ pub(super) mod index;
 pub(super) mod jobs;
 pub(super) mod luns;
 pub(super) mod problems;
+pub(super) mod uploads;

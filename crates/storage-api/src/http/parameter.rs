@@ -45,6 +45,7 @@ parameters! {
         json!({ "type": "string", "format": "uuid" });
     JobState "JobState" "state" "query" false "Only jobs in this state."
         json!({ "type": "string", "enum": job_states() });
+    UploadId "UploadId" "upload" "path" true "Id of the upload." json!({ "type": "string", "format": "uuid" });
     ProblemCode "ProblemCode" "code" "path" true "Code of a problem." json!({ "type": "string" });
     File "File" "file" "path" true "Name of the file; empty for the first page." json!({ "type": "string" });
     IfMatch "IfMatch" "If-Match" "header" false "Entity tags, or `*` (RFC 9110, section 13.1)." json!({ "type": "string" });
@@ -75,6 +76,12 @@ parameters! {
     IfRange "IfRange" "If-Range" "header" false "Entity tag or date (RFC 9110, section 13.1.5)." json!({ "type": "string" });
     ListLimit "ListLimit" "limit" "query" false "Largest number of records."
         json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT });
+    ContentDigest "ContentDigest" "Content-Digest" "header" false "SHA-256 of the body (RFC 9530)." json!({ "type": "string" });
+    ReprDigest "ReprDigest" "Repr-Digest" "header" false "SHA-256 of the file (RFC 9530)." json!({ "type": "string" });
+    Checksum "Checksum" "X-Expected-Checksum-SHA256" "header" false "SHA-256 of the file, in hexadecimal digits." json!({ "type": "string" });
+    UploadComplete "UploadComplete" "Upload-Complete" "header" true "`?1` with the last part." json!({ "type": "string", "enum": ["?0", "?1"] });
+    UploadLength "UploadLength" "Upload-Length" "header" false "Length of the file." json!({ "type": "integer", "minimum": 0 });
+    UploadOffset "UploadOffset" "Upload-Offset" "header" true "Number of bytes before the part." json!({ "type": "integer", "minimum": 0 });
     Before "Before" "before" "query" false
         "Only records older than the one with this id: the last one of the page before."
         json!({ "type": "string", "format": "uuid" });

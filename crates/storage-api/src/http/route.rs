@@ -18,6 +18,8 @@ pub(crate) enum Class {
     Read,
     /// Asks storage for files. It is recorded only if it is denied.
     Files,
+    /// Writes files. It is counted like a request for files, and recorded like a change.
+    Upload,
     /// Connects to storage. A client may do a few of these at once.
     Probe,
     /// Changes the database, together with its audit record.
@@ -37,6 +39,9 @@ pub(crate) struct Policy {
     pub(crate) takes_links: bool,
 }
 
+/// The media type of forms with files.
+pub(crate) const FORM: &str = "multipart/form-data";
+
 /// The body that a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -45,6 +50,8 @@ pub(crate) enum Body {
     Ignored,
     /// A JSON object of this schema.
     Json(&'static str),
+    /// A file, or a part of one, of this media type, of any size.
+    File(&'static str),
 }
 
 /// The content of an answer.
@@ -77,6 +84,7 @@ pub(crate) struct Route {
     pub(crate) parameters: &'static [Parameter],
     pub(crate) body: Body,
     pub(crate) answers: Vec<Answer>,
+    shared: &'static [&'static [Code]],
     codes: &'static [&'static [Code]],
     pub(crate) service: actix_web::Route,
 }
@@ -135,6 +143,7 @@ impl Route {
             parameters: &[],
             body: Body::None,
             answers: Vec::new(),
+            shared: &[],
             codes: &[],
             service: web::route().guard(accepted).to(handler),
         }
@@ -199,21 +208,29 @@ impl Route {
         self
     }
 
+    /// Adds the problems of every route of its kind.
+    pub(crate) fn shares(mut self, codes: &'static [&'static [Code]]) -> Self {
+        self.shared = codes;
+        self
+    }
+
     /// Adds the problems of its own.
     pub(crate) fn fails(mut self, codes: &'static [&'static [Code]]) -> Self {
         self.codes = codes;
         self
     }
 
-    /// Returns the problems that it shares with every route of its role and body, in the order of the codes.
+    /// Returns the problems that it shares with every route of its kind, role and body, in the order of the codes.
     pub(crate) fn shared_problems(&self) -> Vec<Code> {
         let mut groups: Vec<&[Code]> = vec![&ALWAYS];
+        groups.extend(self.shared);
         if self.policy.role.is_some() {
             groups.push(&GUARDED);
         }
         match self.body {
             Body::None => {}
             Body::Ignored => groups.push(&IGNORED_BODY),
+            Body::File(_) => groups.extend([&IGNORED_BODY[..], &[Code::UnsupportedMediaType]]),
             Body::Json(_) => groups.extend([&IGNORED_BODY[..], &JSON_BODY]),
         }
         in_order(|code| groups.iter().any(|group| group.contains(code)))

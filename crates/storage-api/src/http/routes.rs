@@ -1,6 +1,7 @@
 //! The route table: every path and method, and all that is known of each.
 
 mod changes;
+mod uploads;
 
 use actix_web::HttpRequest;
 use actix_web::body::BoxBody;
@@ -76,6 +77,7 @@ pub(crate) fn table() -> Vec<Route> {
         files(),
         changes::files(),
         changes::jobs(),
+        uploads::table(),
         storage(),
         service(),
     ]
@@ -165,7 +167,9 @@ fn files() -> Vec<Route> {
             .does(Files, Viewer, "file.list")
             .with(&[Directory, FileLimit, Cursor])
             .json(200, "FileListResponse", "A page of the directory.")
-            .fails(&[ONE, FILES, &[InvalidQuery, NotADirectory, NotListable]]),
+            .shares(&[ONE, FILES])
+            .fails(&[&[InvalidQuery, NotADirectory, NotListable]]),
+        uploads::form(),
         Route::new(
             Method::DELETE,
             "/api/v1/storage/backends/{id}/files",
@@ -180,7 +184,7 @@ fn files() -> Vec<Route> {
         .json(200, "FilesDeletedResponse", "How many of the paths were there.")
         .json(202, "JobResponse", changes::GOES_ON)
         .headers(&["Location"])
-        .fails(&[ONE, FILES, changes::CHANGING]),
+        .shares(&[ONE, FILES, changes::CHANGING]),
         Route::new(
             Method::GET,
             "/api/v1/storage/backends/{id}/files/stat",
@@ -190,7 +194,8 @@ fn files() -> Vec<Route> {
         .does(Files, Viewer, "file.stat")
         .with(&[FilePath])
         .json(200, "FileResponse", "The file or directory.")
-        .fails(&[ONE, FILES, &[InvalidQuery]]),
+        .shares(&[ONE, FILES])
+        .fails(&[&[InvalidQuery]]),
         Route::new(
             Method::GET,
             "/api/v1/storage/backends/{id}/files/download",
@@ -205,11 +210,8 @@ fn files() -> Vec<Route> {
         .answer(206, Content::Bytes, "The range.")
         .headers(&["Content-Range", "ETag"])
         .not_modified()
-        .fails(&[
-            ONE,
-            FILES,
-            &[InvalidQuery, NotAFile, PreconditionFailed, RangeNotSatisfiable],
-        ]),
+        .shares(&[ONE, FILES])
+        .fails(&[&[InvalidQuery, NotAFile, PreconditionFailed, RangeNotSatisfiable]]),
         Route::new(
             Method::POST,
             "/api/v1/storage/backends/{id}/files/links",

@@ -8,7 +8,7 @@ use storage_backends::{
     Backend as LiveBackend, ByteStream, Error, ErrorKind, FileEntry, FilePage, OpContext, PageRequest,
     ReadRequest, TreeCapabilities,
 };
-use storage_domain::{Backend, BackendId, FilePath};
+use storage_domain::{Backend, BackendId, FileHash, FilePath};
 use tokio::sync::Semaphore;
 
 use super::{App, AppError, Permit};
@@ -25,6 +25,8 @@ const READ_WAIT: Duration = Duration::from_secs(10);
 pub struct ListedFiles {
     /// The page.
     pub page: FilePage,
+    /// The hashes of its entries, as far as they are known.
+    pub hashes: Vec<Option<FileHash>>,
     /// What can be done with the files.
     pub capabilities: TreeCapabilities,
 }
@@ -65,6 +67,7 @@ impl App {
         page: PageRequest,
         permit: Permit,
     ) -> Result<ListedFiles, AppError> {
+        let parent = directory.clone();
         let list = move |live: Arc<dyn LiveBackend>, cx: OpContext| {
             let (directory, page) = (directory.clone(), page.clone());
             async move {
@@ -72,11 +75,16 @@ impl App {
                 let page = cx
                     .bound("the listing", tree.list(&cx, &directory, &page))
                     .await??;
-                let capabilities = tree.capabilities();
-                Ok(ListedFiles { page, capabilities })
+                Ok((page, tree.capabilities()))
             }
         };
-        self.ask_tree(id, permit, list).await
+        let (page, capabilities) = self.ask_tree(id, permit, list).await?;
+        let hashes = self.hashes_of(id, &parent, &page.entries).await?;
+        Ok(ListedFiles {
+            page,
+            hashes,
+            capabilities,
+        })
     }
 
     /// Describes one file or directory.

@@ -1,5 +1,7 @@
 //! The start of the service.
 
+use std::sync::Arc;
+
 use storage_backends::Error;
 use storage_backends::registry::Reconciled;
 use storage_persistence::StoreError;
@@ -8,9 +10,10 @@ use super::App;
 use crate::chain::Chain;
 
 impl App {
-    /// Checks backends until the service stops, if `watch_interval` is set.
-    pub fn watch(&self) {
+    /// Checks backends until the service stops, if `watch_interval` is set, and removes what uploads left.
+    pub fn watch(self: &Arc<Self>) {
         self.supervisor.watch();
+        self.supervisor.spawn(Arc::clone(self).tend_uploads());
     }
 
     /// Adopts mounts that an earlier process left, and unmounts those whose backend is gone or changed.

@@ -7,6 +7,8 @@ use storage_domain::{BackendKind, FilePath, Invalid};
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
 
+use crate::service::UploadError;
+
 /// Why a use case failed; the API turns each into one problem.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppError {
@@ -73,6 +75,9 @@ pub enum AppError {
     /// There is no such job.
     #[error("the job was not found")]
     NoJob,
+    /// An upload came to nothing, or not further.
+    #[error(transparent)]
+    Upload(UploadError),
     /// The service is about to end.
     #[error("the service is shutting down")]
     ShuttingDown,

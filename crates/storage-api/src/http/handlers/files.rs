@@ -24,6 +24,7 @@ use crate::http::boundary::MAX_URI_BYTES;
 use crate::http::download::{Part, Validators};
 use crate::http::extract::{HeldPermit, Id, JsonBody};
 use crate::http::state::State;
+use crate::http::upload::{REPR_DIGEST, digest_field};
 use crate::problem::{Code, Problem};
 use crate::service::{AppError, Permit};
 
@@ -58,7 +59,8 @@ pub(crate) async fn stat(
 ) -> Answer {
     let path = dto::file_path(request.query_string())?;
     let entry = state.app.stat_file(id, path.clone(), permit).await?;
-    Ok(HttpResponse::Ok().json(One::new(FileDto::new(&path, entry))))
+    let hash = state.app.hash_of(id, &path, &entry).await?;
+    Ok(HttpResponse::Ok().json(One::new(FileDto::new(&path, entry).with_hash(hash))))
 }
 
 /// `GET /storage/backends/{id}/files/download`
@@ -138,6 +140,7 @@ async fn send(
         return Err(ApiError::new(Code::NotAFile, detail).into());
     }
     let validators = Validators::of(&entry);
+    let hash = state.app.hash_of(id, path, &entry).await?;
     let size = entry.size.map(storage_domain::ByteCount::get);
     let (mut answer, offset, length) = match validators.part(request)? {
         Part::Whole => (HttpResponse::Ok(), 0, size),
@@ -170,6 +173,9 @@ async fn send(
         ))
         .insert_header((CONTENT_TYPE, dto::mime_type(&entry)))
         .insert_header(attachment(&entry));
+    if let Some(hash) = &hash {
+        answer.insert_header((REPR_DIGEST, digest_field(hash)));
+    }
     if request.method() == Method::HEAD {
         let nothing = stream::empty::<Result<_, AppError>>();
         return Ok(match length {

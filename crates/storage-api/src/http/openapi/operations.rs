@@ -6,7 +6,7 @@ use super::BEARER;
 use super::responses::{Responses, answer};
 use super::schema::reference;
 use crate::http::parameter::Parameter;
-use crate::http::route::{Body, Route};
+use crate::http::route::{Body, FORM, Route};
 
 /// Returns every path. The problems that operations answer become components.
 pub(super) fn paths(table: &[Route], problems: &mut Responses) -> Map<String, Value> {
@@ -51,7 +51,19 @@ fn operation(route: &Route, problems: &mut Responses) -> Value {
             "content": { "application/json": { "schema": reference(schema) } },
         });
     }
+    if let Body::File(media_type) = route.body {
+        operation["requestBody"] = json!({ "content": { media_type: file_body(media_type) } });
+    }
     operation
+}
+
+/// Describes the bytes of a file, or a form that holds them (OpenAPI 3.1, section 4.8.14.5).
+fn file_body(media_type: &str) -> Value {
+    if media_type != FORM {
+        return json!({});
+    }
+    let file = json!({ "type": "string", "contentMediaType": "application/octet-stream" });
+    json!({ "schema": { "type": "object", "required": ["file"], "properties": { "file": file } } })
 }
 
 fn in_path(path: &str) -> Vec<Value> {

@@ -69,14 +69,13 @@ fn problem(status: u16, codes: &[Code]) -> Value {
         _ => "See the code".to_owned(),
     };
     let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-    let schema = json!({
-        "allOf": [reference("Problem"), { "type": "object", "properties": { "error": { "type": "string", "enum": words } } }],
-    });
+    let mut schema = reference("Problem");
+    schema["properties"] = json!({ "error": { "enum": words } });
     let mut problem = json!({
         "description": format!("{description}."),
         "content": { MEDIA_TYPE: { "schema": schema } },
     });
-    let challenge = json!({ "type": "string", "description": "RFC 6750, section 3" });
+    let challenge = text();
     let headers = match status {
         SHARED => json!({
             "WWW-Authenticate": { "schema": challenge },

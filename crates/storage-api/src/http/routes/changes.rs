@@ -41,7 +41,7 @@ pub(super) fn files() -> Vec<Route> {
         .does(Change, Admin, "folder.create")
         .body(Json("FolderCreate"))
         .json(201, "FileResponse", "The directory.")
-        .fails(&[ONE, FILES, CHANGING]),
+        .shares(&[ONE, FILES, CHANGING]),
         Route::new(
             Method::POST,
             "/api/v1/storage/backends/{id}/files/move",
@@ -56,7 +56,7 @@ pub(super) fn files() -> Vec<Route> {
         .json(200, "FilesMovedResponse", "How many were moved.")
         .json(202, "JobResponse", GOES_ON)
         .headers(&["Location"])
-        .fails(&[ONE, FILES, CHANGING]),
+        .shares(&[ONE, FILES, CHANGING]),
         Route::new(
             Method::POST,
             "/api/v1/storage/backends/{id}/files/delete",
@@ -71,7 +71,7 @@ pub(super) fn files() -> Vec<Route> {
         .json(200, "FilesDeletedResponse", "How many of the paths were there.")
         .json(202, "JobResponse", GOES_ON)
         .headers(&["Location"])
-        .fails(&[ONE, FILES, CHANGING]),
+        .shares(&[ONE, FILES, CHANGING]),
     ]
 }
 

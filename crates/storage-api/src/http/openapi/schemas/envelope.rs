@@ -17,6 +17,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
         ),
         ("TestResponse", one(reference("TestResult"), None)),
         ("FileResponse", one(reference("File"), None)),
+        ("UploadResponse", one(reference("Upload"), None)),
         ("LinkResponse", one(reference("Link"), None)),
         ("JobResponse", one(reference("Job"), None)),
         ("FilesDeletedResponse", one(counted("deleted"), None)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::schema::{
-    about, constant, count, flag, list, nullable, object, one_of, reference, text, time,
+    about, constant, count, flag, id, list, nullable, object, one_of, reference, text, time,
 };
 use crate::dto::{DEFAULT_LINK_SECONDS, MAX_LINK_SECONDS};
 
@@ -25,6 +25,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
             ),
         ),
         ("LinkCreate", link()),
+        ("Upload", upload()),
     ];
     all.into_iter()
         .map(|(name, schema)| (name.to_owned(), schema))
@@ -62,6 +63,20 @@ fn path() -> Value {
         "type": "string", "maxLength": storage_domain::FilePath::MAX_BYTES, "pattern": format!("^(/|(/{segment})+/?)$"),
         "description": "Absolute path within the backend.", "examples": ["/images"],
     })
+}
+
+fn upload() -> Value {
+    object(
+        &[
+            ("id", id()),
+            ("path", text()),
+            ("offset", count("Number of bytes that are stored.")),
+            ("length", nullable(count("Length of the file, if it is known."))),
+            ("complete", flag()),
+            ("expires_at", time()),
+        ],
+        &[],
+    )
 }
 
 fn link() -> Value {
