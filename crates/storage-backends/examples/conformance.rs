@@ -1,4 +1,4 @@
-//! Runs the suite for backends against a real NFS server: `conformance SERVER /EXPORT DEAD_SERVER MOUNT_DIR`.
+//! Runs the suite for backends against a real NFS server: `conformance SERVER /EXPORT DEAD_SERVER MOUNT_DIR OPTIONS`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,10 +16,11 @@ async fn suite(
     export: &str,
     dead: &str,
     mount_dir: &str,
+    options: &str,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let registry = Registry::new(Settings::new(Some(PathBuf::from(mount_dir))))?;
     let backend = |server: &str| {
-        let members = serde_json::json!({"server": server, "export_path": export, "mount_options": "rw"});
+        let members = serde_json::json!({"server": server, "export_path": export, "mount_options": options});
         let members = members.as_object().cloned().unwrap_or_default();
         let config = BackendConfig::parse(BackendKind::Nfs, &members)?;
         let backend = registry.get(BackendId::generate(), Revision::FIRST, &config)?;
@@ -40,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     helper::run_if_requested();
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.as_slice() {
-        [server, export, dead, mount_dir] => suite(server, export, dead, mount_dir),
-        _ => Err("usage: conformance SERVER /EXPORT DEAD_SERVER MOUNT_DIR".into()),
+        [server, export, dead, mount_dir, options] => suite(server, export, dead, mount_dir, options),
+        _ => Err("usage: conformance SERVER /EXPORT DEAD_SERVER MOUNT_DIR OPTIONS".into()),
     }
 }

@@ -250,7 +250,8 @@ pub trait Upload: Send {
     /// Stores what was written, as far as the storage stores pieces of any size; see [`stored`](Self::stored).
     async fn store(&mut self, cx: &OpContext) -> Result<(), Error>;
 
-    /// Makes the file appear at its path at once, with all bytes that were written, and the parents that are missing.
+    /// Makes the file appear at its path at once, with all bytes that were written, and the parents that are missing. If
+    /// it fails, what was written is removed, as far as the storage still answers.
     ///
     /// # Errors
     /// [`Exists`](crate::ErrorKind::Exists) and [`Changed`](crate::ErrorKind::Changed) if the condition is not met;

@@ -375,14 +375,26 @@ def command_probe(world):
     assert not left, f"the probe left a mount: {left}"
 
 
-def conformance(world):
+def _conformance(options):
     """The suite that every backend passes, mounting for real."""
     own = tempfile.mkdtemp(dir="/var/lib")
-    argv = [os.environ["PUREBOOT_CONFORMANCE_BIN"], SERVER, IMAGES, NOBODY, own]
+    argv = [os.environ["PUREBOOT_CONFORMANCE_BIN"], SERVER, IMAGES, NOBODY, own, options]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not os.listdir(own), "the suite left mount points"
     os.rmdir(own)
+
+
+def conformance(world):
+    _conformance("rw")
+
+
+def conformance_3(world):
+    _conformance("rw,vers=3")
+
+
+def conformance_read_only(world):
+    _conformance("ro")
 
 
 CASES = [
@@ -409,4 +421,6 @@ CASES = [
     command_scan,
     command_probe,
     conformance,
+    conformance_3,
+    conformance_read_only,
 ]
