@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use rstest::rstest;
-use storage_backends::s3::xml::{Answer, Buckets, ErrorBody, More, Page, Unreadable, read};
+use storage_backends::s3::xml::{
+    Answer, Buckets, ErrorBody, More, Page, Part, Parts, Unreadable, Written, read,
+};
 
 fn captured(name: &str) -> Answer {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -167,6 +169,39 @@ fn keys(#[case] text: &str, #[case] key: &str) {
         Some(Answer::Listing(page)) => assert_eq!(page.objects[0].key, key),
         other => panic!("{other:?}"),
     }
+}
+
+#[rstest]
+fn parts(#[values("ListPartsResult", "ListPartsResponse")] root: &str) {
+    let text = format!(
+        "<{root}><NextPartNumberMarker>2</NextPartNumberMarker><IsTruncated>true</IsTruncated>\
+         <Part><PartNumber>2</PartNumber><ETag>\"t\"</ETag><Size>7</Size></Part></{root}>"
+    );
+    let part = Part {
+        number: 2,
+        size: 7,
+        etag: "\"t\"".to_owned(),
+    };
+    let (parts, next) = (vec![part], Some(2));
+    assert_eq!(read(text.as_bytes()), Some(Answer::Parts(Parts { parts, next })));
+    let last = text.replace("true", "false");
+    assert!(matches!(
+        read(last.as_bytes()),
+        Some(Answer::Parts(Parts { next: None, .. }))
+    ));
+}
+
+#[rstest]
+#[case("CompleteMultipartUploadResult")]
+#[case("CopyObjectResponse")]
+#[case("CopyPartResult")]
+fn what_was_written(#[case] root: &str) {
+    let text = format!("<?xml version=\"1.0\"?>\n   <{root}><ETag>t</ETag></{root}>");
+    let expected = Written {
+        etag: "t".to_owned(),
+        ..Written::default()
+    };
+    assert_eq!(read(text.as_bytes()), Some(Answer::Written(expected)));
 }
 
 #[rstest]

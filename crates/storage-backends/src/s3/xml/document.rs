@@ -10,6 +10,14 @@ const MAX_DEPTH: usize = 16;
 /// The longest text of one element, in bytes: a key of 1,024 bytes, each of them percent-encoded and then some.
 const MAX_TEXT: usize = 16 * 1024;
 
+/// How the roots begin of answers to what was begun or written; they end in Result or Response.
+const WRITTEN: [&str; 4] = [
+    "InitiateMultipartUpload",
+    "CompleteMultipartUpload",
+    "CopyObject",
+    "CopyPart",
+];
+
 /// What the root says that a document is.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -29,11 +37,8 @@ impl Kind {
     fn of_root(name: &str) -> Self {
         match name {
             "Error" | "ErrorResponse" => Self::Error,
-            "InitiateMultipartUploadResult"
-            | "CompleteMultipartUploadResult"
-            | "CopyObjectResult"
-            | "CopyPartResult" => Self::Written,
-            "ListPartsResult" => Self::Parts,
+            name if WRITTEN.iter().any(|begin| name.starts_with(begin)) => Self::Written,
+            name if name.starts_with("ListParts") => Self::Parts,
             "DeleteResult" => Self::Deletion,
             name if name.starts_with("List") && name.contains("Buckets") => Self::Buckets,
             name if name.starts_with("ListBucket") || name.starts_with("ListObjects") => Self::Listing,
