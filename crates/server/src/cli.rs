@@ -23,8 +23,7 @@ pub(crate) fn command() -> Command {
         .subcommand(openapi::command())
         .subcommand(probe::command())
         .subcommand(scan::command())
-        .subcommand(files::ls_command())
-        .subcommand(files::cat_command())
+        .subcommands(files::commands())
         .subcommand(token::command())
 }
 
@@ -48,9 +47,8 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("openapi", _)) => openapi::run(),
         Some(("probe", matches)) => probe::run(matches),
         Some(("scan", matches)) => scan::run(matches),
-        Some(("ls", matches)) => files::ls(matches),
-        Some(("cat", matches)) => files::cat(matches),
         Some(("token", matches)) => token::run(matches),
+        Some((name @ ("ls" | "cat" | "cp" | "rm" | "mv" | "mkdir"), matches)) => files::run(name, matches),
         // clap refuses every other name, and no name.
         _ => Err(Failure::Usage("no such command; see --help".to_owned())),
     }

@@ -19,7 +19,7 @@ mod origin;
 pub(crate) mod redirect;
 pub(crate) mod retry;
 
-pub use api::{ApiAnswer, ApiClient};
+pub use api::{ApiAnswer, ApiClient, ApiRequest};
 pub(crate) use client::{Answer, Ask, Authorization, Client};
 pub(crate) use connector::Connector;
 pub(crate) use error::{Error, Tls};

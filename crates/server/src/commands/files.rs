@@ -1,34 +1,71 @@
-//! `ls` and `cat`: files of a backend, by the REST API.
+//! `ls`, `cat`, `cp`, `rm`, `mv` and `mkdir`: files of backends, by the REST API.
 
 mod api;
+mod changes;
+mod cp;
+mod download;
 mod ls;
 mod place;
+mod source;
+mod upload;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use futures_util::TryStreamExt as _;
+use serde_json::Value;
 
 use self::api::Api;
-use self::place::Place;
+use self::place::{End, Place};
 use crate::exit::{self, Failure};
 use crate::{commands, output};
 
-/// The arguments of `ls`.
-pub(crate) fn ls_command() -> Command {
-    let json = Arg::new("json")
-        .long("json")
-        .action(ArgAction::SetTrue)
-        .help("Prints one JSON object a line");
-    command("ls", "Lists a directory of a backend, or describes a file")
-        .arg(json)
-        .arg(place("images:/debian"))
-}
-
-/// The arguments of `cat`.
-pub(crate) fn cat_command() -> Command {
-    command("cat", "Writes a file of a backend to standard output").arg(place("images:/debian/README"))
+/// The commands.
+pub(crate) fn commands() -> [Command; 6] {
+    let resume = flag(
+        "resume",
+        "Goes on where an earlier copy of the same file broke off",
+    );
+    let recursive = flag("recursive", "Deletes a directory with all that is in it").short('r');
+    let parents = flag("parents", "Takes a directory that is there, too").short('p');
+    [
+        command("ls", "Lists a directory of a backend, or describes a file")
+            .arg(json("Prints one JSON object a line"))
+            .arg(place("place", "images:/debian")),
+        command("cat", "Writes a file of a backend to standard output")
+            .arg(place("place", "images:/debian/README")),
+        command(
+            "cp",
+            "Copies a file between this machine and backends, or between backends",
+        )
+        .arg(json("Prints what was written as a JSON object"))
+        .arg(resume)
+        .arg(end("from", "FROM", "A local file, or NAME:/PATH"))
+        .arg(end(
+            "to",
+            "TO",
+            "A local path, or NAME:/PATH; a directory takes the name of the file",
+        )),
+        command("rm", "Deletes a file or an empty directory of a backend")
+            .arg(json("Prints what was done as a JSON object"))
+            .arg(recursive)
+            .arg(place("place", "images:/debian/README")),
+        command(
+            "mv",
+            "Moves a file or directory of a backend, and replaces nothing",
+        )
+        .arg(json("Prints what was done as a JSON object"))
+        .arg(place("from", "images:/debian.iso"))
+        .arg(place("to", "images:/debian/13.iso")),
+        command(
+            "mkdir",
+            "Makes a directory of a backend, and those above it that are missing",
+        )
+        .arg(json("Prints its description as a JSON object"))
+        .arg(parents)
+        .arg(place("place", "images:/debian")),
+    ]
 }
 
 fn command(name: &'static str, about: &'static str) -> Command {
@@ -38,41 +75,81 @@ fn command(name: &'static str, about: &'static str) -> Command {
         .after_help(exit::HELP)
 }
 
-fn place(example: &str) -> Arg {
-    Arg::new("place")
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn json(help: &'static str) -> Arg {
+    flag("json", help)
+}
+
+fn place(id: &'static str, example: &str) -> Arg {
+    Arg::new(id)
         .value_name("NAME:/PATH")
         .required(true)
-        .value_parser(clap::value_parser!(Place))
+        .value_parser(value_parser!(Place))
         .help(format!("The backend's name and a path, such as {example}"))
 }
 
-/// Lists; exit code 1 if the service or the storage refuses.
-pub(crate) fn ls(flags: &ArgMatches) -> Result<ExitCode, Failure> {
-    let (api, place) = open(flags)?;
-    let is_json = flags.get_flag("json");
-    commands::block_on(async {
-        let backend = api.backend(&place.name).await?;
-        ls::list(&api, &backend, &place.path, is_json).await
-    })?
+fn end(id: &'static str, name: &'static str, help: &'static str) -> Arg {
+    Arg::new(id)
+        .value_name(name)
+        .required(true)
+        .value_parser(value_parser!(End))
+        .help(help)
 }
 
-/// Writes a file; exit code 1 if not all of it could be written.
-pub(crate) fn cat(flags: &ArgMatches) -> Result<ExitCode, Failure> {
-    let (api, place) = open(flags)?;
+/// Runs one of the [`commands`]; exit code 1 if the service or the storage refuses.
+pub(crate) fn run(name: &str, flags: &ArgMatches) -> Result<ExitCode, Failure> {
+    let api = Api::open(flags)?;
     commands::block_on(async {
-        let backend = api.backend(&place.name).await?;
-        let mut bytes = api.download(&backend, &place.path).await?;
-        while let Some(piece) = bytes.try_next().await.context("the download broke off")? {
-            if !output::piece(&piece).context("writing failed")? {
-                break;
+        let done = match name {
+            "ls" => return list(&api, flags).await,
+            "cat" => return cat(&api, flags).await,
+            "cp" => {
+                cp::copy(
+                    &api,
+                    get(flags, "from")?,
+                    get(flags, "to")?,
+                    flags.get_flag("resume"),
+                )
+                .await
             }
-        }
-        Ok(ExitCode::from(exit::OK))
+            "rm" => changes::remove(&api, get(flags, "place")?, flags.get_flag("recursive")).await,
+            "mv" => changes::rename(&api, get(flags, "from")?, get(flags, "to")?).await,
+            _ => changes::make_directory(&api, get(flags, "place")?, flags.get_flag("parents")).await,
+        };
+        show(&done?, flags)
     })?
 }
 
-fn open(flags: &ArgMatches) -> Result<(Api, Place), Failure> {
-    let place = flags.get_one::<Place>("place").cloned();
-    let place = place.ok_or_else(|| Failure::Usage("the place is missing".to_owned()))?;
-    Ok((Api::open(flags)?, place))
+/// Prints what was done, if it is asked for.
+fn show(done: &Value, flags: &ArgMatches) -> Result<ExitCode, Failure> {
+    if flags.get_flag("json") {
+        output::result(&format!("{done}\n")).context("writing failed")?;
+    }
+    Ok(ExitCode::from(exit::OK))
+}
+
+fn get<'a, T: Clone + Send + Sync + 'static>(flags: &'a ArgMatches, id: &str) -> Result<&'a T, Failure> {
+    let value = flags.get_one::<T>(id);
+    value.ok_or_else(|| Failure::Usage(format!("{id} is missing")))
+}
+
+async fn list(api: &Api, flags: &ArgMatches) -> Result<ExitCode, Failure> {
+    let place: &Place = get(flags, "place")?;
+    let backend = api.backend(&place.name).await?;
+    ls::list(api, &backend, &place.path, flags.get_flag("json")).await
+}
+
+async fn cat(api: &Api, flags: &ArgMatches) -> Result<ExitCode, Failure> {
+    let place: &Place = get(flags, "place")?;
+    let backend = api.backend(&place.name).await?;
+    let mut bytes = api.download(&backend, &place.path, 0, None).await?;
+    while let Some(piece) = bytes.try_next().await.context("the download broke off")? {
+        if !output::piece(&piece).context("writing failed")? {
+            break;
+        }
+    }
+    Ok(ExitCode::from(exit::OK))
 }

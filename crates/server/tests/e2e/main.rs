@@ -7,6 +7,7 @@ mod alone;
 mod buckets;
 mod clock;
 mod connections;
+mod copies;
 mod core_dumps;
 mod databases;
 mod descriptors;

@@ -1,7 +1,8 @@
 //! Calls of an HTTP API with a token, such as that of the service itself.
 
+use bytes::Bytes;
 use hyper::Method;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderName, HeaderValue};
 use serde_json::Value;
 use storage_domain::http::CaBundle;
 use storage_domain::{BaseUrl, Secret};
@@ -23,6 +24,60 @@ const HEADER_LIMIT: std::time::Duration = std::time::Duration::from_mins(2);
 pub struct ApiClient {
     client: Client,
     base: Url,
+}
+
+/// A request of an API.
+#[derive(Debug, Clone)]
+pub struct ApiRequest {
+    method: Method,
+    path: String,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+}
+
+impl ApiRequest {
+    /// Makes a request that reads what is at a path below the base, query included.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path.into())
+    }
+
+    /// Makes a request that asks for the header of what is at a path.
+    pub fn head(path: impl Into<String>) -> Self {
+        Self::new(Method::HEAD, path.into())
+    }
+
+    /// Makes a request that does something.
+    pub fn post(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path.into())
+    }
+
+    /// Makes a request that changes what is at a path.
+    pub fn patch(path: impl Into<String>) -> Self {
+        Self::new(Method::PATCH, path.into())
+    }
+
+    fn new(method: Method, path: String) -> Self {
+        Self {
+            method,
+            path,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Adds a header, whose name is in lower case.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Adds a body of a content type.
+    #[must_use]
+    pub fn with_body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self.with("content-type", content_type)
+    }
 }
 
 /// An answer whose body was not read yet.
@@ -61,16 +116,24 @@ impl ApiClient {
         Ok(Self { client, base })
     }
 
-    /// Gets what is at a path below the base, query included.
+    /// Sends a request.
     ///
     /// # Errors
     /// [`ErrorKind::Server`]; a status is none.
     /// # Cancel safety
     /// Dropping the future closes the connection.
-    pub async fn get(&self, path: &str) -> Result<ApiAnswer, Error> {
-        let url = self.base.join(path.trim_start_matches('/'));
-        let url = url.map_err(|_| super::Error::BadUrl(path.to_owned()).into_backend_error(SETTING))?;
-        let answer = self.client.send(&Ask::new(Method::GET, url)).await;
+    pub async fn send(&self, request: ApiRequest) -> Result<ApiAnswer, Error> {
+        let url = self.base.join(request.path.trim_start_matches('/'));
+        let url = url.map_err(|_| super::Error::BadUrl(request.path).into_backend_error(SETTING))?;
+        let mut ask = Ask::new(request.method, url).with_body(request.body);
+        for (name, value) in request.headers {
+            let value = HeaderValue::try_from(value).map_err(|_| {
+                let reason = format!("The value of {name} has characters that no header field has");
+                Error::new(ErrorKind::Config, "the request").with_source(reason)
+            })?;
+            ask = ask.with_value(HeaderName::from_static(name), Some(value));
+        }
+        let answer = self.client.send(&ask).await;
         Ok(ApiAnswer {
             answer: answer.map_err(|error| error.into_backend_error(SETTING))?,
             limits: self.client.limits().clone(),
@@ -82,6 +145,11 @@ impl ApiAnswer {
     /// Returns the status.
     pub fn status(&self) -> u16 {
         self.answer.status.as_u16()
+    }
+
+    /// Returns a header field, if it is there once and in ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.answer.headers.get(name)?.to_str().ok()
     }
 
     /// Reads a body that is JSON, of bounded size.

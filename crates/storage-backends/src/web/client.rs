@@ -60,8 +60,8 @@ impl Ask {
     }
 
     /// Adds a body.
-    pub(crate) fn with_body(mut self, body: &'static str) -> Self {
-        self.body = Bytes::from_static(body.as_bytes());
+    pub(crate) fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
         self
     }
 }

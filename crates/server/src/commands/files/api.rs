@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Arg, ArgMatches, value_parser};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::Value;
 use storage_backends::ByteStream;
-use storage_backends::web::{ApiAnswer, ApiClient};
+use storage_backends::web::{ApiAnswer, ApiClient, ApiRequest};
 use storage_domain::http::CaBundle;
 use storage_domain::{BaseUrl, FilePath, Secret};
 use url::form_urlencoded;
@@ -50,6 +51,7 @@ pub(super) fn args() -> [Arg; 3] {
 /// A service that is asked.
 pub(super) struct Api {
     client: ApiClient,
+    url: BaseUrl,
 }
 
 impl Api {
@@ -80,7 +82,12 @@ impl Api {
         let client = ApiClient::new(&url, ca.as_ref(), token.as_ref());
         Ok(Self {
             client: client.map_err(|error| Failure::Usage(explained(&error)))?,
+            url,
         })
+    }
+
+    pub(super) fn url(&self) -> &BaseUrl {
+        &self.url
     }
 
     /// Returns the path of the backend with this name.
@@ -103,6 +110,17 @@ impl Api {
         Ok(found["data"].take())
     }
 
+    /// Describes what is at a path; `None` if nothing is.
+    pub(super) async fn find(&self, backend: &str, path: &FilePath) -> Result<Option<Value>, Failure> {
+        let target = with_query(&format!("{backend}/files/stat"), &[("path", path.as_str())]);
+        let answer = self.ask(ApiRequest::get(target)).await?;
+        match answer.status() {
+            200 => Ok(Some(read_json(answer).await?["data"].take())),
+            404 => Ok(None),
+            _ => Err(refusal(answer).await),
+        }
+    }
+
     pub(super) async fn page(
         &self,
         backend: &str,
@@ -114,37 +132,93 @@ impl Api {
         self.json(&format!("{backend}/files"), &query).await
     }
 
-    pub(super) async fn download(&self, backend: &str, path: &FilePath) -> Result<ByteStream, Failure> {
+    /// Reads a file from an offset to its end. With a validator, it has to be that version.
+    pub(super) async fn download(
+        &self,
+        backend: &str,
+        path: &FilePath,
+        offset: u64,
+        etag: Option<&str>,
+    ) -> Result<ByteStream, Failure> {
+        let target = with_query(&format!("{backend}/files/download"), &[("path", path.as_str())]);
+        let mut request = ApiRequest::get(target);
+        if let Some(etag) = etag {
+            request = request.with("if-match", format!("\"{etag}\""));
+        }
+        if offset == 0 {
+            return Ok(self.send(request).await?.into_stream());
+        }
         let answer = self
-            .get(&format!("{backend}/files/download"), &[("path", path.as_str())])
+            .send(request.with("range", format!("bytes={offset}-")))
             .await?;
-        Ok(answer.into_stream())
+        let is_whole = answer.status() == 200;
+        let stream = answer.into_stream();
+        Ok(if is_whole { after(stream, offset) } else { stream })
+    }
+
+    /// Sends a JSON object; returns the answer, which may be a job that goes on.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = ApiRequest::post(path).with_body("application/json", body.to_string());
+        read_json(self.send(request).await?).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.json(path, &[]).await
     }
 
     async fn json(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
-        let answer = self.get(path, query).await?;
-        let body = answer.json().await.map_err(|error| anyhow!(explained(&error)))?;
-        Ok(body)
+        read_json(self.send(ApiRequest::get(with_query(path, query))).await?).await
     }
 
-    /// Asks; a refusal is an error with the service's own words.
-    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<ApiAnswer, Failure> {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(query)
-            .finish();
-        let answer = self.client.get(&format!("{path}?{query}")).await;
-        let answer = answer.map_err(|error| anyhow!(explained(&error)))?;
-        if answer.status() == 200 {
+    /// Sends a request; a refusal is an error with the service's own words.
+    pub(super) async fn send(&self, request: ApiRequest) -> Result<ApiAnswer, Failure> {
+        let answer = self.ask(request).await?;
+        if (200..300).contains(&answer.status()) {
             return Ok(answer);
         }
-        let status = answer.status();
-        let problem = answer.json().await.unwrap_or_default();
-        Err(match problem["detail"].as_str() {
-            Some(detail) => anyhow!("{detail} ({status})"),
-            None => anyhow!("the service answers {status} without a reason; check --url"),
-        }
-        .into())
+        Err(refusal(answer).await)
     }
+
+    /// Sends a request; a refusal is an answer.
+    pub(super) async fn ask(&self, request: ApiRequest) -> Result<ApiAnswer, Failure> {
+        let answer = self.client.send(request).await;
+        Ok(answer.map_err(|error| anyhow!(explained(&error)))?)
+    }
+}
+
+/// Returns the error of an answer that is a refusal.
+pub(super) async fn refusal(answer: ApiAnswer) -> Failure {
+    let status = answer.status();
+    let problem = answer.json().await.unwrap_or_default();
+    match problem["detail"].as_str() {
+        Some(detail) => anyhow!("{detail} ({status})"),
+        None => anyhow!("the service answers {status} without a reason; check --url"),
+    }
+    .into()
+}
+
+pub(super) async fn read_json(answer: ApiAnswer) -> Result<Value, Failure> {
+    let body = answer.json().await;
+    Ok(body.map_err(|error| anyhow!(explained(&error)))?)
+}
+
+pub(super) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(query)
+        .finish();
+    format!("{path}?{query}")
+}
+
+/// Leaves out the beginning of a stream: not every storage has ranges.
+fn after(stream: ByteStream, offset: u64) -> ByteStream {
+    let mut left = offset;
+    let rest = stream.try_filter_map(move |mut piece| {
+        let skipped = left.min(piece.len() as u64);
+        left -= skipped;
+        let rest = piece.split_off(usize::try_from(skipped).unwrap_or(piece.len()));
+        std::future::ready(Ok((!rest.is_empty()).then_some(rest)))
+    });
+    rest.boxed()
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -159,7 +233,7 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 /// Returns the innermost cause: the sentence that has a remedy.
-fn explained(error: &storage_backends::Error) -> String {
+pub(super) fn explained(error: &storage_backends::Error) -> String {
     let cause = std::error::Error::source(error);
     cause.map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -1,5 +1,7 @@
-//! Places on the command line: `NAME:/PATH`.
+//! Places on the command line: `NAME:/PATH`, or a local path.
 
+use std::convert::Infallible;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use storage_domain::FilePath;
@@ -26,6 +28,27 @@ impl FromStr for Place {
     }
 }
 
+/// One end of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    Local(PathBuf),
+    /// The second member says that a slash is at the end: it is a directory.
+    Remote(Place, bool),
+}
+
+impl FromStr for End {
+    type Err = String;
+
+    /// What begins with `/` or `.` is local, and what has no `:/`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with(['/', '.']) || !text.contains(":/") {
+            let Ok(path) = PathBuf::from_str(text) as Result<_, Infallible>;
+            return Ok(Self::Local(path));
+        }
+        Ok(Self::Remote(text.parse()?, text.ends_with('/')))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +60,15 @@ mod tests {
         for text in ["", "images", "/images", ":/images", "images:a", "images:/a/../b"] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn ends_of_copies() {
+        for text in ["a.iso", "./a:/b", "/srv/a:/b", "c:a"] {
+            assert_eq!(text.parse(), Ok(End::Local(text.into())));
+        }
+        let place = "images:/a".parse().unwrap();
+        assert_eq!("images:/a/".parse(), Ok(End::Remote(place, true)));
+        assert!("images:/a//b".parse::<End>().is_err());
     }
 }
