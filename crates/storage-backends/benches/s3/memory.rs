@@ -14,6 +14,7 @@ use s3s::dto::{
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use crate::server::{OBJECTS, SIZE};
+use crate::transfers::BUCKET;
 
 const PAGE: usize = 1000;
 /// The validator of everything that is written.
@@ -47,6 +48,7 @@ impl Memory {
         let keys = match asked.bucket.as_str() {
             "flat" => &self.flat,
             "deep" => &self.deep,
+            BUCKET => return Some(ListObjectsV2Output::default()),
             _ => return None,
         };
         let prefix = asked.prefix.as_deref().unwrap_or_default();

@@ -22,7 +22,7 @@ pub(crate) const DOWNLOAD: &str = "--download";
 pub(crate) const BYTES: u64 = 1024 * 1024 * 1024;
 /// Bytes that are written at once, as a web server reads them.
 const PIECE: usize = 256 * 1024;
-const BUCKET: &str = "transfers";
+pub(crate) const BUCKET: &str = "transfers";
 const LIMIT: Duration = Duration::from_mins(10);
 
 /// Writes the file that is transferred; its bytes show their place.
