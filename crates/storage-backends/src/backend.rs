@@ -238,7 +238,8 @@ pub trait TreeMut: Send + Sync {
 #[async_trait]
 pub trait Upload: Send {
     /// Returns what [`TreeMut::resume`] needs. It is there before anything is at the storage that would have to be removed, as
-    /// far as the storage lets its client choose names, and changes at most once, during [`write`](Self::write).
+    /// far as the storage lets its client choose names, and changes at most once, during [`write`](Self::write) or
+    /// [`store`](Self::store).
     fn record(&self) -> Option<&str>;
 
     /// Returns how many bytes a resumed upload would have, at least.

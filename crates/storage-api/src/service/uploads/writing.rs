@@ -187,6 +187,7 @@ impl Writing {
         let stored = cx.bound(STEP, self.upload.store(&cx)).await;
         let stored = stored.flatten().map_err(files);
         self.has_failed = stored.is_err();
+        self.row.record = self.upload.record().map(str::to_owned);
         stored?;
         if let Some((safe, state)) = self.hasher.state_at(self.upload.stored()) {
             (self.row.stored, self.row.hash_state) = (safe, Some(state));
