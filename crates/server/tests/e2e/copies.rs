@@ -8,30 +8,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::buckets::{Buckets, CANARY, KEY};
+use crate::s3::Bucket;
 use crate::service::{Done, Service, binary, directory, finish, until};
 
 /// Larger than two requests of an upload.
 const SIZE: usize = 20_000_000;
 
 struct Lab {
-    buckets: Buckets,
+    bucket: Bucket,
     service: Service,
     local: tempfile::TempDir,
 }
 
 impl Lab {
     fn start() -> Self {
-        let (buckets, service) = (Buckets::start(&["images"]), Service::start());
-        let config = json!({
-            "endpoint": buckets.url, "bucket": "images", "access_key_id": KEY, "secret_access_key": CANARY
-        });
-        let body = json!({ "name": "images", "type": "s3", "config": config });
+        let (bucket, service) = (Bucket::start(), Service::start());
+        let body = json!({ "name": "images", "type": "s3", "config": bucket.config() });
         let answer = service.ask("POST", "/api/v1/storage/backends", &body.to_string());
         assert_eq!(answer.status, 201, "{}", answer.body);
         let local = directory();
         Self {
-            buckets,
+            bucket,
             service,
             local,
         }
@@ -58,8 +55,8 @@ impl Lab {
         serde_json::from_str(&done.out).expect("one JSON object")
     }
 
-    fn in_bucket(&self, path: &str) -> Option<Vec<u8>> {
-        fs::read(self.buckets.files.path().join("images").join(path)).ok()
+    fn in_bucket(&self, key: &str) -> Option<Vec<u8>> {
+        self.bucket.bytes(key)
     }
 
     fn image(&self, name: &str) -> Vec<u8> {

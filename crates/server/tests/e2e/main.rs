@@ -31,6 +31,7 @@ mod readme;
     reason = "shared; what can't be set up fails the test"
 )]
 mod relay;
+mod s3;
 mod scan;
 mod secrets;
 mod service;

@@ -143,7 +143,7 @@ impl Api {
         let target = with_query(&format!("{backend}/files/download"), &[("path", path.as_str())]);
         let mut request = ApiRequest::get(target);
         if let Some(etag) = etag {
-            request = request.with("if-match", format!("\"{etag}\""));
+            request = request.with("if-match", etag);
         }
         if offset == 0 {
             return Ok(self.send(request).await?.into_stream());
