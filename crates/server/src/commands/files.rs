@@ -99,7 +99,7 @@ fn end(id: &'static str, name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-/// Runs one of the [`commands`]; exit code 1 if the service or the storage refuses.
+/// Runs one of the [`commands()`]; exit code 1 if the service or the storage refuses.
 pub(crate) fn run(name: &str, flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let api = Api::open(flags)?;
     commands::block_on(async {

@@ -4,7 +4,6 @@
 #[expect(
     dead_code,
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "shared; what can't be set up fails the test"
 )]
 mod store;

@@ -283,6 +283,15 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let is_bad = |line: &&str| line.contains(r#""ERROR""#) || line.contains(r#""WARN""#);
+            let bad: Vec<_> = log.lines().filter(is_bad).take(20).collect();
+            #[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
+            {
+                eprintln!("the service's errors: {bad:#?}");
+            }
+        }
         let _home = self.home.take();
         let _ = self.child.kill();
         let _ = self.child.wait();
