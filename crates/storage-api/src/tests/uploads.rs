@@ -10,8 +10,8 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_backends::ErrorKind;
 use storage_backends::testkit::FakeBackend;
+use storage_backends::{ErrorKind, MountState};
 use storage_domain::{BackendId, BackendKind};
 use storage_persistence::AuditFilter;
 
@@ -164,6 +164,21 @@ async fn a_storage_that_refuses(#[case] set: fn(&FakeBackend), #[case] status: u
     assert_eq!(shown(&answer), (status, &json!(code)), "{}", answer.body);
     bench.fake.refuse_writes(None);
     assert_eq!(bench.stat("/a").await.status, 404);
+    bench.assert_clean().await;
+}
+
+/// The remedy is that of the backend's kind.
+#[rstest]
+#[case(|fake: FakeBackend| fake.mountable(MountState::Mounted), "set mount_options to include rw")]
+#[case(|fake: FakeBackend| fake, "set secret_access_key")]
+#[actix_web::test]
+async fn a_backend_that_can_only_be_read(#[case] set: fn(FakeBackend) -> FakeBackend, #[case] remedy: &str) {
+    let bench = Bench::new(set).await;
+    bench.fake.refuse_writes(Some(ErrorKind::ReadOnly));
+    let refused = bench.put("/a", &[], b"a").await;
+    assert_eq!(shown(&refused), (409, &json!("read_only")));
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains(remedy), "{detail}");
     bench.assert_clean().await;
 }
 

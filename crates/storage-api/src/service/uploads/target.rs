@@ -57,7 +57,10 @@ impl App {
         let tree = tree_mut(&*live).map_err(files)?;
         let capabilities = live.as_tree().map(Tree::capabilities).unwrap_or_default();
         if !capabilities.write {
-            let remedy = "The export is mounted read-only; remove ro from mount_options";
+            let remedy = match live.as_mount() {
+                Some(_) => "The backend is mounted read-only; set mount_options to include rw",
+                None => "The backend has no key to write with; set secret_access_key",
+            };
             return Err(files(Error::new(ErrorKind::ReadOnly, STEP).with_source(remedy)));
         }
         if new.condition != Condition::None && !capabilities.conditional {
