@@ -22,6 +22,8 @@ const STEP: &str = "the upload";
 const BLOCK: usize = 128 * 1024;
 /// How long the storage may take to take a block, and to store what it has: a slow one sends large pieces meanwhile.
 const STORE_DEADLINE: Duration = Duration::from_mins(5);
+/// How long it may take to store what it has while the service stops: less than the service waits for it.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
 /// After how much time and how many bytes a resumable upload is stored.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
@@ -139,8 +141,12 @@ impl Writing {
             let cx = self.context(STORE_DEADLINE);
             let written = cx.bound(STEP, self.upload.write(&cx, new)).await;
             let written = written.flatten().map_err(stopped_or_failed);
-            self.has_failed = written.is_err();
-            written?;
+            if let Err(error) = written {
+                self.has_failed = !matches!(error, AppError::ShuttingDown);
+                // The storage may not have got the block, and so gets nothing that follows it.
+                self.buffer.clear();
+                return Err(error);
+            }
             self.keep_record().await?;
         }
         let (at, passed) = self.checkpoint;
@@ -183,7 +189,12 @@ impl Writing {
 
     /// Stores what was written, and learns how much of it is safe.
     async fn store(&mut self) -> Result<(), AppError> {
-        let cx = OpContext::within(STORE_DEADLINE);
+        let is_stopping = self.app.supervisor.stopping.is_cancelled();
+        let cx = OpContext::within(if is_stopping {
+            STOP_DEADLINE
+        } else {
+            STORE_DEADLINE
+        });
         let stored = cx.bound(STEP, self.upload.store(&cx)).await;
         let stored = stored.flatten().map_err(files);
         self.has_failed = stored.is_err();

@@ -1,5 +1,7 @@
 //! Files in several requests.
 
+mod restarts;
+
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
 
 use super::*;
@@ -86,25 +88,6 @@ async fn a_file_arrives_in_parts() {
     );
     assert_eq!(bench.fake.unfinished_uploads(), 0);
     assert_eq!(bench.stat("/new/a.iso").await.data()["sha256"], HEX);
-}
-
-/// Another process goes on where the first one was when it ended.
-#[actix_web::test]
-async fn an_upload_survives_a_restart() {
-    let mut bench = Bench::new(|fake| fake).await;
-    let content: Vec<u8> = (0..=255).cycle().take(300_000).collect();
-    let at = bench.begin("/a", &[]).await;
-    bench.append(&at, 0, "?0", &content[..150_001]).await;
-    bench.restart();
-    assert_eq!(bench.offset(&at).await.1, "150001");
-    let file = bench.append(&at, 150_001, "?1", &content[150_001..]).await;
-    assert_eq!(file.status, 201, "{}", file.body);
-    let read = bench.send(Method::GET, "/files/download?path=/a", &[], b"").await;
-    assert_eq!(read.content.as_deref(), Some(content.as_slice()));
-    let digest = bench
-        .put("/b", &[("content-digest", read.header("repr-digest"))], &content)
-        .await;
-    assert_eq!(digest.status, 201, "the hash of all parts is that of the file");
 }
 
 #[actix_web::test]
