@@ -252,7 +252,8 @@ pub trait Upload: Send {
     async fn store(&mut self, cx: &OpContext) -> Result<(), Error>;
 
     /// Makes the file appear at its path at once, with all bytes that were written, and the parents that are missing. If
-    /// it fails, what was written is removed, as far as the storage still answers.
+    /// it fails, what was written is removed, as far as the storage still answers; after a temporary error it may be there
+    /// still, for [`TreeMut::resume`] to take up.
     ///
     /// # Errors
     /// [`Exists`](crate::ErrorKind::Exists) and [`Changed`](crate::ErrorKind::Changed) if the condition is not met;

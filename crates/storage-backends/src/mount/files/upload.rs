@@ -103,8 +103,9 @@ impl Upload for MountedUpload {
         let published = queue
             .publish_upload(cx, &place, &self.path, upload, condition)
             .await;
-        if published.is_err() {
-            // Nobody can call `abandon` any more; whoever kept the record may try again.
+        // Whoever kept the record may try again what failed for now; nobody can call `abandon` any more.
+        let is_over = |error: &Error| !error.is_temporary() || *error.kind() == ErrorKind::Changed;
+        if published.as_ref().is_err_and(is_over) {
             let _stays = queue.abandon_upload(cx, &place, &self.path, self.id).await;
         }
         published
