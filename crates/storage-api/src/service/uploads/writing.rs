@@ -128,8 +128,11 @@ impl Writing {
     }
 
     async fn flush_and_store(&mut self) -> Result<(), AppError> {
-        self.flush().await?;
-        self.store().await
+        match self.flush().await {
+            // What the storage got counts all the same.
+            Ok(()) | Err(AppError::ShuttingDown) => self.store().await,
+            failed => failed,
+        }
     }
 
     async fn write(&mut self, block: Bytes) -> Result<(), AppError> {
