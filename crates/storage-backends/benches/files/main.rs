@@ -1,0 +1,109 @@
+//! Measures the processor time of the service's side and the helpers for files, each with the other in one run:
+//! `cargo bench --bench files`. Ends with status 1 where a goal is missed.
+//!
+//! An upload of 1 GiB is compared with `cp` and `sha256sum`, and 16 downloads of 256 MiB with nginx and sendfile(2). The
+//! directory is in memory: what is measured is the way to the storage and from it, and neither the storage nor HTTP.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints its figures"
+)]
+
+mod download;
+mod upload;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use storage_backends::helper::{self, FilesPlace, FilesRoot, HelperQueue, Queues};
+use storage_domain::BackendId;
+
+/// A directory in memory.
+const MEMORY: &str = "/dev/shm";
+/// How often each is measured; the best counts, since other programs can only add to it.
+const ROUNDS: usize = 3;
+/// How long anything may take.
+const LIMIT: Duration = Duration::from_mins(5);
+/// Of the processor time of `cp` and `sha256sum`, and of nginx, how much these may take.
+const UPLOAD_GOAL: f64 = 2.0;
+const DOWNLOAD_GOAL: f64 = 8.0;
+
+fn main() -> ExitCode {
+    helper::run_if_requested();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args[..] {
+        [upload::ARG, source, dir] => upload::upload_here(source, dir).map(|()| true),
+        [download::ARG, dir] => download::serve_here(dir).map(|()| true),
+        _ => run(),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("files: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<bool> {
+    let dir = tempfile::tempdir_in(MEMORY)?;
+    let mut uploads = (f64::MAX, f64::MAX);
+    let mut downloads = (f64::MAX, f64::MAX);
+    upload::prepare(dir.path())?;
+    for _ in 0..ROUNDS {
+        let (theirs, ours) = upload::compare(dir.path())?;
+        uploads = (uploads.0.min(theirs), uploads.1.min(ours));
+    }
+    let mut good = verdict("upload", ("cp and sha256sum", uploads.0), uploads.1, UPLOAD_GOAL);
+    download::prepare(dir.path())?;
+    for _ in 0..ROUNDS {
+        let (theirs, ours) = download::compare(dir.path())?;
+        downloads = (downloads.0.min(theirs), downloads.1.min(ours));
+    }
+    good &= verdict("16 downloads", ("nginx", downloads.0), downloads.1, DOWNLOAD_GOAL);
+    Ok(good)
+}
+
+/// Prints the processor seconds a GiB.
+fn verdict(what: &str, (peer, theirs): (&str, f64), ours: f64, goal: f64) -> bool {
+    let ratio = ours / theirs;
+    let word = if ratio <= goal { "met" } else { "MISSED" };
+    println!(
+        "{what}: {peer} {theirs:.3} s/GiB, this {ours:.3} s/GiB: {ratio:.2} times (goal {goal}, {word})"
+    );
+    ratio <= goal
+}
+
+/// The processor seconds of the children that ended so far, and of those that they waited for.
+fn of_children() -> io::Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let seconds = |time: TimeVal| Duration::from_micros(time.num_microseconds().unsigned_abs()).as_secs_f64();
+    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
+}
+
+/// Returns the helpers of a directory.
+fn helpers(dir: &str) -> (Arc<HelperQueue>, FilesPlace) {
+    let place = FilesPlace {
+        root: FilesRoot::new(dir),
+        patience: LIMIT,
+        idle: FilesPlace::IDLE,
+    };
+    (Queues::default().of(BackendId::generate()), place)
+}
+
+fn this() -> io::Result<Command> {
+    std::env::current_exe().map(command)
+}
+
+fn command(program: impl Into<PathBuf>) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "what is measured is started here")]
+    Command::new(program.into())
+}
