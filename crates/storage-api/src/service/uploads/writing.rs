@@ -190,7 +190,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Stores what was written, and learns how much of it is safe.
+    /// Stores what was written, and learns how much of it is safe and by which record.
     async fn store(&mut self) -> Result<(), AppError> {
         let is_stopping = self.app.supervisor.stopping.is_cancelled();
         let cx = OpContext::within(if is_stopping {
@@ -201,6 +201,7 @@ impl Writing {
         let stored = cx.bound(STEP, self.upload.store(&cx)).await;
         let stored = stored.flatten().map_err(files);
         self.has_failed = stored.is_err();
+        // Some storages begin here only.
         self.row.record = self.upload.record().map(str::to_owned);
         stored?;
         if let Some((safe, state)) = self.hasher.state_at(self.upload.stored()) {

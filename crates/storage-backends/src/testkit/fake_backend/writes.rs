@@ -153,8 +153,10 @@ struct FakeUpload {
 
 #[async_trait]
 impl Upload for FakeUpload {
+    /// There is none before anything is stored.
     fn record(&self) -> Option<&str> {
-        Some(&self.record)
+        let is_stored = self.files.lock().uploads.contains_key(&self.record);
+        is_stored.then_some(self.record.as_str())
     }
 
     fn stored(&self) -> u64 {

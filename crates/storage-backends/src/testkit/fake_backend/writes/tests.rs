@@ -85,11 +85,12 @@ async fn an_upload_appears_at_once_and_outlives_its_writer() {
     let tree = fake.as_tree_mut().unwrap();
     let target = path("/new/deep/x");
     let mut upload = tree.upload(&target);
-    let record = upload.record().unwrap().to_owned();
+    assert_eq!(upload.record(), None);
     upload
         .write(&cx(), Bytes::from(vec![1; PENDING_BYTES]))
         .await
         .unwrap();
+    let record = upload.record().unwrap().to_owned();
     upload.write(&cx(), Bytes::from_static(b"lost")).await.unwrap();
     drop(upload);
     assert!(!has(&fake, "/new").await && fake.unfinished_uploads() == 1);
