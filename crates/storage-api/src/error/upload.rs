@@ -21,6 +21,10 @@ pub(super) fn of_upload(error: UploadError) -> Problem {
         )
         .with_member("sha256", found.to_string()),
         UploadError::Broken => Problem::new(Code::BadRequest, "The body broke off on its way; send it again"),
+        UploadError::Form => Problem::new(
+            Code::BadRequest,
+            "Send multipart/form-data with one part `file`, which has a file name; other parts are small",
+        ),
         UploadError::Stalled => Problem::new(
             Code::RequestTimeout,
             "No byte of the body came for a minute; look at the network, and send it again",

@@ -10,7 +10,7 @@ use actix_web::http::header::{
 use actix_web::web::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use storage_backends::Condition;
 use storage_domain::FileHash;
 use tokio::time::timeout;
@@ -167,11 +167,18 @@ pub(crate) fn plain_body(request: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
+/// Returns the bytes of a body.
+pub(crate) fn bytes<E>(
+    body: impl Stream<Item = Result<Bytes, E>>,
+) -> impl Stream<Item = Result<Bytes, UploadError>> {
+    body.map_err(|_| UploadError::Broken)
+}
+
 /// Does work that takes a body, and sends it the body. The work is waited for only so long after the body's end, if
 /// `patience` is given: `None` if it goes on.
-pub(crate) async fn with_body<T, E>(
+pub(crate) async fn with_body<T>(
     mut work: Pin<Box<impl Future<Output = Result<T, AppError>>>>,
-    body: impl Stream<Item = Result<Bytes, E>>,
+    body: impl Stream<Item = Result<Bytes, UploadError>>,
     sender: BodySender,
     patience: Option<Duration>,
 ) -> Result<Option<T>, AppError> {
@@ -186,7 +193,7 @@ pub(crate) async fn with_body<T, E>(
     }
 }
 
-async fn send<E>(body: impl Stream<Item = Result<Bytes, E>>, mut sender: BodySender) {
+async fn send(body: impl Stream<Item = Result<Bytes, UploadError>>, mut sender: BodySender) {
     if !sender.wanted().await {
         return;
     }
@@ -198,7 +205,7 @@ async fn send<E>(body: impl Stream<Item = Result<Bytes, E>>, mut sender: BodySen
                     return;
                 }
             }
-            Ok(Some(Err(_))) => break Some(UploadError::Broken),
+            Ok(Some(Err(error))) => break Some(error),
             Ok(None) => break None,
             Err(_) => break Some(UploadError::Stalled),
         }

@@ -77,6 +77,9 @@ pub enum UploadError {
     /// The client hung up.
     #[error("the body broke off")]
     Broken,
+    /// The form that has the file can't be read, or has several files.
+    #[error("the form has no file, or several")]
+    Form,
     /// The client sent nothing for too long.
     #[error("the body stalled")]
     Stalled,

@@ -1,5 +1,6 @@
 //! Writing files in one request.
 
+mod changed;
 mod forms;
 mod resumable;
 

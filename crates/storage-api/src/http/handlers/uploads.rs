@@ -5,9 +5,9 @@ use std::time::Duration;
 use actix_multipart::{Field, Multipart};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use storage_domain::{FilePath, UploadId};
 use storage_persistence::StoredUpload;
 use time::OffsetDateTime;
@@ -20,7 +20,7 @@ use crate::error::ApiError;
 use crate::http::extract::{HeldPermit, Id, MAX_BODY_BYTES, lend_entry};
 use crate::http::state::State;
 use crate::http::upload::{
-    body_digest, boolean, condition, content_length, file_digest, form_digest, number, plain_body,
+    body_digest, boolean, bytes, condition, content_length, file_digest, form_digest, number, plain_body,
     whole_body, with_body,
 };
 use crate::problem::Code;
@@ -61,7 +61,7 @@ pub(crate) async fn put(
     let (sender, body) = body();
     let entry = lend_entry(&request, StatusCode::CREATED);
     let work = Box::pin(state.app.write_file(id, new, body, entry, permit));
-    let written = with_body(work, payload, sender, None).await?;
+    let written = with_body(work, bytes(payload), sender, None).await?;
     let written = written.ok_or(AppError::Task("the upload"))?;
     let status = if written.is_new {
         StatusCode::CREATED
@@ -85,7 +85,10 @@ pub(crate) async fn form(
     let (condition, expected) = (condition(&request)?, form_digest(&request)?);
     let mut form = Multipart::new(request.headers(), payload);
     let part = timeout(FORM_DEADLINE, file_part(&mut form)).await;
-    let part = part.map_err(|_| AppError::from(UploadError::Stalled))??;
+    let part = part.map_err(|_| AppError::from(UploadError::Stalled))?;
+    let part = part
+        .and_then(|part| part.ok_or(UploadError::Form))
+        .map_err(AppError::from)?;
     let name = part.content_disposition().and_then(|part| part.get_filename());
     let path = directory
         .join(name.unwrap_or_default())
@@ -99,32 +102,34 @@ pub(crate) async fn form(
     let (sender, body) = body();
     let entry = lend_entry(&request, StatusCode::OK);
     let work = Box::pin(state.app.write_file(id, new, body, entry, permit));
-    let written = with_body(work, part, sender, None).await?;
+    // The form has to end well before the file appears.
+    let rest = stream::once(async move {
+        match file_part(&mut form).await? {
+            Some(_) => Err(UploadError::Form),
+            None => Ok(Bytes::new()),
+        }
+    });
+    let written = with_body(work, bytes(part).chain(rest), sender, None).await?;
     let written = written.ok_or(AppError::Task("the upload"))?;
     Ok(file(HttpResponse::Ok(), &path, written))
 }
 
-/// Finds the part `file` of a form; those before it are skipped.
-async fn file_part(form: &mut Multipart) -> Result<Field, ApiError> {
+/// Finds the next part `file` of a form; those before it are skipped.
+async fn file_part(form: &mut Multipart) -> Result<Option<Field>, UploadError> {
     let mut skipped = 0;
     while let Some(part) = form.next().await {
-        let mut part = part.map_err(|_| not_a_form())?;
+        let mut part = part.map_err(|_| UploadError::Form)?;
         if part.name() == Some("file") {
-            return Ok(part);
+            return Ok(Some(part));
         }
         while let Some(bytes) = part.next().await {
-            skipped += bytes.map_err(|_| not_a_form())?.len();
+            skipped += bytes.map_err(|_| UploadError::Form)?.len();
             if skipped > MAX_BODY_BYTES {
-                return Err(not_a_form());
+                return Err(UploadError::Form);
             }
         }
     }
-    Err(not_a_form())
-}
-
-fn not_a_form() -> ApiError {
-    let detail = "Send multipart/form-data whose part `file` comes first and has a file name";
-    ApiError::new(Code::BadRequest, detail)
+    Ok(None)
 }
 
 /// `POST /storage/backends/{id}/uploads`
@@ -224,7 +229,7 @@ pub(crate) async fn append(
     let entry = lend_entry(&request, StatusCode::CREATED);
     let work = Box::pin(state.app.append(id, upload, part, body, entry, permit));
     let mut answer = HttpResponse::Accepted();
-    match with_body(work, payload, sender, Some(PUBLISH_WAIT)).await? {
+    match with_body(work, bytes(payload), sender, Some(PUBLISH_WAIT)).await? {
         Some(Appended::File(written)) => {
             answer.status(if written.is_new {
                 StatusCode::CREATED

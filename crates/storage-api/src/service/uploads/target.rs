@@ -42,6 +42,8 @@ impl App {
         if let Some(length) = new.length {
             self.uploads.check_size(length)?;
         }
+        let (_, live) = self.with_files(id).await?;
+        tree_mut(&*live).map_err(files)?;
         let there = match self.stat_file(id, new.path.clone(), permit).await {
             Ok(there) => Some(there),
             Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotFound => None,

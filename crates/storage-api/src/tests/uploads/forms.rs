@@ -13,6 +13,7 @@ const OTHER: &str = "Content-Disposition: form-data; name=\"note\"\r\n\r\nx";
 #[rstest]
 #[case(FILE.to_owned())]
 #[case(format!("{OTHER}|{FILE}"))]
+#[case(format!("{FILE}|{OTHER}"))]
 #[actix_web::test]
 async fn a_form_writes_its_file(#[case] parts: String) {
     let bench = Bench::new(|fake| fake).await;
@@ -61,6 +62,21 @@ async fn forms_of_other_origins(#[case] field: (&str, &str), #[case] status: u16
         .send(Method::POST, "/files?path=/images", &fields, &form(FILE))
         .await;
     assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+}
+
+/// Nothing that was sent is dropped without a word.
+#[rstest]
+#[case(format!("{FILE}|{}", FILE.replace("ü a", "b")))]
+#[case(format!("{FILE}\r\n--XXL\r\nof the file"))]
+#[actix_web::test]
+async fn a_form_of_which_something_would_be_left_out(#[case] parts: String) {
+    let bench = Bench::new(|fake| fake).await;
+    let answer = bench
+        .send(Method::POST, "/files?path=/images", FIELDS, &form(&parts))
+        .await;
+    assert_eq!(shown(&answer), (400, &json!("bad_request")), "{}", answer.body);
+    assert_eq!(bench.stat("/images/%C3%BC+a.iso").await.status, 404);
+    bench.assert_clean().await;
 }
 
 /// A form that ends in the middle of its file is none.

@@ -1,5 +1,6 @@
 //! The end of a file that is being written: it appears.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use storage_backends::{Condition, ErrorKind, FileEntry, OpContext};
@@ -32,11 +33,23 @@ impl Writing {
         }
     }
 
+    /// Checks that the backend is what it was when the file began, and keeps what a resumable upload goes on with.
+    async fn be_ready(&mut self) -> Result<(), AppError> {
+        let (_, live) = self.app.with_files(self.row.backend).await?;
+        if !Arc::ptr_eq(&live, &self.live) {
+            return Err(AppError::InProgress);
+        }
+        if self.row.is_resumable {
+            self.checkpoint().await?;
+        }
+        Ok(())
+    }
+
     /// Makes the file appear. Conditions are exact among the uploads of this process. If it fails, nothing is left, except of
     /// a resumable upload that may go on.
     ///
     /// # Errors
-    /// [`UploadError::Condition`], and what the storage says.
+    /// [`UploadError::Condition`]; [`AppError::InProgress`] if the backend was changed meanwhile; what the storage says.
     pub(in crate::service::uploads) async fn publish(
         mut self,
     ) -> Result<(FileEntry, FileHash, StoredUpload), AppError> {
@@ -44,8 +57,8 @@ impl Writing {
         let path = (self.row.backend, self.row.path.clone());
         let claim = self.app.uploads.paths.take(path).await;
         let ready = match claim {
-            Ok(claim) if self.row.is_resumable => self.checkpoint().await.map(|()| claim),
-            other => other,
+            Ok(claim) => self.be_ready().await.map(|()| claim),
+            Err(error) => Err(error),
         };
         let _one_at_a_time = match ready {
             Ok(claim) => claim,
