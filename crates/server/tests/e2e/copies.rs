@@ -191,3 +191,57 @@ fn a_killed_upload_is_resumed() {
     assert!(passed < SIZE - 8_000_000, "{passed} bytes were sent again");
     assert_eq!(notes(), 0);
 }
+
+/// Answers as a service that takes its time to publish a file; the file is `abc`.
+fn slow_publisher() -> SocketAddr {
+    const UPLOAD: &str = "/api/v1/storage/backends/1/uploads/2";
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut request = Vec::new();
+            // A body is in the packet of its head or in the next one.
+            while !request.windows(4).any(|end| end == b"\r\n\r\n")
+                || request.starts_with(b"PATCH") && !request.ends_with(b"abc")
+            {
+                let mut piece = [0; 4096];
+                match client.read(&mut piece) {
+                    Ok(read @ 1..) => request.extend_from_slice(&piece[..read]),
+                    _ => break,
+                }
+            }
+            let request = String::from_utf8(request).expect("UTF-8");
+            let (head, body) = match request.split_once('?').map_or(request.as_str(), |(path, _)| path) {
+                "GET /api/v1/storage/backends" => ("200 OK", json!([{ "id": "1", "name": "images" }])),
+                path if path.starts_with("POST") => ("201 Created", json!({})),
+                path if path.starts_with("PATCH") => ("202 Accepted", json!({ "id": "2" })),
+                path if path.starts_with("HEAD") => (
+                    "204 No Content\r\nUpload-Offset: 3\r\nUpload-Complete: ?1",
+                    Value::Null,
+                ),
+                _ => ("200 OK", json!({ "path": "/a.iso", "size": 3 })),
+            };
+            let body = match body {
+                Value::Null => String::new(),
+                data => json!({ "data": data }).to_string(),
+            };
+            let length = body.len();
+            let _client_may_be_gone = write!(
+                client,
+                "HTTP/1.1 {head}\r\nLocation: {UPLOAD}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    address
+}
+
+/// What is still being published, or was without an answer, is neither a copy nor a failure yet.
+#[test]
+fn a_copy_ends_when_its_file_is_there() {
+    let lab = Lab::start();
+    fs::write(lab.local.path().join("a.iso"), "abc").expect("a file can be made");
+    let done = finish(&mut lab.command(slow_publisher(), &["cp", "--json", "a.iso", "images:/"]));
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let copied: Value = serde_json::from_str(&done.out).expect("one JSON object");
+    assert_eq!(copied, json!({ "path": "/a.iso", "size": 3 }));
+}

@@ -27,11 +27,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// An upload at the service.
 struct Upload<'a> {
     api: &'a Api,
+    /// Path of the backend in the API, and of the file in the backend.
+    target: (&'a str, &'a FilePath),
     /// Its path in the API.
     at: String,
     /// Bytes that the service has.
     offset: u64,
     chunk: u64,
+    is_complete: bool,
 }
 
 /// What became of a chunk.
@@ -56,7 +59,7 @@ pub(super) async fn upload(
     let note = Note::of(source, &format!("{} {backend} {path}", api.url()));
     let earlier = note.as_ref().filter(|_| resumes).and_then(Note::read);
     let found = match earlier {
-        Some(at) => Upload::resume(api, at).await?,
+        Some(at) => Upload::resume(api, (backend, path), at).await?,
         None => None,
     };
     let mut upload = match found {
@@ -74,7 +77,12 @@ pub(super) async fn upload(
 }
 
 impl<'a> Upload<'a> {
-    async fn create(api: &'a Api, source: &Source, backend: &str, path: &FilePath) -> Result<Self, Failure> {
+    async fn create(
+        api: &'a Api,
+        source: &Source,
+        backend: &'a str,
+        path: &'a FilePath,
+    ) -> Result<Self, Failure> {
         let target = api::with_query(&format!("{backend}/uploads"), &[("path", path.as_str())]);
         let mut request = ApiRequest::post(target).with("upload-complete", "?0");
         if let Some(size) = source.size() {
@@ -85,14 +93,20 @@ impl<'a> Upload<'a> {
         let id = id.context("the service names no place for the upload")?;
         Ok(Self {
             api,
+            target: (backend, path),
             at: format!("{backend}/uploads/{id}"),
             offset: 0,
             chunk: chunk(&answer),
+            is_complete: false,
         })
     }
 
     /// Asks for an upload; `None` if the service has it no more.
-    async fn resume(api: &'a Api, at: String) -> Result<Option<Self>, Failure> {
+    async fn resume(
+        api: &'a Api,
+        target: (&'a str, &'a FilePath),
+        at: String,
+    ) -> Result<Option<Self>, Failure> {
         let answer = api.ask(ApiRequest::head(at.as_str())).await?;
         match answer.status() {
             404 | 410 => return Ok(None),
@@ -103,6 +117,8 @@ impl<'a> Upload<'a> {
         }
         Ok(Some(Self {
             api,
+            target,
+            is_complete: answer.header("upload-complete") == Some("?1"),
             offset: offset(&answer).context("the service does not say what it has of the upload")?,
             chunk: chunk(&answer),
             at,
@@ -113,6 +129,10 @@ impl<'a> Upload<'a> {
     async fn send(&mut self, source: &Source, bar: &ProgressBar) -> Result<Value, Failure> {
         let (mut failures, mut pause) = (0, FIRST_PAUSE);
         loop {
+            // The answer to the last chunk may be lost.
+            if self.is_complete {
+                return self.api.stat(self.target.0, self.target.1).await;
+            }
             let begun = self.offset;
             let failure = match self.send_from(source, bar).await? {
                 Ok(complete) => return Ok(complete),
@@ -127,7 +147,7 @@ impl<'a> Upload<'a> {
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
-            match Self::resume(self.api, self.at.clone()).await {
+            match Self::resume(self.api, self.target, self.at.clone()).await {
                 Ok(Some(upload)) => *self = upload,
                 Ok(None) => return Err(anyhow!("the service gave the upload up; start again").into()),
                 // It may be starting.
@@ -186,9 +206,12 @@ impl<'a> Upload<'a> {
             Err(failure) => return Ok(Sent::Lost(failure)),
         };
         Ok(match answer.status() {
+            202 => Sent::Lost(anyhow!("the service still publishes the file; look at it later").into()),
             200..300 if is_last => Sent::Complete(api::read_json(answer).await?["data"].take()),
             200..300 => Sent::To(offset(&answer).unwrap_or(expected)),
             409 if offset(&answer).is_some() => Sent::To(offset(&answer).unwrap_or_default()),
+            // Others, or an earlier request of this client, are about to end.
+            409 if answer.header("retry-after").is_some() => Sent::Lost(api::refusal(answer).await),
             408 | 429 | 502..=504 => Sent::Lost(api::refusal(answer).await),
             _ => return Err(api::refusal(answer).await),
         })
