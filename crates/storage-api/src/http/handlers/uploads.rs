@@ -85,10 +85,10 @@ pub(crate) async fn form(
     let (condition, expected) = (condition(&request)?, form_digest(&request)?);
     let mut form = Multipart::new(request.headers(), payload);
     let part = timeout(FORM_DEADLINE, file_part(&mut form)).await;
-    let part = part.map_err(|_| AppError::from(UploadError::Stalled))?;
     let part = part
-        .and_then(|part| part.ok_or(UploadError::Form))
+        .unwrap_or(Err(UploadError::Stalled))
         .map_err(AppError::from)?;
+    let part = part.ok_or(AppError::Upload(UploadError::Form))?;
     let name = part.content_disposition().and_then(|part| part.get_filename());
     let path = directory
         .join(name.unwrap_or_default())
@@ -104,10 +104,8 @@ pub(crate) async fn form(
     let work = Box::pin(state.app.write_file(id, new, body, entry, permit));
     // The form has to end well before the file appears.
     let rest = stream::once(async move {
-        match file_part(&mut form).await? {
-            Some(_) => Err(UploadError::Form),
-            None => Ok(Bytes::new()),
-        }
+        let second = file_part(&mut form).await?;
+        second.map_or(Ok(Bytes::new()), |_| Err(UploadError::Form))
     });
     let written = with_body(work, bytes(part).chain(rest), sender, None).await?;
     let written = written.ok_or(AppError::Task("the upload"))?;
