@@ -72,23 +72,25 @@ pub(crate) fn content_length(request: &HttpRequest) -> Result<Option<u64>, ApiEr
     number(request, CONTENT_LENGTH.as_str())
 }
 
-/// Returns the SHA-256 of a digest field (RFC 9530); other algorithms are left out.
+/// Returns the SHA-256 of a digest field (RFC 9530); other algorithms are left out. What can't be read is refused: a file must
+/// not appear unchecked if its client wants it checked.
 fn digest(request: &HttpRequest, name: &str) -> Result<Option<FileHash>, ApiError> {
-    let lines = request.headers().get_all(name);
-    let members = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+    let unreadable = || bad(format!("{name} must be written as sha-256=:BASE64:"));
     let mut found = None;
-    for (algorithm, value) in members.filter_map(|member| member.trim().split_once('=')) {
-        if algorithm != "sha-256" {
-            continue;
+    for line in request.headers().get_all(name) {
+        let line = line.to_str().map_err(|_| unreadable())?;
+        let members = line.split(',').map(str::trim);
+        for member in members.filter(|member| !member.is_empty()) {
+            let (algorithm, value) = member.split_once('=').ok_or_else(unreadable)?;
+            if !algorithm.trim_end().eq_ignore_ascii_case("sha-256") {
+                continue;
+            }
+            let value = value.split(';').next().unwrap_or_default().trim();
+            let encoded = value.strip_prefix(':').and_then(|rest| rest.strip_suffix(':'));
+            let bytes = encoded.and_then(|text| STANDARD.decode(text).ok());
+            let hash = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            found = Some(FileHash::from(hash.ok_or_else(unreadable)?));
         }
-        let value = value.split(';').next().unwrap_or_default().trim_end();
-        let encoded = value.strip_prefix(':').and_then(|rest| rest.strip_suffix(':'));
-        let bytes = encoded.and_then(|text| STANDARD.decode(text).ok());
-        let hash = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let Some(hash) = hash else {
-            return Err(bad(format!("{name} must be written as sha-256=:BASE64:")));
-        };
-        found = Some(FileHash::from(hash));
     }
     Ok(found)
 }
@@ -227,7 +229,10 @@ mod tests {
     #[case("sha-512=:AAAA:, sha-256=:EMPTY:;q=1", Some(true))]
     #[case("sha-512=:AAAA:", Some(false))]
     #[case("", Some(false))]
+    #[case("SHA-256 = :EMPTY:", Some(true))]
     #[case("sha-256=EMPTY", None)]
+    #[case("sha-256", None)]
+    #[case("sha-256=:EMPTY:, sha-512=:\u{e9}:", None)]
     #[case("sha-256=:AAAA:", None)]
     #[case("sha-256=:!:", None)]
     fn digests(#[case] field: &str, #[case] found: Option<bool>) {
