@@ -53,7 +53,7 @@ PORTAL_ID=$("$venv/bin/python3" -c 'import json, sys; print(json.load(sys.stdin)
 export PORTAL_ID
 
 status=0
-"$venv/bin/python3" "$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run http://127.0.0.1:8080/api/v1/openapi.json \
+SCHEMATHESIS_HOOKS="$here/hooks.py" "$venv/bin/python3" "$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run http://127.0.0.1:8080/api/v1/openapi.json \
     --header "Authorization: Bearer $token" --max-time "$SCHEMATHESIS_SECONDS" --no-color "$@" || status=$?
 
 # Whatever it was asked, it is still there, and nothing that it did was worth an error.
