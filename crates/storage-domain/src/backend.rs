@@ -1,12 +1,12 @@
 //! A registered backend: its identity, name, config, status and last test.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::id::id;
 use crate::invalid::Rule;
 use crate::kinds::{BackendConfig, BackendKind};
 use crate::probe::FindingId;
@@ -37,24 +37,7 @@ impl From<Uuid> for BackendId {
     }
 }
 
-impl FromStr for BackendId {
-    type Err = Rule;
-
-    /// Reads the canonical form only, so that a backend has one address and one directory.
-    fn from_str(text: &str) -> Result<Self, Rule> {
-        Uuid::try_parse(text)
-            .map(Self)
-            .ok()
-            .filter(|id| id.to_string() == text)
-            .ok_or_else(|| Rule::new("must be a UUID in lower case with hyphens"))
-    }
-}
-
-impl fmt::Display for BackendId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
-}
+id!(BackendId, "must be a UUID in lower case with hyphens");
 
 /// A backend's name: 1 to [`BackendName::MAX_CHARS`] characters, some of them visible, without control and
 /// bidirectional-override characters; compared exactly.

@@ -1,14 +1,11 @@
 //! Jobs: work that takes longer than a client waits.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Serialize, Serializer};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::BackendId;
-use crate::invalid::Rule;
+use crate::id::id;
 use crate::string_enum::string_enum;
 
 /// The id of a job, which sorts by time.
@@ -22,21 +19,7 @@ impl JobId {
     }
 }
 
-impl FromStr for JobId {
-    type Err = Rule;
-
-    fn from_str(text: &str) -> Result<Self, Rule> {
-        let id = Uuid::try_parse(text).map(Self).ok();
-        id.filter(|id| id.to_string() == text)
-            .ok_or_else(|| Rule::new("must be the id of a job"))
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
-}
+id!(JobId, "must be the id of a job");
 
 impl Serialize for JobId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,6 +9,7 @@ pub mod backend;
 pub mod capacity;
 pub mod fields;
 pub mod files;
+mod id;
 pub mod ignored;
 pub mod invalid;
 pub mod jobs;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use crate::id::id;
 use crate::invalid::Rule;
 
 /// An upload's id: a UUID in lower case with hyphens.
@@ -18,24 +19,7 @@ impl UploadId {
     }
 }
 
-impl FromStr for UploadId {
-    type Err = Rule;
-
-    /// Reads the canonical form only.
-    fn from_str(text: &str) -> Result<Self, Rule> {
-        Uuid::try_parse(text)
-            .map(Self)
-            .ok()
-            .filter(|id| id.to_string() == text)
-            .ok_or_else(|| Rule::new("must be a UUID in lower case with hyphens"))
-    }
-}
-
-impl fmt::Display for UploadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
-}
+id!(UploadId, "must be a UUID in lower case with hyphens");
 
 /// The SHA-256 of a file's content. Its text is 64 hexadecimal digits in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

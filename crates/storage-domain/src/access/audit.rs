@@ -1,14 +1,13 @@
 //! The records of the audit log.
 
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Actor, How, Role};
 use crate::Backend;
-use crate::invalid::Rule;
+use crate::id::id;
 
 /// One action of a client, done or refused. It holds no secret: of a change only the names of the fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,20 +121,4 @@ impl AuditId {
     }
 }
 
-impl FromStr for AuditId {
-    type Err = Rule;
-
-    fn from_str(text: &str) -> Result<Self, Rule> {
-        Uuid::try_parse(text)
-            .map(Self)
-            .ok()
-            .filter(|id| id.to_string() == text)
-            .ok_or_else(|| Rule::new("must be the id of a record"))
-    }
-}
-
-impl std::fmt::Display for AuditId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
-}
+id!(AuditId, "must be the id of a record");
