@@ -1,11 +1,14 @@
 //! The directories that file servers keep for themselves.
 
+use std::sync::Arc;
+
 use crate::invalid::Rule;
 
 /// The names of directories that are not counted, in any case; one that ends in `*` stands for all that begin so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoredDirectories {
-    names: Vec<String>,
+    /// Shared: each backend has them.
+    names: Arc<[String]>,
 }
 
 impl IgnoredDirectories {
@@ -37,7 +40,7 @@ impl IgnoredDirectories {
         if names.len() > Self::MAX_NAMES {
             return Err(Rule::new(format!("must hold at most {} names", Self::MAX_NAMES)));
         }
-        let names: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        let names: Arc<[String]> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         if names.iter().all(|name| is_name(name)) {
             return Ok(Self { names });
         }

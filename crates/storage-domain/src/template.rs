@@ -1,11 +1,14 @@
 //! The names of boot and install images.
 
+use std::sync::Arc;
+
 use crate::invalid::Rule;
 
 /// The file name extensions of boot and install images, in any case, compressed forms included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplatePatterns {
-    extensions: Vec<String>,
+    /// Shared: each backend has them.
+    extensions: Arc<[String]>,
 }
 
 impl TemplatePatterns {
@@ -41,7 +44,9 @@ impl TemplatePatterns {
             }
             checked.push(extension.to_ascii_lowercase());
         }
-        Ok(Self { extensions: checked })
+        Ok(Self {
+            extensions: checked.into(),
+        })
     }
 
     /// Returns whether a file name (the last segment of a path) is that of a boot or install image.
