@@ -23,7 +23,7 @@ pub use crate::supervisor::{
     AppError, AppSettings, Change, ClientPermit as Permit, Event, StateChange, TestOutcome,
 };
 
-pub(crate) use crate::supervisor::{explain, explain_at, millis};
+pub(crate) use crate::supervisor::{Bounded, explain, explain_at, millis};
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ use crate::supervisor::{Command, Supervisor, Trial};
 #[derive(Debug)]
 pub struct App {
     supervisor: Arc<Supervisor>,
-    reads: files::Reads,
+    reads: Bounded,
     uploads: uploads::Uploads,
 }
 
@@ -49,7 +49,7 @@ impl App {
         Arc::new(Self {
             uploads: uploads::Uploads::new(settings.max_upload_bytes),
             supervisor: Supervisor::new(store, registry, settings, runtime),
-            reads: files::Reads::default(),
+            reads: Bounded::new(files::MAX_READS),
         })
     }
 

@@ -31,6 +31,7 @@ use self::jobs::Jobs;
 pub(crate) use self::luns::SeenLuns;
 pub(crate) use self::messages::{explain, explain_at};
 pub(crate) use self::outcome::millis;
+pub(crate) use self::permit::Bounded;
 use self::permit::NoPermit;
 pub(crate) use self::trial::Trial;
 
@@ -46,6 +47,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
+use uuid::Uuid;
 
 use self::actor::{Actor, Reply};
 use self::permit::Permits;
@@ -100,6 +102,8 @@ pub(crate) struct Supervisor {
     pub(crate) events: Events,
     pub(crate) luns: SeenLuns,
     pub(crate) jobs: Jobs,
+    /// Names this process in the rows that it works on.
+    pub(crate) instance: String,
     pub(crate) tasks: TaskTracker,
     /// Ends counts and checks, and keeps new tests from beginning.
     pub(crate) stopping: CancellationToken,
@@ -123,6 +127,7 @@ impl Supervisor {
             events: Events::default(),
             luns: SeenLuns::default(),
             jobs: Jobs::default(),
+            instance: Uuid::new_v4().to_string(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             giving_up: CancellationToken::new(),

@@ -9,16 +9,13 @@ use storage_backends::{
     ReadRequest, TreeCapabilities,
 };
 use storage_domain::{Backend, BackendId, FileHash, FilePath};
-use tokio::sync::Semaphore;
 
 use super::{App, AppError, Permit};
 
 /// How long the storage may take to answer about files; the bytes of a file have deadlines of their own.
 const FILES_DEADLINE: Duration = Duration::from_secs(30);
 /// Reads under way at once, over all backends: each of them holds a connection or a pipe.
-const MAX_READS: usize = 1024;
-/// How long a read waits for others to end.
-const READ_WAIT: Duration = Duration::from_secs(10);
+pub(super) const MAX_READS: usize = 1024;
 
 /// A page of a directory.
 #[derive(Debug)]
@@ -29,16 +26,6 @@ pub struct ListedFiles {
     pub hashes: Vec<Option<FileHash>>,
     /// What can be done with the files.
     pub capabilities: TreeCapabilities,
-}
-
-/// Limits the reads under way.
-#[derive(Debug)]
-pub(super) struct Reads(Arc<Semaphore>);
-
-impl Default for Reads {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_READS)))
-    }
 }
 
 impl App {
@@ -118,11 +105,8 @@ impl App {
         request: ReadRequest,
         permit: Permit,
     ) -> Result<ByteStream, AppError> {
-        let read = tokio::time::timeout(READ_WAIT, Arc::clone(&self.reads.0).acquire_owned()).await;
-        // The semaphore is never closed.
-        let Ok(Ok(read)) = read else {
-            return Err(files(Error::new(ErrorKind::TooBusy, "the read")));
-        };
+        let read = self.reads.acquire().await;
+        let read = read.ok_or_else(|| files(Error::new(ErrorKind::TooBusy, "the read")))?;
         let held = (permit.clone(), read);
         let open = move |live: Arc<dyn LiveBackend>, cx: OpContext| {
             let (path, request) = (path.clone(), request.clone());

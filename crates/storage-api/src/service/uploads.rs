@@ -22,14 +22,14 @@ use storage_backends::{Condition, Error, ErrorKind, FileEntry};
 use storage_domain::{Backend, BackendId, FileHash, FilePath, UploadId};
 use storage_persistence::{Content, StoredUpload};
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use self::claims::Claims;
 use self::target::{FreeTarget, Target};
 use self::writing::Writing;
 use super::files::files;
-use super::{App, AppError, AuditEntry, Permit};
+use super::{App, AppError, AuditEntry, Bounded, Permit};
 use crate::chain::Chain;
 
 /// How long a resumable upload lives.
@@ -38,8 +38,6 @@ const LIFETIME: Duration = Duration::from_hours(24);
 pub const MIN_APPEND_BYTES: u64 = 8 * 1024 * 1024;
 /// Writes under way at once, over all backends: each may hold a helper process, and some megabytes.
 const MAX_WRITES: usize = 32;
-/// How long a write waits for others to end.
-const WRITE_WAIT: Duration = Duration::from_secs(10);
 
 /// A file that is to be written.
 #[derive(Debug, Clone)]
@@ -109,9 +107,7 @@ pub enum UploadError {
 /// The uploads of this process.
 #[derive(Debug)]
 pub(super) struct Uploads {
-    /// The name of this process in the database.
-    owner: String,
-    writes: Arc<Semaphore>,
+    writes: Bounded,
     /// Uploads that somebody works on.
     running: Claims<UploadId>,
     /// Paths at which a file is published.
@@ -122,27 +118,17 @@ pub(super) struct Uploads {
 impl Uploads {
     pub(super) fn new(most_bytes: Option<u64>) -> Self {
         Self {
-            owner: UploadId::generate().to_string(),
-            writes: Arc::new(Semaphore::new(MAX_WRITES)),
+            writes: Bounded::new(MAX_WRITES),
             running: Claims::default(),
             paths: Claims::default(),
             most_bytes,
         }
     }
 
-    /// Returns whether anything is written.
-    fn is_busy(&self) -> bool {
-        self.writes.available_permits() < MAX_WRITES
-    }
-
     /// Waits for the permit of a write.
     async fn permit(&self) -> Result<OwnedSemaphorePermit, AppError> {
-        let permit = tokio::time::timeout(WRITE_WAIT, Arc::clone(&self.writes).acquire_owned()).await;
-        match permit {
-            Ok(Ok(permit)) => Ok(permit),
-            // The semaphore is never closed.
-            Ok(Err(_)) | Err(_) => Err(files(Error::new(ErrorKind::TooBusy, "the upload"))),
-        }
+        let permit = self.writes.acquire().await;
+        permit.ok_or_else(|| files(Error::new(ErrorKind::TooBusy, "the upload")))
     }
 
     /// Refuses what is too large.

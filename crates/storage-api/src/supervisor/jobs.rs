@@ -8,19 +8,17 @@ use std::time::Duration;
 use storage_backends::{OpContext, Progress};
 use storage_domain::{Backend, BackendId, Job, JobId, JobKind, JobState};
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::messages::explain_at;
-use super::{AppError, Supervisor};
+use super::{AppError, Bounded, Supervisor};
 use crate::chain::Chain;
 
 /// Changes of files under way at once in this process, those that are no jobs yet included.
 const MAX_JOBS: usize = 32;
-/// How long a change waits for others to end.
-const JOB_WAIT: Duration = Duration::from_secs(10);
 /// The longest time that a job may take.
 const JOB_DEADLINE: Duration = Duration::from_hours(24);
 /// Time between two writes of a job's row, each of which reads whether it has to end.
@@ -31,10 +29,8 @@ const END_TRIES: u32 = 20;
 /// The changes of files under way in this process.
 #[derive(Debug)]
 pub(crate) struct Jobs {
-    permits: Arc<Semaphore>,
+    permits: Bounded,
     running: Arc<Mutex<HashMap<JobId, Running>>>,
-    /// Names this process in the rows of its jobs.
-    owner: String,
 }
 
 #[derive(Debug, Clone)]
@@ -47,9 +43,8 @@ struct Running {
 impl Default for Jobs {
     fn default() -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(MAX_JOBS)),
+            permits: Bounded::new(MAX_JOBS),
             running: Arc::default(),
-            owner: JobId::generate().to_string(),
         }
     }
 }
@@ -120,11 +115,8 @@ impl Supervisor {
     /// # Errors
     /// [`AppError::TooManyChanges`] and [`AppError::ShuttingDown`].
     pub(crate) async fn begin_change(&self, backend: BackendId) -> Result<Begun, AppError> {
-        let permit = timeout(JOB_WAIT, Arc::clone(&self.jobs.permits).acquire_owned()).await;
-        // The semaphore is never closed.
-        let Ok(Ok(permit)) = permit else {
-            return Err(AppError::TooManyChanges);
-        };
+        let permit = self.jobs.permits.acquire().await;
+        let permit = permit.ok_or(AppError::TooManyChanges)?;
         if self.stopping.is_cancelled() {
             return Err(AppError::ShuttingDown);
         }
@@ -170,7 +162,7 @@ impl Supervisor {
             started_at: now,
             finished_at: None,
             error: None,
-            owner: self.jobs.owner.clone(),
+            owner: self.instance.clone(),
             heartbeat_at: now,
         };
         let cx = OpContext::within(JOB_DEADLINE).with_cancel(cancel.clone());

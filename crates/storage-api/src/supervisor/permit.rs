@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storage_backends::OpContext;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::AppError;
@@ -47,6 +48,35 @@ impl From<NoPermit> for AppError {
             NoPermit::TooBusy => Self::TooBusy,
             NoPermit::Cancelled => Self::ShuttingDown,
         }
+    }
+}
+
+/// How long work on files waits for other work to end.
+const FILES_WAIT: Duration = Duration::from_secs(10);
+
+/// Bounds how much work of one sort goes on at once; further work waits for [`FILES_WAIT`].
+#[derive(Debug)]
+pub(crate) struct Bounded {
+    most: usize,
+    permits: Arc<Semaphore>,
+}
+
+impl Bounded {
+    pub(crate) fn new(most: usize) -> Self {
+        let permits = Arc::new(Semaphore::new(most));
+        Self { most, permits }
+    }
+
+    /// Waits for a permit; `None` if nothing ended in time.
+    pub(crate) async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
+        let permit = timeout(FILES_WAIT, Arc::clone(&self.permits).acquire_owned()).await;
+        // The semaphore is never closed.
+        permit.ok()?.ok()
+    }
+
+    /// Returns whether anything goes on.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.permits.available_permits() < self.most
     }
 }
 

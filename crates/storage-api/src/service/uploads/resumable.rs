@@ -155,7 +155,7 @@ impl App {
         self.find_upload(id, upload).await?;
         self.uploads.running.end(&upload);
         let claim = self.uploads.running.take(upload).await?;
-        let (store, owner) = (&self.supervisor.store, &self.uploads.owner);
+        let (store, owner) = (&self.supervisor.store, &self.supervisor.instance);
         if !store.claim_upload(upload, owner, LEASE).await? {
             return Err(AppError::InProgress);
         }

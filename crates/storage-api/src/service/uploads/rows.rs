@@ -38,7 +38,7 @@ impl App {
         let deleted = self
             .supervisor
             .store
-            .delete_upload(row.id, &self.uploads.owner)
+            .delete_upload(row.id, &self.supervisor.instance)
             .await;
         if let Err(error) = deleted {
             tracing::warn!(upload.id = %row.id, error = %Chain(&error), "the row of an upload stays for now");
@@ -56,7 +56,7 @@ impl App {
 
     /// Keeps the row of an upload that nobody works on from now on.
     pub(super) async fn release(&self, row: &StoredUpload) {
-        let (store, owner) = (&self.supervisor.store, &self.uploads.owner);
+        let (store, owner) = (&self.supervisor.store, &self.supervisor.instance);
         if let Err(error) = store.keep_upload(row, owner, true).await {
             tracing::warn!(upload.id = %row.id, error = %Chain(&error), "an upload could not be released");
         }

@@ -24,8 +24,12 @@ impl App {
         let stopping = self.supervisor.stopping.clone();
         let mut sweep = Instant::now();
         while !stopping.is_cancelled() {
-            if self.uploads.is_busy()
-                && let Err(error) = self.supervisor.store.beat_uploads(&self.uploads.owner).await
+            if self.uploads.writes.is_busy()
+                && let Err(error) = self
+                    .supervisor
+                    .store
+                    .beat_uploads(&self.supervisor.instance)
+                    .await
             {
                 tracing::warn!(error = %Chain(&error), "uploads could not be kept alive");
             }
@@ -54,7 +58,7 @@ impl App {
                 continue;
             };
             if store
-                .claim_upload(row.id, &self.uploads.owner, ABANDONED_AFTER)
+                .claim_upload(row.id, &self.supervisor.instance, ABANDONED_AFTER)
                 .await?
             {
                 self.remove_left(&row).await;

@@ -180,11 +180,10 @@ impl Writing {
         if self.is_kept {
             return self.keep(false).await;
         }
-        let uploads = &self.app.uploads;
-        self.app
-            .supervisor
+        let supervisor = &self.app.supervisor;
+        supervisor
             .store
-            .add_upload(&self.row, Some(&uploads.owner))
+            .add_upload(&self.row, Some(&supervisor.instance))
             .await?;
         self.is_kept = true;
         Ok(())
@@ -213,7 +212,7 @@ impl Writing {
 
     /// Keeps the row.
     async fn keep(&mut self, release: bool) -> Result<(), AppError> {
-        let (store, owner) = (&self.app.supervisor.store, &self.app.uploads.owner);
+        let (store, owner) = (&self.app.supervisor.store, &self.app.supervisor.instance);
         if store.keep_upload(&self.row, owner, release).await? {
             Ok(())
         } else {
