@@ -47,7 +47,7 @@ impl Flow {
 
     /// Reports that a handler waits for the rest of its request's body.
     pub(super) fn wait_for_body(&self) {
-        if self.reading.get() != Reading::Body {
+        if !self.awaits_body() {
             self.reading.set(Reading::Body);
             self.wake();
         }
@@ -55,7 +55,7 @@ impl Flow {
 
     /// Reports that a handler waits for its request's body no longer.
     pub(super) fn stop_waiting(&self) {
-        if self.reading.get() == Reading::Body {
+        if self.awaits_body() {
             self.reading.set(Reading::Nothing);
         }
     }
@@ -73,6 +73,11 @@ impl Flow {
     /// Returns whether the stream may hand out bytes.
     pub(super) fn may_read(&self) -> bool {
         self.reading.get() != Reading::Nothing
+    }
+
+    /// Returns whether a handler waits for its request's body.
+    pub(super) fn awaits_body(&self) -> bool {
+        self.reading.get() == Reading::Body
     }
 
     /// Keeps the reader's waker until reading resumes.

@@ -1,6 +1,7 @@
 //! A connection that reads no further than it is answered, and asks for a body once a handler waits for it.
 
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -10,8 +11,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::flow::Flow;
 use super::share::Patience;
 
-/// The most bytes that are read ahead of the HTTP parser.
-const READ_AHEAD: usize = 4096;
+/// The most bytes that are read ahead of the HTTP parser: each of many connections may hold as many.
+const READ_AHEAD: usize = 2 * 1024;
+/// The same while a handler waits for a body.
+const READ_AHEAD_OF_BODY: usize = 16 * 1024;
 /// The most bytes that are written per poll of a task, for the other connections of its thread to be served too.
 const WRITE_SHARE: usize = 16 * 1024;
 /// What the HTTP parser's owner writes before it asks the handler.
@@ -108,11 +111,16 @@ impl Line {
 }
 
 impl<S: AsyncRead + Unpin> FlowStream<S> {
-    /// Reads ahead as far as the peer has sent and [`READ_AHEAD`] allows.
+    /// Reads ahead as far as the peer has sent and may be read.
     fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let mut space = [0; READ_AHEAD];
-        while !self.ended && self.ahead.len() < READ_AHEAD {
-            let mut buffer = ReadBuf::new(&mut space[self.ahead.len()..]);
+        let most = if self.flow.awaits_body() {
+            READ_AHEAD_OF_BODY
+        } else {
+            READ_AHEAD
+        };
+        let mut space = [const { MaybeUninit::uninit() }; READ_AHEAD_OF_BODY];
+        while !self.ended && self.ahead.len() < most {
+            let mut buffer = ReadBuf::uninit(&mut space[self.ahead.len()..most]);
             match Pin::new(&mut self.io).poll_read(cx, &mut buffer) {
                 Poll::Ready(read) => read?,
                 Poll::Pending => break,
