@@ -35,6 +35,10 @@ pub const PROBES_PER_SERVER: usize = 8;
 #[cfg(feature = "web")]
 const LARGE_BODIES: usize = 2;
 
+/// How many downloads read large pieces at once, of all servers together; further ones read small ones.
+#[cfg(feature = "web")]
+const LARGE_PIECES: usize = 8;
+
 /// How many pieces of [`UPLOAD_PIECE`] bytes uploads hold in memory, of all servers together; further ones wait.
 #[cfg(feature = "web")]
 const UPLOAD_PIECES: usize = 24;
@@ -55,6 +59,8 @@ pub struct Network {
     servers: Arc<Mutex<HashMap<String, Weak<Semaphore>>>>,
     #[cfg(feature = "web")]
     large_bodies: Permits<LARGE_BODIES>,
+    #[cfg(feature = "web")]
+    large_pieces: Permits<LARGE_PIECES>,
     #[cfg(feature = "web")]
     upload_memory: Permits<UPLOAD_PIECES>,
     #[cfg(feature = "web")]
@@ -127,6 +133,12 @@ impl Network {
     #[cfg(feature = "web")]
     pub(crate) fn large_bodies(&self) -> &Semaphore {
         &self.large_bodies.0
+    }
+
+    /// Returns the permits for reading large pieces of files.
+    #[cfg(feature = "web")]
+    pub(crate) fn large_pieces(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.large_pieces.0)
     }
 
     /// Returns the permits for the memory of uploads, each for [`UPLOAD_PIECE`] bytes.

@@ -16,6 +16,7 @@ pub(crate) mod file;
 mod http10;
 mod limits;
 mod origin;
+mod piece_size;
 pub(crate) mod redirect;
 pub(crate) mod retry;
 

@@ -20,6 +20,7 @@ use crate::web::error::Error;
 use crate::web::http10::Http11;
 use crate::web::limits::Limits;
 use crate::web::origin::Origin;
+use crate::web::piece_size::PieceSize;
 
 /// The slowest that a body is sent, in bytes a second: one that takes longer ends its request.
 const SLOWEST: u64 = 64 * 1024;
@@ -39,19 +40,19 @@ impl Connection {
         to: &Origin,
         peer: Option<SocketAddr>,
         stream: S,
-        buffer: usize,
+        piece: PieceSize,
     ) -> Result<Self, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut http = Builder::new();
-        http.max_buf_size(buffer);
+        http.max_buf_size(piece.largest());
         // As browsers and curl do: one bad line is left out, and the others say what there is to know.
         http.allow_spaces_after_header_name_in_responses(true)
             .allow_obsolete_multiline_headers_in_responses(true)
             .ignore_invalid_headers_in_responses(true);
         let (sender, driver) = http
-            .handshake(TokioIo::new(Http11::new(stream)))
+            .handshake(TokioIo::new(Http11::new(stream, piece)))
             .await
             .map_err(|error| classify(&error))?;
         // Its error reaches whoever waits for the answer.

@@ -25,11 +25,10 @@ use crate::web::connection::Connection;
 use crate::web::error::{Error, Tls};
 use crate::web::limits::Limits;
 use crate::web::origin::Origin;
+use crate::web::piece_size::PieceSize;
 
 /// The buffer of a connection, in bytes: the largest header of an answer that is read.
 const HEAD_BYTES: usize = 64 * 1024;
-/// The buffer of a connection for files, in bytes, as large as a record of TLS: a slow download holds three of them.
-const STREAM_BYTES: usize = 16 * 1024;
 
 /// How long a server may work on one request.
 const LONG_WORK: Duration = Duration::from_mins(10);
@@ -75,8 +74,8 @@ pub(crate) struct Connector {
     tls: Arc<ClientConfig>,
     /// The limits of every step.
     pub(crate) limits: Limits,
-    /// Bytes of a connection's buffer, which bounds headers and the pieces of bodies.
-    buffer: usize,
+    /// Whether its connections are for files, of which many may be open for a long time.
+    streams: bool,
 }
 
 impl Connector {
@@ -94,15 +93,14 @@ impl Connector {
             network,
             tls,
             limits,
-            buffer: HEAD_BYTES,
+            streams: false,
         })
     }
 
-    /// The same with small buffers, for connections of which there are many for a long time.
+    /// The same for files, whose pieces suit the reader: of connections for them there are many for a long time.
     pub(crate) fn for_streams(&self) -> Self {
-        let buffer = STREAM_BYTES;
         Self {
-            buffer,
+            streams: true,
             ..self.clone()
         }
     }
@@ -178,11 +176,14 @@ impl Connector {
     ) -> Result<(Connection, Option<Session>), Error> {
         let peer = stream.peer_addr().ok();
         if !to.secure {
-            return Ok((Connection::start(to, peer, stream, self.buffer).await?, None));
+            return Ok((
+                Connection::start(to, peer, stream, self.piece_size()).await?,
+                None,
+            ));
         }
         let stream = self.handshake(&to.host, stream).await?;
         let session = Session::of(&stream);
-        let connection = Connection::start(to, peer, stream, self.buffer).await?;
+        let connection = Connection::start(to, peer, stream, self.piece_size()).await?;
         Ok((connection, Some(session)))
     }
 
@@ -196,6 +197,14 @@ impl Connector {
         let addrs = self.resolve(to).await?;
         let stream = self.connect(&addrs).await?;
         Ok(self.open(to, stream).await?.0)
+    }
+
+    fn piece_size(&self) -> PieceSize {
+        if self.streams {
+            PieceSize::adaptive(self.network.large_pieces())
+        } else {
+            PieceSize::fixed(HEAD_BYTES)
+        }
     }
 
     async fn handshake(&self, host: &HostAddr, stream: TcpStream) -> Result<TlsStream<TcpStream>, Error> {

@@ -1,4 +1,4 @@
-//! Reads answers of HTTP/1.0 as answers of HTTP/1.1.
+//! Reads answers of HTTP/1.0 as answers of HTTP/1.1, in pieces that suit the reader.
 //!
 //! hyper refuses chunked answers of HTTP/1.0 (RFC 9112, section 6.1), which some servers send and browsers read. Nothing
 //! else depends on the version: a connection that its server closes is replaced by a new one.
@@ -9,6 +9,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::web::piece_size::PieceSize;
+
 /// Where the minor version stands in an answer.
 const MINOR: usize = "HTTP/1.".len();
 
@@ -18,12 +20,16 @@ pub(super) struct Http11<S> {
     stream: S,
     /// How many bytes before the minor version are still to come.
     before: Option<usize>,
+    piece: PieceSize,
 }
 
 impl<S> Http11<S> {
-    pub(super) const fn new(stream: S) -> Self {
-        let before = Some(MINOR);
-        Self { stream, before }
+    pub(super) const fn new(stream: S, piece: PieceSize) -> Self {
+        Self {
+            stream,
+            before: Some(MINOR),
+            piece,
+        }
     }
 }
 
@@ -33,15 +39,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Http11<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let filled = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let read = &mut buf.filled_mut()[filled..];
+        let mut piece = ReadBuf::new(buf.initialize_unfilled_to(self.piece.next().min(buf.remaining())));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+        let read = piece.filled_mut();
+        self.piece.count(read.len());
         if let Some(before) = self.before {
             if let Some(minor @ b'0') = read.get_mut(before) {
                 *minor = b'1';
             }
             self.before = (before >= read.len()).then(|| before - read.len());
         }
+        let read = read.len();
+        buf.advance(read);
         Poll::Ready(Ok(()))
     }
 }
@@ -89,7 +98,7 @@ mod tests {
         for at in 0..sent.len() {
             let (one, other) = sent.as_bytes().split_at(at);
             let mut read = String::new();
-            let mut stream = Http11::new(one.chain(other));
+            let mut stream = Http11::new(one.chain(other), PieceSize::fixed(1024));
             stream.read_to_string(&mut read).await.unwrap();
             assert_eq!(read, expected, "{at}");
         }
