@@ -74,16 +74,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Unreadable`] and [`StoreError::Keys`].
     pub async fn open(&self, id: BackendId) -> Result<Backend, StoreError> {
-        let held = self.keyring.held();
-        let secrets = Secrets::Opened(held.as_deref().map(|held| &held.ring));
-        let mut read = self.run(READING, self.one(id, secrets)).await?;
-        if matches!(&read, Some(Err(unreadable)) if unreadable.lacks_key)
-            && let Some(newer) = self.newer_keys(held.as_ref()).await?
-        {
-            let secrets = Secrets::Opened(Some(&newer.ring));
-            read = self.run(READING, self.one(id, secrets)).await?;
+        let mut held = self.keyring.held();
+        loop {
+            let secrets = Secrets::Opened(held.as_deref().map(|held| &held.ring));
+            let read = self.run(READING, self.one(id, secrets)).await?;
+            let lacks_key = matches!(&read, Some(Err(unreadable)) if unreadable.lacks_key);
+            // Each of several rotations may be the one that the row was written by.
+            match self.newer_keys(held.as_ref().filter(|_| lacks_key)).await? {
+                Some(newer) => held = Some(newer),
+                None => return readable(id, read),
+            }
         }
-        readable(id, read)
     }
 
     /// Returns whether a backend other than `id` has this name.

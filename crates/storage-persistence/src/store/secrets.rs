@@ -82,17 +82,8 @@ impl Store {
     }
 
     /// The keys of the database, held from now on; registers the newest if the database has none.
-    ///
-    /// A rotation may end between the look at the database and that at the file, and then the file lacks a key that is no
-    /// longer wanted.
     async fn take_keys(&self, source: KeySource) -> Result<Arc<Held>, StoreError> {
-        for _ in 1..MAX_LOOKS {
-            match self.look_for_keys(&source).await {
-                Err(StoreError::Keys(KeyError::Wanted { .. })) => {}
-                done => return done,
-            }
-        }
-        self.look_for_keys(&source).await
+        repeated(|| self.look_for_keys(&source)).await
     }
 
     async fn look_for_keys(&self, source: &KeySource) -> Result<Arc<Held>, StoreError> {
@@ -136,6 +127,10 @@ impl Store {
         {
             return Ok(Some(now));
         }
+        repeated(|| self.look_again(held)).await
+    }
+
+    async fn look_again(&self, held: &Held) -> Result<Option<Arc<Held>>, StoreError> {
         let source = held.source.clone();
         // A file system may hang, and the caller may be a web thread.
         let loaded = spawn_blocking(move || source.load().map(|ring| (source, ring))).await;
@@ -174,6 +169,21 @@ impl Store {
     }
 }
 
+/// Looks for keys, and once more if one is missing: a rotation may end between the look at the database and that at the file,
+/// whichever comes first, and then the file lacks a key that is not wanted any more, or not wanted yet.
+async fn repeated<T, F>(look: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    for _ in 1..MAX_LOOKS {
+        match look().await {
+            Err(StoreError::Keys(KeyError::Wanted { .. })) => {}
+            done => return done,
+        }
+    }
+    look().await
+}
+
 /// The error if no key is there, but the database wants this one.
 fn lost(source: &KeySource, error: KeyError, wanted: &KeyId) -> KeyError {
     match error {
@@ -191,3 +201,6 @@ fn wanted(source: &KeySource, ring: &KeyRing, wanted: &KeyId) -> KeyError {
         searched: format!("{} holds {} only", source.place(), ring.listed()),
     }
 }
+
+#[cfg(test)]
+mod tests;
