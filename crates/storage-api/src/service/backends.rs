@@ -1,5 +1,7 @@
 //! Creating, reading, changing and deleting backends.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, Invalid, InvalidInput, Rule,
@@ -128,23 +130,25 @@ impl App {
         self.supervisor.ask(id, "the update", command).await
     }
 
-    /// Deletes a backend, after it was unmounted; `force` detaches a mount that is in use. Goes on to its end if the
-    /// client hangs up.
+    /// Deletes a backend, after its uploads were ended and it was unmounted; `force` detaches a mount that is in use. Goes on
+    /// to its end if the client hangs up.
     ///
     /// # Errors
     /// [`AppError::Precondition`]; [`AppError::Busy`] and [`AppError::Stuck`], and the backend stays;
     /// [`AppError::Store`].
     pub async fn delete(
-        &self,
+        self: &Arc<Self>,
         id: BackendId,
         force: bool,
         conditions: Preconditions,
         entry: AuditEntry,
     ) -> Result<(), AppError> {
+        let app = Arc::clone(self);
         let delete = Box::new(Delete {
             names_version: conditions.names_version(),
             allow: Box::new(move |read| conditions.allow_change(read)),
             force,
+            end_uploads: Box::pin(async move { app.end_uploads(id).await }),
             entry,
         });
         let command = |reply| Command::Delete(delete, reply);

@@ -23,7 +23,6 @@ use storage_domain::{Backend, BackendId, FileHash, FilePath, UploadId};
 use storage_persistence::{Content, StoredUpload};
 use time::OffsetDateTime;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::sync::CancellationToken;
 
 use self::claims::Claims;
 use self::target::{FreeTarget, Target};
@@ -177,13 +176,13 @@ impl App {
         let claim = self.uploads.running.take(row.id).await?;
         let app = Arc::clone(self);
         let work = async move {
-            let _held = (write, permit, claim);
+            let _held = (write, permit);
             let FreeTarget {
                 upload, live, is_new, ..
             } = *target;
             let writing = Writing::new(&app, row, upload, live, false);
             let mut writing = writing.ok_or(AppError::Task("the hash"))?;
-            let received = writing.receive(body, &CancellationToken::new()).await;
+            let received = writing.receive(body, claim.cancellation()).await;
             if let Err(error) = received.and_then(|()| writing.check()) {
                 writing.abandon().await;
                 return Err(error);

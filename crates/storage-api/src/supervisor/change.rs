@@ -1,5 +1,6 @@
 //! Changing and deleting a backend: what is mounted under the old config is unmounted first.
 
+use futures_util::future::BoxFuture;
 use storage_backends::{OpContext, UnmountMode};
 use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus};
 use storage_persistence::StoreError;
@@ -34,6 +35,8 @@ pub(crate) struct Delete {
     pub(crate) names_version: bool,
     /// Whether a mount in use is detached.
     pub(crate) force: bool,
+    /// What ends before, while the storage can still be reached.
+    pub(crate) end_uploads: BoxFuture<'static, ()>,
     pub(crate) entry: AuditEntry,
 }
 
@@ -94,6 +97,7 @@ impl Actor {
             allow,
             names_version,
             force,
+            end_uploads,
             mut entry,
         } = delete;
         let (supervisor, id) = (self.supervisor.clone(), self.id);
@@ -109,6 +113,7 @@ impl Actor {
                 allow(&read)?;
                 version = names_version.then_some(read.version);
                 name = Some(read.name.clone());
+                end_uploads.await;
                 let mode = if force {
                     UnmountMode::Lazy
                 } else {

@@ -78,6 +78,18 @@ impl Store {
         row.and_then(read).ok_or(StoreError::NotFound)
     }
 
+    /// Returns the uploads of a backend.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Database`].
+    pub async fn uploads_of(&self, backend: BackendId) -> Result<Vec<StoredUpload>, StoreError> {
+        let find = Entity::find().filter(Column::BackendId.eq(backend.to_string()));
+        let rows = self
+            .run("reading a backend's uploads", find.all(&self.db))
+            .await?;
+        Ok(rows.into_iter().filter_map(read).collect())
+    }
+
     /// Returns how many uploads there are.
     ///
     /// # Errors

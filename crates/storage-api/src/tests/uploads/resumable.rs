@@ -9,7 +9,7 @@ use super::*;
 const PART: (&str, &str) = ("content-type", "application/partial-upload");
 
 impl Bench {
-    async fn begin(&self, path: &str, fields: &[(&str, &str)]) -> String {
+    pub(super) async fn begin(&self, path: &str, fields: &[(&str, &str)]) -> String {
         let fields = [&[("upload-complete", "?0")], fields].concat();
         let begun = self
             .send(Method::POST, &format!("/uploads?path={path}"), &fields, b"")
@@ -30,7 +30,7 @@ impl Bench {
             .to_owned()
     }
 
-    async fn append(&self, at: &str, offset: usize, complete: &str, body: &[u8]) -> Answer {
+    pub(super) async fn append(&self, at: &str, offset: usize, complete: &str, body: &[u8]) -> Answer {
         let offset = offset.to_string();
         let fields = [PART, ("upload-offset", &offset), ("upload-complete", complete)];
         self.send(Method::PATCH, at, &fields, body).await
