@@ -15,6 +15,7 @@ pub struct OpContext {
     deadline: Instant,
     cancel: CancellationToken,
     light: bool,
+    patient: bool,
 }
 
 impl OpContext {
@@ -26,6 +27,7 @@ impl OpContext {
             deadline: begun + limit,
             cancel: CancellationToken::new(),
             light: false,
+            patient: false,
         }
     }
 
@@ -48,6 +50,17 @@ impl OpContext {
         self.light
     }
 
+    /// The same operation, in which a request that fails for now is repeated until the deadline.
+    #[must_use]
+    pub(crate) fn patiently(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
+    pub(crate) fn is_patient(&self) -> bool {
+        self.patient
+    }
+
     /// A step of this operation that has to end within `limit` from now, or with the operation, whichever is first.
     #[must_use]
     pub fn step(&self, limit: Duration) -> Self {
@@ -56,6 +69,7 @@ impl OpContext {
             deadline: self.deadline.min(Instant::now() + limit),
             cancel: self.cancel.clone(),
             light: self.light,
+            patient: self.patient,
         }
     }
 

@@ -235,8 +235,9 @@ impl Upload for ObjectUpload {
 
     async fn publish(mut self: Box<Self>, cx: &OpContext, condition: &Condition) -> Result<FileEntry, Error> {
         let published = self.publish_here(cx, condition).await;
-        if published.is_err() {
-            // Nobody could do so later: the upload is gone with this call.
+        // Whoever kept the record may try again what failed for now; nobody can call `abandon` any more.
+        let is_over = |error: &Error| !error.is_temporary() || *error.kind() == ErrorKind::Changed;
+        if published.as_ref().is_err_and(is_over) {
             let _ = self.remove(&OpContext::within(ABORT_LIMIT)).await;
         }
         published

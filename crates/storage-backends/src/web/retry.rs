@@ -36,7 +36,11 @@ impl Backoff {
     pub(crate) async fn wait(&mut self, cx: &OpContext, asked: Option<Duration>) -> bool {
         let wait = wait(self.tried, asked);
         self.tried += 1;
-        let tries = if cx.is_light() { LIGHT_TRIES } else { TRIES };
+        let tries = match cx {
+            cx if cx.is_patient() => u32::MAX,
+            cx if cx.is_light() => LIGHT_TRIES,
+            _ => TRIES,
+        };
         if self.tried >= tries || cx.remaining() <= wait + ANSWER {
             return false;
         }
@@ -138,6 +142,15 @@ mod tests {
         assert_ne!(wait(5, None), wait(5, None));
         assert!(wait(0, Some(Duration::from_secs(3))) >= Duration::from_secs(3));
         assert_eq!(wait(0, Some(Duration::from_hours(1))), LONGEST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_patient_operation_tries_until_its_deadline() {
+        let cx = OpContext::within(Duration::from_mins(10)).patiently();
+        let mut backoff = Backoff::default();
+        while backoff.wait(&cx, None).await {}
+        assert!(backoff.tried > 2 * TRIES, "{}", backoff.tried);
+        assert!(cx.remaining() <= LONGEST + ANSWER, "{:?}", cx.remaining());
     }
 
     #[tokio::test]

@@ -1,10 +1,14 @@
 //! Objects that are written.
 
+mod passing;
+
+use std::time::Duration;
+
 use bytes::Bytes;
 use rstest::rstest;
 use serde_json::json;
 use storage_backends::s3::S3Backend;
-use storage_backends::{Condition, Error, ErrorKind, FileEntry, Tree as _, TreeMut as _, Upload};
+use storage_backends::{Condition, Error, ErrorKind, FileEntry, OpContext, Tree as _, TreeMut as _, Upload};
 
 use crate::s3::store::{Fault, Honours, Store};
 use crate::s3::{backend, cx, with};
@@ -248,7 +252,7 @@ async fn uploads_share_their_memory() {
     let mut first = uploads.remove(0);
     first.write(&cx(), bytes.clone()).await.unwrap();
     let mut other = backend.upload(&path("/other"));
-    let cx_ = storage_backends::OpContext::within(std::time::Duration::from_millis(100));
+    let cx_ = OpContext::within(Duration::from_millis(100));
     let waits = other.write(&cx_, content(1)).await.unwrap_err();
     assert_eq!(*waits.kind(), ErrorKind::TooBusy);
     first.publish(&cx(), &Condition::None).await.unwrap();

@@ -59,17 +59,20 @@ impl ObjectUpload {
         }
         // Over a new connection: a request that finds an idle one closed is sent again, and by then its condition may fail for
         // what it did itself.
-        let long = Client::new(self.backend.service.connector().for_long_work(), None);
-        let last = ObjectTree::for_changes(&self.backend, cx, long)?;
+        let (long, cx) = (
+            self.backend.service.connector().for_long_work(),
+            cx.clone().patiently(),
+        );
+        let last = ObjectTree::for_changes(&self.backend, &cx, Client::new(long, None))?;
         let (changed, size, content) = if let Some(id) = &self.id {
             let size = self.parts.values().map(|part| part.size).sum();
-            let changed = last.complete((&key, id), &self.parts, headers(condition)).await?;
+            let changed = last.complete((&key, id), &self.parts, headers(condition)).await;
             (changed, size, None)
         } else {
             let ask = ObjectAsk::new(Method::PUT, &key)
                 .with_headers(headers(condition))
                 .with_body(content.clone());
-            let changed = last.change(&ask, &last.writing()).await?;
+            let changed = last.change(&ask, &last.writing()).await;
             (changed, content.len() as u64, Some(content))
         };
         let found = tree.stat(&self.path).await.ok();
@@ -79,7 +82,11 @@ impl ObjectUpload {
             size,
             content,
         };
-        publication.entry(&tree, &changed, found, self.path.name())
+        match changed {
+            Ok(changed) => publication.entry(&tree, &changed, found, self.path.name()),
+            // The last answer may be lost, and not what was asked for.
+            Err(error) => found.filter(|found| publication.is_of_this(found)).ok_or(error),
+        }
     }
 }
 
