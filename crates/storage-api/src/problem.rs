@@ -45,7 +45,7 @@ codes! {
         "Send one JSON object in UTF-8, without a byte order mark and without a key that occurs twice."
     InvalidConfig "invalid_config" 400 "The config is not valid"
         "Mend every field that `errors` points at."
-    PathRefused "path_refused" 400 "This can't be deleted or moved"
+    PathRefused "path_refused" 400 "This path can't be used for it"
         "Do what `detail` says."
     BadRequest "bad_request" 400 "The request can't be understood"
         "Look at the request as it is sent; a proxy may have damaged it."

@@ -226,6 +226,7 @@ impl<'a> ObjectTree<'a> {
         let service = &self.backend.service;
         let meaning = service.meaning(reply);
         let (kind, step) = match &asked {
+            _ if meaning == Meaning::LongKey => (ErrorKind::Refused, "the path"),
             Asked::Object(_) if meaning.is_denial() => (ErrorKind::Denied, "the file"),
             Asked::Object(_) => (ErrorKind::Server, "the file"),
             _ if meaning.is_temporary() => (ErrorKind::Server, "the listing"),

@@ -240,7 +240,7 @@ async fn an_object_of_more_than_5_gib_moves_in_parts() {
 #[case::full_by_status(507, "Other", ErrorKind::NoSpace, "free space")]
 #[case::quota(403, "QuotaExceeded", ErrorKind::NoSpace, "raise the quota")]
 #[case::read_only(405, "MethodNotAllowed", ErrorKind::ReadOnly, "MethodNotAllowed")]
-#[case::long(400, "KeyTooLongError", ErrorKind::Refused, "shorter names")]
+#[case::long(400, "KeyTooLongError", ErrorKind::Refused, "a shorter path")]
 #[tokio::test]
 async fn refusals_say_what_to_do(
     #[case] status: u16,
@@ -271,4 +271,17 @@ async fn without_a_key_nothing_is_written() {
     let error = make_directory(&backend, "/a").await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::ReadOnly);
     assert!(told(&error).contains("set secret_access_key"), "{}", told(&error));
+}
+
+#[tokio::test]
+async fn a_path_that_is_too_long_is_refused() {
+    let store = Store::with(Honours::All, |asked| match asked {
+        "HEAD 0" | "GET 0" => Fault::Refused(400, "KeyTooLongError"),
+        _ => Fault::None,
+    })
+    .await;
+    let found = backend(store.config()).stat(&cx(), &path("/a")).await;
+    let error = found.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (&ErrorKind::Refused, false));
+    assert!(told(&error).contains("a shorter path"), "{}", told(&error));
 }

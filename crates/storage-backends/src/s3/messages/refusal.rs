@@ -182,7 +182,7 @@ impl Refusal {
                 f,
                 "The server is full, or a quota is ({status}): free space, or raise the quota of the bucket or the account"
             ),
-            Meaning::LongKey => f.write_str("The server allows no key of this length: choose shorter names"),
+            Meaning::LongKey => f.write_str("The server allows no key of this length: choose a shorter path"),
             Meaning::NoUpload => {
                 f.write_str("The server does not know the upload any more: begin it again from its first byte")
             }
