@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use storage_domain::{BackendConfig, BackendId, Revision};
+use storage_domain::{BackendConfig, BackendId, FilePath, Revision};
 
 use crate::backend::{Backend, Setup};
 use crate::error::Error;
+use crate::files::{FileKind, is_shown};
 use crate::helper::{Queues, StuckHelper};
 use crate::kinds;
 pub use crate::mount::reconcile::{Reconciled, UNMOUNTS_AT_ONCE};
@@ -118,6 +119,11 @@ impl Registry {
     /// What the backends know of their host.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Returns whether lists show a file at this path, once one is there: all that leaves it out can't be written to.
+    pub fn shows_file(&self, path: &FilePath) -> bool {
+        is_shown(path, FileKind::File, &self.settings.ignored)
     }
 
     /// Returns the helpers that hang in the kernel now.

@@ -55,6 +55,10 @@ impl App {
         {
             return Err(files(Error::new(ErrorKind::NotAFile, STEP)));
         }
+        if !self.supervisor.registry.shows_file(&new.path) {
+            let remedy = "Lists leave this name, or a directory above it, out; choose another path";
+            return Err(files(Error::new(ErrorKind::Refused, STEP).with_source(remedy)));
+        }
         let (backend, live) = self.with_files(id).await?;
         let tree = tree_mut(&*live).map_err(files)?;
         let capabilities = live.as_tree().map(Tree::capabilities).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Files in several requests.
 
+mod ends;
 mod restarts;
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
