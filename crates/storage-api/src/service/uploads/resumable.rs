@@ -247,8 +247,14 @@ impl App {
                 return Err(error);
             }
         }
-        let is_new = matches!(self.stat_file(id, path.clone(), Permit::none()).await,
-            Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotFound);
+        let is_new = match self.stat_file(id, path.clone(), Permit::none()).await {
+            Ok(_) => false,
+            Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotFound => true,
+            Err(error) => {
+                writing.pause().await;
+                return Err(error);
+            }
+        };
         let (file, hash, mut row) = writing.publish().await?;
         row.stored = file.size.map_or(row.stored, storage_domain::ByteCount::get);
         (row.is_complete, row.record, row.hash_state) = (true, None, None);

@@ -36,6 +36,8 @@ pub(super) struct Files {
     pub(super) writable: bool,
     /// How every call that would change something fails.
     pub(super) refusal: Option<ErrorKind>,
+    /// How every description fails.
+    pub(super) stat_refusal: Option<ErrorKind>,
     /// Bytes that can be written before the storage is full.
     pub(super) space: Option<u64>,
     /// How long each entry that is deleted or moved, and each piece that is written, takes.

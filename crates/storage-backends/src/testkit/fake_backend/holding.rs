@@ -81,6 +81,11 @@ impl FakeBackend {
         self.set(|files| files.refusal = kind);
     }
 
+    /// From now on every description of a file fails like this; `None` lets it pass.
+    pub fn refuse_stats(&self, kind: Option<ErrorKind>) {
+        self.set(|files| files.stat_refusal = kind);
+    }
+
     /// From now on so many bytes can be written before the storage is full.
     pub fn set_space(&self, bytes: u64) {
         self.set(|files| files.space = Some(bytes));

@@ -63,7 +63,11 @@ impl Tree for FakeTree {
     }
 
     async fn stat(&self, _cx: &OpContext, path: &FilePath) -> Result<FileEntry, Error> {
-        self.files.lock().entry(path)
+        let files = self.files.lock();
+        match files.stat_refusal.clone() {
+            Some(kind) => Err(Error::new(kind, "the description").with_source("it was set up to fail")),
+            None => files.entry(path),
+        }
     }
 
     async fn read(
