@@ -8,6 +8,7 @@ use storage_backends::{
 use storage_domain::{BackendId, FilePath, JobKind};
 
 use super::files::{files, gone};
+use super::hashes::move_hash;
 use super::{App, AppError, Change, Permit};
 
 /// What is moved, and where to.
@@ -84,6 +85,7 @@ impl App {
                 "A directory can't be moved into itself; choose another one",
             ));
         }
+        let store = self.supervisor.store.clone();
         let rename = |live: Arc<dyn LiveBackend>, cx: OpContext, progress: Arc<Progress>| async move {
             let tree = tree_mut(&*live).map_err(files)?;
             let reader = live.as_tree().ok_or_else(gone).map_err(files)?;
@@ -100,11 +102,18 @@ impl App {
             }
             let mut moved = 0;
             for (from, to) in what.paths {
+                let found = cx.bound("the file's description", reader.stat(&cx, &from)).await;
+                let version = found.flatten().ok().and_then(|entry| entry.etag);
                 let done = cx
                     .bound("the move", tree.rename(&cx, &from, &to, &progress))
                     .await;
                 match done.flatten() {
-                    Ok(()) => moved += 1,
+                    Ok(()) => {
+                        moved += 1;
+                        if let Some(version) = version {
+                            move_hash(&store, id, (&from, &to), &version).await;
+                        }
+                    }
                     Err(error) if *error.kind() == ErrorKind::Exists => return Err(at(to, error)),
                     Err(error) => return Err(at(from, error)),
                 }

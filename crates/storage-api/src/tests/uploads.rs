@@ -2,6 +2,7 @@
 
 mod changed;
 mod forms;
+mod hashes;
 mod resumable;
 
 use std::sync::Arc;
@@ -107,19 +108,6 @@ async fn a_file_is_created_and_replaced() {
     let stat = bench.stat("/new/dir/a.iso").await;
     assert!(stat.data()["sha256"].as_str().unwrap().starts_with("e3b0c442"));
     bench.assert_clean().await;
-}
-
-/// A file that was replaced by others has no hash.
-#[actix_web::test]
-async fn a_hash_belongs_to_a_version() {
-    let bench = Bench::new(|fake| fake).await;
-    assert_eq!(bench.put("/there.iso", &[], b"new").await.status, 200);
-    bench
-        .api
-        .database
-        .execute("UPDATE file_hashes SET id = 'of another version'")
-        .await;
-    assert_eq!(bench.stat("/there.iso").await.data()["sha256"], Value::Null);
 }
 
 #[rstest]
