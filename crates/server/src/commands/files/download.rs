@@ -12,6 +12,9 @@ use super::api::Api;
 use super::source::{Source, fingerprint};
 use crate::exit::Failure;
 
+/// The longest name that file systems take.
+const MAX_NAME_BYTES: usize = 255;
+
 /// Writes a file to a local path; returns its size in bytes. An interrupted download stays beside it and can be resumed.
 pub(super) async fn download(
     api: &Api,
@@ -20,7 +23,7 @@ pub(super) async fn download(
     resumes: bool,
     bar: &ProgressBar,
 ) -> Result<u64, Failure> {
-    let part = part(source, to)?;
+    let part = part(&source.version().unwrap_or_default(), to)?;
     let shown = part.display();
     let can_append = resumes && source.version().is_some();
     let mut options = OpenOptions::new();
@@ -69,10 +72,36 @@ async fn finish(mut file: File) -> std::io::Result<()> {
 }
 
 /// Names the incomplete file, which belongs to one version of the source.
-fn part(source: &Source, to: &Path) -> Result<PathBuf, Failure> {
+fn part(version: &str, to: &Path) -> Result<PathBuf, Failure> {
     let name = to
         .file_name()
         .with_context(|| format!("{} is not the name of a file", to.display()))?;
-    let version = fingerprint(&source.version().unwrap_or_default());
-    Ok(to.with_file_name(format!(".{}.{version}.part", name.display())))
+    let name = name.to_string_lossy();
+    // Two long names may begin alike.
+    let version = fingerprint(&format!("{version}\n{name}"));
+    let room = MAX_NAME_BYTES - format!("..{version}.part").len();
+    let shown = &name[..name.floor_char_boundary(room)];
+    Ok(to.with_file_name(format!(".{shown}.{version}.part")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_incomplete_file_has_a_name_that_fits() {
+        let name = |name: &str, version: &str| {
+            let part = part(version, &Path::new("/to").join(name)).unwrap();
+            part.to_str().unwrap().to_owned()
+        };
+        let long = format!("a{}", "ü".repeat(127));
+        assert_eq!(long.len(), MAX_NAME_BYTES);
+        let part = name(&long, "1");
+        assert!(part.starts_with("/to/.aü"), "{part}");
+        assert_eq!(Path::new(&part).extension(), Some("part".as_ref()));
+        assert!(part.len() <= "/to/".len() + MAX_NAME_BYTES, "{part}");
+        assert_ne!(part, name(&long, "2"));
+        assert_ne!(part, name(&long.replace("üü", "üa"), "1"));
+        assert!(name("a.iso", "1").starts_with("/to/.a.iso."));
+    }
 }
