@@ -4,6 +4,7 @@
 mod files;
 mod lease;
 mod line;
+mod purpose;
 
 use std::future::Future;
 use std::path::Path;
@@ -27,6 +28,7 @@ use files::FilesQueue;
 pub use files::{FilesPlace, MAX_UPLOADS, UploadWriter};
 pub(crate) use lease::Lease;
 use line::Line;
+pub(crate) use purpose::Purpose;
 
 /// Time that the helper of an unmount gets if nobody waits for it: the kernel ends the session with the server.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -50,21 +52,6 @@ impl StuckHelper {
         let (pid, since) = (self.pid, self.since);
         Error::new(ErrorKind::Stuck { pid, since }, "the call")
     }
-}
-
-/// Says what a helper is for. Probes (with mounts), scans and files have one helper at a time each, uploads a few.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Probe,
-    Scan,
-    Files,
-    Upload,
-    Unmount,
-}
-
-impl Purpose {
-    /// The purposes whose helpers keep a mount in use.
-    pub(crate) const USING_MOUNT: [Self; 4] = [Self::Probe, Self::Scan, Self::Files, Self::Upload];
 }
 
 /// Queues the calls of one backend.

@@ -1,10 +1,12 @@
 //! Lists directories in pages.
 
+mod kept;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, FileType, OFlags, Statx, StatxFlags, statx};
@@ -13,65 +15,11 @@ use storage_domain::FilePath;
 
 use super::directory::{Directory, Looked, Names};
 use super::protocol::{FileFailure, MAX_PAGE_ENTRIES, PAGE_TIME};
-use super::root::{Root, attributes, attributes_now, device, entry, failure, is_elsewhere, is_hidden, nanos};
+use super::root::{Root, attributes, attributes_now, device, entry, failure, is_elsewhere, is_hidden};
 use crate::files::{FileEntry, FileKind, FilePage, Position};
 use crate::helper::protocol::Step;
-
-/// Directories that are kept for their next pages, and for how long.
-const MAX_KEPT: usize = 2;
-const KEPT_TIME: Duration = Duration::from_mins(1);
-
-/// The directories whose next pages cost nothing but their entries.
-#[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<Vec<(FilePath, Instant, State)>>);
-
-/// What is kept of a directory.
-#[derive(Debug)]
-enum State {
-    Sorted(Stamp, Arc<Names>),
-    /// Read up to and with the name.
-    Unsorted(String, Directory),
-}
-
-/// What changes with a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp([i128; 4]);
-
-impl Stamp {
-    fn of(found: &Statx) -> Self {
-        let (mtime, ctime) = (nanos(found.stx_mtime), nanos(found.stx_ctime));
-        Self([found.stx_ino.into(), found.stx_size.into(), mtime, ctime])
-    }
-}
-
-impl Kept {
-    /// Takes what is kept of a directory and fits.
-    fn take<T>(&self, path: &FilePath, fits: impl Fn(State) -> Result<T, State>) -> Option<T> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(_, since, _)| since.elapsed() < KEPT_TIME);
-        for index in 0..kept.len() {
-            if kept[index].0 == *path {
-                let (path, since, state) = kept.remove(index);
-                match fits(state) {
-                    Ok(taken) => return Some(taken),
-                    Err(state) => kept.insert(index, (path, since, state)),
-                }
-            }
-        }
-        None
-    }
-
-    /// Forgets what was read before a change: within one tick of the server's clock the change does not show.
-    pub(super) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn put(&self, path: &FilePath, state: State) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.truncate(MAX_KEPT - 1);
-        kept.insert(0, (path.clone(), Instant::now(), state));
-    }
-}
+pub(super) use kept::Kept;
+use kept::{Stamp, State};
 
 /// Lists one directory of a root.
 pub(super) struct Listing<'a> {

@@ -10,20 +10,10 @@ use crate::s3::service::refusal::Meaning;
 use crate::s3::service::{Reply, Service};
 use crate::s3::xml::{MAX_ENTRIES, Unreadable};
 
+mod asked;
 mod place;
 
-/// What was asked for.
-#[derive(Debug, Clone)]
-pub(crate) enum Asked {
-    Bucket(String),
-    /// Any object of this bucket.
-    Object(String),
-    /// To write objects of this bucket.
-    Writing(String),
-    /// To delete objects of this bucket.
-    Deleting(String),
-    AllBuckets,
-}
+pub(crate) use asked::Asked;
 
 /// A refusal, with what its sentence needs.
 #[derive(Debug)]
@@ -283,18 +273,6 @@ impl fmt::Display for Refusal {
         // Many messages hold the time, or a number of the request.
         Figure(message).fmt(f)?;
         f.write_str(")")
-    }
-}
-
-impl fmt::Display for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bucket(name) => write!(f, "the bucket {name}"),
-            Self::Object(name) | Self::Writing(name) | Self::Deleting(name) => {
-                write!(f, "the objects of the bucket {name}")
-            }
-            Self::AllBuckets => f.write_str("the list of all buckets"),
-        }
     }
 }
 
