@@ -11,7 +11,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../../../.." && pwd)/.cache/vm
 # Machines that take about as long as each other. The server of v4only serves nothing else any more: it is a machine's last.
-[ $# -gt 0 ] || set -- faults,faults_other,basics,iscsi lifecycle,files,halfdead,stuck,cut,v4only files_write,files_fault
+[ $# -gt 0 ] || set -- faults,faults_other,basics,iscsi lifecycle,files,halfdead,stuck,cut,v4only files_write,files_limits,files_fault
 : "${PUREBOOT_STORAGE_BIN:?names the pureboot-storage binary to test}"
 : "${PUREBOOT_CONFORMANCE_BIN:?names the built example conformance of storage-backends}"
 kroot=$("$here/kernel.sh") || exit 1
@@ -25,9 +25,11 @@ cp "$PUREBOOT_STORAGE_BIN" "$work/pureboot-storage" || exit 1
 cp "$PUREBOOT_CONFORMANCE_BIN" "$work/conformance" || exit 1
 
 machine() {
-  local groups=$1 log=$work/$1.log status group
+  local groups=$1 log=$work/$1.log megabytes=768 status group
+  # Files that are larger than the memory of the service.
+  case ,$groups, in *,files_limits,*) megabytes=2560 ;; esac
   # shellcheck disable=SC2086 # one case a word
-  "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-1800}" -m 768 -c 2 \
+  "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-1800}" -m "$megabytes" -c 2 \
     env PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 PUREBOOT_STORAGE_BIN="$work/pureboot-storage" \
     PUREBOOT_CONFORMANCE_BIN="$work/conformance" PUREBOOT_VM_SOAK="${PUREBOOT_VM_SOAK:-}" \
     /usr/bin/python3 -m suite "$groups" ${PUREBOOT_VM_CASES:-} 2>&1 | tee "$log"

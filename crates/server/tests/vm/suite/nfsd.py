@@ -11,7 +11,14 @@ _ETC = ("passwd", "group", "hosts", "nsswitch.conf", "netconfig", "services", "p
 _ROOT = "/run/server"
 OPTIONS = "rw,no_root_squash,insecure,no_subtree_check"
 # path: megabytes. Each is a file system of its own, so that capacities tell them apart.
-AREAS = {"/srv/exp/images": 64, "/srv/exp/second": 32, "/srv/exp/im": 16, "/srv/exp/with space": 8, "/srv/exp/many": 96}
+AREAS = {
+    "/srv/exp/images": 64,
+    "/srv/exp/second": 32,
+    "/srv/exp/im": 16,
+    "/srv/exp/with space": 8,
+    "/srv/exp/many": 96,
+    "/srv/exp/large": 1024,
+}
 
 
 def server_root():

@@ -12,6 +12,7 @@ FAKES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 IMAGES = "/srv/exp/images"
 # As many as the cases of a fault have.
 TWIN_BACKENDS = 6
+LARGE = "/srv/exp/large"
 DEFAULT_EXPORTS = {IMAGES: "*", "/srv/exp/second": "*", "/srv/exp/with space": "*", "/srv/exp/many": "*"}
 
 
