@@ -39,7 +39,7 @@ pub fn parse(printed: &[u8]) -> ExportList {
     let columns = Columns::of(lines());
     for export in lines().filter_map(|line| read_line(line, &columns)) {
         match known.entry(export.path.normalized()) {
-            Entry::Occupied(at) => gathered[*at.get()].merge(&export.clients),
+            Entry::Occupied(at) => gathered[*at.get()].merge(export),
             Entry::Vacant(_) if gathered.len() == MAX_LINES => {
                 truncated = true;
                 break;
@@ -126,9 +126,16 @@ impl Gathered {
         }
     }
 
-    /// Adds the clients of a further line for the same path. Which of them are there already is looked for only when
-    /// as many bytes were added as may be kept: looking costs no more than reading them did.
-    fn merge(&mut self, clients: &str) {
+    /// Adds a further line for the same path: it may be another path's, read in another way.
+    fn merge(&mut self, line: Export) {
+        let room = MAX_LINES.saturating_sub(self.export.readings.len());
+        self.export.readings.extend(line.readings.into_iter().take(room));
+        self.add(&line.clients);
+    }
+
+    /// Adds clients. Which of them are there already is looked for only when as many bytes were added as may be kept:
+    /// looking costs no more than reading them did.
+    fn add(&mut self, clients: &str) {
         if self.full || clients.is_empty() {
             return;
         }

@@ -218,6 +218,16 @@ fn whoever_does_not_answer_is_named() {
     insta::assert_snapshot!(sentences.join("\n"));
 }
 
+/// Several lines may be read as the same path; each is also found as what it may be besides.
+#[test]
+fn paths_that_begin_like_clients_are_found() {
+    let list = parse(b"/a b,c  10.0.0.0/8\n/a b,cd 10.0.0.0/8\n");
+    for path in ["/a b,c", "/a b,cd"] {
+        let found = list.find(&path.parse().unwrap()).unwrap();
+        assert_eq!((found.path.as_str(), found.clients.as_str()), (path, "10.0.0.0/8"));
+    }
+}
+
 mod arbitrary {
     use proptest::prelude::*;
 
