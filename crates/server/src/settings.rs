@@ -66,12 +66,16 @@ pub(crate) struct Settings {
     pub(crate) shutdown_deadline: Duration,
     /// `None`: files of any size may be written.
     pub(crate) max_upload_bytes: Option<u64>,
+    /// `None`: files of any size may be fetched.
+    pub(crate) max_fetch_bytes: Option<u64>,
     pub(crate) initiator: InitiatorName,
     pub(crate) auth: AuthWord,
     /// `None`: JSON Web Tokens are not accepted.
     pub(crate) jwt: Option<JwtSettings>,
     /// Where backends may be.
     pub(crate) egress: Egress,
+    /// Where files may be fetched from.
+    pub(crate) fetch_egress: Egress,
     /// What clients may do and how much of it.
     pub(crate) clients: Clients,
     pub(crate) log: LogSettings,
@@ -131,11 +135,16 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
         scan_interval: reader.get(&table::SCAN_INTERVAL),
         shutdown_deadline: reader.get(&table::SHUTDOWN_DEADLINE),
         max_upload_bytes: reader.get(&table::MAX_UPLOAD_BYTES),
+        max_fetch_bytes: reader.get(&table::MAX_FETCH_BYTES),
         initiator: reader.get(&table::ISCSI_INITIATOR_NAME),
         auth: reader.get(&table::AUTH),
         jwt: jwt::read(&mut reader),
         egress: Egress::new(
             reader.many(&table::ALLOW_NETWORKS).concat(),
+            reader.many(&table::DENY_NETWORKS).concat(),
+        ),
+        fetch_egress: Egress::public(
+            reader.many(&table::FETCH_NETWORKS).concat(),
             reader.many(&table::DENY_NETWORKS).concat(),
         ),
         clients: clients::read(&mut reader),

@@ -54,6 +54,8 @@ pub(crate) fn app(settings: &Settings, store: Store) -> anyhow::Result<Arc<App>>
         watch_interval: settings.watch_interval,
         scan_interval: settings.scan_interval,
         max_upload_bytes: settings.max_upload_bytes,
+        fetch_egress: settings.fetch_egress.clone(),
+        max_fetch_bytes: settings.max_fetch_bytes,
         ..AppSettings::default()
     };
     let runtime = tokio::runtime::Handle::current();

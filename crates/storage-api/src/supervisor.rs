@@ -39,7 +39,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use storage_backends::Registry;
+use storage_backends::{Egress, Registry};
 use storage_domain::BackendId;
 use storage_persistence::Store;
 use tokio::runtime::Handle;
@@ -72,6 +72,10 @@ pub struct AppSettings {
     pub scan_interval: Duration,
     /// The largest file that is taken; `None`: no limit.
     pub max_upload_bytes: Option<u64>,
+    /// The addresses that files may be fetched from.
+    pub fetch_egress: Egress,
+    /// The largest file that is fetched; `None`: no limit.
+    pub max_fetch_bytes: Option<u64>,
 }
 
 impl Default for AppSettings {
@@ -85,6 +89,8 @@ impl Default for AppSettings {
             watch_interval: Some(Duration::from_mins(1)),
             scan_interval: Duration::from_hours(1),
             max_upload_bytes: None,
+            fetch_egress: Egress::public([], []),
+            max_fetch_bytes: Some(64 << 30),
         }
     }
 }

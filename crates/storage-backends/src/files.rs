@@ -4,6 +4,7 @@ mod names;
 
 use std::cmp::Ordering;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::sync::atomic::{self, AtomicU64};
 
 use bytes::Bytes;
@@ -183,17 +184,30 @@ pub enum Deletion {
 
 /// Counts what long work has done; whoever shows it reads it meanwhile.
 #[derive(Debug, Default)]
-pub struct Progress(AtomicU64);
+pub struct Progress {
+    done: AtomicU64,
+    total: OnceLock<u64>,
+}
 
 impl Progress {
     /// Adds to what is done.
     pub fn add(&self, done: u64) {
-        self.0.fetch_add(done, atomic::Ordering::Relaxed);
+        self.done.fetch_add(done, atomic::Ordering::Relaxed);
     }
 
     /// Returns how much is done.
     pub fn done(&self) -> u64 {
-        self.0.load(atomic::Ordering::Relaxed)
+        self.done.load(atomic::Ordering::Relaxed)
+    }
+
+    /// Sets how much there is to do, once it is known; the first value stays.
+    pub fn set_total(&self, total: u64) {
+        let _ = self.total.set(total);
+    }
+
+    /// Returns how much there is to do, if that is known.
+    pub fn total(&self) -> Option<u64> {
+        self.total.get().copied()
     }
 }
 

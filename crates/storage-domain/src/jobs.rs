@@ -34,6 +34,10 @@ string_enum! {
         Delete = "delete",
         /// Moves files and directories.
         Move = "move",
+        /// Writes a file that comes from a URL.
+        Fetch = "fetch",
+        /// Reads a file to learn its hash.
+        Hash = "hash",
     }
 }
 
@@ -42,6 +46,15 @@ impl JobKind {
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Delete | Self::Move => "entries",
+            Self::Fetch | Self::Hash => "bytes",
+        }
+    }
+
+    /// Returns whether the client waits some seconds for its end before it becomes a job.
+    pub const fn may_end_at_once(self) -> bool {
+        match self {
+            Self::Delete | Self::Move => true,
+            Self::Fetch | Self::Hash => false,
         }
     }
 }

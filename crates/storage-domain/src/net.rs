@@ -6,7 +6,7 @@ mod url;
 
 pub use self::host::{Host, HostAddr};
 pub use self::network::{Network, NetworkName, meanings};
-pub use self::url::BaseUrl;
+pub use self::url::{BaseUrl, FetchUrl};
 
 use serde_json::Value;
 

@@ -143,6 +143,7 @@ settings! {
     );
     ALLOW_NETWORKS: Vec<Network> = Setting::on_host("allow_networks", "NETWORK", NONE, values::networks, "Networks that backends may be in although a larger one is denied: 10.1.0.0/16, fd00::/8, an address or a name (any, loopback, private, link-local, metadata, multicast, unspecified)").many();
     DENY_NETWORKS: Vec<Network> = Setting::on_host("deny_networks", "NETWORK", NONE, values::networks, "Networks that backends may not be in, besides metadata, link-local, multicast and unspecified; the smallest network that holds an address decides").many();
+    FETCH_NETWORKS: Vec<Network> = Setting::on_host("fetch_networks", "NETWORK", NONE, values::networks, "Networks that files may be fetched from besides the public internet, less deny_networks; written as in allow_networks").many();
     ISCSI_INITIATOR_NAME: InitiatorName = Setting::one(
         "iscsi_initiator_name",
         "NAME",
@@ -230,6 +231,13 @@ settings! {
         "off",
         values::size_or_off,
         "The largest file that clients may write: bytes, or with an ending such as 700M, 50G or 1T (powers of 1024)",
+    );
+    MAX_FETCH_BYTES: Option<u64> = Setting::one(
+        "max_fetch_bytes",
+        "SIZE|off",
+        "64G",
+        values::size_or_off,
+        "The largest file that is fetched from a URL; max_upload_bytes holds for it too",
     );
     AUDIT_RETENTION: Lifetime = Setting::one(
         "audit_retention",

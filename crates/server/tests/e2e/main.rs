@@ -12,6 +12,7 @@ mod core_dumps;
 mod databases;
 mod descriptors;
 mod discover;
+mod fetches;
 mod files;
 mod full_disk;
 mod help;
@@ -22,6 +23,9 @@ mod networks;
 mod nobody;
 mod operations;
 mod pipelining;
+#[path = "../../../storage-backends/tests/support/port.rs"]
+#[expect(clippy::unwrap_used, reason = "shared; what can't be set up fails the test")]
+mod port;
 mod probe;
 mod readme;
 #[path = "../../../storage-backends/tests/support/relay.rs"]

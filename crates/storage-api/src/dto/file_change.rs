@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 use storage_backends::Deletion;
-use storage_domain::{FilePath, Job, Rule};
+use storage_domain::net::FetchUrl;
+use storage_domain::{FileHash, FilePath, Job, Rule};
 
 use super::members::Members;
 use crate::error::ApiError;
-use crate::service::Move;
+use crate::service::{AppError, Move};
 
 /// Paths that one request names at most.
 pub(crate) const MAX_PATHS: usize = 1000;
@@ -89,6 +90,35 @@ pub(crate) fn movement(body: Map<String, Value>) -> Result<(Move, String), ApiEr
     };
     let subject = subject(what.paths.iter().map(|(from, _)| from), &format!(" to {target}"));
     Ok((what, subject))
+}
+
+/// Reads what is fetched to where, by which hash, and how its job calls it.
+pub(crate) fn fetch(
+    body: Map<String, Value>,
+) -> Result<(FetchUrl, FilePath, Option<FileHash>, String), ApiError> {
+    const HALF: usize = Job::MAX_SUBJECT_BYTES / 2 - "… to …".len();
+    let mut members = Members::new(body);
+    let url: Option<FetchUrl> = members.required("url");
+    let path: Option<FilePath> = members.required("path");
+    let expected = members.optional("sha256");
+    members.finish()?;
+    // Without them there is a problem.
+    let (Some(url), Some(path)) = (url, path) else {
+        return Err(AppError::Task("the body").into());
+    };
+    let (from, to) = (url.to_string(), path.to_string());
+    let subject = format!("{} to {}", cut(&from, HALF), cut(&to, HALF));
+    Ok((url, path, expected, subject))
+}
+
+/// Reads which file is meant, and how its job calls it.
+pub(crate) fn one_file(body: Map<String, Value>) -> Result<(FilePath, String), ApiError> {
+    let mut members = Members::new(body);
+    let path = members.required("path");
+    members.finish()?;
+    let path = path.unwrap_or_else(FilePath::root);
+    let subject = subject(std::iter::once(&path), "");
+    Ok((path, subject))
 }
 
 /// Names paths in at most [`Job::MAX_SUBJECT_BYTES`].

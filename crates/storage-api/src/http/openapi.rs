@@ -43,8 +43,8 @@ pub(crate) fn value() -> Value {
         },
         "servers": [{ "url": "/" }],
         "tags": [
-            { "name": "backends", "description": "Storage backends" },
-            { "name": "service", "description": "The service itself" },
+            { "name": "backends" },
+            { "name": "service" },
         ],
         "paths": paths,
         "components": {
@@ -61,6 +61,6 @@ fn bearer() -> Value {
     json!({
         "type": "http",
         "scheme": "bearer",
-        "description": "An access token (`pureboot-storage token create`), or a JSON Web Token of a configured issuer. A service on loopback that has neither requires none.",
+        "description": "An access token, or a JSON Web Token of a configured issuer. A service on loopback that has neither requires none.",
     })
 }

@@ -39,9 +39,9 @@ macro_rules! parameters {
 }
 
 parameters! {
-    Id "Id" "id" "path" true "Id of the backend; anything but a UUID is the id of no backend."
+    Id "Id" "id" "path" true "Id of the backend."
         json!({ "type": "string", "format": "uuid" });
-    Job "Job" "job" "path" true "Id of the job; anything but a UUID is the id of no job."
+    Job "Job" "job" "path" true "Id of the job."
         json!({ "type": "string", "format": "uuid" });
     JobState "JobState" "state" "query" false "Only jobs in this state."
         json!({ "type": "string", "enum": job_states() });

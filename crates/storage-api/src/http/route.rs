@@ -1,43 +1,14 @@
 //! One route: everything that is known of a method of a path.
 
-use std::sync::Arc;
+mod policy;
 
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, guard, web};
 use storage_domain::Role;
 
+pub(crate) use self::policy::{Class, Policies, Policy};
 use super::parameter::Parameter;
 use crate::problem::Code;
-
-/// What a route does. It decides what is counted and what is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// Shows nothing of what is stored, to everybody.
-    Open,
-    /// Reads the database. It is recorded only if it is denied.
-    Read,
-    /// Asks storage for files. It is recorded only if it is denied.
-    Files,
-    /// Writes files. It is counted like a request for files, and recorded like a change.
-    Upload,
-    /// Connects to storage. A client may do a few of these at once.
-    Probe,
-    /// Changes the database, together with its audit record.
-    Change,
-}
-
-/// Who may use a route, and how it is recorded.
-#[derive(Debug, Clone)]
-pub(crate) struct Policy {
-    pub(crate) method: Method,
-    pub(crate) class: Class,
-    /// Required role; `None` if the route is open.
-    pub(crate) role: Option<Role>,
-    /// Action in the audit log.
-    pub(crate) action: Option<&'static str>,
-    /// Whether a signed link takes the place of a token.
-    pub(crate) takes_links: bool,
-}
 
 /// The media type of forms with files.
 pub(crate) const FORM: &str = "multipart/form-data";
@@ -72,6 +43,8 @@ pub(crate) struct Answer {
     pub(crate) description: &'static str,
     pub(crate) content: Content,
     pub(crate) headers: &'static [&'static str],
+    /// Its name among the components of the OpenAPI document, if several routes have it.
+    pub(crate) component: Option<&'static str>,
 }
 
 /// A method of a path.
@@ -188,6 +161,7 @@ impl Route {
     pub(crate) fn not_modified(self) -> Self {
         self.answer(304, Content::None, "The client has this version already.")
             .headers(&["ETag"])
+            .shared_as("NotModified")
     }
 
     pub(crate) fn answer(mut self, status: u16, content: Content, description: &'static str) -> Self {
@@ -196,7 +170,23 @@ impl Route {
             description,
             content,
             headers: &[],
+            component: None,
         });
+        self
+    }
+
+    /// Adds the answer to a client whose request goes on as a job.
+    pub(crate) fn goes_on(self) -> Self {
+        self.json(202, "JobResponse", "The job as which it goes on.")
+            .headers(&["Location"])
+            .shared_as("Job")
+    }
+
+    /// Gives the answer that was added last a name, for several routes.
+    fn shared_as(mut self, name: &'static str) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.component = Some(name);
+        }
         self
     }
 
@@ -254,41 +244,4 @@ impl Route {
 fn in_order(is_wanted: impl Fn(&Code) -> bool) -> Vec<Code> {
     let codes = Code::ALL.iter().copied();
     codes.filter(is_wanted).collect()
-}
-
-/// The policies of one path.
-#[derive(Debug, Clone)]
-pub(crate) struct Policies(Arc<[Policy]>);
-
-impl Policies {
-    pub(crate) fn new(policies: Vec<Policy>) -> Self {
-        Self(policies.into())
-    }
-
-    /// Returns the policy of a method; HEAD has that of GET.
-    pub(crate) fn of(&self, method: &Method) -> Option<&Policy> {
-        let method = if *method == Method::HEAD {
-            &Method::GET
-        } else {
-            method
-        };
-        self.0.iter().find(|policy| policy.method == *method)
-    }
-
-    /// Returns the role that a method requires: any role for a method that the path does not have, unless all is open.
-    pub(crate) fn role(&self, method: &Method) -> Option<Role> {
-        match self.of(method) {
-            Some(policy) => policy.role,
-            None => self.0.iter().find_map(|policy| policy.role).map(|_| Role::Viewer),
-        }
-    }
-
-    /// Returns the methods as a header field lists them.
-    pub(crate) fn methods(&self) -> String {
-        let names = self.0.iter().map(|policy| match policy.method.as_str() {
-            "GET" => "GET, HEAD",
-            other => other,
-        });
-        names.collect::<Vec<_>>().join(", ")
-    }
 }

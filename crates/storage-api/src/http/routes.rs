@@ -182,8 +182,7 @@ fn files() -> Vec<Route> {
         .does(Change, Admin, "file.delete")
         .body(Json("FileDelete"))
         .json(200, "FilesDeletedResponse", "How many of the paths were there.")
-        .json(202, "JobResponse", changes::GOES_ON)
-        .headers(&["Location"])
+        .goes_on()
         .shares(&[ONE, FILES, changes::CHANGING]),
         Route::new(
             Method::GET,

@@ -139,12 +139,10 @@ impl App {
         if live.as_mount().is_some() {
             self.stat_file(id, FilePath::root(), Permit::none()).await?;
         }
-        let begun = self.supervisor.begin_change(id).await?;
+        let begun = self.supervisor.begin_change(id, kind).await?;
         let (backend, live) = self.with_files(id).await?;
         let work = |cx, progress| work(live, cx, progress);
-        self.supervisor
-            .change_files(begun, &backend, kind, subject, work)
-            .await
+        self.supervisor.change_files(begun, &backend, subject, work).await
     }
 }
 

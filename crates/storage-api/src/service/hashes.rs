@@ -1,13 +1,90 @@
-//! The hashes of files that were uploaded.
+//! The hashes of files: of those that were written, and of those that a client wants to know.
 
-use storage_backends::FileEntry;
-use storage_domain::{BackendId, FileHash, FilePath};
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+use storage_backends::{Error, ErrorKind, FileEntry, FileKind, OpContext, Progress, ReadRequest};
+use storage_domain::{BackendId, ByteCount, FileHash, FilePath, Job, JobKind};
 use storage_persistence::{Content, Store, StoreError};
 
-use super::{App, AppError};
+use super::files::files;
+use super::{App, AppError, Permit};
 use crate::chain::Chain;
 
+const STEP: &str = "the hash";
+
 impl App {
+    /// Reads a file and keeps its hash, as a job that `subject` names. If the file changes meanwhile, the job fails and
+    /// nothing is kept.
+    ///
+    /// # Errors
+    /// Those of [`App::list_files`]; [`ErrorKind::NotAFile`] in [`AppError::Files`]; [`AppError::TooManyChanges`].
+    pub async fn hash_file(
+        self: &Arc<Self>,
+        id: BackendId,
+        path: FilePath,
+        subject: String,
+    ) -> Result<Box<Job>, AppError> {
+        // Mounts what is not mounted, and refuses what can be refused at once.
+        let there = self.stat_file(id, path.clone(), Permit::none()).await?;
+        if there.kind == FileKind::Directory {
+            return Err(files(Error::new(ErrorKind::NotAFile, STEP)));
+        }
+        let begun = self.supervisor.begin_change(id, JobKind::Hash).await?;
+        let (backend, _) = self.with_files(id).await?;
+        let app = Arc::clone(self);
+        let work = |cx: OpContext, progress: Arc<Progress>| async move {
+            let hash = Box::pin(app.keep_hash_of(id, &path, &progress));
+            let hashed = cx.bound(STEP, hash).await;
+            hashed.map_err(files)?.map(|()| progress.done())
+        };
+        let change = self.supervisor.change_files(begun, &backend, subject, work).await;
+        change?.into_job()
+    }
+
+    async fn keep_hash_of(
+        &self,
+        id: BackendId,
+        path: &FilePath,
+        progress: &Progress,
+    ) -> Result<(), AppError> {
+        let stat = || self.stat_file(id, path.clone(), Permit::none());
+        let FileEntry { size, etag, .. } = stat().await?;
+        let Some(etag) = etag else {
+            let reason = "The storage has no validator for this file, so that a hash could be that of another version; make its server send an ETag";
+            return Err(files(Error::new(ErrorKind::Refused, STEP).with_source(reason)));
+        };
+        let size = size.map(ByteCount::get);
+        if let Some(size) = size {
+            progress.set_total(size);
+        }
+        let request = ReadRequest {
+            offset: 0,
+            length: None,
+            etag: Some(etag.clone()),
+            size,
+        };
+        let mut content = self.read_file(id, path.clone(), request, Permit::none()).await?;
+        let mut digest = Sha256::new();
+        while let Some(piece) = content.next().await {
+            let piece = piece.map_err(files)?;
+            digest.update(&piece);
+            progress.add(piece.len() as u64);
+        }
+        // Not every storage notices a change while it is read.
+        if stat().await?.etag.as_ref() != Some(&etag) {
+            return Err(files(Error::new(ErrorKind::Changed, STEP)));
+        }
+        let hash = FileHash::from(<[u8; 32]>::from(digest.finalize()));
+        let content = Content {
+            backend: id,
+            path,
+            etag: &etag,
+        };
+        Ok(self.supervisor.store.keep_hash(content, &hash, None).await?)
+    }
+
     /// Returns the hash of a file, if it is known.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 mod body;
 mod claims;
+mod fetch;
 mod hasher;
 mod resumable;
 mod rows;
@@ -23,6 +24,7 @@ use storage_domain::{Backend, BackendId, FileHash, FilePath, UploadId};
 use storage_persistence::{Content, StoredUpload};
 use time::OffsetDateTime;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use self::claims::Claims;
 use self::target::{FreeTarget, Target};
@@ -172,46 +174,60 @@ impl App {
             Target::Free(target) => target,
         };
         entry.set_backend(&target.backend);
-        let row = new_row(&target.backend, &new, false)?;
-        let claim = self.uploads.running.take(row.id).await?;
         let app = Arc::clone(self);
         let work = async move {
             let _held = (write, permit);
-            let FreeTarget {
-                upload, live, is_new, ..
-            } = *target;
-            let writing = Writing::new(&app, row, upload, live, false);
-            let mut writing = writing.ok_or(AppError::Task("the hash"))?;
-            let received = writing.receive(body, claim.cancellation()).await;
-            if let Err(error) = received.and_then(|()| writing.check()) {
-                writing.abandon().await;
-                return Err(error);
-            }
-            let (file, hash, _) = writing.publish().await?;
-            let written = WrittenFile {
-                entry: file,
-                hash,
-                is_new,
-            };
-            app.note_written(id, &new.path, &written, entry).await;
+            let ends = app.supervisor.stopping.child_token();
+            let written = app.write_body(*target, &new, body, ends).await?;
+            app.note_written(id, &new.path, &written, Some(entry)).await;
             Ok(written)
         };
         self.supervisor.finish("the upload", work).await
     }
 
-    /// Keeps the hash of a file that was written, and its audit record.
+    /// Writes all of a body to a path that is free. If anything fails, nothing is left at the storage.
+    async fn write_body(
+        self: &Arc<Self>,
+        target: FreeTarget,
+        new: &NewFile,
+        body: Body,
+        ends: CancellationToken,
+    ) -> Result<WrittenFile, AppError> {
+        let FreeTarget {
+            backend,
+            live,
+            upload,
+            is_new,
+        } = target;
+        let row = new_row(&backend, new, false)?;
+        let claim = self.uploads.running.take_within(row.id, &ends).await?;
+        let writing = Writing::new(self, row, upload, live, false);
+        let mut writing = writing.ok_or(AppError::Task("the hash"))?;
+        writing.ends = ends;
+        let received = writing.receive(body, claim.cancellation()).await;
+        if let Err(error) = received.and_then(|()| writing.check()) {
+            writing.abandon().await;
+            return Err(error);
+        }
+        let (entry, hash, _) = writing.publish().await?;
+        Ok(WrittenFile { entry, hash, is_new })
+    }
+
+    /// Keeps the hash of a file that was written, and its audit record, if that waits for it.
     async fn note_written(
         &self,
         id: BackendId,
         path: &FilePath,
         written: &WrittenFile,
-        mut entry: AuditEntry,
+        mut entry: Option<AuditEntry>,
     ) {
-        let size = written.entry.size.map_or(0, storage_domain::ByteCount::get);
-        entry.set_detail(&format!("{path}, {size} bytes, SHA-256 {}", written.hash));
-        entry.set_status(if written.is_new { 201 } else { 200 });
+        if let Some(entry) = &mut entry {
+            let size = written.entry.size.map_or(0, storage_domain::ByteCount::get);
+            entry.set_detail(&format!("{path}, {size} bytes, SHA-256 {}", written.hash));
+            entry.set_status(if written.is_new { 201 } else { 200 });
+        }
         let store = &self.supervisor.store;
-        let record = entry.record().cloned();
+        let record = entry.as_mut().and_then(|entry| entry.record().cloned());
         let kept = match &written.entry.etag {
             Some(etag) => {
                 let content = Content {
@@ -227,7 +243,11 @@ impl App {
             },
         };
         match kept {
-            Ok(()) => entry.written(),
+            Ok(()) => {
+                if let Some(entry) = entry {
+                    entry.written();
+                }
+            }
             // The file is there all the same.
             Err(error) => tracing::warn!(
                 backend.id = %id, error = %Chain(&error), "the hash of an upload could not be kept"

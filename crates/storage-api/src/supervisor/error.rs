@@ -7,6 +7,7 @@ use storage_domain::{BackendKind, FilePath, Invalid};
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
 
+use super::messages::{explain, explain_at};
 use crate::service::UploadError;
 
 /// Why a use case failed; the API turns each into one problem.
@@ -93,6 +94,24 @@ impl From<StoreError> for AppError {
 }
 
 impl AppError {
+    /// Returns why a job failed, for a client that reads it later.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Self::FileAt { path, cause } => explain_at(path, cause),
+            Self::Files(cause) => explain(cause),
+            Self::NotMounted(message) => message.clone(),
+            Self::Upload(UploadError::Digest(found)) => {
+                format!(
+                    "The bytes that came have the SHA-256 {found}, not the one that sha256 names; check both"
+                )
+            }
+            Self::Upload(UploadError::TooLarge(most)) => {
+                format!("The file is larger than the {most} bytes that max_upload_bytes allows")
+            }
+            error => error.to_string(),
+        }
+    }
+
     /// Classifies an unmount that failed by what can be done about it.
     pub(crate) fn of_unmount(error: Error) -> Self {
         match error.kind() {

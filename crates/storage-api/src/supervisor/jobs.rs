@@ -1,4 +1,4 @@
-//! Changes of files: what takes longer than a client waits becomes a job, which is watched and cancelled by its row.
+//! Long work on files: what takes longer than a client waits is a job, which is watched and cancelled by its row.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -13,12 +13,13 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::messages::explain_at;
 use super::{AppError, Bounded, Supervisor};
 use crate::chain::Chain;
 
 /// Changes of files under way at once in this process, those that are no jobs yet included.
-const MAX_JOBS: usize = 32;
+const MAX_CHANGES: usize = 32;
+/// Jobs under way at once that may take hours, and that no client waits for: less than the writes that go on at once.
+const MAX_TRANSFERS: usize = 16;
 /// The longest time that a job may take.
 const JOB_DEADLINE: Duration = Duration::from_hours(24);
 /// Time between two writes of a job's row, each of which reads whether it has to end.
@@ -26,10 +27,11 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Times that the end of a job is tried to be written, a [`BEAT`] apart.
 const END_TRIES: u32 = 20;
 
-/// The changes of files under way in this process.
+/// The long work on files under way in this process.
 #[derive(Debug)]
 pub(crate) struct Jobs {
-    permits: Bounded,
+    changes: Bounded,
+    transfers: Bounded,
     running: Arc<Mutex<HashMap<JobId, Running>>>,
 }
 
@@ -43,7 +45,8 @@ struct Running {
 impl Default for Jobs {
     fn default() -> Self {
         Self {
-            permits: Bounded::new(MAX_JOBS),
+            changes: Bounded::new(MAX_CHANGES),
+            transfers: Bounded::new(MAX_TRANSFERS),
             running: Arc::default(),
         }
     }
@@ -58,10 +61,21 @@ pub enum Change {
     GoesOn(Box<Job>),
 }
 
-/// A change of a backend's files that may begin. Whatever changes the backend cancels it from now on, so that the backend is
+impl Change {
+    /// Returns the job of work that no client waits for.
+    pub(crate) fn into_job(self) -> Result<Box<Job>, AppError> {
+        match self {
+            Self::GoesOn(job) => Ok(job),
+            Self::Done(_) => Err(AppError::Task("the job")),
+        }
+    }
+}
+
+/// Work on a backend's files that may begin. Whatever changes the backend cancels it from now on, so that the backend is
 /// read after this.
 pub(crate) struct Begun {
     job: JobId,
+    kind: JobKind,
     cancel: CancellationToken,
     held: (OwnedSemaphorePermit, Listed),
 }
@@ -110,22 +124,33 @@ impl Jobs {
 }
 
 impl Supervisor {
-    /// Waits until a change of files may begin.
+    /// Waits until work on files may begin.
     ///
     /// # Errors
     /// [`AppError::TooManyChanges`] and [`AppError::ShuttingDown`].
-    pub(crate) async fn begin_change(&self, backend: BackendId) -> Result<Begun, AppError> {
-        let permit = self.jobs.permits.acquire().await;
+    pub(crate) async fn begin_change(&self, backend: BackendId, kind: JobKind) -> Result<Begun, AppError> {
+        let permits = if kind.may_end_at_once() {
+            &self.jobs.changes
+        } else {
+            &self.jobs.transfers
+        };
+        let permit = permits.acquire().await;
         let permit = permit.ok_or(AppError::TooManyChanges)?;
         if self.stopping.is_cancelled() {
             return Err(AppError::ShuttingDown);
         }
         let (job, cancel) = (JobId::generate(), self.stopping.child_token());
         let held = (permit, self.jobs.list(job, backend, cancel.clone()));
-        Ok(Begun { job, cancel, held })
+        Ok(Begun {
+            job,
+            kind,
+            cancel,
+            held,
+        })
     }
 
-    /// Changes files. Goes on to its end if the client hangs up, and becomes a job after [`AppSettings::job_wait`].
+    /// Works on files. Goes on to its end if the client hangs up, and becomes a job after [`AppSettings::job_wait`], or at
+    /// once if its kind never ends that soon.
     ///
     /// # Errors
     /// [`AppError::ShuttingDown`]; [`AppError::InProgress`] if the backend is changed or deleted meanwhile;
@@ -136,7 +161,6 @@ impl Supervisor {
         self: &Arc<Self>,
         begun: Begun,
         backend: &Backend,
-        kind: JobKind,
         subject: String,
         work: impl FnOnce(OpContext, Arc<Progress>) -> F,
     ) -> Result<Change, AppError>
@@ -145,6 +169,7 @@ impl Supervisor {
     {
         let Begun {
             job: id,
+            kind,
             cancel,
             held,
         } = begun;
@@ -190,7 +215,9 @@ impl Supervisor {
     ) {
         let mut work = pin!(work);
         // A client that hung up is no failure.
-        if let Ok(ended) = timeout(self.settings.job_wait, &mut work).await {
+        if job.kind.may_end_at_once()
+            && let Ok(ended) = timeout(self.settings.job_wait, &mut work).await
+        {
             let ended = ended.map_err(|error| match error {
                 _ if self.stopping.is_cancelled() => AppError::ShuttingDown,
                 _ if cancel.is_cancelled() => AppError::InProgress,
@@ -215,15 +242,14 @@ impl Supervisor {
                 work.await
             }
         };
-        job.done = progress.done();
+        (job.done, job.total) = (progress.done(), progress.total());
         (job.state, job.error) = match ended {
             Ok(_) => (JobState::Done, None),
             Err(_) if self.stopping.is_cancelled() => {
                 (JobState::Interrupted, Some(Job::INTERRUPTED.to_owned()))
             }
             Err(_) if cancel.is_cancelled() => (JobState::Cancelled, None),
-            Err(AppError::FileAt { path, cause }) => (JobState::Failed, Some(explain_at(&path, &cause))),
-            Err(error) => (JobState::Failed, Some(error.to_string())),
+            Err(error) => (JobState::Failed, Some(error.sentence())),
         };
         self.store_end(job).await;
     }
@@ -233,8 +259,8 @@ impl Supervisor {
         let mut beats = interval(BEAT);
         loop {
             beats.tick().await;
-            let now = OffsetDateTime::now_utc();
-            match self.store.advance_job(job, progress.done(), now).await {
+            let (done, now) = ((progress.done(), progress.total()), OffsetDateTime::now_utc());
+            match self.store.advance_job(job, done, now).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {

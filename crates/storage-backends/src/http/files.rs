@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_ENCODING, DATE, HeaderMap, LAST_MODIFIED};
+use hyper::header::{DATE, HeaderMap, LAST_MODIFIED};
 use storage_domain::{ByteCount, FilePath};
 use time::Duration;
 
@@ -20,9 +20,6 @@ use crate::web::file::{self, Part};
 use crate::web::{self, Answer};
 
 mod page;
-
-/// How the names of compressed files end, whose coding some servers take for one of the transfer.
-const COMPRESSED: [&str; 8] = [".gz", ".tgz", ".bz2", ".br", ".xz", ".txz", ".zst", ".z"];
 
 /// What was learned of a server.
 #[derive(Debug, Default)]
@@ -116,7 +113,7 @@ impl Files<'_> {
         if is_other_size || request.etag.is_some() && validator(&answer.headers, size) != request.etag {
             return Err(file::changed());
         }
-        if let Some(coding) = coding(&answer.headers, path.name()) {
+        if let Some(coding) = file::coding(&answer.headers, path.name()) {
             return Err(web::Error::Encoding(coding).into_backend_error(SETTING));
         }
         let part = Part::of(request, answer.status, &answer.headers);
@@ -230,13 +227,4 @@ fn validator(headers: &HeaderMap, size: Option<u64>) -> Option<String> {
     let is_strong = modified + Duration::SECOND <= file::date(headers, DATE)?;
     let size = size.filter(|_| is_strong)?;
     Some(format!("{size:x}-{:x}", modified.unix_timestamp()))
-}
-
-/// Returns the coding that the file of an answer is in, unless the file has it by itself.
-fn coding(headers: &HeaderMap, name: &str) -> Option<String> {
-    let coding = headers.get(CONTENT_ENCODING)?.to_str().ok()?.trim();
-    let name = name.to_ascii_lowercase();
-    let is_own = COMPRESSED.iter().any(|end| name.ends_with(end));
-    let is_coded = !coding.is_empty() && !coding.eq_ignore_ascii_case("identity");
-    (is_coded && !is_own).then(|| coding.chars().take(20).collect())
 }

@@ -109,7 +109,12 @@ impl ConnectError {
                 f,
                 "{addr} is a link-local address. Name its interface in {field}, such as {addr}%eth0"
             ),
-            Self::Denied(Denied { name, addr, refused }) => {
+            Self::Denied(Denied {
+                name,
+                addr,
+                refused,
+                setting,
+            }) => {
                 match name {
                     Some(name) => write!(f, "{name} resolves to {addr}, which")?,
                     None => write!(f, "{addr} is an address that")?,
@@ -122,7 +127,7 @@ impl ConnectError {
                         inside => write!(f, "{inside}")?,
                     }
                 }
-                f.write_str(" with allow_networks, if it is meant")
+                write!(f, " with {setting}, if it is meant")
             }
             Self::Refused { at } => write!(
                 f,
@@ -166,6 +171,7 @@ mod tests {
             name: name.map(str::to_owned),
             addr: "169.254.169.254".parse().unwrap(),
             refused: vec!["169.254.169.254".parse().unwrap()],
+            setting: "allow_networks",
         });
         let sentence = error.sentence("base_url").to_string();
         assert!(sentence.starts_with(expected), "{sentence}");

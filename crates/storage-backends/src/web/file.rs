@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue,
+};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use tokio::time::timeout;
@@ -102,6 +104,11 @@ impl Part {
         Self { skip, length }
     }
 
+    /// Returns the number of its bytes, if it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
     /// The part within all of the file.
     fn of_all(request: &ReadRequest, size: Option<u64>) -> Result<Self, Misfit> {
         let (skip, length) = (request.offset, request.length);
@@ -192,6 +199,18 @@ pub(crate) fn strong(tag: &str) -> Option<String> {
     let can_be_sent = opaque.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
     let is_strong = !tag.starts_with("W/") && !opaque.is_empty();
     (is_strong && can_be_sent).then(|| opaque.to_owned())
+}
+
+/// How the names of compressed files end, whose coding some servers take for one of the transfer.
+const COMPRESSED: [&str; 8] = [".gz", ".tgz", ".bz2", ".br", ".xz", ".txz", ".zst", ".z"];
+
+/// Returns the coding that the file of an answer is in, unless the file has it by itself.
+pub(crate) fn coding(headers: &HeaderMap, name: &str) -> Option<String> {
+    let coding = headers.get(CONTENT_ENCODING)?.to_str().ok()?.trim();
+    let name = name.to_ascii_lowercase();
+    let is_own = COMPRESSED.iter().any(|end| name.ends_with(end));
+    let is_coded = !coding.is_empty() && !coding.eq_ignore_ascii_case("identity");
+    (is_coded && !is_own).then(|| coding.chars().take(20).collect())
 }
 
 /// Returns the date that a header field holds.

@@ -41,31 +41,10 @@ impl FromStr for BaseUrl {
     type Err = Rule;
 
     fn from_str(text: &str) -> Result<Self, Rule> {
-        if text.len() > Self::MAX_BYTES {
-            return Err(too_long());
-        }
-        // The URL standard drops blanks and line breaks silently; an operator's text must not change unnoticed.
-        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
-            return Err(Rule::new("must not contain blanks or control characters"));
-        }
-        let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-        if !(lower.starts_with("http://") || lower.starts_with("https://")) {
-            return Err(Rule::new(
-                "must begin with http:// or https://, such as http://10.0.0.5/images",
-            ));
-        }
-        if text[lower.find("//").map_or(0, |at| at + 2)..].starts_with(['/', '\\']) {
-            return Err(Rule::new("must name a host right after the two slashes"));
-        }
-        let mut url = Url::parse(text).map_err(|e| Rule::new(format!("must be a URL with a host ({e})")))?;
-        if !url.username().is_empty() || url.password().is_some() || has_user_info(text) {
+        let mut url = web_url(text)?;
+        if has_user_info(text) {
             return Err(Rule::new(
                 "must not contain user info; use username and password instead",
-            ));
-        }
-        if url.host_str().is_none_or(|host| host.parse::<Host>().is_err()) {
-            return Err(Rule::new(
-                "must name a host by a name, an IPv4 address or an IPv6 address, such as http://nas.lab or http://[fd00::5]",
             ));
         }
         if url.query().is_some() || url.fragment().is_some() {
@@ -73,21 +52,82 @@ impl FromStr for BaseUrl {
                 "must not contain a query or a fragment; name the directory itself",
             ));
         }
-        if url.port() == Some(0) {
-            return Err(Rule::new("must not name port 0"));
-        }
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
-        // Text that is not ASCII grows when it is encoded; the encoded form is stored and read back.
-        if url.as_str().len() > Self::MAX_BYTES {
-            return Err(too_long());
-        }
         Ok(Self(url))
     }
 }
 
+/// Parses an `http://` or `https://` URL with a host, of bounded length.
+fn web_url(text: &str) -> Result<Url, Rule> {
+    if text.len() > BaseUrl::MAX_BYTES {
+        return Err(too_long());
+    }
+    // The URL standard drops blanks and line breaks silently; an operator's text must not change unnoticed.
+    if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err(Rule::new("must not contain blanks or control characters"));
+    }
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    if !(lower.starts_with("http://") || lower.starts_with("https://")) {
+        return Err(Rule::new(
+            "must begin with http:// or https://, such as http://10.0.0.5/images",
+        ));
+    }
+    if text[lower.find("//").map_or(0, |at| at + 2)..].starts_with(['/', '\\']) {
+        return Err(Rule::new("must name a host right after the two slashes"));
+    }
+    let url = Url::parse(text).map_err(|e| Rule::new(format!("must be a URL with a host ({e})")))?;
+    if url.host_str().is_none_or(|host| host.parse::<Host>().is_err()) {
+        return Err(Rule::new(
+            "must name a host by a name, an IPv4 address or an IPv6 address, such as http://nas.lab or http://[fd00::5]",
+        ));
+    }
+    if url.port() == Some(0) {
+        return Err(Rule::new("must not name port 0"));
+    }
+    // Text that is not ASCII grows when it is encoded; the encoded form is stored and read back.
+    if url.as_str().len() > BaseUrl::MAX_BYTES {
+        return Err(too_long());
+    }
+    Ok(url)
+}
+
 impl TextField for BaseUrl {
     const SHAPE: Shape = Shape::text("URL", Self::MAX_BYTES);
+}
+
+/// An `http://` or `https://` URL of one file, which may have user info and a query. It is shown without them, for they may
+/// hold secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FetchUrl(Url);
+
+impl FetchUrl {
+    /// Returns the URL itself, to be requested and never to be shown.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl FromStr for FetchUrl {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        let mut url = web_url(text)?;
+        url.set_fragment(None);
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for FetchUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0.origin().ascii_serialization(), self.0.path())
+    }
+}
+
+impl fmt::Debug for FetchUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FetchUrl({self})")
+    }
 }
 
 fn too_long() -> Rule {
@@ -110,5 +150,36 @@ fn has_user_info(text: &str) -> bool {
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(
+        "https://user:pass@mirror.example/a%20b.iso?key=secret#top",
+        "https://mirror.example/a%20b.iso"
+    )]
+    #[case("http://[2001:db8::1]:8080/a", "http://[2001:db8::1]:8080/a")]
+    fn what_is_fetched_is_shown_without_secrets(#[case] text: &str, #[case] shown: &str) {
+        let url: FetchUrl = text.parse().unwrap();
+        assert_eq!(url.to_string(), shown);
+        assert_eq!(format!("{url:?}"), format!("FetchUrl({shown})"));
+        assert!(url.as_url().fragment().is_none());
+    }
+
+    #[rstest]
+    #[case("ftp://mirror.example/a.iso")]
+    #[case("file:///etc/passwd")]
+    #[case("mirror.example/a.iso")]
+    #[case("http:///a.iso")]
+    #[case("http://mirror.example:0/a.iso")]
+    #[case("http://mirror.example/a b")]
+    fn what_can_not_be_fetched(#[case] text: &str) {
+        assert!(text.parse::<FetchUrl>().is_err());
     }
 }

@@ -49,9 +49,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Database`].
-    pub async fn advance_job(&self, id: JobId, done: u64, now: OffsetDateTime) -> Result<bool, StoreError> {
+    pub async fn advance_job(
+        &self,
+        id: JobId,
+        (done, total): (u64, Option<u64>),
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
         let update = Entity::update_many()
             .col_expr(Column::Done, Expr::value(count(done)))
+            .col_expr(Column::Total, Expr::value(total.map(count)))
             .col_expr(Column::HeartbeatAt, Expr::value(convert::to_millis(now)))
             .filter(is_running(id))
             .filter(Column::CancelRequested.eq(false))
@@ -69,6 +75,7 @@ impl Store {
         let update = Entity::update_many()
             .col_expr(Column::State, Expr::value(row.state))
             .col_expr(Column::Done, Expr::value(row.done))
+            .col_expr(Column::Total, Expr::value(row.total))
             .col_expr(Column::HeartbeatAt, Expr::value(row.heartbeat_at))
             .col_expr(Column::FinishedAt, Expr::value(row.finished_at))
             .col_expr(Column::Error, Expr::value(row.error))

@@ -52,18 +52,24 @@ async fn a_job_from_its_beginning_to_its_end(#[values(Sqlite, Postgres)] kind: T
     begun.subject = "/a\u{fffd} to /b".to_owned();
     assert_eq!(store.job(begun.id).await.unwrap(), Some(begun.clone()));
 
-    (begun.done, begun.heartbeat_at) = (3, now() + Duration::SECOND);
-    assert!(store.advance_job(begun.id, 3, begun.heartbeat_at).await.unwrap());
+    (begun.done, begun.total, begun.heartbeat_at) = (3, Some(8), now() + Duration::SECOND);
+    let progress = (begun.done, begun.total);
+    assert!(
+        store
+            .advance_job(begun.id, progress, begun.heartbeat_at)
+            .await
+            .unwrap()
+    );
     assert_eq!(store.job(begun.id).await.unwrap(), Some(begun.clone()));
 
     store.cancel_job(begun.id).await.unwrap();
-    assert!(!store.advance_job(begun.id, 4, now()).await.unwrap());
+    assert!(!store.advance_job(begun.id, (4, None), now()).await.unwrap());
     assert_eq!(
         store.job(begun.id).await.unwrap(),
         Some(begun.clone()),
         "nothing is written"
     );
-    begun.state = JobState::Cancelled;
+    (begun.state, begun.total) = (JobState::Cancelled, Some(9));
     begun.error = Some("for no reason".to_owned());
     begun.finished_at = Some(now());
     store.end_job(&begun).await.unwrap();
@@ -77,7 +83,7 @@ async fn a_job_from_its_beginning_to_its_end(#[values(Sqlite, Postgres)] kind: T
     store.end_job(&other).await.unwrap();
     store.cancel_job(begun.id).await.unwrap();
     assert_eq!(store.job(begun.id).await.unwrap(), Some(begun));
-    let unknown = store.advance_job(JobId::generate(), 0, now()).await;
+    let unknown = store.advance_job(JobId::generate(), (0, None), now()).await;
     assert!(!unknown.unwrap(), "the row is gone");
 }
 
@@ -112,8 +118,8 @@ async fn lists_show_the_newest_as_they_are_now(#[values(Sqlite, Postgres)] kind:
     );
 
     store.cancel_jobs_of(one).await.unwrap();
-    assert!(!store.advance_job(first.id, 1, now()).await.unwrap());
-    assert!(store.advance_job(second.id, 1, now()).await.unwrap());
+    assert!(!store.advance_job(first.id, (1, None), now()).await.unwrap());
+    assert!(store.advance_job(second.id, (1, None), now()).await.unwrap());
 
     assert_eq!(store.prune_jobs(now() - Duration::MINUTE, 10).await.unwrap(), 0);
     assert_eq!(store.prune_jobs(now() + Duration::MINUTE, 2).await.unwrap(), 2);

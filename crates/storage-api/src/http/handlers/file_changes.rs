@@ -64,6 +64,32 @@ pub(crate) async fn delete_each(
     delete(&state, id, &request, body, false).await
 }
 
+/// `POST /storage/backends/{id}/files/fetch`
+pub(crate) async fn fetch(
+    state: Data<State>,
+    Id(id): Id,
+    request: HttpRequest,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let (url, path, expected, subject) = dto::fetch(body)?;
+    record(&state, id, &request, &subject).await?;
+    let job = state.app.fetch_file(id, url, path, expected, subject).await?;
+    Ok(goes_on(JobDto::from(*job)))
+}
+
+/// `POST /storage/backends/{id}/files/hash`
+pub(crate) async fn hash(
+    state: Data<State>,
+    Id(id): Id,
+    request: HttpRequest,
+    JsonBody(body): JsonBody,
+) -> Answer {
+    let (path, subject) = dto::one_file(body)?;
+    record(&state, id, &request, &subject).await?;
+    let job = state.app.hash_file(id, path, subject).await?;
+    Ok(goes_on(JobDto::from(*job)))
+}
+
 async fn delete(
     state: &State,
     id: BackendId,

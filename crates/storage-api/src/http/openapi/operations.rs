@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::BEARER;
-use super::responses::{Responses, answer};
+use super::responses::Responses;
 use super::schema::reference;
 use crate::http::parameter::Parameter;
 use crate::http::route::{Body, FORM, Route};
 
-/// Returns every path. The problems that operations answer become components.
-pub(super) fn paths(table: &[Route], problems: &mut Responses) -> Map<String, Value> {
+/// Returns every path. What several operations answer becomes components.
+pub(super) fn paths(table: &[Route], shared: &mut Responses) -> Map<String, Value> {
     let mut paths = Map::new();
     for route in table {
         let path = route.template();
@@ -18,18 +18,16 @@ pub(super) fn paths(table: &[Route], problems: &mut Responses) -> Map<String, Va
         if !parameters.is_empty() {
             item["parameters"] = json!(parameters);
         }
-        item[route.policy.method.as_str().to_lowercase()] = operation(route, problems);
+        item[route.policy.method.as_str().to_lowercase()] = operation(route, shared);
     }
     paths
 }
 
-fn operation(route: &Route, problems: &mut Responses) -> Value {
-    let answers = route
-        .answers
-        .iter()
-        .map(|given| (given.status.to_string(), answer(given)));
+fn operation(route: &Route, shared: &mut Responses) -> Value {
+    let answers = route.answers.iter();
+    let answers = answers.map(|given| (given.status.to_string(), shared.answer(given)));
     let mut responses: Map<String, Value> = answers.collect();
-    responses.extend(problems.references(route));
+    responses.extend(shared.references(route));
     let is_storage = route.policy.role.is_some();
     let mut operation = json!({
         "operationId": route.id,

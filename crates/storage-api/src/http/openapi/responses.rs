@@ -12,10 +12,14 @@ use crate::problem::{Code, MEDIA_TYPE};
 /// Stands for the status of problems that have several.
 const SHARED: u16 = 0;
 
-/// The problems that operations answer: one component for each set of codes. Those that an operation shares with every one
-/// of its role and body are its `default`, and have the key 0 here; every other set is of one status.
+/// What several operations answer, each a component.
 #[derive(Debug, Default)]
-pub(super) struct Responses(BTreeMap<u16, Vec<Vec<Code>>>);
+pub(super) struct Responses {
+    /// The problems, one component for each set of codes. Those that an operation shares with every one of its role and body
+    /// are its `default`, and have the key 0 here; every other set is of one status.
+    problems: BTreeMap<u16, Vec<Vec<Code>>>,
+    answers: Map<String, Value>,
+}
 
 impl Responses {
     /// Returns a reference for the default, and for each status of the problems of a route's own.
@@ -25,13 +29,12 @@ impl Responses {
             by_status.entry(code.status()).or_default().push(code);
         }
         let references = by_status.into_iter().map(|(status, codes)| {
-            let sets = self.0.entry(status).or_default();
+            let sets = self.problems.entry(status).or_default();
             let at = sets.iter().position(|known| *known == codes).unwrap_or_else(|| {
                 sets.push(codes);
                 sets.len() - 1
             });
-            let target = json!({ "$ref": format!("#/components/responses/{}", name(status, at)) });
-            (key(status), target)
+            (key(status), component(&name(status, at)))
         });
         references.collect()
     }
@@ -41,7 +44,20 @@ impl Responses {
             let sets = sets.into_iter().enumerate();
             sets.map(move |(at, codes)| (name(status, at), problem(status, &codes)))
         };
-        self.0.into_iter().flat_map(named).collect()
+        let problems = self.problems.into_iter().flat_map(named);
+        self.answers.into_iter().chain(problems).collect()
+    }
+
+    /// Describes an answer that is no problem, or refers to its component.
+    pub(super) fn answer(&mut self, given: &Answer) -> Value {
+        let described = describe(given);
+        match given.component {
+            None => described,
+            Some(name) => {
+                self.answers.insert(name.to_owned(), described);
+                component(name)
+            }
+        }
     }
 }
 
@@ -64,7 +80,7 @@ fn name(status: u16, at: usize) -> String {
 
 fn problem(status: u16, codes: &[Code]) -> Value {
     let description = match (status, codes) {
-        (SHARED, _) => "What any request of this kind may be answered".to_owned(),
+        (SHARED, _) => "Any other refusal".to_owned(),
         (_, [code]) => code.title().to_owned(),
         _ => "See the code".to_owned(),
     };
@@ -92,8 +108,11 @@ fn problem(status: u16, codes: &[Code]) -> Value {
     problem
 }
 
-/// Describes an answer that is no problem.
-pub(super) fn answer(given: &Answer) -> Value {
+fn component(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/responses/{name}") })
+}
+
+fn describe(given: &Answer) -> Value {
     let mut answer = json!({ "description": given.description });
     match given.content {
         Content::None => {}

@@ -1,7 +1,6 @@
 //! The parts of schemas.
 
 use serde_json::{Map, Value, json};
-use storage_domain::ByteCount;
 
 /// Refers to a named schema.
 pub(super) fn reference(name: &str) -> Value {
@@ -72,7 +71,7 @@ pub(super) fn time() -> Value {
 
 /// Describes a number of bytes, files or the like.
 pub(super) fn count(description: &str) -> Value {
-    json!({ "type": "integer", "minimum": 0, "maximum": ByteCount::MAX.get(), "description": description })
+    json!({ "type": "integer", "format": "int64", "minimum": 0, "description": description })
 }
 
 /// Describes a number of seconds.

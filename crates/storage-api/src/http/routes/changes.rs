@@ -1,7 +1,7 @@
 //! The routes that change files, and those of jobs.
 
 use actix_web::http::Method;
-use storage_domain::Role::{Admin, Viewer};
+use storage_domain::Role::{Admin, Operator, Viewer};
 
 use super::{FILES, ONE};
 use crate::http::handlers::{file_changes, jobs};
@@ -10,17 +10,15 @@ use crate::http::route::Body::{Ignored, Json};
 use crate::http::route::Class::{Change, Read};
 use crate::http::route::Route;
 use crate::problem::Code::{
-    self, DirectoryNotEmpty, InvalidQuery, JobNotFound, NoSpace, NotADirectory, PathExists, PathRefused,
-    ReadOnly,
+    self, DirectoryNotEmpty, InvalidQuery, JobNotFound, NoSpace, NotADirectory, NotAFile, PathExists,
+    PathRefused, ReadOnly,
 };
-
-/// What the answer to a change that has become a job is.
-pub(super) const GOES_ON: &str = "The job as which it goes on after 5 s.";
 
 /// The problems of whatever changes files.
 pub(super) const CHANGING: &[Code] = &[
     PathRefused,
     NotADirectory,
+    NotAFile,
     PathExists,
     DirectoryNotEmpty,
     ReadOnly,
@@ -54,8 +52,7 @@ pub(super) fn files() -> Vec<Route> {
         .does(Change, Admin, "file.move")
         .body(Json("FileMove"))
         .json(200, "FilesMovedResponse", "How many were moved.")
-        .json(202, "JobResponse", GOES_ON)
-        .headers(&["Location"])
+        .goes_on()
         .shares(&[ONE, FILES, CHANGING]),
         Route::new(
             Method::POST,
@@ -69,8 +66,30 @@ pub(super) fn files() -> Vec<Route> {
         .does(Change, Admin, "file.delete")
         .body(Json("FileDelete"))
         .json(200, "FilesDeletedResponse", "How many of the paths were there.")
-        .json(202, "JobResponse", GOES_ON)
-        .headers(&["Location"])
+        .goes_on()
+        .shares(&[ONE, FILES, CHANGING]),
+        Route::new(
+            Method::POST,
+            "/api/v1/storage/backends/{id}/files/fetch",
+            file_changes::fetch,
+        )
+        .named("fetchFile", "Writes a file that the service reads from a URL")
+        .does(Change, Admin, "file.fetch")
+        .body(Json("FileFetch"))
+        .goes_on()
+        .shares(&[ONE, FILES, CHANGING]),
+        Route::new(
+            Method::POST,
+            "/api/v1/storage/backends/{id}/files/hash",
+            file_changes::hash,
+        )
+        .named(
+            "hashFile",
+            "Reads a file for its SHA-256, which `sha256` shows from then on",
+        )
+        .does(Change, Operator, "file.hash")
+        .body(Json("FileHash"))
+        .goes_on()
         .shares(&[ONE, FILES, CHANGING]),
     ]
 }

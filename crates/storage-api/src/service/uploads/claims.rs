@@ -43,11 +43,20 @@ impl<K> Default for Claims<K> {
 impl<K: Eq + Hash + Clone> Claims<K> {
     /// Claims what nobody works on.
     pub(super) fn attempt(&self, key: &K) -> Result<Claim<K>, CancellationToken> {
+        self.attempt_within(key, &CancellationToken::new())
+    }
+
+    fn attempt_within(&self, key: &K, ends: &CancellationToken) -> Result<Claim<K>, CancellationToken> {
         match lock(&self.0).entry(key.clone()) {
             Entry::Occupied(taken) => Err(taken.get().ended.clone()),
             Entry::Vacant(free) => Ok(Claim {
                 key: key.clone(),
-                running: free.insert(Running::default()).clone(),
+                running: free
+                    .insert(Running {
+                        cancel: ends.child_token(),
+                        ..Running::default()
+                    })
+                    .clone(),
                 map: Arc::clone(&self.0),
             }),
         }
@@ -58,9 +67,17 @@ impl<K: Eq + Hash + Clone> Claims<K> {
     /// # Errors
     /// [`AppError::InProgress`] if they don't in time.
     pub(super) async fn take(&self, key: K) -> Result<Claim<K>, AppError> {
+        self.take_within(key, &CancellationToken::new()).await
+    }
+
+    /// The same for work that ends with `ends` too.
+    ///
+    /// # Errors
+    /// Those of [`Self::take`].
+    pub(super) async fn take_within(&self, key: K, ends: &CancellationToken) -> Result<Claim<K>, AppError> {
         let claim = async {
             loop {
-                match self.attempt(&key) {
+                match self.attempt_within(&key, ends) {
                     Ok(claim) => return claim,
                     Err(ended) => ended.cancelled().await,
                 }
@@ -78,7 +95,7 @@ impl<K: Eq + Hash + Clone> Claims<K> {
 }
 
 impl<K: Eq + Hash> Claim<K> {
-    /// Returns the token that is cancelled if another one waits for the claim.
+    /// Returns the token that is cancelled if another one waits for the claim, or the work is to end.
     pub(super) fn cancellation(&self) -> &CancellationToken {
         &self.running.cancel
     }

@@ -264,7 +264,7 @@ impl App {
             hash,
             is_new,
         };
-        self.note_written(id, &path, &written, entry).await;
+        self.note_written(id, &path, &written, Some(entry)).await;
         Ok(Appended::File(written))
     }
 }

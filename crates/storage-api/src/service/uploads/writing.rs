@@ -44,6 +44,8 @@ pub(super) struct Writing {
     has_failed: bool,
     /// When it was stored last, and after how many bytes.
     checkpoint: (Instant, u64),
+    /// What ends each step: the end of the service, or that of a job.
+    pub(super) ends: CancellationToken,
 }
 
 impl Writing {
@@ -70,6 +72,7 @@ impl Writing {
             buffer: BytesMut::new(),
             has_failed: false,
             checkpoint: (Instant::now(), row.stored),
+            ends: app.supervisor.stopping.clone(),
             row,
             is_kept,
         })
@@ -166,9 +169,9 @@ impl Writing {
         self.keep(false).await
     }
 
-    /// Returns the context of a step, which ends with the service.
+    /// Returns the context of a step.
     fn context(&self, limit: Duration) -> OpContext {
-        OpContext::within(limit).with_cancel(self.app.supervisor.stopping.clone())
+        OpContext::within(limit).with_cancel(self.ends.clone())
     }
 
     /// Keeps what the storage needs to remove what is written, before anything is, as far as it is known then.
@@ -252,7 +255,7 @@ impl Writing {
     }
 }
 
-/// Only the end of the service cancels a write.
+/// Only the end of the service cancels a write, and that of a job, which says itself how it ended.
 fn stopped_or_failed(error: Error) -> AppError {
     if error.is_cancelled() {
         AppError::ShuttingDown

@@ -224,7 +224,10 @@ fn paths_that_begin_like_clients_are_found() {
     let list = parse(b"/a b,c  10.0.0.0/8\n/a b,cd 10.0.0.0/8\n");
     for path in ["/a b,c", "/a b,cd"] {
         let found = list.find(&path.parse().unwrap()).unwrap();
-        assert_eq!((found.path.as_str(), found.clients.as_str()), (path, "10.0.0.0/8"));
+        assert_eq!(
+            (found.path.as_str(), found.clients.as_str()),
+            (path, "10.0.0.0/8")
+        );
     }
 }
 

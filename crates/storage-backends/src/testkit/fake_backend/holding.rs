@@ -21,6 +21,7 @@ impl FakeBackend {
             refusal: None,
             files: SharedFiles::default(),
             breaks_after: None,
+            replaces_read: false,
             calls: Arc::clone(&self.calls),
         });
         self
@@ -48,6 +49,15 @@ impl FakeBackend {
     pub fn breaking_off(mut self, bytes: usize) -> Self {
         if let Some(tree) = &mut self.tree {
             tree.breaks_after = Some(bytes);
+        }
+        self
+    }
+
+    /// Every file that is read is replaced meanwhile.
+    #[must_use]
+    pub fn replacing_what_is_read(mut self) -> Self {
+        if let Some(tree) = &mut self.tree {
+            tree.replaces_read = true;
         }
         self
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use storage_domain::FilePath;
@@ -28,6 +29,8 @@ pub(super) struct FakeTree {
     pub(super) files: SharedFiles,
     /// Number of bytes after which a read breaks off.
     pub(super) breaks_after: Option<usize>,
+    /// Whether a file that is read is replaced meanwhile.
+    pub(super) replaces_read: bool,
     pub(super) calls: Arc<FakeCalls>,
 }
 
@@ -77,6 +80,10 @@ impl Tree for FakeTree {
         request: &ReadRequest,
     ) -> Result<ByteStream, Error> {
         let (entry, all) = self.files.lock().open(path)?;
+        if self.replaces_read {
+            let other = Bytes::from_static(b"replaced while it was read");
+            self.files.lock().nodes.insert(path.to_string(), Some(other));
+        }
         if request.etag.is_some() && request.etag != entry.etag {
             return Err(Error::new(ErrorKind::Changed, "the file"));
         }

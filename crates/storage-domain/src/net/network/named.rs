@@ -75,3 +75,27 @@ const METADATA: &[Network] = &[
     Network::v4(192, 0, 0, 192, 32),
     Network::v4(168, 63, 129, 16, 32),
 ];
+
+impl Network {
+    /// Networks that the internet does not route, besides those of [`NetworkName`] (IANA's registries of special-purpose
+    /// addresses, RFC 6890). Of IPv6 everything but global unicast and addresses that are translated to IPv4 (RFC 6052).
+    pub const SPECIAL: &'static [Self] = &[
+        Self::v4(100, 64, 0, 0, 10),
+        Self::v4(192, 0, 0, 0, 24),
+        Self::v4(192, 0, 2, 0, 24),
+        Self::v4(192, 88, 99, 0, 24),
+        Self::v4(198, 18, 0, 0, 15),
+        Self::v4(198, 51, 100, 0, 24),
+        Self::v4(203, 0, 113, 0, 24),
+        Self::v4(240, 0, 0, 0, 4),
+        Self::v6(0, 3),
+        Self::v6(0x4000_0000_0000_0000_0000_0000_0000_0000, 2),
+        Self::v6(0x8000_0000_0000_0000_0000_0000_0000_0000, 1),
+        Self::v6(0x2001_0000_0000_0000_0000_0000_0000_0000, 23),
+        Self::v6(0x2001_0db8_0000_0000_0000_0000_0000_0000, 32),
+        Self::v6(0x2002_0000_0000_0000_0000_0000_0000_0000, 16),
+        Self::v6(0x3fff_0000_0000_0000_0000_0000_0000_0000, 20),
+    ];
+    /// Addresses that carry a global IPv4 address for a translator (RFC 6052).
+    pub const TRANSLATED: Self = Self::v6(0x0064_ff9b_0000_0000_0000_0000_0000_0000, 96);
+}

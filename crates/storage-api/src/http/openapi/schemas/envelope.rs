@@ -67,7 +67,7 @@ fn with_warnings(mut envelope: Value) -> Value {
 }
 
 fn list_of(item: &str, more: &[(&str, Value)]) -> Value {
-    let total = json!({ "type": "integer", "minimum": 0, "description": "All matches, not just this page." });
+    let total = json!({ "type": "integer", "minimum": 0, "description": "All matches." });
     object(
         &[
             ("success", constant(true)),

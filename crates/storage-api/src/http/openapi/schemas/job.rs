@@ -1,7 +1,7 @@
 //! Changes of files, and the jobs that they become.
 
 use serde_json::{Value, json};
-use storage_domain::{Job, JobKind, JobState};
+use storage_domain::{BaseUrl, Job, JobKind, JobState};
 
 use super::super::schema::{about, count, flag, id, nullable, object, one_of, reference, text, time};
 use crate::dto::MAX_PATHS;
@@ -11,6 +11,11 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
         ("FolderCreate", folder()),
         ("FileMove", movement()),
         ("FileDelete", deletion()),
+        ("FileFetch", fetch()),
+        (
+            "FileHash",
+            closed(object(&[("path", reference("FilePath"))], &[])),
+        ),
         ("Job", job()),
     ];
     all.into_iter()
@@ -59,15 +64,26 @@ fn deletion() -> Value {
     closed(object(&[("paths", paths())], &[("recursive", recursive)]))
 }
 
+fn fetch() -> Value {
+    let url = json!({
+        "type": "string", "maxLength": BaseUrl::MAX_BYTES, "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://",
+    });
+    let sha256 = json!({ "type": ["string", "null"], "pattern": "^[0-9A-Fa-f]{64}$" });
+    let always = [("url", url), ("path", reference("FilePath"))];
+    closed(object(&always, &[("sha256", sha256)]))
+}
+
 fn job() -> Value {
     let words = |all: &[&str]| one_of(all);
     let kinds: Vec<&str> = JobKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let mut units: Vec<&str> = JobKind::ALL.iter().map(|kind| kind.unit()).collect();
+    units.dedup();
     let states: Vec<&str> = JobState::ALL.iter().map(|state| state.as_str()).collect();
     let progress = object(
         &[
             ("done", count("How much is done.")),
             ("total", nullable(count("How much there is; null if unknown."))),
-            ("unit", words(&[JobKind::Delete.unit()])),
+            ("unit", words(&units)),
             (
                 "rate",
                 json!({ "type": "number", "minimum": 0, "description": "Units a second." }),
