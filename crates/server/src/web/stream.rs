@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use memchr::memchr_iter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::flow::Flow;
@@ -78,17 +79,18 @@ impl<S> FlowStream<S> {
     /// Moves the next piece into `buffer`.
     fn hand_out(&mut self, buffer: &mut ReadBuf<'_>) {
         let most = buffer.remaining().min(self.ahead.len());
-        let mut blank_lines = 0;
-        let mut length = 0;
-        for byte in &self.ahead[..most] {
-            let (line, is_blank) = self.line.after(*byte);
-            blank_lines += u32::from(is_blank);
-            if blank_lines > 1 {
+        let (mut length, mut begin, mut has_blank) = (most, 0, false);
+        for end in memchr_iter(b'\n', &self.ahead[..most]) {
+            let is_blank = self.line.goes_on(&self.ahead[begin..end]) != Line::Inside;
+            if is_blank && has_blank {
+                length = end;
                 break;
             }
-            self.line = line;
-            length += 1;
+            has_blank |= is_blank;
+            self.line = if is_blank { Line::Inside } else { Line::Start };
+            begin = end + 1;
         }
+        self.line = self.line.goes_on(&self.ahead[begin..length]);
         buffer.put_slice(&self.ahead[..length]);
         self.ahead.drain(..length);
         if self.ahead.is_empty() {
@@ -99,13 +101,12 @@ impl<S> FlowStream<S> {
 }
 
 impl Line {
-    /// Returns what follows `byte`, and whether it ends a blank line.
-    fn after(self, byte: u8) -> (Self, bool) {
-        match (byte, self) {
-            (b'\n', Self::Inside) => (Self::Start, false),
-            (b'\n', _) => (Self::Inside, true),
-            (b'\r', Self::Start) => (Self::StartCr, false),
-            _ => (Self::Inside, false),
+    /// Returns what follows bytes without a line's end.
+    fn goes_on(self, bytes: &[u8]) -> Self {
+        match (bytes, self) {
+            ([], line) => line,
+            ([b'\r'], Self::Start) => Self::StartCr,
+            _ => Self::Inside,
         }
     }
 }

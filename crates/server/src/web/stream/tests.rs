@@ -35,6 +35,21 @@ async fn each_poll_of_the_task_reads_one_head() {
 }
 
 #[tokio::test]
+async fn a_piece_has_the_end_of_one_blank_line_at_most() {
+    for (sent, first) in [
+        ("a\n\nb\n\nc", "a\n\nb\n"),
+        ("a\r\n\r\nb\r\n\r\nc", "a\r\n\r\nb\r\n\r"),
+        ("a\n\n\n\nb", "a\n\n\n"),
+        ("\n\n\n\n", "\n\n\n"),
+        ("a\n\r\r\nb\n\nc", "a\n\r\r\nb\n\nc"),
+    ] {
+        let (mut stream, mut peer) = connected(64);
+        peer.write_all(sent.as_bytes()).await.unwrap();
+        assert_eq!(poll_once(&mut stream).unwrap(), first.as_bytes(), "{sent:?}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_read_while_an_answer_is_made() {
     let (mut stream, mut peer) = connected(1024);
     let flow = Rc::clone(stream.flow());
