@@ -1,8 +1,9 @@
 //! Measures the processor time of the service's side and the helpers for files, each with the other in one run:
 //! `cargo bench --bench files`. Ends with status 1 where a goal is missed.
 //!
-//! An upload of 1 GiB is compared with `cp` and `sha256sum`, and 16 downloads of 256 MiB with nginx and sendfile(2). The
-//! directory is in memory: what is measured is the way to the storage and from it, and neither the storage nor HTTP.
+//! An upload of 1 GiB is compared with `cp` and `sha256sum`, 16 downloads of 256 MiB with nginx and sendfile(2), the first
+//! page of 100,000 entries with `ls -f`, and its memory with that of a directory of one page. The directory is in memory:
+//! what is measured is the way to the storage and from it, and neither the storage nor HTTP.
 
 #![expect(
     clippy::print_stdout,
@@ -11,6 +12,7 @@
 )]
 
 mod download;
+mod list;
 mod upload;
 
 use std::io;
@@ -33,6 +35,9 @@ const LIMIT: Duration = Duration::from_mins(5);
 /// Of the processor time of `cp` and `sha256sum`, and of nginx, how much these may take.
 const UPLOAD_GOAL: f64 = 2.0;
 const DOWNLOAD_GOAL: f64 = 8.0;
+/// The same of `ls -f`, and of the memory of a process that lists a small directory.
+const LIST_GOAL: f64 = 2.0;
+const MEMORY_GOAL: f64 = 1.1;
 
 fn main() -> ExitCode {
     helper::run_if_requested();
@@ -41,6 +46,7 @@ fn main() -> ExitCode {
     let done = match args[..] {
         [upload::ARG, source, dir] => upload::upload_here(source, dir).map(|()| true),
         [download::ARG, dir] => download::serve_here(dir).map(|()| true),
+        [list::ARG, dir] => list::list_here(dir).map(|()| true),
         _ => run(),
     };
     match done {
@@ -55,29 +61,35 @@ fn main() -> ExitCode {
 
 fn run() -> io::Result<bool> {
     let dir = tempfile::tempdir_in(MEMORY)?;
-    let mut uploads = (f64::MAX, f64::MAX);
-    let mut downloads = (f64::MAX, f64::MAX);
-    upload::prepare(dir.path())?;
-    for _ in 0..ROUNDS {
-        let (theirs, ours) = upload::compare(dir.path())?;
-        uploads = (uploads.0.min(theirs), uploads.1.min(ours));
-    }
-    let mut good = verdict("upload", ("cp and sha256sum", uploads.0), uploads.1, UPLOAD_GOAL);
-    download::prepare(dir.path())?;
-    for _ in 0..ROUNDS {
-        let (theirs, ours) = download::compare(dir.path())?;
-        downloads = (downloads.0.min(theirs), downloads.1.min(ours));
-    }
-    good &= verdict("16 downloads", ("nginx", downloads.0), downloads.1, DOWNLOAD_GOAL);
+    let dir = dir.path();
+    upload::prepare(dir)?;
+    let uploads = best(|| upload::compare(dir))?;
+    let mut good = verdict("upload", "cp and sha256sum", "s/GiB", uploads, UPLOAD_GOAL);
+    download::prepare(dir)?;
+    let downloads = best(|| download::compare(dir))?;
+    good &= verdict("16 downloads", "nginx", "s/GiB", downloads, DOWNLOAD_GOAL);
+    list::prepare(dir)?;
+    let pages = best(|| list::compare(dir))?;
+    good &= verdict("first page of 100,000", "ls -f", "s", pages, LIST_GOAL);
+    let memory = best(|| list::memory(dir))?;
+    good &= verdict("memory for it", "a directory of 1,000", "MB", memory, MEMORY_GOAL);
     Ok(good)
 }
 
-/// Prints the processor seconds a GiB.
-fn verdict(what: &str, (peer, theirs): (&str, f64), ours: f64, goal: f64) -> bool {
+/// Measures both some times, and returns the least of each.
+fn best(measure: impl Fn() -> io::Result<(f64, f64)>) -> io::Result<(f64, f64)> {
+    (0..ROUNDS).try_fold((f64::MAX, f64::MAX), |best, _| {
+        let (theirs, ours) = measure()?;
+        Ok((best.0.min(theirs), best.1.min(ours)))
+    })
+}
+
+/// Prints what the peer needs, what this needs, and whether that is within the goal.
+fn verdict(what: &str, peer: &str, unit: &str, (theirs, ours): (f64, f64), goal: f64) -> bool {
     let ratio = ours / theirs;
     let word = if ratio <= goal { "met" } else { "MISSED" };
     println!(
-        "{what}: {peer} {theirs:.3} s/GiB, this {ours:.3} s/GiB: {ratio:.2} times (goal {goal}, {word})"
+        "{what}: {peer} {theirs:.3} {unit}, this {ours:.3} {unit}: {ratio:.2} times (goal {goal}, {word})"
     );
     ratio <= goal
 }
