@@ -278,18 +278,7 @@ async fn secrets_of_a_url_are_shown_nowhere() {
 async fn refusals(#[case] body: Value, #[case] status: u16, #[case] code: &str, #[case] pointers: &[&str]) {
     let bench = Bench::new().await;
     let refused = bench.post(body).await;
-    assert_eq!(
-        (refused.status.as_u16(), &refused.body["error"]),
-        (status, &json!(code)),
-        "{}",
-        refused.body
-    );
-    let errors = refused.body["errors"].as_array().cloned().unwrap_or_default();
-    let found: Vec<_> = errors
-        .iter()
-        .map(|error| error["pointer"].as_str().unwrap())
-        .collect();
-    assert_eq!(found, pointers);
+    refused.assert_refused(status, code, pointers);
     let jobs = bench.api.call("GET", "/api/v1/storage/jobs", None).await;
     assert_eq!(jobs.body["total"], 0);
 }

@@ -159,15 +159,7 @@ async fn refusals(
     let (api, _, backend) = api().await;
     let before = names(&api, &backend, "/dir").await;
     let refused = post(&api, &format!("{backend}/{path}"), body).await;
-    assert_eq!(
-        (refused.status.as_u16(), &refused.body["error"]),
-        (status, &json!(code)),
-        "{}",
-        refused.body
-    );
-    let errors = refused.body["errors"].as_array().cloned().unwrap_or_default();
-    let found: Vec<&str> = errors.iter().map(|e| e["pointer"].as_str().unwrap()).collect();
-    assert_eq!(found, pointers);
+    refused.assert_refused(status, code, pointers);
     assert_eq!(names(&api, &backend, "/dir").await, before);
 }
 

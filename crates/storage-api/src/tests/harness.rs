@@ -165,6 +165,23 @@ pub(crate) fn config(kind: BackendKind) -> Value {
 }
 
 impl Answer {
+    /// Checks what a refusal says, and which members it points at.
+    #[track_caller]
+    pub(crate) fn assert_refused(&self, status: u16, code: &str, pointers: &[&str]) {
+        let body = &self.body;
+        assert_eq!(
+            (self.status.as_u16(), &body["error"]),
+            (status, &json!(code)),
+            "{body}"
+        );
+        let errors = body["errors"].as_array().map_or(&[][..], Vec::as_slice);
+        let found: Vec<_> = errors
+            .iter()
+            .map(|error| error["pointer"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, pointers);
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.map_or("", |v| v.to_str().unwrap())
