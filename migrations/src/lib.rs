@@ -12,6 +12,7 @@ mod m0006_mark_partial_counts;
 mod m0007_store_listings;
 mod m0008_create_storage_jobs;
 mod m0009_keep_uploads;
+mod m0010_add_boot_path;
 
 use sea_orm_migration::prelude::*;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_store_listings::Migration),
             Box::new(m0008_create_storage_jobs::Migration),
             Box::new(m0009_keep_uploads::Migration),
+            Box::new(m0010_add_boot_path::Migration),
         ]
     }
 }

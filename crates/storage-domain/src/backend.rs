@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::files::FilePath;
 use crate::id::id;
 use crate::invalid::Rule;
 use crate::kinds::{BackendConfig, BackendKind};
@@ -153,6 +154,8 @@ pub struct Backend {
     pub name: BackendName,
     /// Its config, whose type is the backend's kind.
     pub config: BackendConfig,
+    /// The directory whose files machines that boot may read; `None`: none.
+    pub boot_path: Option<FilePath>,
     /// The revision of the config.
     pub revision: Revision,
     /// The number of changes of the row, test results included: the source of the `ETag`.

@@ -100,6 +100,8 @@ pub struct KindFacts {
     pub example: &'static str,
     /// Whether its backends are mounted on the host.
     pub is_mounted: bool,
+    /// Whether its backends hold files.
+    pub has_files: bool,
 }
 
 /// What a kind adds to the fields of its config.

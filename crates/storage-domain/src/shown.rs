@@ -5,6 +5,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::backend::{Backend, BackendId, BackendStatus, LastTest};
 use crate::capacity::ByteCount;
+use crate::files::FilePath;
 use crate::kinds::{BackendKind, ShownConfig};
 use crate::stats::{Incomplete, Skipped, Stats};
 
@@ -18,6 +19,7 @@ pub struct ShownBackend<'a> {
     status: BackendStatus,
     config: ShownConfig<'a>,
     stats: ShownStats<'a>,
+    boot_path: Option<&'a str>,
     last_test: Option<ShownTest<'a>>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -52,6 +54,7 @@ impl Backend {
             status: self.status,
             config: self.config.as_shown(),
             stats: ShownStats::from(&self.stats),
+            boot_path: self.boot_path.as_ref().map(FilePath::as_str),
             last_test: self.last_test.as_ref().map(ShownTest::from),
             created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),

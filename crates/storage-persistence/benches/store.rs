@@ -23,6 +23,7 @@ async fn filled(kind: BackendKind, members: &Value) -> (TestDatabase, BackendId)
         let new = NewBackend {
             name,
             config: config.clone(),
+            boot_path: None,
         };
         last = database
             .store()

@@ -36,6 +36,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) test_finding: Option<i64>,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
+    pub(crate) boot_path: Option<&'a str>,
 }
 
 /// A row that was read, or why it can't be.
@@ -129,6 +130,10 @@ fn checked(id: BackendId, row: &Columns<'_>, secrets: Secrets<'_>) -> Result<Bac
         id,
         name: BackendName::from_stored(row.name).map_err(|rule| broken("name", &rule))?,
         config: config(kind, row, secrets)?,
+        boot_path: row
+            .boot_path
+            .map(|path| path.parse().map_err(|rule| broken("boot_path", &rule)))
+            .transpose()?,
         revision: Revision(row.revision),
         version: row.version,
         status: row.status.parse().map_err(|rule| broken("status", &rule))?,
@@ -160,6 +165,7 @@ impl Model {
             test_finding: self.test_finding,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            boot_path: self.boot_path.as_deref(),
         }
     }
 }
@@ -217,6 +223,7 @@ pub(crate) fn write(backend: &Backend, config: SealedConfig) -> Model {
         updated_at: to_millis(backend.updated_at),
         secret_key: config.key,
         listed: listed::render(backend),
+        boot_path: backend.boot_path.as_ref().map(ToString::to_string),
     }
 }
 

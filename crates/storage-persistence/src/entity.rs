@@ -54,6 +54,8 @@ pub struct Model {
     pub skipped: Option<String>,
     /// [`crate::convert::listed::render`] of the backend; `None` if it has to be rendered.
     pub listed: Option<String>,
+    /// A `FilePath`.
+    pub boot_path: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

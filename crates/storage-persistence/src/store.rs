@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbErr};
 use storage_domain::{
-    Backend, BackendConfig, BackendId, BackendKind, BackendName, BackendStatus, LastTest, Stats,
+    Backend, BackendConfig, BackendId, BackendKind, BackendName, BackendStatus, FilePath, LastTest, Stats,
 };
 
 pub use self::audit::{AuditFilter, AuditPage, MAX_AUDIT_BATCH};
@@ -74,6 +74,8 @@ pub struct NewBackend {
     pub name: BackendName,
     /// Its config.
     pub config: BackendConfig,
+    /// The directory whose files machines that boot may read.
+    pub boot_path: Option<FilePath>,
 }
 
 /// Which backends a list holds.

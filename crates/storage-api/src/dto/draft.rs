@@ -8,13 +8,15 @@ use storage_domain::{BackendId, Invalid, Rule};
 use crate::service::BackendDraft;
 
 /// The members of a backend.
-const MEMBERS: &[&str] = &["name", "type", "config"];
+const MEMBERS: &[&str] = &["name", "type", "config", "boot_path"];
+/// The members that a creation needs.
+const REQUIRED: &[&str] = &["name", "type", "config"];
 /// The members of a test of a config that is not stored.
 const TRIAL_MEMBERS: &[&str] = &["type", "config", "id"];
 
 /// Reads the body of a creation; what is missing is a mistake.
 pub(crate) fn creation(body: Map<String, Value>) -> BackendDraft {
-    complete(body, MEMBERS, MEMBERS)
+    complete(body, MEMBERS, REQUIRED)
 }
 
 /// Reads the body of a test of a config that is not stored, and the id of the backend whose secrets it takes.
@@ -36,7 +38,7 @@ fn complete(body: Map<String, Value>, members: &[&str], required: &[&str]) -> Ba
     draft
 }
 
-/// Reads the body of a change; what is missing, or null, stays as it is.
+/// Reads the body of a change; what is missing, or null, stays as it is. A `boot_path` of null is none.
 pub(crate) fn update(body: Map<String, Value>) -> BackendDraft {
     read(body, MEMBERS)
 }
@@ -54,6 +56,12 @@ fn read(mut body: Map<String, Value>, members: &[&str]) -> BackendDraft {
             None
         }
     };
+    let boot_path = members.contains(&"boot_path").then(|| body.remove("boot_path"));
+    let boot_path = match boot_path.flatten() {
+        None => None,
+        Some(Value::Null) => Some(None),
+        given => parsed(given, "boot_path", &mut problems).map(Some),
+    };
     for member in body.keys() {
         let rule = format!("is not a member here; the members are {}", members.join(", "));
         problems.push(Invalid::at("", member, &Rule::new(rule)));
@@ -62,6 +70,7 @@ fn read(mut body: Map<String, Value>, members: &[&str]) -> BackendDraft {
         name,
         kind,
         config,
+        boot_path,
         problems,
     }
 }

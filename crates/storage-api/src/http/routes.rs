@@ -134,7 +134,7 @@ fn backends() -> Vec<Route> {
             )
             .does(Probe, Operator, "backend.test")
             .body(Ignored)
-            .json(200, "TestResponse", "The result of the test, passed or not.")
+            .json(200, "TestResponse", "The result, passed or not.")
             .headers(&["Retry-After"])
             .fails(&[
                 ONE,
@@ -236,7 +236,7 @@ fn storage() -> Vec<Route> {
             )
             .does(Probe, Operator, "config.test")
             .body(Json("ConfigTest"))
-            .json(200, "TestResponse", "The result of the test, passed or not.")
+            .json(200, "TestResponse", "The result, passed or not.")
             .fails(&[ONE, &[InvalidConfig, TooBusy, ShuttingDown]]),
         Route::new(Method::GET, "/api/v1/storage/luns", luns::list)
             .named(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use storage_domain::{
-    Backend, BackendConfig, BackendId, BackendKind, BackendName, Invalid, InvalidInput, Rule,
+    Backend, BackendConfig, BackendId, BackendKind, BackendName, FilePath, Invalid, InvalidInput, Rule,
 };
 use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend};
 use zeroize::Zeroizing;
@@ -21,6 +21,8 @@ pub struct BackendDraft {
     pub kind: Option<BackendKind>,
     /// The members of the config, not validated yet.
     pub config: Option<Map<String, Value>>,
+    /// The directory whose files machines that boot may read; `Some(None)`: none any more.
+    pub boot_path: Option<Option<FilePath>>,
     /// What is wrong with name, type and shape; reported together with what is wrong with the config.
     pub problems: Vec<Invalid>,
 }
@@ -62,17 +64,32 @@ impl BackendDraft {
         Self::check(problems, config.map_err(InvalidInput::into_problems))
     }
 
-    fn into_new(self) -> Result<NewBackend, AppError> {
+    fn into_new(mut self) -> Result<NewBackend, AppError> {
+        self.problems.extend(self.boot_path_problem(self.kind));
         let config = self.config(None)?;
+        let boot_path = self.boot_path.flatten();
         match self.name {
-            Some(name) => Ok(NewBackend { name, config }),
+            Some(name) => Ok(NewBackend {
+                name,
+                config,
+                boot_path,
+            }),
             None => Err(AppError::InvalidRequest(self.problems)),
         }
     }
 
-    /// Returns name and config as they will be after this change.
-    fn plan(&self, read: &Backend) -> Result<(BackendName, BackendConfig), AppError> {
+    /// Returns what is wrong with a directory of boot files in a backend of this kind.
+    fn boot_path_problem(&self, kind: Option<BackendKind>) -> Option<Invalid> {
+        let kind = kind.filter(|kind| !kind.facts().has_files)?;
+        self.boot_path.as_ref()?.as_ref()?;
+        let rule = format!("must be null for a backend of the type {kind}, which holds no files");
+        Some(Invalid::at("", "boot_path", &Rule::new(rule)))
+    }
+
+    /// Returns what the backend will be after this change.
+    fn plan(&self, read: &Backend) -> Result<NewBackend, AppError> {
         let mut problems = self.problems.clone();
+        problems.extend(self.boot_path_problem(Some(read.kind())));
         if let Some(kind) = self.kind.filter(|kind| *kind != read.kind()) {
             let rule = format!(
                 "can't be changed from {} to {kind}; create another backend instead",
@@ -84,8 +101,11 @@ impl BackendDraft {
             None => Ok(read.config.clone()),
             Some(members) => read.config.merge(members).map_err(InvalidInput::into_problems),
         };
-        let config = Self::check(problems, config)?;
-        Ok((self.name.clone().unwrap_or_else(|| read.name.clone()), config))
+        Ok(NewBackend {
+            config: Self::check(problems, config)?,
+            name: self.name.clone().unwrap_or_else(|| read.name.clone()),
+            boot_path: self.boot_path.clone().unwrap_or_else(|| read.boot_path.clone()),
+        })
     }
 }
 

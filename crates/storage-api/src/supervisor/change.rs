@@ -2,8 +2,8 @@
 
 use futures_util::future::BoxFuture;
 use storage_backends::{OpContext, UnmountMode};
-use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus};
-use storage_persistence::StoreError;
+use storage_domain::{Backend, BackendId, BackendStatus};
+use storage_persistence::{NewBackend, StoreError};
 
 use super::actor::{Actor, Origin};
 use super::event::StateChange;
@@ -17,10 +17,10 @@ const MAX_TRIES: usize = 8;
 /// Decides whether the client's conditions hold for a backend.
 type Check = dyn Fn(&Backend) -> Result<(), AppError> + Send;
 
-/// Returns name and config as they will be, unless the client's conditions don't hold.
-type Plan = dyn Fn(&Backend) -> Result<(BackendName, BackendConfig), AppError> + Send;
+/// Returns what a backend will be, unless the client's conditions don't hold.
+type Plan = dyn Fn(&Backend) -> Result<NewBackend, AppError> + Send;
 
-/// A change of name and config.
+/// A change of what an operator sets.
 pub(crate) struct Update {
     pub(crate) plan: Box<Plan>,
     /// Whether the client named the version that it changes.
@@ -52,10 +52,14 @@ impl Actor {
         for _ in 0..MAX_TRIES {
             let read = supervisor.store.open(self.id).await?;
             entry.set_backend(&read);
-            let (name, config) = plan(&read)?;
+            let NewBackend {
+                name,
+                config,
+                boot_path,
+            } = plan(&read)?;
             // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
             let new_config = config.stored() != read.config.stored();
-            if name == read.name && !new_config {
+            if name == read.name && boot_path == read.boot_path && !new_config {
                 return Ok(read);
             }
             if new_config {
@@ -74,7 +78,7 @@ impl Actor {
             }
             match supervisor
                 .store
-                .update(&read, &name, &config, entry.record())
+                .update(&read, &name, &config, boot_path.as_ref(), entry.record())
                 .await
             {
                 Err(StoreError::Changed) if names_version => return Err(AppError::Precondition),

@@ -77,7 +77,10 @@ async fn a_mount_and_its_warnings_are_told() {
 async fn rename(store: &Store, id: BackendId, name: &str) {
     let read = store.get(id).await.unwrap();
     let name = name.parse().unwrap();
-    store.update(&read, &name, &read.config, None).await.unwrap();
+    store
+        .update(&read, &name, &read.config, None, None)
+        .await
+        .unwrap();
 }
 
 /// Sends a request with the entity tag that the backend has now.

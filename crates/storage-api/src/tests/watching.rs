@@ -272,7 +272,11 @@ async fn a_check_ends_the_count_of_an_older_config() {
     let read = api.store.get(id_of(&path)).await.unwrap();
     let other = serde_json::json!({"export_path": "/srv/other"});
     let config = read.config.merge(other.as_object().unwrap()).unwrap();
-    let changed = api.store.update(&read, &read.name, &config, None).await.unwrap();
+    let changed = api
+        .store
+        .update(&read, &read.name, &config, None, None)
+        .await
+        .unwrap();
     let tested = Measurement {
         status: Some(BackendStatus::Online),
         ..Measurement::default()

@@ -99,8 +99,12 @@ fn changed(before: &Backend, after: &Backend) -> Vec<String> {
         .into_iter()
         .filter(|key| old.get(*key) != new.get(*key))
         .map(|key| format!("config.{key}"));
-    let name = (before.name != after.name).then(|| "name".to_owned());
-    name.into_iter().chain(fields).collect()
+    let own = [
+        (before.name != after.name, "name"),
+        (before.boot_path != after.boot_path, "boot_path"),
+    ];
+    let own = own.into_iter().filter(|(differs, _)| *differs);
+    own.map(|(_, name)| name.to_owned()).chain(fields).collect()
 }
 
 /// A record's id: a UUID of version 7, which begins with the time.

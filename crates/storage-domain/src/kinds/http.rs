@@ -113,6 +113,7 @@ impl Kind for HttpConfig {
         fields: Self::FIELDS,
         example: r#"{"base_url": "https://images.example/boot"}"#,
         is_mounted: false,
+        has_files: true,
     };
 
     fn destination(&self) -> String {

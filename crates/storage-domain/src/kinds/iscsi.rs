@@ -144,6 +144,7 @@ impl Kind for IscsiConfig {
         fields: Self::FIELDS,
         example: r#"{"target": "10.0.0.6", "iqn": "iqn.2026-11.example:images"}"#,
         is_mounted: false,
+        has_files: false,
     };
 
     fn destination(&self) -> String {

@@ -40,6 +40,7 @@ impl Kind for NfsConfig {
         fields: Self::FIELDS,
         example: r#"{"server": "10.0.0.5", "export_path": "/srv/images"}"#,
         is_mounted: true,
+        has_files: true,
     };
 
     fn destination(&self) -> String {

@@ -180,6 +180,7 @@ impl Kind for S3Config {
         fields: Self::FIELDS,
         example: r#"{"endpoint": "https://s3.example", "bucket": "images", "access_key_id": "AKEXAMPLE"}"#,
         is_mounted: false,
+        has_files: true,
     };
 
     fn destination(&self) -> String {

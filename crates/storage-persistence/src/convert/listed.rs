@@ -6,7 +6,7 @@
 use storage_domain::Backend;
 
 /// The form of the JSON. Whoever changes what a list shows counts it up: rows of another form are rendered at the next start.
-pub(crate) const FORM: &str = "1 ";
+pub(crate) const FORM: &str = "2 ";
 
 /// Returns the text of a backend.
 pub(crate) fn render(backend: &Backend) -> Option<String> {
@@ -39,6 +39,7 @@ mod tests {
                 .unwrap(),
             name: "nas".parse().unwrap(),
             config: BackendConfig::parse(BackendKind::Nfs, config.as_object().unwrap()).unwrap(),
+            boot_path: None,
             revision: Revision::FIRST,
             version: 7,
             status: BackendStatus::Online,
@@ -55,9 +56,9 @@ mod tests {
             updated_at: at,
         };
         let wanted = concat!(
-            r#"1 7 {"id":"01a21864-27e6-706c-a219-e92dc246baaf","name":"nas","type":"nfs","status":"online","#,
+            r#"2 7 {"id":"01a21864-27e6-706c-a219-e92dc246baaf","name":"nas","type":"nfs","status":"online","#,
             r#""config":{"server":"nas.lab","export_path":"/srv","mount_options":"vers=4.1","auth_method":"none"},"#,
-            r#""stats":{"used_bytes":5,"total_bytes":null,"file_count":0,"template_count":0},"#,
+            r#""stats":{"used_bytes":5,"total_bytes":null,"file_count":0,"template_count":0},"boot_path":null,"#,
             r#""last_test":{"at":"1970-01-01T00:00:00.000Z","message":"Works."},"#,
             r#""created_at":"1970-01-01T00:00:00.000Z","updated_at":"1970-01-01T00:00:00.000Z"}"#
         );

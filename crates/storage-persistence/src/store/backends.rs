@@ -5,7 +5,9 @@ mod statements;
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use storage_domain::access::AuditRecord;
-use storage_domain::{Backend, BackendConfig, BackendId, BackendName, BackendStatus, Revision, Stats};
+use storage_domain::{
+    Backend, BackendConfig, BackendId, BackendName, BackendStatus, FilePath, Revision, Stats,
+};
 
 use self::statements::{insert, update};
 use super::secrets::Held;
@@ -36,6 +38,7 @@ impl Store {
             id: BackendId::generate(),
             name: new.name,
             config: new.config,
+            boot_path: new.boot_path,
             revision: Revision::FIRST,
             version: 1,
             status: BackendStatus::Offline,
@@ -99,7 +102,7 @@ impl Store {
         Ok(count > 0)
     }
 
-    /// Changes name and config of a backend that is still as [`Store::open`] read it (`read.version`). A change of the config
+    /// Changes name, config and `boot_path` of a backend that is still as [`Store::open`] read it (`read.version`). A change of the config
     /// makes a new revision, puts the status to offline, and forgets stats and the last test. Moves `updated_at`,
     /// unless nothing changes.
     ///
@@ -114,15 +117,17 @@ impl Store {
         read: &Backend,
         name: &BackendName,
         config: &BackendConfig,
+        boot_path: Option<&FilePath>,
         mut record: Option<&mut AuditRecord>,
     ) -> Result<Backend, StoreError> {
         // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
         let new_config = read.config.stored() != config.stored();
-        if !new_config && read.name == *name {
+        if !new_config && read.name == *name && read.boot_path.as_ref() == boot_path {
             return self.still(read).await;
         }
         let mut changed = Backend {
             name: name.clone(),
+            boot_path: boot_path.cloned(),
             version: read.version.saturating_add(1),
             updated_at: convert::now().max(read.updated_at),
             ..read.clone()

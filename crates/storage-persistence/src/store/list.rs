@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, SelectStatement, SimpleExpr}
 use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
-use storage_domain::BackendName;
+use storage_domain::{Backend, BackendName};
 
 use super::reads::Rows;
 use super::{BackendFilter, BackendPage, Store};
@@ -38,6 +38,18 @@ impl Store {
             None => (page.backends.len() + page.unreadable.len()) as u64,
         };
         Ok(page)
+    }
+
+    /// Finds the backend of a name, without its secrets.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Database`]. A row that can't be read is not found.
+    pub async fn find_by_name(&self, name: &BackendName) -> Result<Option<Backend>, StoreError> {
+        let named = Entity::find().filter(Column::Name.eq(name.as_str()));
+        let rows = self
+            .run("looking for a name", self.many(&named.into_query()))
+            .await?;
+        Ok(rows.page.backends.into_iter().next())
     }
 }
 

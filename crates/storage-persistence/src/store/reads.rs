@@ -114,6 +114,7 @@ fn columns<'a>(row: &'a Row<'_>) -> Result<Columns<'a>, Error> {
         test_finding: count(Column::TestFinding)?,
         created_at: number(Column::CreatedAt)?,
         updated_at: number(Column::UpdatedAt)?,
+        boot_path: value(row, Column::BootPath)?.as_str_or_null()?,
     })
 }
 

@@ -105,7 +105,7 @@ async fn a_change_and_its_record_are_one_transaction(#[values(Sqlite, Postgres)]
     let made = store.create(new("nas"), Some(&mut created)).await.unwrap();
     let mut updated = record("update", "");
     let changed = store
-        .update(&made, &name("web"), &nfs(), Some(&mut updated))
+        .update(&made, &name("web"), &nfs(), None, Some(&mut updated))
         .await
         .unwrap();
     // Names are read as they are at that moment, of rows that can't be read too.
@@ -142,14 +142,21 @@ async fn what_is_not_changed_has_no_record(#[values(Sqlite, Postgres)] kind: Tes
     let mut vain = record("vain", "");
     let taken = store.create(new("nas"), Some(&mut vain)).await;
     assert_eq!(variant(taken), "NameTaken");
-    let taken = store.update(&made, &name("web"), &nfs(), Some(&mut vain)).await;
+    let taken = store
+        .update(&made, &name("web"), &nfs(), None, Some(&mut vain))
+        .await;
     assert_eq!(variant(taken), "NameTaken");
     let same = store
-        .update(&made, &made.name, &made.config, Some(&mut vain))
+        .update(&made, &made.name, &made.config, None, Some(&mut vain))
         .await;
     assert_eq!(same.unwrap(), made);
-    let newer = store.update(&made, &name("new"), &nfs(), None).await.unwrap();
-    let stale = store.update(&made, &name("old"), &nfs(), Some(&mut vain)).await;
+    let newer = store
+        .update(&made, &name("new"), &nfs(), None, None)
+        .await
+        .unwrap();
+    let stale = store
+        .update(&made, &name("old"), &nfs(), None, Some(&mut vain))
+        .await;
     assert_eq!(variant(stale), "Changed");
     store.delete(newer.id, None, None).await.unwrap();
     assert_eq!(
@@ -171,7 +178,9 @@ async fn what_has_no_record_is_not_changed(#[values(Sqlite, Postgres)] kind: Tes
     let mut lost = record("lost", "");
     let created = store.create(new("web"), Some(&mut lost)).await;
     assert_eq!(variant(created), "Database");
-    let changed = store.update(&made, &name("b"), &http(), Some(&mut lost)).await;
+    let changed = store
+        .update(&made, &name("b"), &http(), None, Some(&mut lost))
+        .await;
     assert_eq!(variant(changed), "Database");
     assert_eq!(
         variant(store.delete(made.id, None, Some(&mut lost)).await),

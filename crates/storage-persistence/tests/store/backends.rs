@@ -1,6 +1,8 @@
 //! One backend: create, get, update, record, delete.
 
+mod boot_path;
 mod deletion;
+mod results;
 
 use rstest::rstest;
 use serde_json::json;
@@ -23,6 +25,7 @@ async fn what_is_created_is_read_back(#[values(Sqlite, Postgres)] kind: TestData
             NewBackend {
                 name: name("ü 1"),
                 config: http(),
+                boot_path: None,
             },
             None,
         )
@@ -54,7 +57,7 @@ async fn a_name_is_unique_and_compared_exactly(#[values(Sqlite, Postgres)] kind:
     }
     let second = create(store, "second").await;
     assert_eq!(
-        variant(store.update(&second, &name("nas"), &nfs(), None).await),
+        variant(store.update(&second, &name("nas"), &nfs(), None, None).await),
         "NameTaken"
     );
     assert_eq!(store.get(second.id).await.unwrap(), second);
@@ -71,7 +74,10 @@ async fn an_update_of_the_name_keeps_what_was_tested(#[values(Sqlite, Postgres)]
         .await
         .unwrap()
         .unwrap();
-    let renamed = store.update(&tested, &name("b"), &nfs(), None).await.unwrap();
+    let renamed = store
+        .update(&tested, &name("b"), &nfs(), None, None)
+        .await
+        .unwrap();
     assert_eq!(store.get(made.id).await.unwrap(), renamed);
     assert_eq!(
         (renamed.revision, renamed.version),
@@ -97,7 +103,10 @@ async fn an_update_of_the_config_forgets_what_was_tested(#[values(Sqlite, Postgr
         BackendKind::Nfs,
         &json!({"server": "nas.lab", "export_path": "/srv/other"}),
     );
-    let changed = store.update(&tested, &tested.name, &other, None).await.unwrap();
+    let changed = store
+        .update(&tested, &tested.name, &other, None, None)
+        .await
+        .unwrap();
     assert_eq!(store.get(made.id).await.unwrap(), changed);
     assert_eq!(
         (changed.revision, changed.version),
@@ -120,7 +129,7 @@ async fn another_spelling_of_a_host_is_stored(#[values(Sqlite, Postgres)] kind: 
         BackendKind::Nfs,
         &json!({"server": "NAS.lab", "export_path": "/srv/images"}),
     );
-    store.update(&made, &made.name, &other, None).await.unwrap();
+    store.update(&made, &made.name, &other, None, None).await.unwrap();
     assert_eq!(
         store.get(made.id).await.unwrap().config.shown()["server"],
         "NAS.lab"
@@ -136,13 +145,19 @@ async fn an_update_that_changes_nothing_moves_nothing(#[values(Sqlite, Postgres)
     set(&database, &made, "created_at = 1000, updated_at = 1000").await;
     let made = store.get(made.id).await.unwrap();
     assert_eq!(
-        store.update(&made, &made.name, &made.config, None).await.unwrap(),
+        store
+            .update(&made, &made.name, &made.config, None, None)
+            .await
+            .unwrap(),
         made
     );
     assert_eq!(store.get(made.id).await.unwrap(), made);
-    let changed = store.update(&made, &name("b"), &made.config, None).await.unwrap();
+    let changed = store
+        .update(&made, &name("b"), &made.config, None, None)
+        .await
+        .unwrap();
     assert_eq!(
-        variant(store.update(&made, &made.name, &made.config, None).await),
+        variant(store.update(&made, &made.name, &made.config, None, None).await),
         "Changed"
     );
     assert!(changed.updated_at > made.updated_at && changed.created_at == made.created_at);
@@ -156,7 +171,7 @@ async fn updated_at_never_goes_back(#[values(Sqlite, Postgres)] kind: TestDataba
     let made = create(store, "a").await;
     set(&database, &made, "updated_at = 4102444800000").await; // a clock that was wrong: the year 2100
     let read = store.get(made.id).await.unwrap();
-    let changed = store.update(&read, &name("b"), &nfs(), None).await.unwrap();
+    let changed = store.update(&read, &name("b"), &nfs(), None, None).await.unwrap();
     assert_eq!(changed.updated_at, read.updated_at);
 }
 
@@ -166,15 +181,15 @@ async fn a_stale_update_changes_nothing(#[values(Sqlite, Postgres)] kind: TestDa
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();
     let made = create(store, "a").await;
-    let present = store.update(&made, &name("b"), &nfs(), None).await.unwrap();
+    let present = store.update(&made, &name("b"), &nfs(), None, None).await.unwrap();
     assert_eq!(
-        variant(store.update(&made, &name("c"), &nfs(), None).await),
+        variant(store.update(&made, &name("c"), &nfs(), None, None).await),
         "Changed"
     );
     assert_eq!(store.get(made.id).await.unwrap(), present);
     store.delete(made.id, None, None).await.unwrap();
     assert_eq!(
-        variant(store.update(&present, &name("c"), &nfs(), None).await),
+        variant(store.update(&present, &name("c"), &nfs(), None, None).await),
         "NotFound"
     );
 }
@@ -242,63 +257,4 @@ async fn what_was_not_measured_stays(#[values(Sqlite, Postgres)] kind: TestDatab
         }
     );
     assert_eq!(store.get(made.id).await.unwrap(), stored);
-}
-
-/// A count replaces what the one before it did not see; a test without a count leaves it.
-#[rstest]
-#[tokio::test]
-async fn a_complete_count_ends_what_was_incomplete(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
-    let database = TestDatabase::migrated(kind).await;
-    let store = database.store();
-    let backend = create(store, "nas").await;
-    let record = async |found: &Measurement| {
-        let recorded = store.record(backend.id, backend.revision, found).await;
-        recorded.unwrap().unwrap();
-        store.get(backend.id).await.unwrap().stats
-    };
-    let partial = record(&measured()).await;
-    assert_eq!(partial, measured().stats);
-    let mut tested = Measurement::default();
-    tested.stats.used = Some(ByteCount::saturating(1));
-    let kept = record(&tested).await;
-    assert_eq!(
-        (kept.incomplete, kept.skipped),
-        (partial.incomplete, partial.skipped)
-    );
-    let mut complete = Measurement::default();
-    complete.stats.file_count = Some(7);
-    let counted = record(&complete).await;
-    assert_eq!((counted.incomplete, counted.skipped), (None, None));
-}
-
-#[rstest]
-#[tokio::test]
-async fn a_result_of_an_old_config_is_dropped(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
-    let database = TestDatabase::migrated(kind).await;
-    let store = database.store();
-    let made = store
-        .create(
-            NewBackend {
-                name: name("a"),
-                config: http(),
-            },
-            None,
-        )
-        .await
-        .unwrap();
-    let other = config(BackendKind::Http, &json!({"base_url": "http://other.lab"}));
-    let changed = store.update(&made, &made.name, &other, None).await.unwrap();
-    assert_eq!(
-        store.record(made.id, made.revision, &measured()).await.unwrap(),
-        None
-    );
-    assert_eq!(store.get(made.id).await.unwrap(), changed);
-    store.delete(made.id, None, None).await.unwrap();
-    assert_eq!(
-        store
-            .record(made.id, changed.revision, &measured())
-            .await
-            .unwrap(),
-        None
-    );
 }

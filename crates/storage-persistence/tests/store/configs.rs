@@ -74,6 +74,7 @@ async fn every_config_comes_back(#[values(Sqlite, Postgres)] kind: TestDatabaseK
         let new = NewBackend {
             name: name(&format!("b{i}")),
             config,
+            boot_path: None,
         };
         let made = store.create(new, None).await.unwrap();
         let got = store.open(made.id).await.unwrap();

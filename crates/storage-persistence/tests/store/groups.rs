@@ -28,7 +28,10 @@ async fn share_a_transaction_and_no_failure() {
     let database = TestDatabase::migrated(TestDatabaseKind::Sqlite).await;
     let (store, file) = (database.store(), database.file().unwrap());
     let made = create(store, "nas").await;
-    let renamed = store.update(&made, &name("renamed"), &nfs(), None).await.unwrap();
+    let renamed = store
+        .update(&made, &name("renamed"), &nfs(), None, None)
+        .await
+        .unwrap();
     let before = commits(&file);
 
     let other = rusqlite::Connection::open(&file).unwrap();
@@ -39,9 +42,9 @@ async fn share_a_transaction_and_no_failure() {
         tokio::join!(
             store.create(new("one"), Some(&mut record)),
             store.create(new("renamed"), None),
-            store.update(&made, &stale, &config, None),
+            store.update(&made, &stale, &config, None, None),
             store.create(new("two"), None),
-            store.update(&renamed, &last, &config, None),
+            store.update(&renamed, &last, &config, None, None),
             store.create(new("three"), None),
             store.delete(storage_domain::BackendId::generate(), None, None),
         )

@@ -73,7 +73,7 @@ async fn json_follows_every_change(#[values(Sqlite, Postgres)] kind: TestDatabas
         listed_as_read(store, filter).await;
     }
     store.record(a.id, a.revision, &measured()).await.unwrap();
-    let web = store.update(&b, &name("web"), &http(), None).await.unwrap();
+    let web = store.update(&b, &name("web"), &http(), None, None).await.unwrap();
     listed_as_read(store, &all).await;
     // What no list shows changes: nothing has to be rendered.
     let count = Measurement {
@@ -107,7 +107,7 @@ async fn only_rows_without_a_text_are_rendered(#[values(Sqlite, Postgres)] kind:
     for number in 0..4 {
         let made = create(store, &format!("b{number}")).await;
         let change = match number {
-            0 => "listed = '1 1 {\"copied\":true}'",
+            0 => "listed = '2 1 {\"copied\":true}'",
             1 => "config = 'hunter2'",
             2 => "status = 'error'",
             // SQLite keeps any value in any column.

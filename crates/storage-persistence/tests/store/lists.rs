@@ -108,6 +108,7 @@ async fn kind_and_status_filter(#[values(Sqlite, Postgres)] kind: TestDatabaseKi
             NewBackend {
                 name: name("web"),
                 config: http(),
+                boot_path: None,
             },
             None,
         )
@@ -190,7 +191,7 @@ async fn a_renamed_backend_is_found_by_its_new_name(#[values(Sqlite, Postgres)] 
     let store = database.store();
     let made = create(store, "old").await;
     store
-        .update(&made, &name("NEW"), &made.config, None)
+        .update(&made, &name("NEW"), &made.config, None, None)
         .await
         .unwrap();
     assert_eq!(found(store, "new").await, ["NEW"]);
@@ -219,7 +220,7 @@ async fn a_thousand_backends_are_one_list(#[values(Sqlite, Postgres)] kind: Test
     let sql = format!(
         "INSERT INTO backends SELECT {id}, 'b' || n.i, 'b' || n.i, kind, config, status, revision, version, \
          created_at + n.i, updated_at, used_bytes, total_bytes, file_count, template_count, tested_at, test_message, \
-         secret_key, test_finding, incomplete, skipped, NULL \
+         secret_key, test_finding, incomplete, skipped, NULL, NULL \
          FROM backends b, {numbers}"
     );
     assert_eq!(database.execute(&sql).await, 999);

@@ -71,7 +71,11 @@ async fn one_of_twenty_racing_updates_wins(#[values(Sqlite, Postgres)] kind: Tes
     let made = create(database.store(), "a").await;
     let results = race(|i| {
         let (store, read) = (database.store().clone(), made.clone());
-        async move { store.update(&read, &name(&format!("b{i}")), &nfs(), None).await }
+        async move {
+            store
+                .update(&read, &name(&format!("b{i}")), &nfs(), None, None)
+                .await
+        }
     })
     .await;
     let winners: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).collect();

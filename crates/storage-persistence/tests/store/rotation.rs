@@ -57,6 +57,7 @@ fn web(text: &str) -> NewBackend {
     NewBackend {
         name: name(text),
         config: http(),
+        boot_path: None,
     }
 }
 
@@ -77,7 +78,13 @@ async fn goes_unnoticed_by_a_service_at_work(#[values(Sqlite, Postgres)] kind: T
         while !stop.load(Ordering::Relaxed) {
             let new = service.create(web(&format!("n{count}")), None).await?;
             service
-                .update(&new, &name(&format!("m{count}")), &crate::support::nfs(), None)
+                .update(
+                    &new,
+                    &name(&format!("m{count}")),
+                    &crate::support::nfs(),
+                    None,
+                    None,
+                )
                 .await?;
             assert_eq!(service.open(first.id).await?.config, first.config);
             count += 1;
@@ -277,7 +284,10 @@ async fn a_lost_key_takes_the_secrets_and_not_the_backends(
     let detail = format!("key {}, 1 backends lost their secrets", reset.key);
     assert_eq!(told[1].detail, Some(detail));
     let left = store.open(web.id).await.unwrap();
-    store.update(&left, &left.name, &web.config, None).await.unwrap();
+    store
+        .update(&left, &left.name, &web.config, None, None)
+        .await
+        .unwrap();
     assert_eq!(store.open(web.id).await.unwrap().config, web.config);
     assert_eq!(store.reset_keys(&fresh, None).await.unwrap().dropped, []);
 }

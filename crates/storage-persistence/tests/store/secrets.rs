@@ -28,6 +28,7 @@ async fn made(store: &Store, text: &str, config: BackendConfig) -> Backend {
     let new = NewBackend {
         name: name(text),
         config,
+        boot_path: None,
     };
     store.create(new, None).await.unwrap()
 }
@@ -79,11 +80,14 @@ async fn are_sealed_and_come_back(#[values(Sqlite, Postgres)] kind: TestDatabase
     );
     // What changes nothing of the config leaves its record alone.
     let named = store
-        .update(&san, &name("other"), &san.config, None)
+        .update(&san, &name("other"), &san.config, None, None)
         .await
         .unwrap();
     assert_eq!(stored(&database, &san).await, text);
-    let changed = store.update(&named, &name("web"), &http(), None).await.unwrap();
+    let changed = store
+        .update(&named, &name("web"), &http(), None, None)
+        .await
+        .unwrap();
     assert_eq!(store.open(san.id).await.unwrap(), changed);
     assert_eq!(changed.kind(), BackendKind::Http);
 }
@@ -227,14 +231,19 @@ async fn are_not_lost_to_who_did_not_open_them(#[values(Sqlite, Postgres)] kind:
     let shown = store.get(web.id).await.unwrap();
     let other = config(BackendKind::Http, &json!({"base_url": "https://other.lab"}));
     assert_eq!(
-        variant(store.update(&shown, &shown.name, &other, None).await),
+        variant(store.update(&shown, &shown.name, &other, None, None).await),
         "Changed"
     );
-    let renamed = store.update(&shown, &name("renamed"), &shown.config, None).await;
+    let renamed = store
+        .update(&shown, &name("renamed"), &shown.config, None, None)
+        .await;
     assert_eq!(renamed.unwrap().version, 2);
     let opened = store.open(web.id).await.unwrap();
     assert_eq!((&opened.config, opened.name.as_str()), (&web.config, "renamed"));
-    let changed = store.update(&opened, &opened.name, &other, None).await.unwrap();
+    let changed = store
+        .update(&opened, &opened.name, &other, None, None)
+        .await
+        .unwrap();
     assert_eq!(store.open(web.id).await.unwrap(), changed);
 }
 
@@ -246,6 +255,7 @@ async fn are_not_taken_without_a_key() {
     let new = NewBackend {
         name: name("web"),
         config: http(),
+        boot_path: None,
     };
     assert_eq!(variant(database.store().create(new, None).await), "Keys");
 }

@@ -99,6 +99,7 @@ async fn holds_up_no_secrets() {
     let web = |text: &str| NewBackend {
         name: name(text),
         config: http(),
+        boot_path: None,
     };
     let made = store.create(web("a"), None).await.unwrap();
     // Its key is not the store's: whoever opens it looks for newer keys.
@@ -131,7 +132,13 @@ async fn a_row_that_is_locked_holds_up_its_own_changes_only() {
     let hold = format!("UPDATE backends SET status = status WHERE id = '{}'", made[0].id);
     lock.execute_unprepared(&hold).await.unwrap();
     let renamed = name("other");
-    let change = async || variant(store.update(&made[0], &renamed, &made[0].config, None).await);
+    let change = async || {
+        variant(
+            store
+                .update(&made[0], &renamed, &made[0].config, None, None)
+                .await,
+        )
+    };
     let told = tokio::join!(change(), change(), change(), change());
     let wanted = "Unavailable";
     assert_eq!(told, (wanted, wanted, wanted, wanted));

@@ -34,6 +34,7 @@ pub(crate) fn new(text: &str) -> NewBackend {
     NewBackend {
         name: name(text),
         config: nfs(),
+        boot_path: None,
     }
 }
 

@@ -40,6 +40,7 @@ async fn one_bad_row_is_isolated(
             NewBackend {
                 name: name("bad"),
                 config: http(),
+                boot_path: None,
             },
             None,
         )

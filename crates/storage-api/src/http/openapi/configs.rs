@@ -63,11 +63,7 @@ fn property(field: &Field, purpose: Use) -> Value {
 }
 
 fn description(field: &Field) -> String {
-    let sentence = match (field.is_secret(), field.is_required()) {
-        (true, false) => ". Never shown; absent or empty keeps what is stored.",
-        (true, true) => ". Never shown.",
-        (false, _) => ".",
-    };
+    let sentence = if field.is_secret() { ". Never shown." } else { "." };
     format!("{}{sentence}", field.help)
 }
 

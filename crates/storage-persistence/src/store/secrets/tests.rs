@@ -17,6 +17,7 @@ fn web() -> NewBackend {
     NewBackend {
         name: "web".parse().unwrap(),
         config: BackendConfig::parse(BackendKind::Http, config.as_object().unwrap()).unwrap(),
+        boot_path: None,
     }
 }
 

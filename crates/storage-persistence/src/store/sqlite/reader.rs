@@ -188,7 +188,7 @@ mod tests {
         let writer = Connection::open(&file).unwrap();
         writer.pragma_update(None, "journal_mode", "wal").unwrap();
         writer
-            .execute_batch("CREATE TABLE texts (id, listed); INSERT INTO texts VALUES ('a', '1 1 {}')")
+            .execute_batch("CREATE TABLE texts (id, listed); INSERT INTO texts VALUES ('a', '2 1 {}')")
             .unwrap();
         let reader = Reader::new(file);
         let read = |sql: &str| reader.texts(sql.to_owned(), Vec::new()).unwrap();
@@ -201,10 +201,10 @@ mod tests {
             &read("SELECT id, listed FROM texts LIMIT 1")
         ));
         writer
-            .execute_batch("INSERT INTO texts VALUES ('b', '1 1 {}')")
+            .execute_batch("INSERT INTO texts VALUES ('b', '2 1 {}')")
             .unwrap();
         assert_eq!(read(all).bytes, b"{},{},");
-        let long = "SELECT id, '1 1 ' || hex(zeroblob(600000)) FROM texts LIMIT 1";
+        let long = "SELECT id, '2 1 ' || hex(zeroblob(600000)) FROM texts LIMIT 1";
         assert!(!Arc::ptr_eq(&read(long), &read(long)), "it takes too much memory");
     }
 }

@@ -8,7 +8,10 @@ async fn only_the_version_that_was_read_is_deleted(#[values(Sqlite, Postgres)] k
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();
     let read = create(store, "a").await;
-    let changed = store.update(&read, &name("b"), &read.config, None).await.unwrap();
+    let changed = store
+        .update(&read, &name("b"), &read.config, None, None)
+        .await
+        .unwrap();
     let old = store.delete(read.id, Some(read.version), None).await;
     assert_eq!(variant(old), "Changed");
     assert_eq!(store.get(read.id).await.unwrap(), changed);

@@ -112,12 +112,15 @@ async fn a_row_that_cannot_be_opened_keeps_its_key_for_itself(
     let new = creates.create(web("new"), None).await.unwrap();
     let mut record = AuditRecord::new("backend.update");
     let plain = changes
-        .update(&made, &made.name, &crate::support::nfs(), Some(&mut record))
+        .update(&made, &made.name, &crate::support::nfs(), None, Some(&mut record))
         .await
         .unwrap();
     let still = place.command().await;
     let old = still.create(web("old"), None).await.unwrap();
-    let secret = changes.update(&plain, &made.name, &http(), None).await.unwrap();
+    let secret = changes
+        .update(&plain, &made.name, &http(), None, None)
+        .await
+        .unwrap();
     let keys = place.report().await.keys;
     let rows: Vec<_> = keys.iter().map(|key| (key.is_current, key.rows)).collect();
     assert_eq!((&keys[0].id, rows), (&rotated.key, vec![(true, 3), (false, 1)]));

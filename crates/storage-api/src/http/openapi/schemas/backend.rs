@@ -45,6 +45,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
             object(&[("id", nullable(id())), ("detail", text())], &[]),
         ),
         ("Warnings", warnings()),
+        ("BootPath", boot_path()),
         ("SecretsOf", secrets_of()),
     ];
     all.extend(fixed.map(|(name, schema)| (name.to_owned(), schema)));
@@ -74,19 +75,24 @@ fn status() -> Value {
     let words: Vec<&str> = BackendStatus::ALL.iter().map(|status| status.as_str()).collect();
     about(
         one_of(&words),
-        "offline: not tested since it was created or its config changed; online, error: the result of the last test.",
+        "Result of the last test; offline: this config has none.",
     )
 }
 
 fn create(kind: BackendKind) -> Value {
     let config = reference(&format!("{}ConfigCreate", kind.facts().title));
+    let boot_path = if kind.facts().has_files {
+        reference("BootPath")
+    } else {
+        json!({ "type": "null" })
+    };
     let mut schema = object(
         &[
             ("name", reference("BackendName")),
             ("type", constant(kind.as_str())),
             ("config", config),
         ],
-        &[],
+        &[("boot_path", boot_path)],
     );
     schema["additionalProperties"] = false.into();
     schema["examples"] = examples::create(kind);
@@ -106,8 +112,8 @@ fn update() -> Value {
     );
     json!({
         "type": "object",
-        "description": "What is absent or null stays as it is. `config` is merged key by key; null clears an optional field, an absent or empty secret stays.",
-        "properties": { "name": nullable(name()), "type": kind, "config": config },
+        "description": "What is absent or null stays as it is, `boot_path` only if absent. `config` is merged key by key; null clears an optional field, an absent or empty secret stays.",
+        "properties": { "name": nullable(reference("BackendName")), "type": kind, "config": config, "boot_path": reference("BootPath") },
         "additionalProperties": false,
         "examples": examples::update(),
     })
@@ -122,6 +128,12 @@ fn config_test(kind: BackendKind) -> Value {
     );
     schema["additionalProperties"] = false.into();
     schema
+}
+
+fn boot_path() -> Value {
+    let mut path = nullable(reference("FilePath"));
+    path["description"] = "Directory whose files machines that boot may read; null: none.".into();
+    path
 }
 
 fn secrets_of() -> Value {
@@ -145,6 +157,7 @@ fn any() -> Value {
             ("name", reference("BackendName")),
             ("status", reference("BackendStatus")),
             ("stats", reference("Stats")),
+            ("boot_path", reference("BootPath")),
             ("last_test", nullable(reference("LastTest"))),
             ("created_at", time()),
             ("updated_at", time()),

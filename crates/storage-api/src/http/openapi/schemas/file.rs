@@ -109,10 +109,7 @@ fn page() -> Value {
             ),
             (
                 "sorted",
-                about(
-                    flag(),
-                    "Whether directories come first, and then by name: false above 200,000 entries.",
-                ),
+                about(flag(), "Whether directories come first, then by name."),
             ),
             (
                 "skipped",

@@ -29,7 +29,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
 
 fn test_result() -> Value {
     let targets = "The iSCSI targets that were found, and their logical units; absent for other types.";
-    let stuck = "Time since which an earlier call on this backend hangs in the kernel; absent if none does.";
+    let stuck = "Since when a call hangs in the kernel; absent if none does.";
     object(
         &[
             ("success", about(flag(), "Whether the backend can be used.")),
@@ -77,10 +77,7 @@ fn mount_in_force() -> Value {
         ],
         &[],
     );
-    about(
-        schema,
-        "How the backend is mounted, as the kernel has it; absent if it is not mounted.",
-    )
+    about(schema, "The mount as the kernel has it; absent if there is none.")
 }
 
 fn target() -> Value {
