@@ -8,15 +8,17 @@ const OWN: u64 = 512;
 /// What is left to clients at the least.
 const FEWEST: u64 = 16;
 
-/// Sees to it that so many connections can be open, and answers how many can. A process without a free descriptor could
-/// not test a backend, and would take it for broken.
-pub(crate) fn for_connections(wanted: usize) -> usize {
-    let needed = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(OWN);
+/// Sees to it that so many connections can be open beside `others`, and answers how many can. A process without a free
+/// descriptor could not test a backend, and would take it for broken.
+pub(crate) fn for_connections(wanted: usize, others: usize) -> usize {
+    let [count, others] = [wanted, others].map(|number| u64::try_from(number).unwrap_or(u64::MAX));
+    let own = others.saturating_add(OWN);
+    let needed = count.saturating_add(own);
     let limit = raised_to(needed);
     if limit >= needed {
         return wanted;
     }
-    let room = limit.saturating_sub(OWN).max(FEWEST);
+    let room = limit.saturating_sub(own).max(FEWEST);
     tracing::warn!(
         limit,
         max_connections = room,

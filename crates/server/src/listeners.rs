@@ -53,11 +53,11 @@ fn bound_sending(listener: &TcpListener) -> io::Result<()> {
     Ok(setsockopt(listener, SndBuf, &SEND_BUFFER)?)
 }
 
-/// Listens at every place; sockets in the file system have the permissions `mode`.
+/// Listens at every place of a setting; sockets in the file system have the permissions `mode`.
 ///
 /// # Errors
 /// The first place where that fails, and what to do.
-pub(crate) fn bind(places: &[Listen], mode: u32) -> anyhow::Result<Listeners> {
+pub(crate) fn bind(flag: &str, places: &[Listen], mode: u32) -> anyhow::Result<Listeners> {
     let mut bound = Listeners {
         places: Vec::new(),
         sockets: Vec::new(),
@@ -65,7 +65,7 @@ pub(crate) fn bind(places: &[Listen], mode: u32) -> anyhow::Result<Listeners> {
     };
     for place in places {
         let failed = |error: io::Error| {
-            let remedy = remedy(place, &error);
+            let remedy = remedy(flag, place, &error);
             anyhow::Error::new(error).context(format!("listening on {place} failed. {remedy}"))
         };
         match place {
@@ -89,7 +89,7 @@ pub(crate) fn bind(places: &[Listen], mode: u32) -> anyhow::Result<Listeners> {
 }
 
 /// Returns what to do where listening failed.
-fn remedy(place: &Listen, error: &io::Error) -> String {
+fn remedy(flag: &str, place: &Listen, error: &io::Error) -> String {
     match (place, error.kind()) {
         (Listen::Unix(path), ErrorKind::NotFound) => {
             let directory = path.parent().unwrap_or(path).display();
@@ -97,18 +97,18 @@ fn remedy(place: &Listen, error: &io::Error) -> String {
         }
         (Listen::Unix(path), ErrorKind::PermissionDenied) => {
             let directory = path.parent().unwrap_or(path).display();
-            format!("Let this user write to {directory}, or set another path with --listen")
+            format!("Let this user write to {directory}, or set another path with --{flag}")
         }
         (Listen::Unix(path), ErrorKind::AlreadyExists) => {
-            format!("Remove {}, or set another path with --listen", path.display())
+            format!("Remove {}, or set another path with --{flag}", path.display())
         }
         (Listen::Tcp(_), ErrorKind::AddrNotAvailable) => {
-            "No network interface has this address. Set another one with --listen".to_owned()
+            format!("No network interface has this address. Set another one with --{flag}")
         }
         (Listen::Tcp(_), ErrorKind::PermissionDenied) => {
-            "Ports below 1024 need CAP_NET_BIND_SERVICE. Set another one with --listen".to_owned()
+            format!("Ports below 1024 need CAP_NET_BIND_SERVICE. Set another one with --{flag}")
         }
-        _ => "Is another service there? Set another address with --listen".to_owned(),
+        _ => format!("Is another service there? Set another address with --{flag}"),
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn connections_inherit_the_bounds_of_sending() {
         let place = Listen::parse("127.0.0.1:0").expect("a place");
-        let bound = bind(&[place], 0o600).expect("the loopback has a free port");
+        let bound = bind("listen", &[place], 0o600).expect("the loopback has a free port");
         let (Listener::Tcp(listener), Listen::Tcp(address)) = (&bound.sockets[0], &bound.places[0]) else {
             panic!("a TCP socket was asked for")
         };

@@ -1,5 +1,6 @@
 //! PureBoot Storage: the service and its command line.
 
+mod boot;
 mod cli;
 mod clock;
 mod commands;

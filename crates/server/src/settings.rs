@@ -26,6 +26,7 @@ use storage_api::JwtSettings;
 use storage_backends::Egress;
 use storage_backends::{Settings as BackendSettings, SettingsError};
 use storage_domain::iscsi::InitiatorName;
+use storage_domain::net::Network;
 use storage_domain::{IgnoredDirectories, TemplatePatterns};
 use storage_persistence::KeySource;
 
@@ -48,6 +49,10 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<TlsFiles>,
     /// The permissions of Unix sockets.
     pub(crate) unix_socket_mode: u32,
+    /// Where machines that boot read files.
+    pub(crate) boot_listen: Vec<Listen>,
+    /// Machines that need no token there.
+    pub(crate) boot_networks: Vec<Network>,
     /// The database; may hold a password.
     pub(crate) database_url: DatabaseUrl,
     /// The keys of secrets; `None`: a file of the service's own in the state directory.
@@ -117,6 +122,8 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
         listen: reader.many(&table::LISTEN),
         tls: tls(&mut reader),
         unix_socket_mode: reader.get(&table::UNIX_SOCKET_MODE),
+        boot_listen: reader.many(&table::BOOT_LISTEN),
+        boot_networks: boot_networks(&mut reader),
         database_url: database::read(&mut reader, state_dir.as_ref()).unwrap_or_default(),
         secret_keys: secret_keys::source(&mut reader),
         state_dir: state_dir.unwrap_or_default(),
@@ -178,6 +185,15 @@ fn tls(reader: &mut Reader) -> Option<TlsFiles> {
         cert: cert?,
         key: key?,
     })
+}
+
+fn boot_networks(reader: &mut Reader) -> Vec<Network> {
+    let networks = reader.many(&table::BOOT_NETWORKS).concat();
+    if networks.is_empty() && reader.given(&table::BOOT_LISTEN) {
+        let warning = "boot_networks is empty, so that boot_listen serves nobody: set the networks of the machines that boot";
+        reader.warn(warning.to_owned());
+    }
+    networks
 }
 
 fn state_dir(reader: &mut Reader) -> Option<PathBuf> {

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::boot::BootServer;
 use crate::clock;
 use crate::notify;
 use crate::settings::values;
@@ -104,9 +105,9 @@ pub(crate) struct Stop {
 
 impl Stop {
     /// Waits for requests and tests that still run.
-    pub(crate) async fn drain(&self, server: Server, app: Arc<App>) {
+    pub(crate) async fn drain(&self, server: Server, boot: BootServer, app: Arc<App>) {
         let stopped = server.handle().stop(true);
-        let drain = async { tokio::join!(server, stopped, app.shutdown(self.drain)) };
+        let drain = async { tokio::join!(server, stopped, boot.stop(), app.shutdown(self.drain)) };
         if tokio::time::timeout(self.drain, drain).await.is_err() {
             tracing::warn!("requests or tests were still running at the shutdown deadline");
         }

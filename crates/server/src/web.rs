@@ -2,7 +2,7 @@
 
 mod exchange;
 mod flow;
-mod share;
+pub(crate) mod share;
 mod stream;
 
 use std::future::poll_fn;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use storage_api::access::KeyFileError;
-use storage_api::{Access, AccessSettings, App, AppSettings, Auth};
+use storage_api::{Access, AccessSettings, App, AppSettings, Auth, Boot};
 use storage_backends::Registry;
 use storage_backends::net::Network;
 use storage_persistence::{Store, StoreSettings};
@@ -61,6 +61,15 @@ pub(crate) fn app(settings: &Settings, store: Store) -> anyhow::Result<Arc<App>>
     let runtime = tokio::runtime::Handle::current();
     let registry = Registry::new(backends(settings))?;
     Ok(App::new(store, registry, app_settings, runtime))
+}
+
+/// The files that machines boot from.
+pub(crate) fn boot(settings: &Settings, app: &Arc<App>, access: &Arc<Access>) -> Arc<Boot> {
+    Boot::new(
+        Arc::clone(app),
+        Arc::clone(access),
+        settings.boot_networks.clone(),
+    )
 }
 
 /// Who is let in. `only_here` says that nobody but this machine reaches the service.

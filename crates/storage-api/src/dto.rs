@@ -19,7 +19,9 @@ pub(crate) use audit::{AuditDto, OUTCOMES};
 pub(crate) use backend::list;
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, trial, update};
-pub(crate) use file::{FileDto, FileListDto, MAX_FILES, file_path, mime_type, page_of_files, stale_cursor};
+pub(crate) use file::{
+    FileDto, FileListDto, MAX_FILES, boot_media_type, file_path, mime_type, page_of_files, stale_cursor,
+};
 pub(crate) use file_change::{FOLDER_CREATED, MAX_PATHS, deletion, fetch, folder, movement, one_file};
 pub(crate) use job::{GOES_ON, JobDto};
 pub(crate) use link::{DEFAULT_LINK_SECONDS, LinkDto, MAX_LINK_SECONDS, link, too_long_for_a_link};

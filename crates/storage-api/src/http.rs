@@ -1,7 +1,7 @@
 //! HTTP: the route table, what goes through it, and the OpenAPI document that comes from it.
 
 pub(crate) mod boundary;
-mod download;
+pub(crate) mod download;
 pub(crate) mod extract;
 mod handlers;
 pub mod openapi;

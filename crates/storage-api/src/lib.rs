@@ -3,6 +3,7 @@
 pub mod access;
 mod audit;
 mod auth;
+pub mod boot;
 mod chain;
 mod dto;
 mod error;
@@ -16,5 +17,6 @@ mod tests;
 pub mod watched;
 
 pub use access::{Access, AccessSettings, Auth, JwtSettings, LimitSettings};
+pub use boot::Boot;
 pub use http::{configure, configure_guarded, openapi};
 pub use service::{App, AppSettings};

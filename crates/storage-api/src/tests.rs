@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod boot;
 mod boot_path;
 mod concurrency;
 mod conditions;

@@ -11,6 +11,7 @@ use storage_api::watched::{self, Reload};
 use storage_api::{Access, App};
 use storage_persistence::Store;
 
+use crate::boot::BootServer;
 use crate::exit::{self, Failure};
 use crate::listeners::{self, Listeners};
 use crate::settings::directories::Claim;
@@ -19,7 +20,7 @@ use crate::settings::listen::Listen;
 use crate::settings::{self, Settings, directories};
 use crate::shutdown::Signals;
 use crate::tls::Identity;
-use crate::{clock, commands, descriptors, logging, notify, shutdown, web, wiring};
+use crate::{boot, clock, commands, descriptors, logging, notify, shutdown, web, wiring};
 
 /// The arguments.
 pub(crate) fn command() -> Command {
@@ -47,6 +48,7 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
 /// What serving takes.
 struct Started {
     listeners: Listeners,
+    boot_listeners: Listeners,
     claim: Claim,
     store: Store,
     access: Arc<Access>,
@@ -57,7 +59,8 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     let clock = clock::watch();
     let mut signals = Signals::catch()?;
     let hangup = Signals::hangup()?;
-    let connections = descriptors::for_connections(settings.clients.max_connections);
+    let connections =
+        descriptors::for_connections(settings.clients.max_connections, boot::descriptors(settings));
     let started = tokio::select! {
         started = start(settings) => started?,
         // Whatever the start was at is dropped: nothing of it is done by half.
@@ -69,6 +72,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     // The sockets' files and the claim go when this function ends.
     let Started {
         listeners,
+        boot_listeners,
         claim: _claim,
         store,
         access,
@@ -85,13 +89,19 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
         connections,
     )?;
     web::start(&mut server).await?;
+    let files = wiring::boot(settings, &app, &access);
+    let boot = BootServer::start(files, boot_listeners.sockets)?;
     let secure = identity.is_some();
     let certificate = identity.map(|identity| identity as Arc<dyn Reload>);
     let files = certificate.into_iter().chain(access.key_files());
     tokio::spawn(watched::watch(files.collect(), hangup));
     announce(&listeners.places, secure);
+    for address in &boot_listeners.places {
+        tracing::info!(%address, "serving boot files on http://{address}/b/");
+    }
+    notify::report(notify::READY);
     let stop = shutdown::begin(signals, &mut server, &clock, settings.shutdown_deadline).await?;
-    stop.drain(server, app).await;
+    stop.drain(server, boot, app).await;
     stop.close(&access, store).await;
     Ok(())
 }
@@ -104,7 +114,8 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
 /// old mounts away are killed.
 async fn start(settings: &Settings) -> Result<Started, Failure> {
     // The addresses first: a second service that is started by mistake ends here, before it touches a mount.
-    let listeners = listeners::bind(&settings.listen, settings.unix_socket_mode)?;
+    let listeners = listeners::bind("listen", &settings.listen, settings.unix_socket_mode)?;
+    let boot_listeners = listeners::bind("boot-listen", &settings.boot_listen, settings.unix_socket_mode)?;
     let claim = directories::claim(settings)?;
     let store = wiring::store(&settings.database_url).await?;
     wiring::bring_up_to_date(settings, &store).await?;
@@ -116,6 +127,7 @@ async fn start(settings: &Settings) -> Result<Started, Failure> {
         .context("adopting the mounts of an earlier run failed")?;
     Ok(Started {
         listeners,
+        boot_listeners,
         claim,
         store,
         access,
@@ -135,5 +147,4 @@ fn announce(places: &[Listen], secure: bool) {
             Listen::Unix(_) => tracing::info!(%address, "listening on {address}"),
         }
     }
-    notify::report(notify::READY);
 }

@@ -27,9 +27,7 @@ impl Listen {
     /// The rule that it breaks.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let Some(path) = text.strip_prefix(UNIX) else {
-            let rule =
-                "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080, or unix: and a path";
-            return text.parse().map(Self::Tcp).map_err(|_| rule.to_owned());
+            return tcp(text).map_err(|rule| format!("{rule}, or unix: and a path"));
         };
         let path_of = values::absolute_path(path)?;
         if path_of.file_name().is_none() || path.ends_with('/') {
@@ -59,6 +57,15 @@ impl fmt::Display for Listen {
             Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
         }
     }
+}
+
+/// Reads an address and a port.
+///
+/// # Errors
+/// The rule that it breaks.
+pub(crate) fn tcp(text: &str) -> Result<Listen, String> {
+    let rule = "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+    text.parse().map(Listen::Tcp).map_err(|_| rule.to_owned())
 }
 
 /// Reads the permissions of a socket, in octal digits.

@@ -52,6 +52,15 @@ settings! {
         values::absolute_path,
         "The certificate's private key (PEM), which other users may not read",
     );
+    BOOT_LISTEN: Listen = Setting::on_host(
+        "boot_listen",
+        "ADDR:PORT",
+        NONE,
+        listen::tcp,
+        "Where machines that boot read the files below the boot_path of backends, over plain HTTP; port 0 takes a free one",
+    )
+    .many();
+    BOOT_NETWORKS: Vec<Network> = Setting::on_host("boot_networks", "NETWORK", NONE, values::networks, "Networks whose machines need no token at boot_listen; written as in allow_networks").many();
     DATABASE_URL: DatabaseUrl = Setting::on_host(
         "database_url",
         "URL",

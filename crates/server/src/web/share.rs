@@ -45,7 +45,7 @@ impl Shares {
     }
 
     /// Counts a connection of the client at this address; `None` if it holds as many as it may.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
         let client = self.client(address);
         if let Some(client) = client {
             let mut by_client = self.by_client();
@@ -101,7 +101,7 @@ impl Shares {
 }
 
 /// A connection that counts until it is dropped.
-pub(super) struct Share {
+pub(crate) struct Share {
     shares: Arc<Shares>,
     client: Option<IpAddr>,
 }

@@ -4,6 +4,7 @@ mod access;
 #[path = "../../../storage-backends/tests/support/alone.rs"]
 #[expect(clippy::unwrap_used, reason = "shared; what can't be set up fails the test")]
 mod alone;
+mod boot;
 mod buckets;
 mod clock;
 mod connections;

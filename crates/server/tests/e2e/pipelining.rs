@@ -37,7 +37,8 @@ fn send(mut peer: &TcpStream, bytes: &[u8]) -> usize {
     }
 }
 
-fn resident_kib(service: &Service) -> u64 {
+/// Returns the service's memory.
+pub(crate) fn resident_kib(service: &Service) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.expect("it has memory").trim().trim_end_matches(" kB");

@@ -12,6 +12,8 @@ use crate::service::{Service, binary, directory, finish, run};
 #[case("listen", "--listen=127.0.0.1:99999")]
 #[case("listen", "--listen=unix:api.sock")]
 #[case("unix_socket_mode", "--unix-socket-mode=rw")]
+#[case("boot_listen", "--boot-listen=unix:/run/boot.sock")]
+#[case("boot_networks", "--boot-networks=rack")]
 #[case("database_url", "--database-url=mysql://u:hidden@h/d")]
 #[case("secret_key_file", "--secret-key-file=relative")]
 #[case("state_dir", "--state-dir=relative")]

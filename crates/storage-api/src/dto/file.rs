@@ -62,18 +62,34 @@ pub(crate) fn mime_type(entry: &FileEntry) -> String {
     if entry.kind == FileKind::Directory {
         return "inode/directory".to_owned();
     }
-    let extension = entry
-        .name
-        .rsplit_once('.')
-        .map(|(_, end)| end.to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("iso") => "application/vnd.efi-iso".to_owned(),
-        Some("img") => "application/vnd.efi-img".to_owned(),
-        Some("efi") => "application/efi".to_owned(),
-        _ => mime_guess::from_path(&entry.name)
-            .first_or_octet_stream()
-            .to_string(),
+    if let Some(known) = firmware_type(&extension(&entry.name)) {
+        return known.to_owned();
     }
+    let guess = mime_guess::from_path(&entry.name);
+    guess.first_or_octet_stream().to_string()
+}
+
+/// Returns the media type that machines which boot expect, without parameters: they compare it byte for byte.
+pub(crate) fn boot_media_type(name: &str) -> &'static str {
+    match extension(name).as_str() {
+        "ipxe" | "cfg" => "text/plain",
+        other => firmware_type(other).unwrap_or("application/octet-stream"),
+    }
+}
+
+/// Returns the media type that says to UEFI HTTP Boot whether it is an application or an image.
+fn firmware_type(extension: &str) -> Option<&'static str> {
+    match extension {
+        "iso" => Some("application/vnd.efi-iso"),
+        "img" => Some("application/vnd.efi-img"),
+        "efi" => Some("application/efi"),
+        _ => None,
+    }
+}
+
+fn extension(name: &str) -> String {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    extension.unwrap_or_default().to_ascii_lowercase()
 }
 
 /// The envelope of a page of a directory.

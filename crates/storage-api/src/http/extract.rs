@@ -5,7 +5,7 @@ mod conditions;
 mod json;
 
 pub(crate) use body::{IgnoredBody, JsonBody, MAX_BODY_BYTES};
-pub(crate) use conditions::{Conditions, conditions};
+pub(crate) use conditions::{Conditions, field};
 
 use std::future::{Ready, ready};
 

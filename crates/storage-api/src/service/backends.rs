@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, FilePath, Invalid, InvalidInput, Rule,
 };
-use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend};
+use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend, StoreError};
 use zeroize::Zeroizing;
 
 use super::{App, AppError, AuditEntry, Preconditions};
@@ -191,6 +191,25 @@ impl App {
     /// [`AppError::Store`].
     pub async fn get(&self, id: BackendId) -> Result<Backend, AppError> {
         Ok(self.supervisor.store.get(id).await?)
+    }
+
+    /// Returns the backend with this id, or this name.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub(crate) async fn find(&self, id_or_name: &str) -> Result<Backend, AppError> {
+        let store = &self.supervisor.store;
+        if let Ok(id) = id_or_name.parse() {
+            match store.get(id).await {
+                Err(StoreError::NotFound) => {}
+                found => return Ok(found?),
+            }
+        }
+        let found = match BackendName::from_stored(id_or_name) {
+            Ok(name) => store.find_by_name(&name).await?,
+            Err(_) => None,
+        };
+        Ok(found.ok_or(StoreError::NotFound)?)
     }
 
     /// Returns the backends that match as the members of a JSON array; logs the rows that can't be read.

@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::http::header::{IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::error::ApiError;
@@ -23,13 +23,14 @@ impl FromRequest for Conditions {
 }
 
 /// Reads the conditions of a request.
-pub(crate) fn conditions(request: &HttpRequest) -> Preconditions {
-    let if_match = field(request, &IF_MATCH);
-    let if_none_match = field(request, &IF_NONE_MATCH);
+fn conditions(request: &HttpRequest) -> Preconditions {
+    let if_match = field(request, IF_MATCH.as_str());
+    let if_none_match = field(request, IF_NONE_MATCH.as_str());
     Preconditions::new(if_match.as_deref(), if_none_match.as_deref())
 }
 
-fn field(request: &HttpRequest, name: &HeaderName) -> Option<String> {
+/// Returns the value of a field; several lines are one list.
+pub(crate) fn field(request: &HttpRequest, name: &str) -> Option<String> {
     let lines: Vec<String> = request
         .headers()
         .get_all(name)

@@ -1,0 +1,53 @@
+//! Boot files over plain HTTP, for firmware and boot loaders: GET and HEAD of `/b/{backend}/{path}`.
+//!
+//! These clients want more than the standard asks for: title-case header names, a length in every answer, no redirect, and no
+//! answer that begins and then stalls. So the few lines of HTTP that they speak are here; `docs/boot.md` lists who needs what.
+
+mod answer;
+mod connection;
+mod fetch;
+mod head;
+mod target;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use storage_domain::net::Network;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use self::connection::Connection;
+use crate::access::Access;
+use crate::service::App;
+
+/// Serves boot files.
+#[derive(Debug)]
+pub struct Boot {
+    app: Arc<App>,
+    access: Arc<Access>,
+    networks: Vec<Network>,
+}
+
+impl Boot {
+    /// Serves the files of backends with a `boot_path` to clients in these networks.
+    pub fn new(app: Arc<App>, access: Arc<Access>, networks: Vec<Network>) -> Arc<Self> {
+        Arc::new(Self {
+            app,
+            access,
+            networks,
+        })
+    }
+
+    /// Serves one connection, until its client ends it or is silent for too long. After `stop` it ends with the answer under
+    /// way.
+    pub async fn serve(self: Arc<Self>, stream: TcpStream, client: IpAddr, stop: CancellationToken) {
+        Connection::new(self, stream, client.to_canonical(), stop)
+            .run()
+            .await;
+    }
+
+    /// Returns whether this client needs no token.
+    fn trusts(&self, client: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(client))
+    }
+}

@@ -1,0 +1,116 @@
+//! Finds what a request asks for, in the time that firmware waits.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use storage_domain::{BackendId, FilePath};
+use tokio::time::timeout;
+
+use super::Boot;
+use super::answer::{Answer, Content};
+use super::head::Head;
+use super::target::Target;
+use crate::chain::Chain;
+use crate::error::ApiError;
+use crate::http::download::Download;
+use crate::problem::Code;
+use crate::service::{AppError, Permit};
+
+/// How long the first byte of a file may take. Some firmware gives up after 5 s, and other clients ask again after a 503.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// What a request was about, for the log.
+#[derive(Debug, Default)]
+pub(super) struct Subject {
+    pub(super) backend: Option<BackendId>,
+    pub(super) path: Option<FilePath>,
+    /// Why it was refused.
+    pub(super) reason: Option<String>,
+}
+
+/// Why a request is refused: the client gets the status, and the log the reason.
+struct Refused {
+    status: u16,
+    reason: String,
+}
+
+impl Refused {
+    fn new(status: u16, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self { status, reason }
+    }
+}
+
+impl From<AppError> for Refused {
+    fn from(error: AppError) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(ApiError(problem): ApiError) -> Self {
+        let status = match problem.code {
+            Code::BackendNotFound
+            | Code::NoFiles
+            | Code::NotADirectory
+            | Code::NotAFile
+            | Code::PathNotFound
+            | Code::PathRefused => 404,
+            Code::StorageDenied => 403,
+            Code::PreconditionFailed => 412,
+            Code::BackendChanged
+            | Code::BackendStuck
+            | Code::DatabaseUnavailable
+            | Code::OperationInProgress
+            | Code::ShuttingDown
+            | Code::StorageTimeout
+            | Code::StorageUnavailable
+            | Code::TooBusy => 503,
+            _ => 500,
+        };
+        let cause = problem.cause.as_ref().map(|cause| Chain(cause).to_string());
+        Self::new(status, cause.unwrap_or(problem.detail))
+    }
+}
+
+/// Answers a request.
+pub(super) async fn answer(boot: &Boot, client: IpAddr, head: &Head) -> (Answer, Subject) {
+    let mut subject = Subject::default();
+    let found = timeout(PATIENCE, find(boot, client, head, &mut subject)).await;
+    let late = || Refused::new(503, "the storage gave no byte in time");
+    match found.unwrap_or_else(|_| Err(late())) {
+        Ok(answer) => (answer, subject),
+        Err(Refused { status, reason }) => {
+            subject.reason = Some(reason);
+            (Answer::refusal(status), subject)
+        }
+    }
+}
+
+async fn find(boot: &Boot, client: IpAddr, head: &Head, subject: &mut Subject) -> Result<Answer, Refused> {
+    let no_file = || Refused::new(404, "the request names no file");
+    let target = Target::parse(&head.target).ok_or_else(no_file)?;
+    if !boot.trusts(client) {
+        return Err(Refused::new(403, "the client is not in boot_networks"));
+    }
+    let backend = boot.app.find(&target.backend).await?;
+    subject.backend = Some(backend.id);
+    let closed = || Refused::new(404, "the backend has no boot_path");
+    let directory = backend.boot_path.as_ref().ok_or_else(closed)?;
+    let path = target.below(directory).ok_or_else(no_file)?;
+    subject.path = Some(path.clone());
+    let file = Download::open(&boot.app, backend.id, &path, &Permit::none(), &head.asked).await?;
+    let unsized_file = || Refused::new(502, "the storage does not say how long the file is");
+    let length = file.length.ok_or_else(unsized_file)?;
+    let mut answer = Answer::of(&file, length);
+    if let Some(mut bytes) = file.bytes.filter(|_| length > 0) {
+        let first = match bytes.next().await {
+            Some(Ok(first)) => first,
+            Some(Err(error)) => return Err(Refused::new(503, Chain(&error).to_string())),
+            None => return Err(Refused::new(503, "the file ended before its first byte")),
+        };
+        answer.content = Content::File(first, bytes);
+    }
+    Ok(answer)
+}
