@@ -190,7 +190,7 @@ fn tls(reader: &mut Reader) -> Option<TlsFiles> {
 fn boot_networks(reader: &mut Reader) -> Vec<Network> {
     let networks = reader.many(&table::BOOT_NETWORKS).concat();
     if networks.is_empty() && reader.given(&table::BOOT_LISTEN) {
-        let warning = "boot_networks is empty, so that boot_listen serves nobody: set the networks of the machines that boot";
+        let warning = "boot_networks is empty, so that boot_listen serves signed links only: set the networks of the machines that boot";
         reader.warn(warning.to_owned());
     }
     networks

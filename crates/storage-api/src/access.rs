@@ -205,7 +205,10 @@ impl Access {
     }
 
     /// Returns the maker of a link, if it may still use the service.
-    async fn by_link(&self, link: Link) -> Result<Actor, ApiError> {
+    ///
+    /// # Errors
+    /// 401, and 503 if the tokens can't be read.
+    pub(crate) async fn by_link(&self, link: Link) -> Result<Actor, ApiError> {
         let Some(tokens) = &self.tokens else {
             return Ok(Actor::open());
         };

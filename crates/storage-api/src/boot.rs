@@ -1,4 +1,4 @@
-//! Boot files over plain HTTP, for firmware and boot loaders: GET and HEAD of `/b/{backend}/{path}`.
+//! Boot files over plain HTTP, for firmware and boot loaders: GET and HEAD of `/b/{backend}/{path}` and `/s/{token}/{path}`.
 //!
 //! These clients want more than the standard asks for: title-case header names, a length in every answer, no redirect, and no
 //! answer that begins and then stalls. So the few lines of HTTP that they speak are here; `docs/boot.md` lists who needs what.
@@ -29,7 +29,7 @@ pub struct Boot {
 }
 
 impl Boot {
-    /// Serves the files of backends with a `boot_path` to clients in these networks.
+    /// Serves the files of backends with a `boot_path`, to clients in these networks and by signed links.
     pub fn new(app: Arc<App>, access: Arc<Access>, networks: Vec<Network>) -> Arc<Self> {
         Arc::new(Self {
             app,

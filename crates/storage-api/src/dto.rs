@@ -24,7 +24,10 @@ pub(crate) use file::{
 };
 pub(crate) use file_change::{FOLDER_CREATED, MAX_PATHS, deletion, fetch, folder, movement, one_file};
 pub(crate) use job::{GOES_ON, JobDto};
-pub(crate) use link::{DEFAULT_LINK_SECONDS, LinkDto, MAX_LINK_SECONDS, link, too_long_for_a_link};
+pub(crate) use link::{
+    DEFAULT_LINK_SECONDS, LinkDto, LinkRequest, MAX_BOOT_LINK_SECONDS, link, not_a_boot_file,
+    too_long_for_a_link,
+};
 pub(crate) use logical_unit::LogicalUnitDto;
 pub(crate) use luns::TargetDto;
 pub(crate) use query::{

@@ -154,7 +154,7 @@ fn nobody_is_served_by_default() {
     stream.read_to_string(&mut text).expect("an answer");
     assert!(text.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{text}");
     assert!(
-        service.log().contains("boot_listen serves nobody"),
+        service.log().contains("boot_listen serves signed links only"),
         "{}",
         service.log()
     );

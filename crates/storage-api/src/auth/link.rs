@@ -3,6 +3,8 @@
 //! A link names its backend, path, end and maker, and is signed over all of them. The maker's token is looked up at each
 //! use, so that a link dies with it. Of a JSON Web Token only the end is known: a link lasts no longer.
 
+mod boot;
+
 use std::fmt;
 
 use actix_web::HttpRequest;
@@ -19,14 +21,18 @@ use crate::error::ApiError;
 use crate::problem::Code;
 
 use super::bearer;
+pub(crate) use boot::BootToken;
 
 /// Separates a signature from every other use of its key.
 const PURPOSE: &str = "pureboot-storage link v1: download";
 /// The parameter that makes a request one by a link.
 const SIGNATURE: &str = "signature";
 
+/// A key of links.
+type LinkKey = Zeroizing<[u8; 32]>;
+
 /// The keys of links, the present one first.
-pub(crate) type LinkKeys = Vec<Zeroizing<[u8; 32]>>;
+pub(crate) type LinkKeys = Vec<LinkKey>;
 
 /// Who made a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,10 +103,7 @@ impl Link {
     /// # Errors
     /// There is no key.
     pub(crate) fn url(&self, keys: &LinkKeys) -> Result<String, ApiError> {
-        let key = keys.first().ok_or_else(|| {
-            ApiError::new(Code::Internal, "The service has no key to sign with; see its log")
-        })?;
-        let signature = hmac::sign(&hmac_key(key), self.signed_text().as_bytes());
+        let signature = hmac::sign(&hmac_key(present(keys)?), self.signed_text().as_bytes());
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("path", &self.path)
             .append_pair("expires", &self.expires.to_string())
@@ -111,6 +114,15 @@ impl Link {
             "/api/v1/storage/backends/{}/files/download?{query}",
             self.backend
         ))
+    }
+
+    /// Returns the link if its time is not over.
+    fn until(self, now: OffsetDateTime) -> Result<Self, ApiError> {
+        if self.expires <= now.unix_timestamp() {
+            let detail = "The link has expired; make another one";
+            return Err(bearer::refused(Code::TokenExpired, detail));
+        }
+        Ok(self)
     }
 
     /// Returns what is signed. Only the maker, at the end, may hold the character between the parts.
@@ -161,21 +173,22 @@ impl SignedLink {
     /// 401.
     pub(crate) fn verify(self, keys: &LinkKeys, now: OffsetDateTime) -> Result<Link, ApiError> {
         let text = self.link.signed_text();
-        let is_signed_by = |key: &Zeroizing<[u8; 32]>| {
-            hmac::verify(&hmac_key(key), text.as_bytes(), &self.signature).is_ok()
-        };
+        let is_signed_by =
+            |key: &LinkKey| hmac::verify(&hmac_key(key), text.as_bytes(), &self.signature).is_ok();
         if !keys.iter().any(is_signed_by) {
             return Err(invalid());
         }
-        if self.link.expires <= now.unix_timestamp() {
-            let detail = "The link has expired; make another one";
-            return Err(bearer::refused(Code::TokenExpired, detail));
-        }
-        Ok(self.link)
+        self.link.until(now)
     }
 }
 
-fn hmac_key(key: &Zeroizing<[u8; 32]>) -> hmac::Key {
+/// Returns the key that signs.
+fn present(keys: &LinkKeys) -> Result<&LinkKey, ApiError> {
+    let none = || ApiError::new(Code::Internal, "The service has no key to sign with; see its log");
+    keys.first().ok_or_else(none)
+}
+
+fn hmac_key(key: &LinkKey) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, &**key)
 }
 

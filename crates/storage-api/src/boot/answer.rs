@@ -104,6 +104,12 @@ impl Answer {
         }
     }
 
+    /// Keeps a file that came by a link out of caches: the link ends with its maker's token, which no cache knows of.
+    pub(super) fn keep_out_of_caches(&mut self) {
+        self.fields
+            .push(("Cache-Control", "private, no-cache".to_owned()));
+    }
+
     /// Returns the head.
     pub(super) fn head(&self, afterwards: Afterwards) -> String {
         let (reason, _) = reason(self.status);

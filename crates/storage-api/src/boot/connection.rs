@@ -92,7 +92,8 @@ impl Connection {
         while let Some(head) = self.next_head().await {
             let started = Instant::now();
             let (answer, subject) = match &head {
-                Ok(head) => fetch::answer(&self.boot, self.client, head).await,
+                // On the heap, so that a connection which waits for a request or for its client is small.
+                Ok(head) => Box::pin(fetch::answer(&self.boot, self.client, head)).await,
                 Err(status) => (Answer::refusal(*status), Subject::default()),
             };
             let afterwards = self.afterwards(head.as_ref().ok());

@@ -4,13 +4,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use storage_domain::{BackendId, FilePath};
+use storage_domain::{BackendId, FilePath, Role};
+use storage_persistence::StoreError;
+use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::Boot;
 use super::answer::{Answer, Content};
 use super::head::Head;
-use super::target::Target;
+use super::target::{Root, Target};
+use crate::auth::link::{self, BootToken};
 use crate::chain::Chain;
 use crate::error::ApiError;
 use crate::http::download::Download;
@@ -57,7 +60,7 @@ impl From<ApiError> for Refused {
             | Code::NotAFile
             | Code::PathNotFound
             | Code::PathRefused => 404,
-            Code::StorageDenied => 403,
+            Code::Forbidden | Code::InvalidToken | Code::StorageDenied | Code::TokenExpired => 403,
             Code::PreconditionFailed => 412,
             Code::BackendChanged
             | Code::BackendStuck
@@ -91,19 +94,27 @@ pub(super) async fn answer(boot: &Boot, client: IpAddr, head: &Head) -> (Answer,
 async fn find(boot: &Boot, client: IpAddr, head: &Head, subject: &mut Subject) -> Result<Answer, Refused> {
     let no_file = || Refused::new(404, "the request names no file");
     let target = Target::parse(&head.target).ok_or_else(no_file)?;
-    if !boot.trusts(client) {
-        return Err(Refused::new(403, "the client is not in boot_networks"));
-    }
-    let backend = boot.app.find(&target.backend).await?;
-    subject.backend = Some(backend.id);
-    let closed = || Refused::new(404, "the backend has no boot_path");
-    let directory = backend.boot_path.as_ref().ok_or_else(closed)?;
-    let path = target.below(directory).ok_or_else(no_file)?;
-    subject.path = Some(path.clone());
-    let file = Download::open(&boot.app, backend.id, &path, &Permit::none(), &head.asked).await?;
+    let (backend, path) = match &target.root {
+        Root::Backend(_) if !boot.trusts(client) => {
+            return Err(Refused::new(403, "the client is not in boot_networks"));
+        }
+        Root::Backend(id_or_name) => {
+            let backend = boot.app.find(id_or_name).await?;
+            subject.backend = Some(backend.id);
+            let closed = || Refused::new(404, "the backend has no boot_path");
+            let directory = backend.boot_path.as_ref().ok_or_else(closed)?;
+            (backend.id, target.below(directory).ok_or_else(no_file)?)
+        }
+        Root::Link(token) => linked(boot, &target, token).await?,
+    };
+    (subject.backend, subject.path) = (Some(backend), Some(path.clone()));
+    let file = Download::open(&boot.app, backend, &path, &Permit::none(), &head.asked).await?;
     let unsized_file = || Refused::new(502, "the storage does not say how long the file is");
     let length = file.length.ok_or_else(unsized_file)?;
     let mut answer = Answer::of(&file, length);
+    if matches!(target.root, Root::Link(_)) {
+        answer.keep_out_of_caches();
+    }
     if let Some(mut bytes) = file.bytes.filter(|_| length > 0) {
         let first = match bytes.next().await {
             Some(Ok(first)) => first,
@@ -113,4 +124,25 @@ async fn find(boot: &Boot, client: IpAddr, head: &Head, subject: &mut Subject) -
         answer.content = Content::File(first, bytes);
     }
     Ok(answer)
+}
+
+/// Returns the file of a signed link whose maker may still read it. Whatever is wrong with a link, the answer is the same.
+async fn linked(boot: &Boot, target: &Target, token: &str) -> Result<(BackendId, FilePath), Refused> {
+    let token = BootToken::parse(token).ok_or_else(link::invalid)?;
+    let id = token.backend();
+    let backend = match boot.app.get(id).await {
+        Err(AppError::Store(error)) if matches!(*error, StoreError::NotFound) => {
+            return Err(link::invalid().into());
+        }
+        found => found?,
+    };
+    let path = backend.boot_path.and_then(|directory| target.below(&directory));
+    let path = path.ok_or_else(link::invalid)?;
+    let link = token.verify(&path, &boot.app.link_keys(), OffsetDateTime::now_utc())?;
+    let maker = boot.access.by_link(link).await?;
+    if maker.role.may(Role::Operator) {
+        Ok((id, path))
+    } else {
+        Err(link::invalid().into())
+    }
 }

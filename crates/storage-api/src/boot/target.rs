@@ -3,14 +3,19 @@
 use percent_encoding::percent_decode_str;
 use storage_domain::FilePath;
 
-/// The first segment of every path.
-const ROOT: &str = "b";
+/// What the first two segments of a path name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Root {
+    /// `/b/`: a backend, by its id or its name.
+    Backend(String),
+    /// `/s/`: the token of a signed link.
+    Link(String),
+}
 
 /// A file that a request names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// Id or name of the backend.
-    pub(super) backend: String,
+    pub(super) root: Root,
     segments: Vec<String>,
 }
 
@@ -34,12 +39,13 @@ impl Target {
             }
         }
         let mut segments = segments.into_iter();
-        if is_directory || segments.next()? != ROOT {
-            return None;
-        }
-        let backend = segments.next()?;
+        let root = match (segments.next()?.as_str(), segments.next()?) {
+            ("b", backend) => Root::Backend(backend),
+            ("s", token) => Root::Link(token),
+            _ => return None,
+        };
         let segments: Vec<_> = segments.collect();
-        (!segments.is_empty()).then_some(Self { backend, segments })
+        (!is_directory && !segments.is_empty()).then_some(Self { root, segments })
     }
 
     /// Returns the path below a directory; `None` if there can't be such a file.
@@ -80,14 +86,22 @@ mod tests {
     #[case("/b/nas/a\\..\\b", "nas", "/boot/a\\..\\b")]
     fn files(#[case] target: &str, #[case] backend: &str, #[case] path: &str) {
         let parsed = Target::parse(target).unwrap();
-        assert_eq!(parsed.backend, backend);
+        assert_eq!(parsed.root, Root::Backend(backend.to_owned()));
         let directory = "/boot".parse().unwrap();
         assert_eq!(parsed.below(&directory).unwrap().as_str(), path);
         let root = parsed.below(&FilePath::root()).unwrap();
         assert_eq!(root.as_str(), path.strip_prefix("/boot").unwrap());
     }
 
+    #[test]
+    fn links_name_files_too() {
+        let parsed = Target::parse("/s/AQ-_/a/b").unwrap();
+        assert_eq!(parsed.root, Root::Link("AQ-_".to_owned()));
+        assert_eq!(parsed.below(&FilePath::root()).unwrap().as_str(), "/a/b");
+    }
+
     #[rstest]
+    #[case("/s/AQ")]
     #[case("/")]
     #[case("*")]
     #[case("/b")]

@@ -2,6 +2,7 @@
 
 mod answers;
 mod connections;
+mod links;
 mod spellings;
 
 use std::io;
@@ -11,12 +12,13 @@ use std::sync::Arc;
 use serde_json::json;
 use storage_backends::testkit::FakeBackend;
 use storage_domain::BackendKind;
+use storage_persistence::Store;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::harness::{Api, BACKENDS, config};
-use crate::Boot;
+use crate::{Access, Boot};
 
 const EFI: &[u8] = b"0123456789";
 
@@ -47,12 +49,23 @@ impl Rack {
 
     /// Serves the files of `fake` to a client at an address.
     async fn with(fake: FakeBackend, network: &str, client: impl Into<std::net::IpAddr>) -> Self {
+        Self::asking(fake, network, client, |_| Access::off()).await
+    }
+
+    /// The same, with `access` once the backend is there.
+    async fn asking(
+        fake: FakeBackend,
+        network: &str,
+        client: impl Into<std::net::IpAddr>,
+        access: impl FnOnce(Store) -> Access,
+    ) -> Self {
         let fake = Arc::new(fake);
         let live = Arc::clone(&fake);
-        let api = Api::with(move |_| Arc::clone(&live) as _).await;
+        let mut api = Api::with(move |_| Arc::clone(&live) as _).await;
         let kind = BackendKind::Nfs;
         let body = json!({ "name": "nas", "type": kind, "config": config(kind), "boot_path": "/boot" });
         let backend = api.call("POST", BACKENDS, Some(body)).await;
+        api.access = Arc::new(access(api.store.clone()));
         let networks = vec![network.parse().unwrap()];
         let boot = Boot::new(Arc::clone(&api.app), Arc::clone(&api.access), networks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -122,7 +122,7 @@ pub(crate) async fn link(
     request: HttpRequest,
     JsonBody(body): JsonBody,
 ) -> Answer {
-    let (path, lifetime) = dto::link(body)?;
+    let dto::LinkRequest { path, lifetime, boot } = dto::link(body)?;
     let (backend, _) = state.app.with_files(id).await?;
     let mut extensions = request.extensions_mut();
     if let Some(entry) = extensions.get_mut::<AuditEntry>() {
@@ -136,7 +136,13 @@ pub(crate) async fn link(
         .map_or(latest, |until| until.min(latest))
         .truncate_to_second();
     let link = Link::new(id, &path, expires_at, Maker::of(&maker));
-    let url = link.url(&state.app.link_keys())?;
+    let keys = state.app.link_keys();
+    let url = if boot {
+        let directory = backend.boot_path.filter(|directory| path.is_below(directory));
+        link.boot_url(&directory.ok_or_else(dto::not_a_boot_file)?, &keys)?
+    } else {
+        link.url(&keys)?
+    };
     if url.len() > MAX_URI_BYTES {
         return Err(dto::too_long_for_a_link());
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::schema::{
     about, constant, count, flag, id, list, nullable, object, one_of, reference, text, time,
 };
-use crate::dto::{DEFAULT_LINK_SECONDS, MAX_LINK_SECONDS};
+use crate::dto::{DEFAULT_LINK_SECONDS, MAX_BOOT_LINK_SECONDS};
 
 pub(super) fn schemas() -> Vec<(String, Value)> {
     let flags = ["write", "rename", "ranges", "conditional"].map(|name| (name, flag()));
@@ -80,13 +80,16 @@ fn upload() -> Value {
 }
 
 fn link() -> Value {
-    let seconds = json!({ "type": "integer", "minimum": 1, "maximum": MAX_LINK_SECONDS, "default": DEFAULT_LINK_SECONDS });
+    let seconds = json!({ "type": "integer", "minimum": 1, "maximum": MAX_BOOT_LINK_SECONDS, "default": DEFAULT_LINK_SECONDS });
     let mut link = object(
         &[("path", reference("FilePath"))],
-        &[(
-            "expires_in",
-            about(seconds, "Seconds; a token that ends earlier ends it."),
-        )],
+        &[
+            (
+                "expires_in",
+                about(seconds, "Seconds; a week at most without `boot`."),
+            ),
+            ("boot", about(flag(), "For the boot listener.")),
+        ],
     );
     link["additionalProperties"] = false.into();
     link["examples"] = json!([{ "path": "/images/debian.iso" }]);
