@@ -1,6 +1,7 @@
 //! The route table: every path and method, and all that is known of each.
 
 mod changes;
+mod files;
 mod uploads;
 
 use actix_web::HttpRequest;
@@ -12,21 +13,20 @@ use actix_web::web::{self, ServiceConfig};
 use storage_domain::Role::{Admin, Operator, Viewer};
 
 use super::boundary::{cross, short_method};
-use super::handlers::{audit, backends, discover, docs, file_changes, files, health, index, luns, problems};
+use super::handlers::{audit, backends, discover, docs, health, index, luns, problems};
 use super::parameter::Parameter::{
-    Action, Actor, Backend, Before, Cursor, Directory, FileLimit, FilePath, Force, IfMatch, IfNoneMatch,
-    IfRange, Limit, ListLimit, Name, Offset, Portal, Range, Server, Since, Status, Type,
+    Action, Actor, Backend, Before, Force, IfMatch, IfNoneMatch, Limit, ListLimit, Name, Offset, Portal,
+    Server, Since, Status, Type,
 };
 use super::route::Body::{Ignored, Json};
-use super::route::Class::{Change, Files, Probe, Read};
+use super::route::Class::{Change, Probe, Read};
 use super::route::{Content, Policies, Route};
 use super::state::State;
 use crate::error::ApiError;
 use crate::problem::Code::{
     BackendBusy, BackendChanged, BackendNotFound, BackendStuck, BackendUnreadable, DiscoveryFailed,
-    InvalidConfig, InvalidQuery, LunsNotAvailable, NameTaken, NoFiles, NotADirectory, NotAFile, NotFound,
-    NotListable, NotReady, OperationInProgress, PathNotFound, PreconditionFailed, RangeNotSatisfiable,
-    ShuttingDown, StorageDenied, StorageTimeout, StorageUnavailable, TooBusy, UnmountFailed,
+    InvalidConfig, InvalidQuery, LunsNotAvailable, NameTaken, NotFound, NotReady, OperationInProgress,
+    PreconditionFailed, ShuttingDown, TooBusy, UnmountFailed,
 };
 use crate::problem::{Code, Problem};
 
@@ -47,34 +47,11 @@ const CHANGING: &[Code] = &[
 /// The problems of whatever asks storage that is not mounted.
 const ASKING: &[Code] = &[DiscoveryFailed, TooBusy, ShuttingDown];
 
-/// The problems of whatever asks for files.
-const FILES: &[Code] = &[
-    NoFiles,
-    PathNotFound,
-    StorageDenied,
-    StorageUnavailable,
-    StorageTimeout,
-    TooBusy,
-    // Those of the test that mounts.
-    BackendChanged,
-    OperationInProgress,
-    BackendStuck,
-    ShuttingDown,
-];
-/// The header fields of a file.
-const FILE_HEADERS: &[&str] = &[
-    "Content-Length",
-    "Accept-Ranges",
-    "ETag",
-    "Last-Modified",
-    "Content-Disposition",
-];
-
 /// Returns every route. Routes of one path stand together.
 pub(crate) fn table() -> Vec<Route> {
     [
         backends(),
-        files(),
+        files::table(),
         changes::files(),
         changes::jobs(),
         uploads::table(),
@@ -154,76 +131,6 @@ fn backends() -> Vec<Route> {
             .does(Probe, Operator, "backend.luns")
             .json(200, "TargetListResponse", "The targets.")
             .fails(&[ONE, ASKING, &[LunsNotAvailable]]),
-    ]
-}
-
-fn files() -> Vec<Route> {
-    vec![
-        Route::new(Method::GET, "/api/v1/storage/backends/{id}/files", files::list)
-            .named(
-                "listFiles",
-                "Lists one level of a backend's files; mounts a backend that is not mounted",
-            )
-            .does(Files, Viewer, "file.list")
-            .with(&[Directory, FileLimit, Cursor])
-            .json(200, "FileListResponse", "A page of the directory.")
-            .shares(&[ONE, FILES])
-            .fails(&[&[InvalidQuery, NotADirectory, NotListable]]),
-        uploads::form(),
-        Route::new(
-            Method::DELETE,
-            "/api/v1/storage/backends/{id}/files",
-            file_changes::delete_each,
-        )
-        .named(
-            "deleteFilesSingly",
-            "Deletes files and empty directories, and others if `recursive` says so",
-        )
-        .does(Change, Admin, "file.delete")
-        .body(Json("FileDelete"))
-        .json(200, "FilesDeletedResponse", "How many of the paths were there.")
-        .goes_on()
-        .shares(&[ONE, FILES, changes::CHANGING]),
-        Route::new(
-            Method::GET,
-            "/api/v1/storage/backends/{id}/files/stat",
-            files::stat,
-        )
-        .named("statFile", "Describes one file or directory")
-        .does(Files, Viewer, "file.stat")
-        .with(&[FilePath])
-        .json(200, "FileResponse", "The file or directory.")
-        .shares(&[ONE, FILES])
-        .fails(&[&[InvalidQuery]]),
-        Route::new(
-            Method::GET,
-            "/api/v1/storage/backends/{id}/files/download",
-            files::download,
-        )
-        .named("downloadFile", "Sends a file, or one range of it (RFC 9110)")
-        .does(Files, Operator, "file.download")
-        .takes_links()
-        .with(&[FilePath, Range, IfRange, IfMatch, IfNoneMatch])
-        .answer(200, Content::Bytes, "The file.")
-        .headers(FILE_HEADERS)
-        .answer(206, Content::Bytes, "The range.")
-        .headers(&["Content-Range", "ETag"])
-        .not_modified()
-        .shares(&[ONE, FILES])
-        .fails(&[&[InvalidQuery, NotAFile, PreconditionFailed, RangeNotSatisfiable]]),
-        Route::new(
-            Method::POST,
-            "/api/v1/storage/backends/{id}/files/links",
-            files::link,
-        )
-        .named(
-            "createLink",
-            "Makes a signed link to a download, which needs no header field",
-        )
-        .does(Change, Operator, "file.link")
-        .body(Json("LinkCreate"))
-        .json(201, "LinkResponse", "The link.")
-        .fails(&[ONE, &[NoFiles, StorageUnavailable]]),
     ]
 }
 

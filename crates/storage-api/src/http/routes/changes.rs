@@ -3,7 +3,8 @@
 use actix_web::http::Method;
 use storage_domain::Role::{Admin, Operator, Viewer};
 
-use super::{FILES, ONE};
+use super::ONE;
+use super::files::FILES;
 use crate::http::handlers::{file_changes, jobs};
 use crate::http::parameter::Parameter::{Backend, JobState, ListLimit};
 use crate::http::route::Body::{Ignored, Json};

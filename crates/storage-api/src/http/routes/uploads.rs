@@ -3,7 +3,8 @@
 use actix_web::http::Method;
 use storage_domain::Role::Admin;
 
-use super::{FILES, ONE};
+use super::ONE;
+use super::files::FILES;
 use crate::http::handlers::uploads;
 use crate::http::parameter::Parameter::{
     Checksum, ContentDigest, FilePath, IfMatch, IfNoneMatch, ReprDigest, UploadComplete, UploadLength,
