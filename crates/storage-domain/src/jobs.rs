@@ -38,6 +38,8 @@ string_enum! {
         Fetch = "fetch",
         /// Reads a file to learn its hash.
         Hash = "hash",
+        /// Counts all files.
+        Count = "count",
     }
 }
 
@@ -47,14 +49,27 @@ impl JobKind {
         match self {
             Self::Delete | Self::Move => "entries",
             Self::Fetch | Self::Hash => "bytes",
+            Self::Count => "files",
         }
     }
 
-    /// Returns whether the client waits some seconds for its end before it becomes a job.
+    /// Returns whether its end is waited for some seconds before it becomes a job.
     pub const fn may_end_at_once(self) -> bool {
         match self {
-            Self::Delete | Self::Move => true,
+            Self::Delete | Self::Move | Self::Count => true,
             Self::Fetch | Self::Hash => false,
+        }
+    }
+
+    /// Returns why one ended that was interrupted.
+    pub const fn interruption(self) -> &'static str {
+        match self {
+            Self::Delete | Self::Move | Self::Fetch | Self::Hash => {
+                "The service ended before the job did; what it has done stays, so start it again for the rest"
+            }
+            Self::Count => {
+                "The service ended before the count did; the stats stay, and it counts again by itself or with the next test"
+            }
         }
     }
 }
@@ -111,9 +126,6 @@ impl Job {
     pub const MAX_SUBJECT_BYTES: usize = 500;
     /// Time after its last heartbeat from which on a running job counts as interrupted.
     pub const DEAD_AFTER: Duration = Duration::seconds(30);
-    /// Why such a job ended.
-    pub const INTERRUPTED: &'static str =
-        "The service ended before the job did; what it has done stays, so start it again for the rest";
 
     /// Returns the job as it is at a time: one without a heartbeat is interrupted.
     #[must_use]
@@ -121,7 +133,7 @@ impl Job {
         if self.state == JobState::Running && self.heartbeat_at < now.saturating_sub(Self::DEAD_AFTER) {
             self.state = JobState::Interrupted;
             self.finished_at = Some(self.heartbeat_at);
-            self.error = Some(Self::INTERRUPTED.to_owned());
+            self.error = Some(self.kind.interruption().to_owned());
         }
         self
     }

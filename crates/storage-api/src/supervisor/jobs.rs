@@ -1,20 +1,21 @@
 //! Long work on files: what takes longer than a client waits is a job, which is watched and cancelled by its row.
 
+mod row;
+
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use storage_backends::{OpContext, Progress};
-use storage_domain::{Backend, BackendId, Job, JobId, JobKind, JobState};
+use storage_domain::{Backend, BackendId, Job, JobId, JobKind};
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{AppError, Bounded, Supervisor};
-use crate::chain::Chain;
 
 /// Changes of files under way at once in this process, those that are no jobs yet included.
 const MAX_CHANGES: usize = 32;
@@ -22,10 +23,6 @@ const MAX_CHANGES: usize = 32;
 const MAX_TRANSFERS: usize = 16;
 /// The longest time that a job may take.
 const JOB_DEADLINE: Duration = Duration::from_hours(24);
-/// Time between two writes of a job's row, each of which reads whether it has to end.
-const BEAT: Duration = Duration::from_secs(1);
-/// Times that the end of a job is tried to be written, a [`BEAT`] apart.
-const END_TRIES: u32 = 20;
 
 /// The long work on files under way in this process.
 #[derive(Debug)]
@@ -80,8 +77,8 @@ pub(crate) struct Begun {
     held: (OwnedSemaphorePermit, Listed),
 }
 
-/// Keeps a change among those that run until it is dropped.
-struct Listed(Arc<Mutex<HashMap<JobId, Running>>>, JobId);
+/// Keeps work among that which runs until it is dropped.
+pub(super) struct Listed(Arc<Mutex<HashMap<JobId, Running>>>, JobId);
 
 impl Drop for Listed {
     fn drop(&mut self) {
@@ -96,7 +93,7 @@ fn lock(running: &Mutex<HashMap<JobId, Running>>) -> MutexGuard<'_, HashMap<JobI
 }
 
 impl Jobs {
-    fn list(&self, job: JobId, backend: BackendId, cancel: CancellationToken) -> Listed {
+    pub(super) fn list(&self, job: JobId, backend: BackendId, cancel: CancellationToken) -> Listed {
         let running = Running {
             backend,
             cancel,
@@ -174,22 +171,7 @@ impl Supervisor {
             held,
         } = begun;
         let progress = Arc::new(Progress::default());
-        let now = OffsetDateTime::now_utc();
-        let job = Job {
-            id,
-            kind,
-            backend_id: backend.id,
-            backend_name: backend.name.to_string(),
-            subject,
-            state: JobState::Running,
-            done: 0,
-            total: None,
-            started_at: now,
-            finished_at: None,
-            error: None,
-            owner: self.instance.clone(),
-            heartbeat_at: now,
-        };
+        let job = self.new_job(id, kind, backend, subject);
         let cx = OpContext::within(JOB_DEADLINE).with_cancel(cancel.clone());
         let work = work(cx, Arc::clone(&progress));
         let (answer, answered) = oneshot::channel();
@@ -235,53 +217,9 @@ impl Supervisor {
             return;
         }
         let _ = answer.send(Ok(Change::GoesOn(Box::new(job.clone()))));
-        let ended = tokio::select! {
-            ended = &mut work => ended,
-            () = self.keep_row(job.id, progress) => {
-                cancel.cancel();
-                work.await
-            }
-        };
-        (job.done, job.total) = (progress.done(), progress.total());
-        (job.state, job.error) = match ended {
-            Ok(_) => (JobState::Done, None),
-            Err(_) if self.stopping.is_cancelled() => {
-                (JobState::Interrupted, Some(Job::INTERRUPTED.to_owned()))
-            }
-            Err(_) if cancel.is_cancelled() => (JobState::Cancelled, None),
-            Err(error) => (JobState::Failed, Some(error.sentence())),
-        };
-        self.store_end(job).await;
-    }
-
-    /// Writes a job's progress and heartbeat until the job has to end.
-    async fn keep_row(&self, job: JobId, progress: &Progress) {
-        let mut beats = interval(BEAT);
-        loop {
-            beats.tick().await;
-            let (done, now) = ((progress.done(), progress.total()), OffsetDateTime::now_utc());
-            match self.store.advance_job(job, done, now).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::warn!(job.id = %job, error = %Chain(&error), "the progress of a job could not be stored");
-                }
-            }
-        }
-    }
-
-    async fn store_end(&self, mut job: Job) {
-        let now = OffsetDateTime::now_utc();
-        (job.heartbeat_at, job.finished_at) = (now, Some(now));
-        tracing::info!(job.id = %job.id, backend.id = %job.backend_id, kind = %job.kind, state = %job.state, done = job.done, error = job.error, "a job ended");
-        for _ in 0..END_TRIES {
-            match self.store.end_job(&job).await {
-                Ok(()) => return,
-                Err(error) => {
-                    tracing::warn!(job.id = %job.id, error = %Chain(&error), "the end of a job could not be stored");
-                }
-            }
-            sleep(BEAT).await;
-        }
+        let done = || (progress.done(), progress.total());
+        let failure = |ended: &Result<u64, AppError>| ended.as_ref().err().map(AppError::sentence);
+        // The row says what came of it.
+        let _ = self.keep_job(job, work, done, cancel, failure).await;
     }
 }

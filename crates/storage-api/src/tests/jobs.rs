@@ -1,5 +1,7 @@
 //! Changes that take longer than a client waits.
 
+mod counts;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, RwLock, RwLockWriteGuard};
 
 use crate::backend::UnmountMode;
 
@@ -16,6 +16,8 @@ pub struct FakeCalls {
     pub(super) unmounts: Mutex<Vec<UnmountMode>>,
     /// Locked by whoever unmounts.
     pub(super) unmounting: tokio::sync::Mutex<()>,
+    /// Read by whoever scans.
+    pub(super) scanning: RwLock<()>,
 }
 
 impl FakeCalls {
@@ -45,6 +47,11 @@ impl FakeCalls {
     /// Lets no unmount end before the guard is dropped.
     pub async fn hold_unmounts(&self) -> MutexGuard<'_, ()> {
         self.unmounting.lock().await
+    }
+
+    /// Lets no scan end before the guard is dropped, except by its deadline or its cancellation.
+    pub async fn hold_scans(&self) -> RwLockWriteGuard<'_, ()> {
+        self.scanning.write().await
     }
 
     pub(super) fn begin(&self) -> UnderWay<'_> {

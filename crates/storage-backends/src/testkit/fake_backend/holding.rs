@@ -62,7 +62,7 @@ impl FakeBackend {
         self
     }
 
-    /// With the facet [`Tree`](crate::Tree), whose scan can't begin because of `reason`.
+    /// With the facet [`Tree`](crate::Tree), whose scan fails because of `reason`.
     #[must_use]
     pub fn not_listable(self, reason: impl Into<String>) -> Self {
         let mut fake = self.with_tree(ScanReport::default(), Duration::ZERO);

@@ -39,11 +39,15 @@ impl Tree for FakeTree {
     async fn scan(&self, cx: &OpContext, progress: Arc<ScanProgress>) -> Result<ScanReport, Error> {
         self.calls.scans.fetch_add(1, Ordering::SeqCst);
         let _under_way = self.calls.begin();
+        progress.set(self.report.files / 2, self.report.directories / 2);
+        let work = async {
+            tokio::time::sleep(self.delay).await;
+            drop(self.calls.scanning.read().await);
+        };
+        cx.bound("the scan", work).await?;
         if let Some(reason) = self.refusal.clone() {
             return Err(Error::new(ErrorKind::NotListable, "the listing").with_source(reason));
         }
-        progress.set(self.report.files / 2, self.report.directories / 2);
-        cx.bound("the scan", tokio::time::sleep(self.delay)).await?;
         progress.set(self.report.files, self.report.directories);
         Ok(self.report.clone())
     }
