@@ -55,15 +55,35 @@ impl App {
             let reason = "The storage has no validator for this file, so that a hash could be that of another version; make its server send an ETag";
             return Err(files(Error::new(ErrorKind::Refused, STEP).with_source(reason)));
         };
-        let size = size.map(ByteCount::get);
         if let Some(size) = size {
-            progress.set_total(size);
+            progress.set_total(size.get());
         }
+        let hash = self.read_hash(id, path, (Some(&etag), size), progress).await?;
+        // Not every storage notices a change while it is read.
+        if stat().await?.etag.as_ref() != Some(&etag) {
+            return Err(files(Error::new(ErrorKind::Changed, STEP)));
+        }
+        let content = Content {
+            backend: id,
+            path,
+            etag: &etag,
+        };
+        Ok(self.supervisor.store.keep_hash(content, &hash, None).await?)
+    }
+
+    /// Reads all of a file for its hash. It has this validator and this size, as far as they are known.
+    pub(super) async fn read_hash(
+        &self,
+        id: BackendId,
+        path: &FilePath,
+        (etag, size): (Option<&String>, Option<ByteCount>),
+        progress: &Progress,
+    ) -> Result<FileHash, AppError> {
         let request = ReadRequest {
             offset: 0,
             length: None,
-            etag: Some(etag.clone()),
-            size,
+            etag: etag.cloned(),
+            size: size.map(ByteCount::get),
         };
         let mut content = self.read_file(id, path.clone(), request, Permit::none()).await?;
         let mut digest = Sha256::new();
@@ -72,17 +92,7 @@ impl App {
             digest.update(&piece);
             progress.add(piece.len() as u64);
         }
-        // Not every storage notices a change while it is read.
-        if stat().await?.etag.as_ref() != Some(&etag) {
-            return Err(files(Error::new(ErrorKind::Changed, STEP)));
-        }
-        let hash = FileHash::from(<[u8; 32]>::from(digest.finalize()));
-        let content = Content {
-            backend: id,
-            path,
-            etag: &etag,
-        };
-        Ok(self.supervisor.store.keep_hash(content, &hash, None).await?)
+        Ok(<[u8; 32]>::from(digest.finalize()).into())
     }
 
     /// Returns the hash of a file, if it is known.

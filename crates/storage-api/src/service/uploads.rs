@@ -7,6 +7,7 @@ mod body;
 mod claims;
 mod fetch;
 mod hasher;
+mod published;
 mod resumable;
 mod rows;
 mod sweep;

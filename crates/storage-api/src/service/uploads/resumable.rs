@@ -202,8 +202,7 @@ impl App {
             // The storage has nothing yet, or lost it.
             Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotFound && row.record.is_some() => {
                 if row.stored > 0 {
-                    self.forget(&row).await;
-                    return Err(UploadError::NotFound.into());
+                    return self.end_published(row, entry).await;
                 }
                 row.record = None;
                 self.take_up(id, &path, None, permit).await?
@@ -255,16 +254,12 @@ impl App {
                 return Err(error);
             }
         };
-        let (file, hash, mut row) = writing.publish().await?;
-        row.stored = file.size.map_or(row.stored, storage_domain::ByteCount::get);
-        (row.is_complete, row.record, row.hash_state) = (true, None, None);
-        self.release(&row).await;
+        let (file, hash, row) = writing.publish().await?;
         let written = WrittenFile {
             entry: file,
             hash,
             is_new,
         };
-        self.note_written(id, &path, &written, Some(entry)).await;
-        Ok(Appended::File(written))
+        Ok(self.end_complete(row, written, entry).await)
     }
 }

@@ -75,7 +75,11 @@ impl ObjectUpload {
             let changed = last.change(&ask, &last.writing()).await;
             (changed, content.len() as u64, Some(content))
         };
-        let found = tree.stat(&self.path).await.ok();
+        let found = match tree.stat(&self.path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if *error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
         let publication = Publication {
             condition,
             before,
@@ -85,7 +89,10 @@ impl ObjectUpload {
         match changed {
             Ok(changed) => publication.entry(&tree, &changed, found, self.path.name()),
             // The last answer may be lost, and not what was asked for.
-            Err(error) => found.filter(|found| publication.is_of_this(found)).ok_or(error),
+            Err(error) => {
+                let found = found.ok().flatten();
+                found.filter(|found| publication.is_of_this(found)).ok_or(error)
+            }
         }
     }
 }
@@ -120,7 +127,7 @@ impl Publication<'_> {
         &self,
         tree: &ObjectTree<'_>,
         changed: &Changed,
-        found: Option<FileEntry>,
+        found: Result<Option<FileEntry>, Error>,
         name: &str,
     ) -> Result<FileEntry, Error> {
         let meaning = tree.meaning(changed);
@@ -128,6 +135,11 @@ impl Publication<'_> {
             .map_or_else(|| etag(&changed.reply.headers), |written| strong(&written.etag));
         let is_unmet = is_unmet(changed, self.condition);
         let may_be_done = changed.again && (is_unmet || meaning == Meaning::NoUpload);
+        let found = match found {
+            // Only what is at the path decides, and that is not known now.
+            Err(error) if may_be_done && error.is_temporary() => return Err(error),
+            found => found.ok().flatten(),
+        };
         if changed.is_made() && tag.is_some() {
             let entry = FileEntry {
                 kind: FileKind::File,

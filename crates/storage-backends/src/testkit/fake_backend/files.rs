@@ -38,6 +38,8 @@ pub(super) struct Files {
     pub(super) refusal: Option<ErrorKind>,
     /// How every description fails.
     pub(super) stat_refusal: Option<ErrorKind>,
+    /// Whether the answer to the next publication is lost, and descriptions fail from then on.
+    pub(super) loses_publication: bool,
     /// Bytes that can be written before the storage is full.
     pub(super) space: Option<u64>,
     /// How long each entry that is deleted or moved, and each piece that is written, takes.

@@ -96,6 +96,11 @@ impl FakeBackend {
         self.set(|files| files.stat_refusal = kind);
     }
 
+    /// The file that is published next appears, but the answer to that is lost, and every description fails from then on.
+    pub fn lose_a_publication(&self) {
+        self.set(|files| files.loses_publication = true);
+    }
+
     /// From now on so many bytes can be written before the storage is full.
     pub fn set_space(&self, bytes: u64) {
         self.set(|files| files.space = Some(bytes));

@@ -222,6 +222,10 @@ impl Upload for FakeUpload {
         files
             .nodes
             .insert(self.path.to_string(), Some(Bytes::from(content)));
+        if std::mem::take(&mut files.loses_publication) {
+            files.stat_refusal = Some(ErrorKind::Timeout);
+            return Err(Error::new(ErrorKind::Timeout, STEP));
+        }
         files.entry(&self.path)
     }
 

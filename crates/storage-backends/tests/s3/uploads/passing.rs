@@ -53,3 +53,30 @@ async fn a_file_is_found_although_no_answer_came(#[case] kind: &'static str, #[c
     assert_eq!(entry.size.unwrap().get(), length as u64);
     assert_eq!(store.bytes("d/file").unwrap(), bytes);
 }
+
+/// Whether the first try made the object is not known before the server says again what is at its key.
+#[tokio::test]
+async fn a_publication_that_nobody_can_look_for_may_be_repeated() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let store = Store::with(Honours::All, move |asked| match asked {
+        "POST uploadId 0" => {
+            down.store(true, Ordering::SeqCst);
+            Fault::Lost
+        }
+        asked if down.load(Ordering::SeqCst) && !asked.starts_with("POST") => {
+            Fault::Refused(503, "ServiceUnavailable")
+        }
+        _ => Fault::None,
+    })
+    .await;
+    let (backend, bytes) = (backend(store.config()), content(PART + 1));
+    let upload = written(&backend, "/d/file", &bytes).await;
+    let short = OpContext::within(Duration::from_secs(3));
+    let error = upload.publish(&short, &Condition::None).await.unwrap_err();
+    assert!(error.is_temporary(), "{}", told(&error));
+    assert_eq!(store.bytes("d/file").unwrap(), bytes);
+    is_down.store(false, Ordering::SeqCst);
+    let there = backend.stat(&cx(), &path("/d/file")).await.unwrap();
+    assert_eq!(there.size.unwrap().get(), bytes.len() as u64);
+}

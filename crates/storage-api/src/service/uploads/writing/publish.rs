@@ -71,8 +71,8 @@ impl Writing {
                 return Err(error);
             }
         };
-        let hash = self.hasher.hash();
-        let (app, live, row) = (self.app, self.live, self.row);
+        let (hash, length) = (self.hasher.hash(), self.length());
+        let (app, live, mut row) = (self.app, self.live, self.row);
         let cx = OpContext::within(PUBLISH_DEADLINE);
         let published = cx
             .bound("publishing the file", self.upload.publish(&cx, &condition))
@@ -89,6 +89,8 @@ impl Writing {
         let is_unmet =
             condition != Condition::None && matches!(error.kind(), ErrorKind::Exists | ErrorKind::Changed);
         if row.is_resumable && error.is_temporary() && !is_unmet {
+            // Perhaps only the answer was lost: the next request knows the file by these.
+            (row.length, row.expected) = (Some(length), Some(hash));
             app.release(&row).await;
         } else if self.is_kept {
             app.remove(&row, &*live).await;
