@@ -1,8 +1,10 @@
 //! Fetches from a real web server.
 
+mod https;
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::buckets::{Buckets, CANARY, KEY};
 use crate::port::free_port;
-use crate::service::{Service, command, directory, finish, until};
+use crate::service::{Service, binary, command, directory, finish, until};
 
 const MIB: usize = 1024 * 1024;
 const JOBS: &str = "/api/v1/storage/jobs";
@@ -33,7 +35,12 @@ impl Drop for Site {
 impl Site {
     /// Serves a file of 6 MiB, also slowly, one that is too large, and a redirect to another address.
     fn start() -> Self {
-        let (port, root) = (free_port(), directory());
+        Self::start_with(directory(), "")
+    }
+
+    /// The same from a directory, by these servers too.
+    fn start_with(root: TempDir, servers: &str) -> Self {
+        let port = free_port();
         let at = root.path().display().to_string();
         let content: Vec<u8> = (0..=250).cycle().take(6 * MIB).collect();
         for (name, size) in [("a.iso", 6 * MIB), ("slow.iso", 6 * MIB)] {
@@ -45,6 +52,7 @@ impl Site {
             "daemon off; master_process off; pid {at}/pid; error_log {at}/err; events {{ worker_connections 64; }}
              http {{ access_log off; client_body_temp_path {at}/b; proxy_temp_path {at}/p; fastcgi_temp_path {at}/f;
                 uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
+                {servers}
                 server {{ listen 127.0.0.1:{port}; listen 127.0.0.2:{port}; root \"{at}\";
                     location = /slow.iso {{ limit_rate 64k; }}
                     location = /here {{ return 302 /a.iso; }}
@@ -115,8 +123,13 @@ struct Bench {
 
 impl Bench {
     fn start(options: &[&str]) -> Self {
+        Self::start_by(binary(), options)
+    }
+
+    fn start_by(command: Command, options: &[&str]) -> Self {
         let (buckets, home) = (Buckets::start(&["images"]), directory());
-        let service = Service::start_in(&home.path().join("state"), options);
+        let mut service = Service::spawn_by(command, &home.path().join("state"), options);
+        service.address = service.wait_for_address();
         let config = json!({ "endpoint": buckets.url, "bucket": "images", "access_key_id": KEY, "secret_access_key": CANARY });
         let body = json!({ "name": "bucket", "type": "s3", "config": config });
         let made = service.ask("POST", "/api/v1/storage/backends", &body.to_string());

@@ -56,7 +56,7 @@ class Service:
         self.mount_dir = f"{base}/mounts"
         self.log = f"{base}/service.log"
 
-    def start(self, mount_dir=None, prepare=None, watch="off", state=None, through=(), database=None):
+    def start(self, mount_dir=None, prepare=None, watch="off", state=None, through=(), database=None, options=()):
         """Nothing is watched where a case does not say so: it would not be the case's own doing that counts. The
         database is in the directory `database`, where it is not the service's own."""
         os.makedirs(self.base, exist_ok=True)
@@ -64,7 +64,7 @@ class Service:
         self.prepare, self.watch, state = prepare, watch, self.state
         argv = [*through, BINARY, "serve", "--allow-networks", "link-local", "--listen", f"127.0.0.1:{self.port}"]
         argv += ["--database-url", f"sqlite://{database or state}/storage.db", "--state-dir", f"{state}/state"]
-        argv += ["--mount-dir", self.mount_dir, "--watch-interval", watch]
+        argv += ["--mount-dir", self.mount_dir, "--watch-interval", watch, *options]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=prepare, start_new_session=True

@@ -1,9 +1,12 @@
 """Files that are written, while other clients look, the server is full, or two want the same name."""
 
 import contextlib
+import hashlib
+import http.server
 import os
 import shutil
 import threading
+import urllib.request
 from urllib.parse import quote
 
 from .. import checks, uploads
@@ -188,6 +191,73 @@ def two_instances_write_one_name(world):
         until("no mount of the other is left", lambda: not other.mounts(), 30)
 
 
+@contextlib.contextmanager
+def _mirror(data):
+    """A web server in front of the service, which has these bytes; gives the URL of a file, and what was asked for."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/a.iso", asked
+        finally:
+            server.shutdown()
+
+
+def _fetched(world, backend, url, sha256):
+    """The job of a fetch, when it has ended."""
+    begun = _call(world, backend, "files/fetch", {"url": url, "path": "/fetched/a.iso", "sha256": sha256}, 202)
+
+    def ended():
+        job = world.service.call("GET", f"/{begun.data['id']}", base="/api/v1/storage/jobs").data
+        return job if job["state"] != "running" else None
+
+    return until("the fetch has ended", ended, 100)
+
+
+def _read(service, backend, path):
+    download = f"/api/v1/storage/backends/{backend}/files/download?path={quote(path)}"
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}{download}", timeout=100) as answer:
+        return answer.read()
+
+
+def fetched(world):
+    """From a web server onto the export, and read back through the service; other bytes leave nothing."""
+    service = world.service
+    service.stop()
+    service.start(prepare=_strict_umask, options=("--fetch-networks", "127.0.0.1"))
+    backend, data = online(world, "fetched", IMAGES), content(20 * SIZE, 8)
+    before, sha256 = uploads.tree(world, IMAGES), hashlib.sha256(data).hexdigest()
+    with _mirror(data) as (url, asked):
+        job = _fetched(world, backend, url, "0" * 64)
+        assert job["state"] == "failed" and sha256 in job["error"], job
+        assert asked == ["/a.iso"] and not uploads.recorded(world)
+        assert uploads.tree(world, IMAGES) == before, "something is left"
+        job = _fetched(world, backend, url, sha256)
+    assert (job["state"], job["progress"]["done"]) == ("done", len(data)), job
+    with open(world.server.path(f"{IMAGES}/fetched/a.iso"), "rb") as file:
+        assert file.read() == data, "the server has other bytes"
+    assert os.stat(world.server.path(f"{IMAGES}/fetched/a.iso")).st_mode & 0o7777 == 0o644
+    found = service.call("GET", f"/{backend}/files/stat?path=/fetched/a.iso").data
+    assert (found["size"], found["sha256"]) == (len(data), sha256), found
+    assert _read(service, backend, "/fetched/a.iso") == data, "the service reads other bytes"
+    assert not uploads.recorded(world) and not uploads.temporaries(world, IMAGES)
+    shutil.rmtree(world.server.path(f"{IMAGES}/fetched"))
+    service.stop()
+    service.start()
+
+
 CASES = [
     written_4_2,
     written_4_1,
@@ -196,4 +266,5 @@ CASES = [
     full_4_2,
     full_3,
     two_instances_write_one_name,
+    fetched,
 ]
