@@ -18,6 +18,10 @@ CALL_SECONDS = 60
 """What a call may take whose server is gone: the kernel's patience of 15 s, ours, and an emulated processor."""
 
 
+def prepare(world):
+    os.symlink("../second/one.iso", world.server.path(f"{IMAGES}/climbs.iso"))
+
+
 def _online(world, name, options="vers=4.1"):
     backend = world.service.register(name, SERVER, IMAGES, options)
     checks.passed(world.service.test(backend))
@@ -77,6 +81,12 @@ def _helper_is_gone(world):
     until("no helper is left", lambda: not checks.helpers(world), 20)
 
 
+def _is_not_there(world, backend, path):
+    for what in ("stat", "download"):
+        answer = world.service.call("GET", f"/{backend}/files/{what}?path={quote(path)}")
+        answer.problem(404, "path_not_found")
+
+
 def _shown(world, options):
     backend = _online(world, "shown", options)
     content = _large(world)
@@ -87,12 +97,14 @@ def _shown(world, options):
         assert kinds == sorted(kinds), kinds
         wanted = {"sub", "empty", "a.iso", "e.squashfs", "f.img.xz", "vmlinuz", "readme.txt", "notes.iso.txt"}
         assert set(names) == wanted | {".hidden", "link.iso", "large.bin"} and len(names) == len(set(names)), names
-        assert skipped == 2, f"skipped {skipped}, not the link that dangles and the pipe"
+        assert skipped == 3, f"skipped {skipped}, not the links that dangle or climb out and the pipe"
     link = next(entry for entry in entries if entry["name"] == "link.iso")
     assert (link["type"], link["size"]) == ("file", 5000), link
+    assert Download(world, backend, "/link.iso").rest() == b"x" * 5000
     entries, skipped = _list(world, backend, "/sub")
     assert "new\nline" in [entry["name"] for entry in entries] and skipped == 2, entries
-    world.service.call("GET", f"/{backend}/files/stat?path=/sub/up/etc/passwd").problem(404, "path_not_found")
+    for path in ("/climbs.iso", "/dangling.img", "/sub/up/etc/passwd"):
+        _is_not_there(world, backend, path)
     whole = Download(world, backend, "/large.bin")
     assert whole.status == 200 and whole.rest() == content, whole.head
     part = Download(world, backend, "/large.bin", "Range: bytes=1000000-1999999\r\n")
@@ -131,6 +143,39 @@ def changed_by_another_client(world):
         os.remove(path)
         world.service.call("GET", stat).problem(404, "path_not_found")
         assert len(_list(world, backend, "/sub")[0]) == len(before)
+
+
+def _deleted_while_open(world, options):
+    """The kernel keeps such a file under a name that nobody else gets to, and with it the directory."""
+    backend = _online(world, "open", f"{options},rw")
+    content, folder = _large(world, "open/large.bin"), world.server.path(f"{IMAGES}/open")
+    download = Download(world, backend, "/open/large.bin")
+
+    def delete(path, recursive=True):
+        return world.service.call("POST", f"/{backend}/files/delete", {"paths": [path], "recursive": recursive})
+
+    assert delete("/open/large.bin").data["deleted"] == 1
+    kept = os.listdir(folder)
+    assert len(kept) == 1 and kept[0].startswith(".nfs"), kept
+    assert _list(world, backend, "/open") == ([], 0)
+    _is_not_there(world, backend, f"/open/{kept[0]}")
+    assert delete(f"/open/{kept[0]}").data["deleted"] == 0
+    for recursive in (False, True):
+        answer = delete("/open", recursive)
+        answer.problem(409, "directory_not_empty")
+        assert not recursive or kept[0] in answer.body["detail"], answer.body
+    assert os.listdir(folder) == kept
+    assert download.rest() == content
+    until("the kernel has deleted it", lambda: not os.listdir(folder))
+    assert delete("/open").data["deleted"] == 1 and not os.path.exists(folder)
+
+
+def deleted_while_open_4_2(world):
+    _deleted_while_open(world, "vers=4.2")
+
+
+def deleted_while_open_3(world):
+    _deleted_while_open(world, "vers=3")
 
 
 def cut_during_a_download(world):
@@ -210,6 +255,8 @@ CASES = [
     shown_4_1,
     shown_3,
     changed_by_another_client,
+    deleted_while_open_4_2,
+    deleted_while_open_3,
     cut_during_a_download,
     cut_during_a_list,
     deleted_during_a_download,
