@@ -25,11 +25,11 @@ cp "$PUREBOOT_STORAGE_BIN" "$work/pureboot-storage" || exit 1
 cp "$PUREBOOT_CONFORMANCE_BIN" "$work/conformance" || exit 1
 
 machine() {
-  local groups=$1 log=$work/$1.log megabytes=768 status group
+  local groups=$1 log=$work/$1.log megabytes=768 cpus=(-c 2) status group
   # Files that are larger than the memory of the service.
-  case ,$groups, in *,files_limits,*) megabytes=2560 ;; esac
+  case ,$groups, in *,files_limits,*) megabytes=2560 ;; *,bench,*) megabytes=2560 cpus=(-c 1 -i) ;; esac
   # shellcheck disable=SC2086 # one case a word
-  "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-1800}" -m "$megabytes" -c 2 \
+  "${as_root[@]}" "$here/vmrun" -k "$kroot" -t "${PUREBOOT_VM_SECONDS:-1800}" -m "$megabytes" "${cpus[@]}" \
     env PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1 PUREBOOT_STORAGE_BIN="$work/pureboot-storage" \
     PUREBOOT_CONFORMANCE_BIN="$work/conformance" PUREBOOT_VM_SOAK="${PUREBOOT_VM_SOAK:-}" \
     /usr/bin/python3 -m suite "$groups" ${PUREBOOT_VM_CASES:-} 2>&1 | tee "$log"
