@@ -94,6 +94,22 @@ impl App {
         self.ask_tree(id, permit, stat).await
     }
 
+    /// Describes what is at a path; `None` if nothing is.
+    ///
+    /// # Errors
+    /// Those of [`App::stat_file`] but one.
+    pub(super) async fn find_file(
+        &self,
+        id: BackendId,
+        path: &FilePath,
+        permit: Permit,
+    ) -> Result<Option<FileEntry>, AppError> {
+        match self.stat_file(id, path.clone(), permit).await {
+            Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// Opens a file. The stream holds the client's permit until it ends.
     ///
     /// # Errors

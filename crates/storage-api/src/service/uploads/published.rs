@@ -1,6 +1,6 @@
 //! The end of a resumable upload whose file is there.
 
-use storage_backends::{ErrorKind, Progress};
+use storage_backends::Progress;
 use storage_domain::ByteCount;
 use storage_persistence::StoredUpload;
 
@@ -51,10 +51,8 @@ impl App {
             return Ok(None);
         };
         let (id, path) = (row.backend, &row.path);
-        let entry = match self.stat_file(id, path.clone(), Permit::none()).await {
-            Ok(entry) => entry,
-            Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(entry) = self.find_file(id, path, Permit::none()).await? else {
+            return Ok(None);
         };
         if entry.size.map(ByteCount::get) != Some(length) {
             return Ok(None);

@@ -246,9 +246,8 @@ impl App {
                 return Err(error);
             }
         }
-        let is_new = match self.stat_file(id, path.clone(), Permit::none()).await {
-            Ok(_) => false,
-            Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotFound => true,
+        let is_new = match self.find_file(id, &path, Permit::none()).await {
+            Ok(found) => found.is_none(),
             Err(error) => {
                 writing.pause().await;
                 return Err(error);

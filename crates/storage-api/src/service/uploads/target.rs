@@ -44,11 +44,7 @@ impl App {
         }
         let (_, live) = self.with_files(id).await?;
         tree_mut(&*live).map_err(files)?;
-        let there = match self.stat_file(id, new.path.clone(), permit).await {
-            Ok(there) => Some(there),
-            Err(AppError::Files(error)) if *error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
+        let there = self.find_file(id, &new.path, permit).await?;
         if there
             .as_ref()
             .is_some_and(|there| there.kind == FileKind::Directory)

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::Method;
 use md5::{Digest as _, Md5};
-use storage_domain::ByteCount;
+use storage_domain::{ByteCount, FilePath};
 
 use super::ObjectUpload;
 use super::conditions::{headers, is_unmet};
@@ -75,11 +75,7 @@ impl ObjectUpload {
             let changed = last.change(&ask, &last.writing()).await;
             (changed, content.len() as u64, Some(content))
         };
-        let found = match tree.stat(&self.path).await {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if *error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        };
+        let found = find(&tree, &self.path).await;
         let publication = Publication {
             condition,
             before,
@@ -97,6 +93,14 @@ impl ObjectUpload {
     }
 }
 
+/// Describes what is at a path; `None` if nothing is.
+async fn find(tree: &ObjectTree<'_>, path: &FilePath) -> Result<Option<FileEntry>, Error> {
+    match tree.stat(path).await {
+        Err(error) if *error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 /// Returns the file that is replaced, if the condition is met by now.
 async fn before(
     tree: &ObjectTree<'_>,
@@ -104,14 +108,13 @@ async fn before(
     condition: &Condition,
 ) -> Result<Option<FileEntry>, Error> {
     tree.has_no_file_above(&upload.path).await?;
-    let before = match tree.stat(&upload.path).await {
-        Ok(entry) if entry.kind == FileKind::Directory => {
-            return Err(Error::new(ErrorKind::NotAFile, "the upload"));
-        }
-        Ok(entry) => Some(entry),
-        Err(error) if *error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
+    let before = find(tree, &upload.path).await?;
+    if before
+        .as_ref()
+        .is_some_and(|before| before.kind == FileKind::Directory)
+    {
+        return Err(Error::new(ErrorKind::NotAFile, "the upload"));
+    }
     let tag = before.as_ref().and_then(|entry| entry.etag.as_ref());
     let is_met = match condition {
         Condition::None => true,
