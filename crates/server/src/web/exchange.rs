@@ -14,7 +14,7 @@ use futures_core::Stream;
 use super::flow::{Answering, Flow};
 
 /// The most bytes of an answer that are copied into a connection's buffer at once.
-pub(super) const PIECE: usize = 8 * 1024;
+pub(super) const PIECE: usize = 32 * 1024;
 
 /// Begins the exchange of a request: nothing more is read before its answer was made and sent.
 ///

@@ -17,7 +17,7 @@ const READ_AHEAD: usize = 2 * 1024;
 /// The same while a handler waits for a body.
 const READ_AHEAD_OF_BODY: usize = 16 * 1024;
 /// The most bytes that are written per poll of a task, for the other connections of its thread to be served too.
-const WRITE_SHARE: usize = 16 * 1024;
+const WRITE_SHARE: usize = 32 * 1024;
 /// What the HTTP parser's owner writes before it asks the handler.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 

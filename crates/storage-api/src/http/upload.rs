@@ -10,6 +10,7 @@ use actix_web::http::header::{
 use actix_web::web::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use storage_backends::Condition;
 use storage_domain::FileHash;
@@ -21,6 +22,9 @@ use crate::service::{AppError, BodySender, UploadError};
 
 /// How long a client may send nothing.
 const IDLE_DEADLINE: Duration = Duration::from_mins(1);
+/// Bytes that go to the work at once, and how long they wait for further ones: each piece wakes another thread.
+const GATHERED_BYTES: usize = 64 * 1024;
+const GATHER_TIME: Duration = Duration::from_millis(20);
 
 const CONTENT_DIGEST: &str = "content-digest";
 /// The digest of a whole file (RFC 9530).
@@ -200,18 +204,33 @@ async fn send(body: impl Stream<Item = Result<Bytes, UploadError>>, mut sender: 
         return;
     }
     let mut body = pin!(body);
+    let mut gathered = BytesMut::new();
     let failure = loop {
-        match timeout(IDLE_DEADLINE, body.next()).await {
+        let patience = if gathered.is_empty() {
+            IDLE_DEADLINE
+        } else {
+            GATHER_TIME
+        };
+        match timeout(patience, body.next()).await {
             Ok(Some(Ok(bytes))) => {
-                if !sender.send(bytes).await {
-                    return;
+                gathered.reserve(GATHERED_BYTES.saturating_sub(gathered.len()));
+                gathered.extend_from_slice(&bytes);
+                if gathered.len() < GATHERED_BYTES {
+                    continue;
                 }
             }
             Ok(Some(Err(error))) => break Some(error),
             Ok(None) => break None,
-            Err(_) => break Some(UploadError::Stalled),
+            Err(_) if gathered.is_empty() => break Some(UploadError::Stalled),
+            Err(_) => {}
+        }
+        if !sender.send(gathered.split().freeze()).await {
+            return;
         }
     };
+    if !gathered.is_empty() && !sender.send(gathered.freeze()).await {
+        return;
+    }
     sender.end(failure).await;
 }
 
