@@ -109,6 +109,7 @@ fn tls_error(error: &rustls::Error) -> Tls {
 fn certificate_error(error: &CertificateError) -> Tls {
     match error {
         CertificateError::UnknownIssuer => Tls::UnknownIssuer,
+        CertificateError::BadSignature => Tls::OtherKey,
         CertificateError::Expired => Tls::Expired(None),
         CertificateError::ExpiredContext { not_after, .. } => Tls::Expired(Some(day(not_after.as_secs()))),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Tls::NotYetValid,

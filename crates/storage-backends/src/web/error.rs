@@ -61,6 +61,8 @@ pub(crate) enum Tls {
     Timeout(Duration),
     Plain,
     UnknownIssuer,
+    /// An authority that is known signed with a key that is not.
+    OtherKey,
     /// The day on which the certificate ended, if it is known.
     Expired(Option<String>),
     NotYetValid,

@@ -255,7 +255,7 @@ fn refusal(answer: &Answer) -> Failure {
 /// Explains a failure to the client that chose the URL, which has no other field to set.
 fn explain(error: Error) -> crate::Error {
     match error {
-        Error::Tls(Tls::UnknownIssuer | Tls::NoRoots) => {
+        Error::Tls(Tls::UnknownIssuer | Tls::OtherKey | Tls::NoRoots) => {
             let reason = "The server's certificate is signed by an authority that is not known here: add the authority to the ca-certificates of this host";
             crate::Error::new(ErrorKind::Server, "the TLS handshake")
                 .with_source(reason)

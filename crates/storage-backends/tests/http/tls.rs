@@ -93,6 +93,11 @@ async fn private_authorities() {
     let (name, detail) = failure(&strange);
     assert_eq!(name, "tls");
     assert!(detail.contains("ca_pem"), "{detail}");
+    // Another one of the same name, as if it had been replaced.
+    let namesake = probe_with(json!({ "ca_pem": self::authority().pem }), &url).await;
+    let (name, detail) = failure(&namesake);
+    assert_eq!(name, "tls");
+    assert!(detail.contains("put its new certificate into ca_pem"), "{detail}");
 }
 
 #[rstest]

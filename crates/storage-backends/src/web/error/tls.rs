@@ -19,6 +19,9 @@ impl Tls {
             Self::UnknownIssuer => f.write_str(
                 "The server's certificate is signed by an authority that is not known here: put the authority's certificate into ca_pem",
             ),
+            Self::OtherKey => f.write_str(
+                "The server's certificate is signed with another key than the known authority of this name has: if the authority was replaced, put its new certificate into ca_pem",
+            ),
             Self::Expired(Some(day)) => write!(f, "The server's certificate ended on {day}: renew it"),
             Self::Expired(None) => f.write_str("The server's certificate has ended: renew it"),
             Self::NotYetValid => f.write_str(
