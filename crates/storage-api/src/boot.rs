@@ -7,6 +7,7 @@ mod answer;
 mod connection;
 mod fetch;
 mod head;
+mod splice;
 mod target;
 
 use std::net::IpAddr;

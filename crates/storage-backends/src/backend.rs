@@ -9,9 +9,9 @@ use storage_domain::{BackendId, BackendKind, FilePath, IscsiTarget, ProbeReport,
 
 use crate::context::OpContext;
 use crate::error::Error;
+use crate::file_bytes::FileBytes;
 use crate::files::{
-    ByteStream, Condition, Deletion, FileEntry, FilePage, PageRequest, Progress, ReadRequest,
-    TreeCapabilities,
+    Condition, Deletion, FileEntry, FilePage, PageRequest, Progress, ReadRequest, TreeCapabilities,
 };
 use crate::helper::Queues;
 use crate::mount::table::MountTable;
@@ -159,15 +159,14 @@ pub trait Tree: Send + Sync {
 
     /// Opens a file for reading. `cx` bounds the opening; each piece after it has a deadline of its own.
     ///
-    /// The stream ends after exactly the bytes that were asked for, or with an error: a file that became shorter is one.
+    /// The bytes end after exactly those that were asked for, or with an error: a file that became shorter is one.
     ///
     /// # Errors
     /// Those of [`Tree::stat`]; [`NotAFile`](crate::ErrorKind::NotAFile); [`Changed`](crate::ErrorKind::Changed) if the file
     /// has another validator; [`TooBusy`](crate::ErrorKind::TooBusy) if no transfer ended while it waited.
     /// # Cancel safety
-    /// Dropping the future or the stream ends the read.
-    async fn read(&self, cx: &OpContext, path: &FilePath, request: &ReadRequest)
-    -> Result<ByteStream, Error>;
+    /// Dropping the future or the bytes ends the read.
+    async fn read(&self, cx: &OpContext, path: &FilePath, request: &ReadRequest) -> Result<FileBytes, Error>;
 }
 
 /// A tree of files that can be changed. A backend that can be mounted has to be, and may be mounted read-only.

@@ -21,7 +21,7 @@ use tokio::process::Command;
 
 pub use files::protocol::FilesRoot;
 pub use protocol::ScanCall;
-pub use queue::{FilesPlace, HelperQueue, MAX_UPLOADS, StuckHelper, UploadWriter};
+pub use queue::{FilePipe, FileRead, FilesPlace, HelperQueue, MAX_UPLOADS, StuckHelper, UploadWriter};
 pub use queues::{MAX_MOUNTS_IN_FLIGHT, Queues};
 
 /// The only argument of a helper, which nobody types by accident.

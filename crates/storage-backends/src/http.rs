@@ -10,7 +10,8 @@ use url::Url;
 use crate::backend::{Backend, Kind, Setup, Tree};
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
+use crate::file_bytes::FileBytes;
+use crate::files::{FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
 use crate::probe::Checks;
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::settings::Settings;
@@ -164,14 +165,10 @@ impl Tree for HttpBackend {
             .await
     }
 
-    async fn read(
-        &self,
-        cx: &OpContext,
-        path: &FilePath,
-        request: &ReadRequest,
-    ) -> Result<ByteStream, Error> {
+    async fn read(&self, cx: &OpContext, path: &FilePath, request: &ReadRequest) -> Result<FileBytes, Error> {
         self.with_files(cx, "the file", async |files| files.read(path, request).await)
             .await
+            .map(FileBytes::from)
     }
 }
 

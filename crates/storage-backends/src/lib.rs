@@ -21,6 +21,7 @@
 pub mod backend;
 pub mod context;
 pub mod error;
+mod file_bytes;
 pub mod files;
 pub mod helper;
 pub mod holders;
@@ -47,10 +48,12 @@ pub mod web;
 pub use backend::{Backend, Luns, Mount, MountState, Tree, TreeMut, UnmountMode, Upload};
 pub use context::OpContext;
 pub use error::{Error, ErrorKind};
+pub use file_bytes::{Begun, FileBytes};
 pub use files::{
     ByteStream, Condition, Deletion, FileEntry, FileKind, FilePage, PageRequest, Position, Progress,
     ReadRequest, TreeCapabilities,
 };
+pub use helper::FilePipe;
 pub use holders::{Holder, Holders};
 pub use net::{Egress, Network};
 pub use registry::{Registry, SettingsError};

@@ -23,7 +23,8 @@ use storage_domain::{
 use crate::backend::{Backend, Kind, Mount, MountState, Setup, Tree, TreeMut, UnmountMode};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
+use crate::file_bytes::FileBytes;
+use crate::files::{FileEntry, FilePage, PageRequest, ReadRequest, TreeCapabilities};
 use crate::helper::HelperQueue;
 use crate::helper::queue::Purpose;
 use crate::mount::files::MountedFiles;
@@ -189,12 +190,7 @@ impl Tree for NfsBackend {
         self.files()?.stat(cx, path).await
     }
 
-    async fn read(
-        &self,
-        cx: &OpContext,
-        path: &FilePath,
-        request: &ReadRequest,
-    ) -> Result<ByteStream, Error> {
+    async fn read(&self, cx: &OpContext, path: &FilePath, request: &ReadRequest) -> Result<FileBytes, Error> {
         self.files()?.read(cx, path, request).await
     }
 }

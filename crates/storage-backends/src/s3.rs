@@ -12,9 +12,8 @@ use storage_domain::{
 use crate::backend::{Backend, Kind, Setup, Tree, TreeMut, Upload};
 use crate::context::OpContext;
 use crate::error::Error;
-use crate::files::{
-    ByteStream, Deletion, FileEntry, FilePage, PageRequest, Progress, ReadRequest, TreeCapabilities,
-};
+use crate::file_bytes::FileBytes;
+use crate::files::{Deletion, FileEntry, FilePage, PageRequest, Progress, ReadRequest, TreeCapabilities};
 use crate::probe::{Checks, Stopped};
 use crate::scan::{self, ScanOptions, ScanProgress, ScanReport};
 use crate::settings::Settings;
@@ -185,14 +184,11 @@ impl Tree for S3Backend {
         cx.bound("the file", tree.stat(path)).await?
     }
 
-    async fn read(
-        &self,
-        cx: &OpContext,
-        path: &FilePath,
-        request: &ReadRequest,
-    ) -> Result<ByteStream, Error> {
+    async fn read(&self, cx: &OpContext, path: &FilePath, request: &ReadRequest) -> Result<FileBytes, Error> {
         let tree = ObjectTree::for_files(self, cx);
-        cx.bound("the file", tree.read(path, request)).await?
+        cx.bound("the file", tree.read(path, request))
+            .await?
+            .map(FileBytes::from)
     }
 }
 

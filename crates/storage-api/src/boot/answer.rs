@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use actix_web::http::header::HttpDate;
 use bytes::Bytes;
-use storage_backends::ByteStream;
+use storage_backends::{FileBytes, FilePipe};
 
 use crate::dto;
 use crate::http::download::{Download, Part};
@@ -40,7 +40,9 @@ pub(super) enum Content {
     None,
     Text(&'static str),
     /// The first piece of a file, and the rest of it.
-    File(Bytes, ByteStream),
+    File(Bytes, FileBytes),
+    /// A file in its pipe.
+    Pipe(Box<FilePipe>),
 }
 
 impl Answer {

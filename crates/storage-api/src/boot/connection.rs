@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes};
 use futures_util::StreamExt as _;
-use storage_backends::ByteStream;
+use storage_backends::FileBytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,6 +17,7 @@ use super::Boot;
 use super::answer::{Afterwards, Answer, Content};
 use super::fetch::{self, Subject};
 use super::head::{Head, MAX_BYTES};
+use super::splice;
 use crate::chain::Chain;
 use crate::service::millis;
 
@@ -25,9 +26,9 @@ const IDLE: Duration = Duration::from_secs(20);
 /// How long a client may take to send a head.
 const HEAD_WAIT: Duration = Duration::from_secs(10);
 /// How long a client may take nothing of an answer.
-const STALLED: Duration = Duration::from_secs(30);
+pub(super) const STALLED: Duration = Duration::from_secs(30);
 /// How long the storage may keep a client waiting in the middle of a file, if it has no shorter deadline of its own.
-const SILENT: Duration = Duration::from_secs(30);
+pub(super) const SILENT: Duration = Duration::from_secs(30);
 /// How long a client may take to close.
 const CLOSING: Duration = Duration::from_secs(1);
 /// Bytes of a head that are read at once; most heads are shorter.
@@ -70,7 +71,7 @@ struct Record {
 }
 
 /// Which end of an answer failed.
-enum Broken {
+pub(super) enum Broken {
     Client,
     /// With its reason.
     Storage(String),
@@ -184,11 +185,16 @@ impl Connection {
                 self.write(&head).await?;
                 self.copy(first, rest, answer.length, sent).await
             }
+            Content::Pipe(mut pipe) if has_content => {
+                splice::send_all(&self.stream, head, &mut pipe, sent).await
+            }
             Content::Text(text) if has_content => {
                 head.extend_from_slice(text.as_bytes());
                 self.write(&head).await
             }
-            Content::None | Content::Text(_) | Content::File(..) => self.write(&head).await,
+            Content::None | Content::Text(_) | Content::File(..) | Content::Pipe(_) => {
+                self.write(&head).await
+            }
         }
     }
 
@@ -197,7 +203,7 @@ impl Connection {
     async fn copy(
         &mut self,
         first: Bytes,
-        mut rest: ByteStream,
+        mut rest: FileBytes,
         length: u64,
         sent: &mut u64,
     ) -> Result<(), Broken> {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use storage_backends::{Begun, FileBytes};
 use storage_domain::{BackendId, FilePath, Role};
 use storage_persistence::StoreError;
 use time::OffsetDateTime;
@@ -115,15 +115,21 @@ async fn find(boot: &Boot, client: IpAddr, head: &Head, subject: &mut Subject) -
     if matches!(target.root, Root::Link(_)) {
         answer.keep_out_of_caches();
     }
-    if let Some(mut bytes) = file.bytes.filter(|_| length > 0) {
-        let first = match bytes.next().await {
-            Some(Ok(first)) => first,
-            Some(Err(error)) => return Err(Refused::new(503, Chain(&error).to_string())),
-            None => return Err(Refused::new(503, "the file ended before its first byte")),
-        };
-        answer.content = Content::File(first, bytes);
+    if let Some(bytes) = file.bytes.filter(|_| length > 0) {
+        answer.content = begin(bytes, length).await?;
     }
     Ok(answer)
+}
+
+/// Waits for the first bytes, as long as there is a status to say what fails.
+async fn begin(bytes: FileBytes, length: u64) -> Result<Content, Refused> {
+    match bytes.begin().await {
+        Ok(Some(Begun::Piece(first, rest))) => Ok(Content::File(first, rest)),
+        Ok(Some(Begun::Pipe(pipe))) if pipe.left() == length => Ok(Content::Pipe(pipe)),
+        Ok(Some(Begun::Pipe(_))) => Err(Refused::new(503, "the file is not as long as it was")),
+        Ok(None) => Err(Refused::new(503, "the file ended before its first byte")),
+        Err(error) => Err(Refused::new(503, Chain(&error).to_string())),
+    }
 }
 
 /// Returns the file of a signed link whose maker may still read it. Whatever is wrong with a link, the answer is the same.

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use actix_web::http::header::{ByteRangeSpec, EntityTag, HttpDate, Range};
-use storage_backends::{ByteStream, ErrorKind, FileEntry, FileKind, ReadRequest};
+use storage_backends::{ErrorKind, FileBytes, FileEntry, FileKind, ReadRequest};
 use storage_domain::{BackendId, ByteCount, FilePath};
 
 use crate::error::{ApiError, RETRY_AFTER_SECONDS};
@@ -154,7 +154,7 @@ pub(crate) struct Download {
     /// Number of bytes of the part, if it is known.
     pub(crate) length: Option<u64>,
     /// The bytes; `None` if the request gets none, as for HEAD.
-    pub(crate) bytes: Option<ByteStream>,
+    pub(crate) bytes: Option<FileBytes>,
 }
 
 impl Download {

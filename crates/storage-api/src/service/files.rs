@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use storage_backends::{
-    Backend as LiveBackend, ByteStream, Error, ErrorKind, FileEntry, FilePage, OpContext, PageRequest,
+    Backend as LiveBackend, Error, ErrorKind, FileBytes, FileEntry, FilePage, OpContext, PageRequest,
     ReadRequest, TreeCapabilities,
 };
 use storage_domain::{Backend, BackendId, FileHash, FilePath};
@@ -110,7 +109,7 @@ impl App {
         }
     }
 
-    /// Opens a file. The stream holds the client's permit until it ends.
+    /// Opens a file. Its bytes hold the client's permit until they end.
     ///
     /// # Errors
     /// Those of [`App::list_files`]; [`ErrorKind::Changed`] in [`AppError::Files`] if the file has another validator.
@@ -120,7 +119,7 @@ impl App {
         path: FilePath,
         request: ReadRequest,
         permit: Permit,
-    ) -> Result<ByteStream, AppError> {
+    ) -> Result<FileBytes, AppError> {
         let read = self.reads.acquire().await;
         let read = read.ok_or_else(|| files(Error::new(ErrorKind::TooBusy, "the read")))?;
         let held = (permit.clone(), read);
@@ -132,12 +131,7 @@ impl App {
                     .await?
             }
         };
-        let stream = self.ask_tree(id, permit, open).await?;
-        let holding = move |piece| {
-            let _held_until_the_stream_is_dropped = &held;
-            piece
-        };
-        Ok(stream.map(holding).boxed())
+        Ok(self.ask_tree(id, permit, open).await?.holding(held))
     }
 
     /// Asks the files of a backend, and once more after a test if it was not mounted.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -10,18 +11,22 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use storage_backends::{OpContext, ReadRequest};
+use storage_backends::{Begun, FileBytes, OpContext, ReadRequest};
 use storage_domain::FilePath;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 
 use crate::{LIMIT, command, helpers, of_children, this};
 
-/// Makes this program serve the file of the directory that follows.
-pub(crate) const ARG: &str = "--serve";
+/// Makes this program serve the file of the directory that follows, in pieces.
+pub(crate) const PIECES: &str = "--serve-pieces";
+/// The same, from pipes.
+pub(crate) const SPLICED: &str = "--serve-spliced";
 
 const BYTES: u64 = 256 * 1024 * 1024;
 const CONNECTIONS: u16 = 16;
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
+/// Bytes that one call sends.
+const TURN: usize = 1024 * 1024;
 const FILE: &str = "file";
 const REQUEST: &[u8] = b"GET /file HTTP/1.0\r\n\r\n";
 
@@ -34,7 +39,7 @@ pub(crate) fn prepare(dir: &Path) -> io::Result<()> {
 }
 
 /// The processor seconds a GiB of nginx, and of this.
-pub(crate) fn compare(dir: &Path) -> io::Result<(f64, f64)> {
+pub(crate) fn compare(way: &str, dir: &Path) -> io::Result<(f64, f64)> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let config = dir.join("nginx.conf");
     let root = dir.display();
@@ -54,7 +59,7 @@ pub(crate) fn compare(dir: &Path) -> io::Result<(f64, f64)> {
         .stderr(Stdio::null())
         .spawn()?;
     let theirs = spent(nginx, SocketAddr::from(([127, 0, 0, 1], port)))?;
-    let mut ours = this()?.arg(ARG).arg(dir).stdout(Stdio::piped()).spawn()?;
+    let mut ours = this()?.arg(way).arg(dir).stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
     if let Some(out) = ours.stdout.take() {
         BufReader::new(out).read_line(&mut line)?;
@@ -109,7 +114,8 @@ fn fetch(address: SocketAddr) -> io::Result<u64> {
 }
 
 /// Serves the file in this process until it is told to end.
-pub(crate) fn serve_here(dir: &str) -> io::Result<()> {
+pub(crate) fn serve_here(way: &str, dir: &str) -> io::Result<()> {
+    let is_spliced = way == SPLICED;
     let runtime = tokio::runtime::Runtime::new()?;
     let (queue, mut place) = helpers(dir);
     place.idle = Duration::from_millis(100);
@@ -133,7 +139,10 @@ pub(crate) fn serve_here(dir: &str) -> io::Result<()> {
                         size: None,
                     };
                     let read = queue.read_file(&cx, &place, &path, &request).await;
-                    let mut bytes = read.map_err(io::Error::other)?;
+                    let mut bytes = FileBytes::from(read.map_err(io::Error::other)?);
+                    if is_spliced {
+                        return splice(bytes, &mut stream).await;
+                    }
                     while let Some(piece) = bytes.try_next().await.map_err(io::Error::other)? {
                         stream.write_all(&piece).await?;
                     }
@@ -149,4 +158,18 @@ pub(crate) fn serve_here(dir: &str) -> io::Result<()> {
         tokio::time::sleep(Duration::from_millis(500)).await;
         Ok(())
     })
+}
+
+async fn splice(bytes: FileBytes, stream: &mut tokio::net::TcpStream) -> io::Result<()> {
+    let Some(Begun::Pipe(mut pipe)) = bytes.begin().await.map_err(io::Error::other)? else {
+        return Err(io::Error::other("the file is in no pipe"));
+    };
+    stream.write_all(&pipe.take_start()).await?;
+    while pipe.left() > 0 {
+        let splice = stream.async_io(Interest::WRITABLE, || pipe.splice(stream.as_fd(), TURN));
+        if splice.await? == 0 {
+            pipe.ready().await.map_err(io::Error::other)?;
+        }
+    }
+    Ok(())
 }

@@ -1,9 +1,9 @@
 //! Measures the processor time of the service's side and the helpers for files, each with the other in one run:
 //! `cargo bench --bench files`. Ends with status 1 where a goal is missed.
 //!
-//! An upload of 1 GiB is compared with `cp` and `sha256sum`, 16 downloads of 256 MiB with nginx and sendfile(2), the first
-//! page of 100,000 entries with `ls -f`, and its memory with that of a directory of one page. The directory is in memory:
-//! what is measured is the way to the storage and from it, and neither the storage nor HTTP.
+//! An upload of 1 GiB is compared with `cp` and `sha256sum`, 16 downloads of 256 MiB, in pieces and by splice(2), with nginx
+//! and sendfile(2), the first page of 100,000 entries with `ls -f`, and its memory with that of a directory of one page. The
+//! directory is in memory: what is measured is the way to the storage and from it, and neither the storage nor HTTP.
 
 #![expect(
     clippy::print_stdout,
@@ -35,6 +35,7 @@ const LIMIT: Duration = Duration::from_mins(5);
 /// Of the processor time of `cp` and `sha256sum`, and of nginx, how much these may take.
 const UPLOAD_GOAL: f64 = 2.0;
 const DOWNLOAD_GOAL: f64 = 8.0;
+const SPLICED_GOAL: f64 = 2.0;
 /// The same of `ls -f`, and of the memory of a process that lists a small directory.
 const LIST_GOAL: f64 = 2.0;
 const MEMORY_GOAL: f64 = 1.1;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
         [upload::ARG, source, dir] => upload::upload_here(source, dir).map(|()| true),
-        [download::ARG, dir] => download::serve_here(dir).map(|()| true),
+        [way @ (download::PIECES | download::SPLICED), dir] => download::serve_here(way, dir).map(|()| true),
         [list::ARG, dir] => list::list_here(dir).map(|()| true),
         _ => run(),
     };
@@ -66,8 +67,10 @@ fn run() -> io::Result<bool> {
     let uploads = best(|| upload::compare(dir))?;
     let mut good = verdict("upload", "cp and sha256sum", "s/GiB", uploads, UPLOAD_GOAL);
     download::prepare(dir)?;
-    let downloads = best(|| download::compare(dir))?;
+    let downloads = best(|| download::compare(download::PIECES, dir))?;
     good &= verdict("16 downloads", "nginx", "s/GiB", downloads, DOWNLOAD_GOAL);
+    let spliced = best(|| download::compare(download::SPLICED, dir))?;
+    good &= verdict("16 by splice", "nginx", "s/GiB", spliced, SPLICED_GOAL);
     list::prepare(dir)?;
     let pages = best(|| list::compare(dir))?;
     good &= verdict("first page of 100,000", "ls -f", "s", pages, LIST_GOAL);

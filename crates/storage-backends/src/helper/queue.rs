@@ -25,7 +25,7 @@ use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
 use crate::scan::{ScanProgress, ScanReport};
 use files::FilesQueue;
-pub use files::{FilesPlace, MAX_UPLOADS, UploadWriter};
+pub use files::{FilePipe, FileRead, FilesPlace, MAX_UPLOADS, UploadWriter};
 pub(crate) use lease::Lease;
 use line::Line;
 pub(crate) use purpose::Purpose;

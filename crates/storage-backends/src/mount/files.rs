@@ -13,7 +13,8 @@ use super::place::MountPlace;
 use super::table::MountEntry;
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, ReadRequest};
+use crate::file_bytes::FileBytes;
+use crate::files::{FileEntry, FilePage, PageRequest, ReadRequest};
 use crate::helper::{FilesPlace, FilesRoot};
 
 /// Time that the service waits longer than the kernel, so that the kernel can report what is wrong.
@@ -57,9 +58,10 @@ impl MountedFiles {
         cx: &OpContext,
         path: &FilePath,
         request: &ReadRequest,
-    ) -> Result<ByteStream, Error> {
+    ) -> Result<FileBytes, Error> {
         let (_, files) = self.files()?;
-        self.place.queue.read_file(cx, &files, path, request).await
+        let read = self.place.queue.read_file(cx, &files, path, request).await?;
+        Ok(read.into())
     }
 
     /// Returns where the files are, if they may be changed.

@@ -104,7 +104,7 @@ pub(crate) async fn download(
     if let Some(hash) = &hash {
         answer.insert_header((REPR_DIGEST, digest_field(hash)));
     }
-    let bytes = file.bytes.unwrap_or_else(|| stream::empty().boxed());
+    let bytes = file.bytes.unwrap_or_else(|| stream::empty().boxed().into());
     // The status is sent: all that is left is to end the connection short, which actix does after an error.
     let bytes = bytes.inspect_err(
         move |error| tracing::warn!(backend.id = %id, error = %Chain(error), "a download broke off"),

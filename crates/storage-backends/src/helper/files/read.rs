@@ -15,8 +15,8 @@ use super::root::{Root, attributes, attributes_now, entry, failure, nanos};
 use crate::files::{FileKind, ReadRequest};
 use crate::helper::protocol::{self, Step};
 
-/// Bytes that one system call moves.
-const PIECE_BYTES: usize = 256 * 1024;
+/// Bytes that one system call moves, if the user may have pipes of this size.
+const PIECE_BYTES: usize = 1024 * 1024;
 /// Bytes of a copy, if the file can't be spliced.
 const COPY_BYTES: usize = 64 * 1024;
 
@@ -143,8 +143,8 @@ impl Content {
 
 /// A pipe between the file and the service's pipe.
 ///
-/// splice(2) keeps a pipe locked while it waits for the file. The service would wait for that lock, in a read that must not
-/// block.
+/// splice(2) keeps a pipe locked while it waits for the file. The service would wait for that lock, in a read or a splice that
+/// must not block. From pipe to pipe it waits without a lock.
 struct Stage {
     begin: OwnedFd,
     end: OwnedFd,

@@ -6,6 +6,7 @@
 mod active_call;
 mod changes;
 mod files_helper;
+mod pipe;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -16,17 +17,19 @@ use std::time::Duration;
 
 use storage_domain::FilePath;
 use tokio::io::BufReader;
-use tokio::net::unix::pipe;
+use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::{HelperQueue, Purpose};
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{ByteStream, FileEntry, FilePage, PageRequest, Progress, ReadRequest};
+use crate::files::{FileEntry, FilePage, PageRequest, Progress, ReadRequest};
 use crate::helper::files::protocol::{Class, FileCall, FileReply, FilesRoot};
 use active_call::ActiveCall;
 use files_helper::{Ended, FilesHelper, answer_pipe};
+pub use pipe::FilePipe;
+pub use stream::FileRead;
 pub use upload::{MAX_UPLOADS, UploadWriter};
 
 /// Time for which a call waits for another one to end.
@@ -118,18 +121,18 @@ impl HelperQueue {
     /// # Errors
     /// As there; [`ErrorKind::NotMounted`] if the root is not the root of its mount.
     /// # Cancel safety
-    /// Dropping the future or the stream ends the read.
+    /// Dropping the future or what it returns ends the read.
     pub async fn read_file(
         self: &Arc<Self>,
         cx: &OpContext,
         place: &FilesPlace,
         path: &FilePath,
         request: &ReadRequest,
-    ) -> Result<ByteStream, Error> {
+    ) -> Result<FileRead, Error> {
         let call = (path, FileCall::Read(request.clone()));
         match self.make(cx, READ, place, call).await? {
             (FileReply::Reading { length }, input, call) => {
-                Ok(stream::bytes(input, length, call, place.patience))
+                Ok(FileRead::new(input, length, call, place.patience))
             }
             (other, ..) => Err(other.unexpected(READ)),
         }
@@ -142,7 +145,7 @@ impl HelperQueue {
         step: &'static str,
         place: &FilesPlace,
         call: (&FilePath, FileCall),
-    ) -> Result<(FileReply, BufReader<pipe::Receiver>, ActiveCall), Error> {
+    ) -> Result<(FileReply, BufReader<Receiver>, ActiveCall), Error> {
         self.make_reported(cx, step, place, call, &Progress::default())
             .await
     }
@@ -155,7 +158,7 @@ impl HelperQueue {
         place: &FilesPlace,
         (path, call): (&FilePath, FileCall),
         progress: &Progress,
-    ) -> Result<(FileReply, BufReader<pipe::Receiver>, ActiveCall), Error> {
+    ) -> Result<(FileReply, BufReader<Receiver>, ActiveCall), Error> {
         let permit = self.permit(cx, call.class()).await?;
         let active = self.begin(cx, place, permit).await?;
         let (own_time, is_long) = (call.own_time(), call.is_long());

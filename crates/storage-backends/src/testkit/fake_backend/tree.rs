@@ -15,7 +15,8 @@ use super::files::SharedFiles;
 use crate::backend::Tree;
 use crate::context::OpContext;
 use crate::error::{Error, ErrorKind};
-use crate::files::{ByteStream, FileEntry, FileKind, FilePage, PageRequest, ReadRequest, TreeCapabilities};
+use crate::file_bytes::FileBytes;
+use crate::files::{FileEntry, FileKind, FilePage, PageRequest, ReadRequest, TreeCapabilities};
 use crate::scan::{ScanProgress, ScanReport};
 
 /// Bytes in a piece of a read.
@@ -82,7 +83,7 @@ impl Tree for FakeTree {
         _cx: &OpContext,
         path: &FilePath,
         request: &ReadRequest,
-    ) -> Result<ByteStream, Error> {
+    ) -> Result<FileBytes, Error> {
         let (entry, all) = self.files.lock().open(path)?;
         if self.replaces_read {
             let other = Bytes::from_static(b"replaced while it was read");
@@ -104,6 +105,6 @@ impl Tree for FakeTree {
             .map(|piece| Ok(part.slice_ref(piece)))
             .collect();
         let broken = (kept < part.len()).then(|| Err(Error::new(ErrorKind::Server, "the read")));
-        Ok(stream::iter(pieces.into_iter().chain(broken)).boxed())
+        Ok(stream::iter(pieces.into_iter().chain(broken)).boxed().into())
     }
 }

@@ -28,8 +28,9 @@ use crate::helper::process::{Ending, KILL_GRACE, Process};
 use crate::helper::protocol;
 use crate::helper::queue::lease::{Lease, broken};
 
-/// Bytes that a pipe holds for a client that is slow.
-const PIPE_BYTES: usize = 512 * 1024;
+/// Bytes that a pipe holds for a client that is slow: as many as the kernel gives any user (`fs.pipe-max-size`). Those of a file
+/// are its pages in the kernel's cache, and no copy.
+const PIPE_BYTES: usize = 1024 * 1024;
 
 /// Says why a helper ended, or is about to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
