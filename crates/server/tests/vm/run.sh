@@ -11,7 +11,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../../../.." && pwd)/.cache/vm
 # Machines that take about as long as each other. The server of v4only serves nothing else any more: it is a machine's last.
-[ $# -gt 0 ] || set -- faults,faults_other,basics,iscsi lifecycle,files,halfdead,stuck,cut,v4only files_write,files_limits,files_fault
+[ $# -gt 0 ] || set -- faults,faults_other,basics,iscsi lifecycle,files,boot,halfdead,stuck,cut,v4only files_write,files_limits,files_fault
 : "${PUREBOOT_STORAGE_BIN:?names the pureboot-storage binary to test}"
 : "${PUREBOOT_CONFORMANCE_BIN:?names the built example conformance of storage-backends}"
 kroot=$("$here/kernel.sh") || exit 1

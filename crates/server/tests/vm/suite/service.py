@@ -17,6 +17,9 @@ BASE = "/run/pureboot"
 # Taken out of the environment: the service would read it as a setting that it does not know.
 BINARY = os.environ.pop("PUREBOOT_STORAGE_BIN", "")
 PORT = 8080
+BOOT_PORT = 8089
+BOOT = ("--boot-listen", f"127.0.0.1:{BOOT_PORT}", "--boot-networks", "loopback")
+"""The options of a service that serves boot files."""
 
 
 def until(what, condition, seconds=20, pause=0.05):
@@ -108,6 +111,11 @@ class Service:
         answer = self.call("POST", "", {"name": name, "type": "nfs", "config": config})
         assert answer.status == 201, f"{answer.status} {answer.body}"
         return answer.data["id"]
+
+    def bootable(self, backend):
+        """Lets machines that boot have all files."""
+        answer = self.call("PATCH", f"/{backend}", {"boot_path": "/"})
+        assert answer.status == 200, f"{answer.status} {answer.body}"
 
     def get(self, backend):
         return self.call("GET", f"/{backend}").data

@@ -46,10 +46,14 @@ class Download:
     """A download whose client reads only when it is told to."""
 
     def __init__(self, world, backend, path, extra=""):
-        self.socket = socket.create_connection(("127.0.0.1", world.service.port), CALL_SECONDS)
+        self._ask(world.service.port, f"/api/v1/storage/backends/{backend}/files/download?path={quote(path)}", extra)
+
+    def _ask(self, port, target, extra):
+        self.socket = socket.create_connection(("127.0.0.1", port), CALL_SECONDS)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        target = f"/api/v1/storage/backends/{backend}/files/download?path={quote(path)}"
-        self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{world.service.port}\r\nConnection: close\r\n{extra}\r\n".encode())
+        self.socket.sendall(
+            f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{extra}\r\n".encode()
+        )
         raw = b""
         while b"\r\n\r\n" not in raw:
             raw += self._more()
