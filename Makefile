@@ -64,7 +64,7 @@ bench: setup-bench ## Runs the benchmarks
 	$(CARGO) bench --workspace --locked --no-fail-fast --bench '*'
 
 .PHONY: bench-vm
-bench-vm: setup-test ## Measures uploads and downloads through the service to NFS, in a virtual machine
+bench-vm: setup-test ## Measures uploads, downloads and boot files of NFS through the service, in a virtual machine
 	$(CARGO) build --workspace --release --locked --bin pureboot-storage --example conformance
 	PUREBOOT_STORAGE_BIN=$(CURDIR)/target/release/pureboot-storage \
 	PUREBOOT_CONFORMANCE_BIN=$(CURDIR)/target/release/examples/conformance crates/server/tests/vm/run.sh bench

@@ -1,4 +1,4 @@
-"""What uploads to NFS and downloads from it cost, through all of the service, beside other programs on the same mount.
+"""What uploads, downloads and boot files of NFS cost through all of the service, beside other programs on the same mount.
 
 The clock counts instructions, which all weigh the same: a missed goal is missed, and one that is met may be missed by a
 processor, on which copies and wake-ups cost more.
@@ -10,13 +10,13 @@ import os
 import subprocess
 import threading
 
-from ..service import until
+from ..service import BOOT, BOOT_PORT, until
 from ..unit import Group, Unit
 from ..uploads import content, online, putting, stored
 from ..world import DEFAULT_EXPORTS, LARGE
 
 UPLOAD, DOWNLOAD, PIECE = 256 << 20, 16 << 20, 1 << 20
-UPLOAD_GOAL, DOWNLOAD_GOAL = 2, 8
+UPLOAD_GOAL, DOWNLOAD_GOAL, BOOT_GOAL = 2, 8, 2
 """How many times the processor time of `cp` and `sha256sum`, and of nginx, the service and its helpers may take."""
 CONNECTIONS = 16
 ROUNDS = 3
@@ -31,7 +31,7 @@ def _begin(world):
     unit = Unit()
     world.server.export({**DEFAULT_EXPORTS, LARGE: "*"})
     world.service.stop()
-    world.service.start(prepare=unit.enter)
+    world.service.start(prepare=unit.enter, options=BOOT)
     backend = online(world, "bench", LARGE, "vers=4.2,rw")
     return unit, Group("other"), backend, world.service.mounts(backend)[0].point
 
@@ -124,4 +124,14 @@ def download(world):
         _compare(f"{CONNECTIONS} downloads, nginx", theirs, ours, CONNECTIONS * DOWNLOAD, DOWNLOAD_GOAL)
 
 
-CASES = [upload, download]
+def boot(world):
+    unit, other, backend, mount = _begin(world)
+    world.service.bootable(backend)
+    world.server.write(f"{LARGE}/file", content(DOWNLOAD))
+    with _nginx(other, mount):
+        theirs = other, lambda: _fetch_all(PORT, "/file")
+        ours = unit, lambda: _fetch_all(BOOT_PORT, f"/b/{backend}/file")
+        _compare(f"{CONNECTIONS} boot files, nginx", theirs, ours, CONNECTIONS * DOWNLOAD, BOOT_GOAL)
+
+
+CASES = [upload, download, boot]
