@@ -38,6 +38,10 @@ test-api: ## Compares the service's answers with its OpenAPI document (SCHEMATHE
 test-vm: ## Runs the tests that need a kernel of their own, in a virtual machine
 	.ci/test setup build vm
 
+.PHONY: test-boot
+test-boot: ## Boots virtual machines by iPXE, GRUB and UEFI firmware from the boot listener
+	.ci/test setup-boot build boot
+
 .PHONY: soak
 soak: ## Runs the tests that take long (SOAK_KILLS=200); docs/reliability.md lists them
 	.ci/test setup build soak-kills soak-api soak-vm

@@ -1,7 +1,7 @@
 //! Boot files, from a bucket to a machine that boots.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use nix::sys::signal::Signal;
@@ -102,6 +102,69 @@ fn a_machine_reads_its_files() {
     service.signal(Signal::SIGTERM);
     idle.read_to_end(&mut Vec::new()).expect("a clean end");
     assert_eq!(service.wait().code(), Some(0), "{}", service.log());
+}
+
+/// What a broken connection left out is asked for by the tag of what came, as EDK2 does.
+#[test]
+fn firmware_resumes_a_file_unless_it_changed() {
+    const CAME: usize = 1_000_000;
+    let buckets = Buckets::start(&["images"]);
+    let file = buckets.files.path().join("images/boot/linux");
+    let content: Vec<u8> = (0..4_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    fs::create_dir(file.parent().expect("a directory")).expect("it can be made");
+    fs::write(&file, &content).expect("a file can be made");
+    let home = directory();
+    let more = ["--boot-listen", "127.0.0.1:0", "--boot-networks", "loopback"];
+    let service = Service::start_in(&home.path().join("state"), &more);
+    let boot = address(&service);
+    register(&service, &buckets);
+
+    let ask = |fields: &str| {
+        let mut stream = connect(boot);
+        let request = format!("GET /b/images/linux HTTP/1.1\r\nHost: boot\r\n{fields}\r\n");
+        stream.write_all(request.as_bytes()).expect("it can be sent");
+        let mut stream = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(stream.read_line(&mut head).expect("an answer"), 0, "{head}");
+        }
+        (head, stream)
+    };
+    let (head, mut stream) = ask("");
+    let mut got = vec![0; CAME];
+    stream.read_exact(&mut got).expect("a part of the file");
+    drop(stream);
+    let line = |name| head.lines().find_map(|line: &str| line.strip_prefix(name));
+    let tag = line("ETag: ").expect("a tag");
+    assert!(tag.starts_with('"'), "{tag}");
+    assert_eq!(line("Content-Length: "), Some("4000000"));
+
+    let rest = format!("If-Match: {tag}\r\nRange: bytes={CAME}-3999999\r\nConnection: close\r\n");
+    let resume = || {
+        let (head, mut stream) = ask(&rest);
+        let mut all = got.clone();
+        stream.read_to_end(&mut all).expect("a clean end");
+        (head, all)
+    };
+    let (head, all) = resume();
+    assert!(head.starts_with("HTTP/1.1 206 "), "{head}");
+    assert!(
+        head.contains("\r\nContent-Range: bytes 1000000-3999999/4000000\r\n"),
+        "{head}"
+    );
+    assert!(all == content);
+
+    fs::write(&file, vec![b'x'; content.len()]).expect("a file can be made");
+    until("the other version is refused", || {
+        let (head, all) = resume();
+        // Never a piece of one version behind a piece of another.
+        let is_old = head.starts_with("HTTP/1.1 206 ");
+        assert!(
+            is_old && all == content || head.starts_with("HTTP/1.1 412 "),
+            "{head}"
+        );
+        (!is_old).then_some(())
+    });
 }
 
 /// Silent clients are told, or left, and cost little until then.
