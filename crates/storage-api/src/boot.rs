@@ -7,6 +7,7 @@ mod answer;
 mod connection;
 mod fetch;
 mod head;
+mod known;
 mod splice;
 mod target;
 
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
+use self::known::Backends;
 use crate::access::Access;
 use crate::service::App;
 
@@ -26,6 +28,7 @@ use crate::service::App;
 pub struct Boot {
     app: Arc<App>,
     access: Arc<Access>,
+    backends: Backends,
     networks: Vec<Network>,
 }
 
@@ -33,6 +36,7 @@ impl Boot {
     /// Serves the files of backends with a `boot_path`, to clients in these networks and by signed links.
     pub fn new(app: Arc<App>, access: Arc<Access>, networks: Vec<Network>) -> Arc<Self> {
         Arc::new(Self {
+            backends: Backends::new(Arc::clone(&app)),
             app,
             access,
             networks,

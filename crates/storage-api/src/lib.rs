@@ -10,6 +10,7 @@ mod error;
 mod http;
 mod limits;
 pub mod problem;
+mod refresh;
 pub mod service;
 mod supervisor;
 #[cfg(test)]

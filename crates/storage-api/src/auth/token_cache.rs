@@ -1,7 +1,5 @@
 //! The tokens in memory: an authentication asks the database only if the cached ones are too old.
 
-mod refresh;
-
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +11,14 @@ use time::OffsetDateTime;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use self::refresh::{Cache, Times, no_answer};
 use crate::chain::Chain;
+use crate::refresh::{Cache, Times};
 
 /// Longest age of cached tokens while the database answers: a revoked token is accepted no longer than that.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(2);
 
 const TIMES: Times = Times {
+    what: "the tokens",
     max_age: MAX_AGE,
     // An unknown token makes the tokens be read again, at most this often.
     min_interval: Duration::from_millis(100),
@@ -44,7 +43,7 @@ pub(crate) struct Tokens {
 pub(crate) struct TokenCache {
     store: Store,
     runtime: Handle,
-    cache: Arc<Cache>,
+    cache: Arc<Cache<Tokens>>,
     /// Whether a token was ever seen, which closes an open service until it restarts.
     any: Arc<AtomicBool>,
     /// When the use of a token was noted last.
@@ -71,7 +70,7 @@ impl TokenCache {
     pub(crate) async fn any(&self) -> Result<bool, Arc<StoreError>> {
         if !self.any.load(Ordering::Acquire) {
             let found = timeout(TIMES.timeout, self.store.has_tokens()).await;
-            let found = found.unwrap_or_else(|_| Err(no_answer()))?;
+            let found = found.unwrap_or_else(|_| Err(TIMES.no_answer()))?;
             self.any.fetch_or(found, Ordering::AcqRel);
         }
         Ok(self.any.load(Ordering::Acquire))

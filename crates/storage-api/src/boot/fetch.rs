@@ -1,6 +1,7 @@
 //! Finds what a request asks for, in the time that firmware waits.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use storage_backends::{Begun, FileBytes};
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 use super::Boot;
 use super::answer::{Answer, Content};
 use super::head::Head;
+use super::known::Known;
 use super::target::{Root, Target};
 use crate::auth::link::{self, BootToken};
 use crate::chain::Chain;
@@ -99,16 +101,17 @@ async fn find(boot: &Boot, client: IpAddr, head: &Head, subject: &mut Subject) -
             return Err(Refused::new(403, "the client is not in boot_networks"));
         }
         Root::Backend(id_or_name) => {
-            let backend = boot.app.find(id_or_name).await?;
+            let backend = boot.backends.find(id_or_name).await?;
             subject.backend = Some(backend.id);
             let closed = || Refused::new(404, "the backend has no boot_path");
             let directory = backend.boot_path.as_ref().ok_or_else(closed)?;
-            (backend.id, target.below(directory).ok_or_else(no_file)?)
+            let path = target.below(directory).ok_or_else(no_file)?;
+            (backend, path)
         }
         Root::Link(token) => linked(boot, &target, token).await?,
     };
-    (subject.backend, subject.path) = (Some(backend), Some(path.clone()));
-    let file = Download::open(&boot.app, backend, &path, &Permit::none(), &head.asked).await?;
+    (subject.backend, subject.path) = (Some(backend.id), Some(path.clone()));
+    let file = Download::open(&boot.app, backend.id, &path, &Permit::none(), &head.asked).await?;
     let unsized_file = || Refused::new(502, "the storage does not say how long the file is");
     let length = file.length.ok_or_else(unsized_file)?;
     let mut answer = Answer::of(&file, length);
@@ -133,21 +136,21 @@ async fn begin(bytes: FileBytes, length: u64) -> Result<Content, Refused> {
 }
 
 /// Returns the file of a signed link whose maker may still read it. Whatever is wrong with a link, the answer is the same.
-async fn linked(boot: &Boot, target: &Target, token: &str) -> Result<(BackendId, FilePath), Refused> {
+async fn linked(boot: &Boot, target: &Target, token: &str) -> Result<(Arc<Known>, FilePath), Refused> {
     let token = BootToken::parse(token).ok_or_else(link::invalid)?;
-    let id = token.backend();
-    let backend = match boot.app.get(id).await {
+    let backend = match boot.backends.find(&token.backend().to_string()).await {
         Err(AppError::Store(error)) if matches!(*error, StoreError::NotFound) => {
             return Err(link::invalid().into());
         }
         found => found?,
     };
-    let path = backend.boot_path.and_then(|directory| target.below(&directory));
+    let directory = backend.boot_path.as_ref();
+    let path = directory.and_then(|directory| target.below(directory));
     let path = path.ok_or_else(link::invalid)?;
     let link = token.verify(&path, &boot.app.link_keys(), OffsetDateTime::now_utc())?;
     let maker = boot.access.by_link(link).await?;
     if maker.role.may(Role::Operator) {
-        Ok((id, path))
+        Ok((backend, path))
     } else {
         Err(link::invalid().into())
     }

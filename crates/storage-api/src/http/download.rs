@@ -11,7 +11,7 @@ use crate::problem::{Code, Problem};
 use crate::service::{App, AppError, Permit, Preconditions};
 
 /// Times that a file which changes between its description and its opening is tried.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 /// The header fields that decide what a request gets of a file.
 #[derive(Debug)]
@@ -153,15 +153,49 @@ pub(crate) struct Download {
     pub(crate) part: Part,
     /// Number of bytes of the part, if it is known.
     pub(crate) length: Option<u64>,
-    /// The bytes; `None` if the request gets none, as for HEAD.
+    /// What to read for it; `None` if the request gets no bytes, as for HEAD.
+    pub(crate) wanted: Option<ReadRequest>,
+    /// The bytes, once they are asked for.
     pub(crate) bytes: Option<FileBytes>,
 }
 
 impl Download {
+    /// Decides what a request gets of a file that was described.
+    ///
+    /// # Errors
+    /// 409 for a directory, and 412.
+    pub(crate) fn of(entry: FileEntry, asked: &FileRequest) -> Result<Self, ApiError> {
+        if entry.kind == FileKind::Directory {
+            let detail = "This is a directory; name a file in it";
+            return Err(ApiError::new(Code::NotAFile, detail));
+        }
+        let validators = Validators::of(&entry);
+        let part = validators.part(asked)?;
+        let (offset, length) = match part {
+            Part::Range(first, last) => (first, Some(last - first + 1)),
+            Part::Whole | Part::NotModified | Part::NotSatisfiable(_) => (0, validators.size),
+        };
+        let has_bytes = asked.is_get && matches!(part, Part::Whole | Part::Range(..));
+        let wanted = has_bytes.then(|| ReadRequest {
+            offset,
+            length,
+            size: validators.size,
+            etag: entry.etag.clone(),
+        });
+        Ok(Self {
+            entry,
+            validators,
+            part,
+            length,
+            wanted,
+            bytes: None,
+        })
+    }
+
     /// Describes a file, and opens it if the request gets any bytes of it.
     ///
     /// # Errors
-    /// Those of [`App::read_file`]; 409 for a directory, 412, and 503 for a file that changes all the time.
+    /// Those of [`App::read_file`] and [`Download::of`]; 503 for a file that changes all the time.
     pub(crate) async fn open(
         app: &App,
         id: BackendId,
@@ -171,45 +205,27 @@ impl Download {
     ) -> Result<Self, ApiError> {
         for _ in 0..TRIES {
             let entry = app.stat_file(id, path.clone(), permit.clone()).await?;
-            if entry.kind == FileKind::Directory {
-                let detail = "This is a directory; name a file in it";
-                return Err(ApiError::new(Code::NotAFile, detail));
-            }
-            let validators = Validators::of(&entry);
-            let part = validators.part(asked)?;
-            let (offset, length) = match part {
-                Part::Range(first, last) => (first, Some(last - first + 1)),
-                Part::Whole | Part::NotModified | Part::NotSatisfiable(_) => (0, validators.size),
-            };
-            let has_bytes = asked.is_get && matches!(part, Part::Whole | Part::Range(..));
-            let wanted = ReadRequest {
-                offset,
-                length,
-                size: validators.size,
-                etag: entry.etag.clone(),
-            };
-            let bytes = if has_bytes {
-                match app.read_file(id, path.clone(), wanted, permit.clone()).await {
+            let mut file = Self::of(entry, asked)?;
+            if let Some(wanted) = &file.wanted {
+                let read = app.read_file(id, path.clone(), wanted.clone(), permit.clone());
+                match read.await {
                     Err(AppError::Files(cause)) if *cause.kind() == ErrorKind::Changed => continue,
-                    bytes => Some(bytes?),
+                    bytes => file.bytes = Some(bytes?),
                 }
-            } else {
-                None
-            };
-            return Ok(Self {
-                entry,
-                validators,
-                part,
-                length,
-                bytes,
-            });
+            }
+            return Ok(file);
         }
-        let detail = "The file changes faster than it can be read; wait until its writer has ended";
-        let problem = Problem::new(Code::StorageUnavailable, detail);
-        Err(problem
-            .with_header("retry-after", RETRY_AFTER_SECONDS.to_string())
-            .into())
+        Err(changes_all_the_time())
     }
+}
+
+/// The error of a file that was another one each time that it was opened.
+pub(crate) fn changes_all_the_time() -> ApiError {
+    let detail = "The file changes faster than it can be read; wait until its writer has ended";
+    let problem = Problem::new(Code::StorageUnavailable, detail);
+    problem
+        .with_header("retry-after", RETRY_AFTER_SECONDS.to_string())
+        .into()
 }
 
 /// The error of a condition that does not hold.

@@ -193,23 +193,24 @@ impl App {
         Ok(self.supervisor.store.get(id).await?)
     }
 
-    /// Returns the backend with this id, or this name.
-    ///
-    /// # Errors
-    /// [`AppError::Store`].
-    pub(crate) async fn find(&self, id_or_name: &str) -> Result<Backend, AppError> {
-        let store = &self.supervisor.store;
-        if let Ok(id) = id_or_name.parse() {
-            match store.get(id).await {
-                Err(StoreError::NotFound) => {}
-                found => return Ok(found?),
+    /// Returns the backend with this id, or this name, if there is one.
+    pub(crate) fn find(
+        &self,
+        id_or_name: &str,
+    ) -> impl Future<Output = Result<Option<Backend>, StoreError>> + Send + use<> {
+        let (store, id_or_name) = (self.supervisor.store.clone(), id_or_name.to_owned());
+        async move {
+            if let Ok(id) = id_or_name.parse() {
+                match store.get(id).await {
+                    Err(StoreError::NotFound) => {}
+                    found => return found.map(Some),
+                }
+            }
+            match BackendName::from_stored(&id_or_name) {
+                Ok(name) => store.find_by_name(&name).await,
+                Err(_) => Ok(None),
             }
         }
-        let found = match BackendName::from_stored(id_or_name) {
-            Ok(name) => store.find_by_name(&name).await?,
-            Err(_) => None,
-        };
-        Ok(found.ok_or(StoreError::NotFound)?)
     }
 
     /// Returns the backends that match as the members of a JSON array; logs the rows that can't be read.

@@ -41,12 +41,22 @@ async fn link(rack: &Rack, token: &str) -> String {
     answer.data()["url"].as_str().unwrap().to_owned()
 }
 
+/// Changes the directory as another process does.
 async fn release(rack: &Rack, directory: Option<FilePath>) {
     let store = &rack.api.store;
     let id = rack.backend.rsplit('/').next().unwrap().parse().unwrap();
     let read = store.open(id).await.unwrap();
     let changed = store.update(&read, &read.name, &read.config, directory.as_ref(), None);
     changed.await.unwrap();
+}
+
+/// Waits for an answer: what another process changes holds after a moment.
+async fn until(rack: &Rack, target: &str, status: u16, limit: std::time::Duration) {
+    let until = Instant::now() + limit;
+    while rack.status(target).await != status {
+        assert!(Instant::now() < until, "{target} is not yet {status}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 #[actix_web::test]
@@ -74,10 +84,12 @@ async fn a_link_needs_no_network() {
     assert_eq!(rack.status("/s/AAAA/x64/grub.efi").await, 403);
     // A link is for the file, wherever the directory is that machines may read.
     release(&rack, Some(FilePath::root())).await;
-    assert_eq!(rack.status(&link).await, 403);
-    assert_eq!(rack.status(&format!("{of}/boot/a%20b+c%25.img")).await, 200);
+    let moment = std::time::Duration::from_secs(10);
+    until(&rack, &link, 403, moment).await;
+    let below = format!("{of}/boot/a%20b+c%25.img");
+    assert_eq!(rack.status(&below).await, 200);
     release(&rack, None).await;
-    assert_eq!(rack.status(&format!("{of}/boot/a%20b+c%25.img")).await, 403);
+    until(&rack, &below, 403, moment).await;
 }
 
 #[actix_web::test]
@@ -86,11 +98,8 @@ async fn a_link_dies_with_the_token_that_made_it() {
     let link = link(&rack, &token).await;
     assert_eq!(rack.status(&link).await, 200);
     rack.api.store.revoke_token("operator", None).await.unwrap();
-    let until = Instant::now() + Access::MAX_DELAY + std::time::Duration::from_secs(5);
-    while rack.status(&link).await != 403 {
-        assert!(Instant::now() < until, "the link is still good");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let limit = Access::MAX_DELAY + std::time::Duration::from_secs(5);
+    until(&rack, &link, 403, limit).await;
 }
 
 #[rstest]

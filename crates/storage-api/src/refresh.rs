@@ -1,4 +1,5 @@
-//! The cache of the tokens, and the one attempt at a time that reads them: everybody who waits shares its outcome.
+//! What was read from the database a moment ago, and the one attempt at a time that reads it again: everybody who waits shares
+//! its outcome.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,67 +10,87 @@ use storage_persistence::StoreError;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Tokens;
 use crate::chain::Chain;
 
-/// How long cached tokens are good, and how often they are read.
+/// How long a cached value is good, and how often it is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
-    /// How old they may be while the database answers.
-    pub(super) max_age: Duration,
+pub(crate) struct Times {
+    /// What is read, in the plural, for the log.
+    pub(crate) what: &'static str,
+    /// How old it may be while the database answers.
+    pub(crate) max_age: Duration,
     /// Time between two attempts.
-    pub(super) min_interval: Duration,
+    pub(crate) min_interval: Duration,
     /// Time that an attempt may take.
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Time after a failed attempt without another one.
-    pub(super) retry_after: Duration,
-    /// How old they may be while the database does not answer.
-    pub(super) stale_if_error: Duration,
+    pub(crate) retry_after: Duration,
+    /// How old it may be while the database does not answer.
+    pub(crate) stale_if_error: Duration,
 }
 
-/// Tokens, and when their reading began.
-#[derive(Debug, Clone)]
-struct Cached {
-    tokens: Arc<Tokens>,
+/// A value, and when its reading began.
+#[derive(Debug)]
+struct Cached<T> {
+    value: Arc<T>,
     read_at: Instant,
 }
 
-type Outcome = Result<Cached, Arc<StoreError>>;
+impl<T> Clone for Cached<T> {
+    fn clone(&self) -> Self {
+        Self {
+            value: Arc::clone(&self.value),
+            read_at: self.read_at,
+        }
+    }
+}
+
+type Outcome<T> = Result<Cached<T>, Arc<StoreError>>;
 
 /// An attempt to read, which goes on even if nobody waits for it.
-type Attempt = Shared<BoxFuture<'static, Outcome>>;
+type Attempt<T> = Shared<BoxFuture<'static, Outcome<T>>>;
 
-#[derive(Debug, Default)]
-struct State {
+#[derive(Debug)]
+struct State<T> {
     /// `None` until the first read.
-    cached: Option<Cached>,
-    attempt: Option<Attempt>,
+    cached: Option<Cached<T>>,
+    attempt: Option<Attempt<T>>,
     /// When the last attempt failed, and why.
     failed: Option<(Instant, Arc<StoreError>)>,
 }
 
-/// The cached tokens.
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self {
+            cached: None,
+            attempt: None,
+            failed: None,
+        }
+    }
+}
+
+/// The cached value.
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(crate) struct Cache<T> {
     times: Times,
     runtime: Handle,
-    state: Mutex<State>,
+    state: Mutex<State<T>>,
 }
 
 /// What a request can do.
-enum Next {
-    Use(Arc<Tokens>),
+enum Next<T> {
+    Use(Arc<T>),
     /// The last attempt failed just now.
     Failed(Arc<StoreError>),
     /// Wait for the attempt of another request; `true` if the one before it failed.
-    Join(Attempt, bool),
+    Join(Attempt<T>, bool),
     /// Wait for an attempt of its own.
-    Begin(Attempt),
+    Begin(Attempt<T>),
 }
 
-impl Cache {
+impl<T: Send + Sync + 'static> Cache<T> {
     /// Makes an empty cache, whose attempts run on `runtime`.
-    pub(super) fn new(times: Times, runtime: Handle) -> Arc<Self> {
+    pub(crate) fn new(times: Times, runtime: Handle) -> Arc<Self> {
         Arc::new(Self {
             times,
             runtime,
@@ -77,76 +98,70 @@ impl Cache {
         })
     }
 
-    /// Returns the cached tokens, or reads them if they are too old. While the database is known not to answer, only the
+    /// Returns the cached value, or reads it if that is too old. While the database is known not to answer, only the
     /// request that begins an attempt waits.
-    pub(super) async fn fresh<R>(
-        self: &Arc<Self>,
-        read: impl Fn() -> R,
-    ) -> Result<Arc<Tokens>, Arc<StoreError>>
+    pub(crate) async fn fresh<R>(self: &Arc<Self>, read: impl Fn() -> R) -> Result<Arc<T>, Arc<StoreError>>
     where
-        R: Future<Output = Result<Tokens, StoreError>> + Send + 'static,
+        R: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let max_age = self.times.max_age;
         let attempt = match self.next(|read_at| read_at.elapsed() < max_age, read) {
-            Next::Use(tokens) => return Ok(tokens),
+            Next::Use(value) => return Ok(value),
             Next::Failed(error) => return self.stale().ok_or(error),
             Next::Join(attempt, after_failure) => match self.stale() {
-                Some(tokens) if after_failure => return Ok(tokens),
+                Some(value) if after_failure => return Ok(value),
                 _ => attempt,
             },
             Next::Begin(attempt) => attempt,
         };
         match attempt.await {
-            Ok(cached) => Ok(cached.tokens),
+            Ok(cached) => Ok(cached.value),
             Err(error) => self.stale().ok_or(error),
         }
     }
 
-    /// Returns tokens whose reading begins after this call, or the cached ones if that fails.
-    pub(super) async fn reread<R>(
-        self: &Arc<Self>,
-        read: impl Fn() -> R,
-    ) -> Result<Arc<Tokens>, Arc<StoreError>>
+    /// Returns a value whose reading begins after this call, or the cached one if that fails.
+    pub(crate) async fn reread<R>(self: &Arc<Self>, read: impl Fn() -> R) -> Result<Arc<T>, Arc<StoreError>>
     where
-        R: Future<Output = Result<Tokens, StoreError>> + Send + 'static,
+        R: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let asked_at = Instant::now();
         loop {
             let attempt = match self.next(|read_at| read_at >= asked_at, &read) {
-                Next::Use(tokens) => return Ok(tokens),
+                Next::Use(value) => return Ok(value),
                 Next::Failed(error) => return self.stale().ok_or(error),
                 Next::Join(attempt, _) | Next::Begin(attempt) => attempt,
             };
             match attempt.await {
                 // It had begun before; the next one does not.
                 Ok(cached) if cached.read_at < asked_at => {}
-                Ok(cached) => return Ok(cached.tokens),
+                Ok(cached) => return Ok(cached.value),
                 Err(error) => return self.stale().ok_or(error),
             }
         }
     }
 
-    /// Reads the tokens, however long that takes.
-    pub(super) async fn load(
+    /// Reads the value, however long that takes.
+    pub(crate) async fn load(
         &self,
-        read: impl Future<Output = Result<Tokens, StoreError>>,
-    ) -> Result<Arc<Tokens>, StoreError> {
+        read: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<Arc<T>, StoreError> {
         let read_at = Instant::now();
-        let tokens = Arc::new(read.await?);
+        let value = Arc::new(read.await?);
         self.note(&Ok(Cached {
-            tokens: Arc::clone(&tokens),
+            value: Arc::clone(&value),
             read_at,
         }));
-        Ok(tokens)
+        Ok(value)
     }
 
-    fn next<R>(self: &Arc<Self>, is_enough: impl Fn(Instant) -> bool, read: impl Fn() -> R) -> Next
+    fn next<R>(self: &Arc<Self>, is_enough: impl Fn(Instant) -> bool, read: impl Fn() -> R) -> Next<T>
     where
-        R: Future<Output = Result<Tokens, StoreError>> + Send + 'static,
+        R: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let mut state = self.state();
         if let Some(cached) = state.cached.as_ref().filter(|cached| is_enough(cached.read_at)) {
-            return Next::Use(Arc::clone(&cached.tokens));
+            return Next::Use(Arc::clone(&cached.value));
         }
         if let Some(attempt) = state.attempt.as_ref().filter(|attempt| attempt.peek().is_none()) {
             return Next::Join(attempt.clone(), state.failed.is_some());
@@ -160,7 +175,7 @@ impl Cache {
             .cached
             .as_ref()
             .map(|cached| cached.read_at + self.times.min_interval);
-        let (cache, read) = (Arc::clone(self), read());
+        let (cache, times, read) = (Arc::clone(self), self.times, read());
         let task = self.runtime.spawn(async move {
             if let Some(time) = not_before {
                 sleep_until(time).await;
@@ -170,27 +185,27 @@ impl Cache {
             cache.note(&outcome);
             outcome
         });
-        let attempt = task.map(|ended| ended.unwrap_or_else(|_| Err(Arc::new(no_answer()))));
+        let attempt = task.map(move |ended| ended.unwrap_or_else(|_| Err(Arc::new(times.no_answer()))));
         let attempt = attempt.boxed().shared();
         state.attempt = Some(attempt.clone());
         Next::Begin(attempt)
     }
 
-    async fn attempt(&self, read: impl Future<Output = Result<Tokens, StoreError>>) -> Outcome {
+    async fn attempt(&self, read: impl Future<Output = Result<T, StoreError>>) -> Outcome<T> {
         let read_at = Instant::now();
         let read = timeout(self.times.timeout, read).await;
-        let tokens = Arc::new(read.unwrap_or_else(|_| Err(no_answer()))?);
-        Ok(Cached { tokens, read_at })
+        let value = Arc::new(read.unwrap_or_else(|_| Err(self.times.no_answer()))?);
+        Ok(Cached { value, read_at })
     }
 
-    fn note(&self, outcome: &Outcome) {
+    fn note(&self, outcome: &Outcome<T>) {
         let mut state = self.state();
         state.attempt = None;
         match outcome {
             Ok(cached) => {
                 state.cached = Some(cached.clone());
                 if state.failed.take().is_some() {
-                    tracing::info!("the tokens can be read again");
+                    tracing::info!("{} can be read again", self.times.what);
                 }
             }
             Err(error) => {
@@ -198,28 +213,32 @@ impl Cache {
                 if state.failed.replace(failure).is_none() {
                     tracing::warn!(
                         error = %Chain(&**error),
-                        "the tokens can't be read; those that are known stay valid for a while"
+                        "{} can't be read; those that are known stay valid for a while",
+                        self.times.what
                     );
                 }
             }
         }
     }
 
-    /// Returns the tokens that may be used while the database does not answer.
-    fn stale(&self) -> Option<Arc<Tokens>> {
+    /// Returns the value that may be used while the database does not answer.
+    fn stale(&self) -> Option<Arc<T>> {
         let state = self.state();
         let cached = state.cached.as_ref();
         let cached = cached.filter(|cached| cached.read_at.elapsed() < self.times.stale_if_error)?;
-        Some(Arc::clone(&cached.tokens))
+        Some(Arc::clone(&cached.value))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-pub(super) fn no_answer() -> StoreError {
-    StoreError::no_answer("reading the tokens")
+impl Times {
+    /// The error of a read that took too long.
+    pub(crate) fn no_answer(&self) -> StoreError {
+        StoreError::no_answer(self.what)
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::future::{pending, ready};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,8 +8,9 @@ use tokio::sync::Semaphore;
 use super::*;
 
 const LONG: Duration = Duration::from_hours(1);
-/// Cached tokens are always too old, and always of use if the database fails.
+/// A cached value is always too old, and always of use if the database fails.
 const TIMES: Times = Times {
+    what: "the numbers",
     max_age: Duration::ZERO,
     min_interval: Duration::ZERO,
     timeout: LONG,
@@ -35,7 +35,7 @@ impl Database {
         })
     }
 
-    fn read(self: &Arc<Self>) -> impl Future<Output = Result<Tokens, StoreError>> + Send + use<> {
+    fn read(self: &Arc<Self>) -> impl Future<Output = Result<u32, StoreError>> + Send + use<> {
         let database = Arc::clone(self);
         async move {
             database.reads.fetch_add(1, Ordering::SeqCst);
@@ -43,7 +43,7 @@ impl Database {
             if database.fails.load(Ordering::SeqCst) {
                 return Err(StoreError::no_answer("the test"));
             }
-            Ok(tokens())
+            Ok(7)
         }
     }
 
@@ -63,17 +63,10 @@ impl Database {
     }
 }
 
-fn tokens() -> Tokens {
-    Tokens {
-        by_id: HashMap::new(),
-        any: true,
-    }
-}
-
 /// With something that was read.
-async fn holding(times: Times) -> (Arc<Cache>, Arc<Tokens>) {
+async fn holding(times: Times) -> (Arc<Cache<u32>>, Arc<u32>) {
     let cache = Cache::new(times, Handle::current());
-    let known = cache.load(ready(Ok(tokens()))).await.unwrap();
+    let known = cache.load(ready(Ok(7))).await.unwrap();
     (cache, known)
 }
 
@@ -187,7 +180,7 @@ async fn what_is_read_again_is_read_after_it_was_asked_for() {
 #[tokio::test]
 async fn an_attempt_ends_though_its_read_does_not() {
     let timeout = Duration::from_millis(10);
-    let cache = Cache::new(Times { timeout, ..TIMES }, Handle::current());
+    let cache = Cache::<u32>::new(Times { timeout, ..TIMES }, Handle::current());
     assert!(soon(cache.fresh(pending)).await.is_err());
 }
 
@@ -196,5 +189,5 @@ async fn an_attempt_that_breaks_off_is_over() {
     let cache = Cache::new(TIMES, Handle::current());
     let broken = cache.fresh(|| async { panic!("it was asked to") });
     assert!(soon(broken).await.is_err());
-    assert!(soon(cache.fresh(|| ready(Ok(tokens())))).await.is_ok());
+    assert!(soon(cache.fresh(|| ready(Ok(7)))).await.is_ok());
 }
