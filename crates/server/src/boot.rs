@@ -26,7 +26,7 @@ const BACKLOG: i32 = 1024;
 /// How long the listener rests if a connection can't be accepted, for lack of descriptors for instance.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Returns how many descriptors boot files take: each connection's own, and one of the storage.
+/// Returns how many descriptors boot files take: each connection's own, and one of the storage or the cache.
 pub(crate) fn descriptors(settings: &Settings) -> usize {
     if settings.boot_listen.is_empty() {
         0
@@ -37,6 +37,7 @@ pub(crate) fn descriptors(settings: &Settings) -> usize {
 
 /// The boot listener, if there is one. Dropping it ends its connections.
 pub(crate) struct BootServer {
+    boot: Arc<Boot>,
     runtime: Option<Runtime>,
     stop: CancellationToken,
     connections: TaskTracker,
@@ -59,6 +60,7 @@ impl BootServer {
     /// The threads can't be started, or a socket can't be listened on.
     pub(crate) fn start(boot: Arc<Boot>, sockets: Vec<Listener>) -> anyhow::Result<Self> {
         let mut server = Self {
+            boot: Arc::clone(&boot),
             runtime: None,
             stop: CancellationToken::new(),
             connections: TaskTracker::new(),
@@ -90,11 +92,12 @@ impl BootServer {
         Ok(server)
     }
 
-    /// Accepts no more connections, and waits for the answers under way.
+    /// Accepts no more connections, and waits for the answers under way and the end of the cache.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.connections.close();
         self.connections.wait().await;
+        self.boot.close().await;
     }
 }
 

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use storage_api::JwtSettings;
+use storage_api::{CacheSettings, JwtSettings};
 use storage_backends::Egress;
 use storage_backends::{Settings as BackendSettings, SettingsError};
 use storage_domain::iscsi::InitiatorName;
@@ -53,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) boot_listen: Vec<Listen>,
     /// Machines that need no token there.
     pub(crate) boot_networks: Vec<Network>,
+    /// `None`: boot files are not kept.
+    pub(crate) boot_cache: Option<CacheSettings>,
     /// The database; may hold a password.
     pub(crate) database_url: DatabaseUrl,
     /// The keys of secrets; `None`: a file of the service's own in the state directory.
@@ -124,6 +126,7 @@ fn read(mut reader: Reader) -> Result<Settings, Mistakes> {
         unix_socket_mode: reader.get(&table::UNIX_SOCKET_MODE),
         boot_listen: reader.many(&table::BOOT_LISTEN),
         boot_networks: boot_networks(&mut reader),
+        boot_cache: boot_cache(&mut reader, state_dir.as_ref()),
         database_url: database::read(&mut reader, state_dir.as_ref()).unwrap_or_default(),
         secret_keys: secret_keys::source(&mut reader),
         state_dir: state_dir.unwrap_or_default(),
@@ -194,6 +197,23 @@ fn boot_networks(reader: &mut Reader) -> Vec<Network> {
         reader.warn(warning.to_owned());
     }
     networks
+}
+
+/// Reads where boot files are kept, if any are served.
+fn boot_cache(reader: &mut Reader, state_dir: Option<&PathBuf>) -> Option<CacheSettings> {
+    let directory = if reader.given(&table::BOOT_CACHE) {
+        reader.one(&table::BOOT_CACHE)
+    } else {
+        state_dir.map(|dir| dir.join(directories::BOOT_CACHE))
+    };
+    let bytes = reader.get(&table::BOOT_CACHE_BYTES);
+    let pinned = reader.many(&table::BOOT_PINNED);
+    let cache = CacheSettings {
+        directory: directory?,
+        bytes: bytes?,
+        pinned,
+    };
+    reader.given(&table::BOOT_LISTEN).then_some(cache)
 }
 
 fn state_dir(reader: &mut Reader) -> Option<PathBuf> {

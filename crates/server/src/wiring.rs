@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use storage_api::access::KeyFileError;
+use storage_api::boot::CacheError;
 use storage_api::{Access, AccessSettings, App, AppSettings, Auth, Boot};
 use storage_backends::Registry;
 use storage_backends::net::Network;
@@ -64,12 +65,23 @@ pub(crate) fn app(settings: &Settings, store: Store) -> anyhow::Result<Arc<App>>
 }
 
 /// The files that machines boot from.
-pub(crate) fn boot(settings: &Settings, app: &Arc<App>, access: &Arc<Access>) -> Arc<Boot> {
-    Boot::new(
+///
+/// # Errors
+/// The directory that they are kept in can't be used.
+pub(crate) fn boot(
+    settings: &Settings,
+    app: &Arc<App>,
+    access: &Arc<Access>,
+) -> Result<Arc<Boot>, CacheError> {
+    let (app, access, networks) = (
         Arc::clone(app),
         Arc::clone(access),
         settings.boot_networks.clone(),
-    )
+    );
+    match settings.boot_cache.clone() {
+        Some(cache) => Boot::with_cache(app, access, networks, cache),
+        None => Ok(Boot::new(app, access, networks)),
+    }
 }
 
 /// Who is let in. `only_here` says that nobody but this machine reaches the service.

@@ -4,20 +4,26 @@
 //! answer that begins and then stalls. So the few lines of HTTP that they speak are here; `docs/boot.md` lists who needs what.
 
 mod answer;
+mod cache;
 mod connection;
 mod fetch;
 mod head;
 mod known;
+mod origin;
 mod splice;
 mod target;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::ready;
 use storage_domain::net::Network;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use self::cache::Cache;
+pub use self::cache::{CacheError, CacheSettings, Pin};
 use self::connection::Connection;
 use self::known::Backends;
 use crate::access::Access;
@@ -30,17 +36,54 @@ pub struct Boot {
     access: Arc<Access>,
     backends: Backends,
     networks: Vec<Network>,
+    cache: Option<Arc<Cache>>,
 }
 
 impl Boot {
     /// Serves the files of backends with a `boot_path`, to clients in these networks and by signed links.
     pub fn new(app: Arc<App>, access: Arc<Access>, networks: Vec<Network>) -> Arc<Self> {
+        Self::build(app, access, networks, None)
+    }
+
+    /// The same, with files on local disk.
+    ///
+    /// # Errors
+    /// The directory can't be used.
+    pub fn with_cache(
+        app: Arc<App>,
+        access: Arc<Access>,
+        networks: Vec<Network>,
+        settings: CacheSettings,
+    ) -> Result<Arc<Self>, CacheError> {
+        let cache = Cache::open(Arc::clone(&app) as _, settings)?;
+        let weak = Arc::downgrade(&cache);
+        app.on_change(Box::new(move |id, path| match weak.upgrade() {
+            Some(cache) => cache.forget(id, path),
+            None => ready(()).boxed(),
+        }));
+        Ok(Self::build(app, access, networks, Some(cache)))
+    }
+
+    fn build(
+        app: Arc<App>,
+        access: Arc<Access>,
+        networks: Vec<Network>,
+        cache: Option<Arc<Cache>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             backends: Backends::new(Arc::clone(&app)),
             app,
             access,
             networks,
+            cache,
         })
+    }
+
+    /// Ends the work of the cache, after the last connection.
+    pub async fn close(&self) {
+        if let Some(cache) = &self.cache {
+            cache.close().await;
+        }
     }
 
     /// Serves one connection, until its client ends it or is silent for too long. After `stop` it ends with the answer under

@@ -18,6 +18,6 @@ mod tests;
 pub mod watched;
 
 pub use access::{Access, AccessSettings, Auth, JwtSettings, LimitSettings};
-pub use boot::Boot;
+pub use boot::{Boot, CacheSettings};
 pub use http::{configure, configure_guarded, openapi};
 pub use service::{App, AppSettings};

@@ -33,7 +33,7 @@ use storage_persistence::{BackendFilter, Store};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
-use crate::supervisor::{Command, Supervisor, Trial};
+use crate::supervisor::{Command, Forget, Supervisor, Trial};
 
 /// The use cases.
 #[derive(Debug)]
@@ -125,6 +125,11 @@ impl App {
             .registry
             .get(id, backend.revision, &backend.config);
         Ok((backend, live))
+    }
+
+    /// Has copies of files forgotten when this process changes the files.
+    pub(crate) fn on_change(&self, forget: Forget) {
+        self.supervisor.copies.set(forget);
     }
 
     /// Returns a receiver of every change of a backend's state from now on.

@@ -4,6 +4,7 @@
 
 mod actor;
 mod change;
+mod copies;
 mod count;
 mod error;
 mod event;
@@ -26,6 +27,8 @@ pub use self::permit::ClientPermit;
 
 pub(crate) use self::actor::Command;
 pub(crate) use self::change::{Delete, Update};
+use self::copies::Copies;
+pub(crate) use self::copies::Forget;
 pub(crate) use self::event::Events;
 use self::jobs::Jobs;
 pub(crate) use self::luns::SeenLuns;
@@ -106,6 +109,7 @@ pub(crate) struct Supervisor {
     pub(crate) settings: AppSettings,
     pub(crate) permits: Permits,
     pub(crate) events: Events,
+    pub(crate) copies: Copies,
     pub(crate) luns: SeenLuns,
     pub(crate) jobs: Jobs,
     /// Names this process in the rows that it works on.
@@ -131,6 +135,7 @@ impl Supervisor {
             settings,
             permits: Permits::default(),
             events: Events::default(),
+            copies: Copies::default(),
             luns: SeenLuns::default(),
             jobs: Jobs::default(),
             instance: Uuid::new_v4().to_string(),

@@ -35,6 +35,7 @@ pub(super) fn settings(
     }
     output::note(&format!("database: {}", settings.database_url));
     settings.mount_dir = None;
+    settings.boot_cache = None;
     prepare(&mut settings).map_err(|e| Failure::Usage(format!("{e:#}")))?;
     Ok(settings)
 }

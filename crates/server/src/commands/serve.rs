@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{ArgMatches, Command};
 use storage_api::watched::{self, Reload};
-use storage_api::{Access, App};
+use storage_api::{Access, App, Boot};
 use storage_persistence::Store;
 
 use crate::boot::BootServer;
@@ -49,6 +49,7 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
 struct Started {
     listeners: Listeners,
     boot_listeners: Listeners,
+    boot: Arc<Boot>,
     claim: Claim,
     store: Store,
     access: Arc<Access>,
@@ -73,6 +74,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
     let Started {
         listeners,
         boot_listeners,
+        boot,
         claim: _claim,
         store,
         access,
@@ -89,8 +91,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
         connections,
     )?;
     web::start(&mut server).await?;
-    let files = wiring::boot(settings, &app, &access);
-    let boot = BootServer::start(files, boot_listeners.sockets)?;
+    let boot = BootServer::start(boot, boot_listeners.sockets)?;
     let secure = identity.is_some();
     let certificate = identity.map(|identity| identity as Arc<dyn Reload>);
     let files = certificate.into_iter().chain(access.key_files());
@@ -125,9 +126,12 @@ async fn start(settings: &Settings) -> Result<Started, Failure> {
     app.adopt()
         .await
         .context("adopting the mounts of an earlier run failed")?;
+    let boot = wiring::boot(settings, &app, &access);
+    let boot = boot.map_err(|error| Failure::Usage(format!("{:#}", anyhow::Error::new(error))))?;
     Ok(Started {
         listeners,
         boot_listeners,
+        boot,
         claim,
         store,
         access,

@@ -15,6 +15,8 @@ const SYSTEM: &str = "/var/lib/pureboot-storage";
 
 /// The mount directory's name in the state directory.
 pub(crate) const MOUNTS: &str = "mounts";
+/// The name of the directory of boot files in the state directory.
+pub(crate) const BOOT_CACHE: &str = "boot-cache";
 /// The service's name, as directories have it.
 const NAME: &str = "pureboot-storage";
 /// Only the owner.
@@ -59,6 +61,9 @@ pub(crate) fn prepare(settings: &mut Settings) -> anyhow::Result<()> {
         *mount_dir = private("mount_dir", mount_dir)?;
         refuse_shared(mount_dir)?;
     }
+    if let Some(cache) = &mut settings.boot_cache {
+        cache.directory = private("boot_cache", &cache.directory)?;
+    }
     Ok(())
 }
 
@@ -95,7 +100,9 @@ pub(crate) struct Claim {
 pub(crate) fn claim(settings: &Settings) -> anyhow::Result<Claim> {
     let state_dir = Some(("state_dir", &settings.state_dir));
     let mount_dir = settings.mount_dir.as_ref().map(|dir| ("mount_dir", dir));
-    let directories = state_dir.into_iter().chain(mount_dir);
+    let boot_cache = settings.boot_cache.as_ref();
+    let boot_cache = boot_cache.map(|cache| ("boot_cache", &cache.directory));
+    let directories = state_dir.into_iter().chain(mount_dir).chain(boot_cache);
     let locks: Result<_, _> = directories.map(|(key, dir)| lock(key, dir)).collect();
     Ok(Claim { _locks: locks? })
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use storage_api::boot::Pin;
 use storage_domain::Role;
 use storage_domain::access::Lifetime;
 use storage_domain::iscsi::InitiatorName;
@@ -61,6 +62,28 @@ settings! {
     )
     .many();
     BOOT_NETWORKS: Vec<Network> = Setting::on_host("boot_networks", "NETWORK", NONE, values::networks, "Networks whose machines need no token at boot_listen; written as in allow_networks").many();
+    BOOT_CACHE: PathBuf = Setting::on_host(
+        "boot_cache",
+        "DIR",
+        "<state_dir>/boot-cache",
+        values::absolute_path,
+        "The private directory on a local disk where files that machines boot from are kept, made if it is missing",
+    );
+    BOOT_CACHE_BYTES: Option<u64> = Setting::one(
+        "boot_cache_bytes",
+        "SIZE|off",
+        "10G",
+        values::size_or_off,
+        "How much is kept there; off keeps nothing, and each machine reads from the storage",
+    );
+    BOOT_PINNED: Pin = Setting::on_host(
+        "boot_pinned",
+        "NAME:PATH",
+        NONE,
+        values::parsed,
+        "Files and directories that stay there once they were read, such as images:/boot/rescue",
+    )
+    .many();
     DATABASE_URL: DatabaseUrl = Setting::on_host(
         "database_url",
         "URL",

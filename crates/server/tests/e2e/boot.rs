@@ -1,5 +1,8 @@
 //! Boot files, from a bucket to a machine that boots.
 
+mod cache;
+pub(crate) mod origin;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +15,7 @@ use crate::pipelining::resident_kib;
 use crate::service::{PATIENCE, Service, command, directory, finish, until};
 
 /// The address of the boot listener.
-fn address(service: &Service) -> SocketAddr {
+pub(crate) fn address(service: &Service) -> SocketAddr {
     until("boot files are served", || {
         let events = service.events();
         let serving = events.iter().find(|event| {

@@ -4,13 +4,14 @@ mod https;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::buckets::{Buckets, CANARY, KEY};
+use crate::nginx::Nginx;
 use crate::port::free_port;
 use crate::service::{Service, binary, command, directory, finish, until};
 
@@ -20,16 +21,9 @@ const ONE_ADDRESS: [&str; 4] = ["--fetch-networks", "127.0.0.1", "--max-fetch-by
 
 /// nginx over a directory, ended when it is dropped.
 struct Site {
-    child: Child,
+    _nginx: Nginx,
     port: u16,
     root: TempDir,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Site {
@@ -48,29 +42,18 @@ impl Site {
         }
         let large = std::fs::File::create(root.path().join("large.iso")).expect("it can be made");
         large.set_len(9 * MIB as u64).expect("it can be enlarged");
-        let text = format!(
-            "daemon off; master_process off; pid {at}/pid; error_log {at}/err; events {{ worker_connections 64; }}
-             http {{ access_log off; client_body_temp_path {at}/b; proxy_temp_path {at}/p; fastcgi_temp_path {at}/f;
-                uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
-                {servers}
-                server {{ listen 127.0.0.1:{port}; listen 127.0.0.2:{port}; root \"{at}\";
-                    location = /slow.iso {{ limit_rate 64k; }}
-                    location = /here {{ return 302 /a.iso; }}
-                    location = /away {{ return 302 http://127.0.0.2:{port}/a.iso; }} }} }}"
+        let http = format!(
+            "access_log off; {servers}
+             server {{ listen 127.0.0.1:{port}; listen 127.0.0.2:{port}; root \"{at}\";
+                location = /slow.iso {{ limit_rate 64k; }}
+                location = /here {{ return 302 /a.iso; }}
+                location = /away {{ return 302 http://127.0.0.2:{port}/a.iso; }} }}"
         );
-        let conf = root.path().join("conf");
-        std::fs::write(&conf, text).expect("it can be written");
-        let child = command("nginx")
-            .arg("-c")
-            .arg(&conf)
-            .args(["-e", &format!("{at}/err")])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx starts");
-        let site = Self { child, port, root };
-        until("nginx listens", || TcpStream::connect(("127.0.0.1", port)).ok());
-        site
+        Self {
+            _nginx: Nginx::start(root.path(), port, &http),
+            port,
+            root,
+        }
     }
 
     fn url(&self, path: &str) -> String {

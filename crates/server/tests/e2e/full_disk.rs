@@ -13,7 +13,7 @@ const AT_ONCE: usize = 8;
 const MANY: usize = 500;
 
 /// The binary as a program that lives on where a file may not grow.
-fn spared() -> Command {
+pub(crate) fn spared() -> Command {
     let mut shell = command("sh");
     shell.args([
         "-c",

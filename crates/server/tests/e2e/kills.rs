@@ -2,6 +2,7 @@
 //!
 //! `KILL_ROUNDS` tells how often each test kills; `make soak` kills 200 times.
 
+mod boot;
 mod load;
 mod requests;
 mod trail;

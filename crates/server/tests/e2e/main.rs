@@ -21,6 +21,7 @@ mod iscsi;
 mod jwt;
 mod kills;
 mod networks;
+mod nginx;
 mod nobody;
 mod operations;
 mod pipelining;

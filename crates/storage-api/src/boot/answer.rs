@@ -7,6 +7,7 @@ use actix_web::http::header::HttpDate;
 use bytes::Bytes;
 use storage_backends::{FileBytes, FilePipe};
 
+use super::cache::Reader;
 use crate::dto;
 use crate::http::download::{Download, Part};
 
@@ -43,6 +44,8 @@ pub(super) enum Content {
     File(Bytes, FileBytes),
     /// A file in its pipe.
     Pipe(Box<FilePipe>),
+    /// What the cache has of a file.
+    Cached(Reader),
 }
 
 impl Answer {

@@ -1,5 +1,7 @@
 //! One connection: requests one after the other, and their answers.
 
+mod send;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use super::Boot;
 use super::answer::{Afterwards, Answer, Content};
 use super::fetch::{self, Subject};
 use super::head::{Head, MAX_BYTES};
+use super::origin::Origin;
 use super::splice;
 use crate::chain::Chain;
 use crate::service::millis;
@@ -41,6 +44,7 @@ macro_rules! answered {
             client = %$record.client,
             backend.id = $record.subject.backend.map(display),
             path = $record.subject.path.as_ref().map(|path| tracing::field::debug(path.as_str())),
+            cache = $record.subject.origin.map(Origin::word),
             reason = $record.subject.reason,
             status = $record.status,
             bytes = $record.bytes,
@@ -75,6 +79,18 @@ pub(super) enum Broken {
     Client,
     /// With its reason.
     Storage(String),
+}
+
+impl Origin {
+    /// Returns the word for it in the log.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Hit => "hit",
+            Self::Fill => "fill",
+            Self::Stale => "stale",
+        }
+    }
 }
 
 impl Connection {
@@ -188,11 +204,15 @@ impl Connection {
             Content::Pipe(mut pipe) if has_content => {
                 splice::send_all(&self.stream, head, &mut pipe, sent).await
             }
+            Content::Cached(reader) if has_content => {
+                self.write(&head).await?;
+                self.send_cached(reader, answer.length, sent).await
+            }
             Content::Text(text) if has_content => {
                 head.extend_from_slice(text.as_bytes());
                 self.write(&head).await
             }
-            Content::None | Content::Text(_) | Content::File(..) | Content::Pipe(_) => {
+            Content::None | Content::Text(_) | Content::File(..) | Content::Pipe(_) | Content::Cached(_) => {
                 self.write(&head).await
             }
         }

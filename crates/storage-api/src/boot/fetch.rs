@@ -12,13 +12,15 @@ use tokio::time::timeout;
 
 use super::Boot;
 use super::answer::{Answer, Content};
+use super::cache::{Place, Reader};
 use super::head::Head;
 use super::known::Known;
+use super::origin::Origin;
 use super::target::{Root, Target};
 use crate::auth::link::{self, BootToken};
 use crate::chain::Chain;
 use crate::error::ApiError;
-use crate::http::download::Download;
+use crate::http::download::{Download, FileRequest};
 use crate::problem::Code;
 use crate::service::{AppError, Permit};
 
@@ -30,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) struct Subject {
     pub(super) backend: Option<BackendId>,
     pub(super) path: Option<FilePath>,
+    /// Where its bytes came from, if it was found.
+    pub(super) origin: Option<Origin>,
     /// Why it was refused.
     pub(super) reason: Option<String>,
 }
@@ -111,14 +115,16 @@ async fn find(boot: &Boot, client: IpAddr, head: &Head, subject: &mut Subject) -
         Root::Link(token) => linked(boot, &target, token).await?,
     };
     (subject.backend, subject.path) = (Some(backend.id), Some(path.clone()));
-    let file = Download::open(&boot.app, backend.id, &path, &Permit::none(), &head.asked).await?;
+    let (file, reader) = open(boot, Place { backend, path }, &head.asked, subject).await?;
     let unsized_file = || Refused::new(502, "the storage does not say how long the file is");
     let length = file.length.ok_or_else(unsized_file)?;
     let mut answer = Answer::of(&file, length);
     if matches!(target.root, Root::Link(_)) {
         answer.keep_out_of_caches();
     }
-    if let Some(bytes) = file.bytes.filter(|_| length > 0) {
+    if let Some(reader) = reader {
+        answer.content = Content::Cached(reader);
+    } else if let Some(bytes) = file.bytes.filter(|_| length > 0) {
         answer.content = begin(bytes, length).await?;
     }
     Ok(answer)
@@ -133,6 +139,24 @@ async fn begin(bytes: FileBytes, length: u64) -> Result<Content, Refused> {
         Ok(None) => Err(Refused::new(503, "the file ended before its first byte")),
         Err(error) => Err(Refused::new(503, Chain(&error).to_string())),
     }
+}
+
+/// Opens a file, in the cache if there is one.
+async fn open(
+    boot: &Boot,
+    place: Place,
+    asked: &FileRequest,
+    subject: &mut Subject,
+) -> Result<(Download, Option<Reader>), Refused> {
+    let (file, reader, origin) = if let Some(cache) = &boot.cache {
+        cache.download(&place, asked).await?
+    } else {
+        let id = place.backend.id;
+        let file = Download::open(&boot.app, id, &place.path, &Permit::none(), asked).await?;
+        (file, None, Origin::Storage)
+    };
+    subject.origin = Some(origin);
+    Ok((file, reader))
 }
 
 /// Returns the file of a signed link whose maker may still read it. Whatever is wrong with a link, the answer is the same.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use storage_domain::{Backend, BackendId, FilePath};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use storage_domain::{Backend, BackendId, BackendName, FileHash, FilePath};
 use storage_persistence::StoreError;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::Receiver;
@@ -37,14 +39,21 @@ fn is_edit(change: &StateChange) -> bool {
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) id: BackendId,
+    pub(super) name: BackendName,
     pub(super) boot_path: Option<FilePath>,
+    /// Stands for the config: other servers, other exports and other buckets have other ones.
+    pub(super) config: String,
 }
 
 impl From<Backend> for Known {
     fn from(backend: Backend) -> Self {
+        let config = json!([backend.kind(), backend.config.as_shown()]).to_string();
+        let hash = FileHash::from(<[u8; 32]>::from(Sha256::digest(config)));
         Self {
             id: backend.id,
+            name: backend.name,
             boot_path: backend.boot_path,
+            config: hash.to_string(),
         }
     }
 }

@@ -54,6 +54,7 @@ impl App {
             let rule = "All of a backend can't be deleted; name what is in it";
             return Err(refused(root, rule));
         }
+        let supervisor = Arc::clone(&self.supervisor);
         let delete = |live: Arc<dyn LiveBackend>, cx: OpContext, progress: Arc<Progress>| async move {
             let tree = tree_mut(&*live).map_err(files)?;
             let mut deleted = 0;
@@ -61,6 +62,8 @@ impl App {
                 let done = cx
                     .bound("the deletion", tree.delete(&cx, &path, deletion, &progress))
                     .await;
+                // Of a deletion that failed a part may be done.
+                supervisor.copies.forget(id, &path).await;
                 match done.flatten() {
                     Ok(()) => deleted += 1,
                     Err(error) if *error.kind() == ErrorKind::NotFound => {}
@@ -85,7 +88,7 @@ impl App {
                 "A directory can't be moved into itself; choose another one",
             ));
         }
-        let store = self.supervisor.store.clone();
+        let supervisor = Arc::clone(&self.supervisor);
         let rename = |live: Arc<dyn LiveBackend>, cx: OpContext, progress: Arc<Progress>| async move {
             let tree = tree_mut(&*live).map_err(files)?;
             let reader = live.as_tree().ok_or_else(gone).map_err(files)?;
@@ -107,11 +110,14 @@ impl App {
                 let done = cx
                     .bound("the move", tree.rename(&cx, &from, &to, &progress))
                     .await;
+                for path in [&from, &to] {
+                    supervisor.copies.forget(id, path).await;
+                }
                 match done.flatten() {
                     Ok(()) => {
                         moved += 1;
                         if let Some(version) = version {
-                            move_hash(&store, id, (&from, &to), &version).await;
+                            move_hash(&supervisor.store, id, (&from, &to), &version).await;
                         }
                     }
                     Err(error) if *error.kind() == ErrorKind::Exists => return Err(at(to, error)),

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use storage_backends::{OpContext, UnmountMode};
-use storage_domain::{Backend, BackendId, BackendStatus};
+use storage_domain::{Backend, BackendId, BackendStatus, FilePath};
 use storage_persistence::{NewBackend, StoreError};
 
 use super::actor::{Actor, Origin};
@@ -87,6 +87,9 @@ impl Actor {
                 Ok(updated) => {
                     self.unmounted = None;
                     entry.written();
+                    if new_config {
+                        supervisor.copies.forget(self.id, &FilePath::root()).await;
+                    }
                     let change = StateChange::Changed { config: new_config };
                     supervisor.events.publish(self.id, Some(&updated.name), change);
                     return Ok(updated);
@@ -155,6 +158,7 @@ impl Actor {
         supervisor.registry.forget(id);
         supervisor.schedule.forget(id);
         supervisor.luns.forget(id);
+        supervisor.copies.forget(id, &FilePath::root()).await;
         let change = StateChange::Deleted { force };
         supervisor.events.publish(id, name.as_ref(), change);
         Ok(())

@@ -1,6 +1,7 @@
 //! The boot listener, byte by byte.
 
 mod answers;
+mod cache;
 mod connections;
 mod links;
 mod spellings;
@@ -12,13 +13,14 @@ use std::sync::Arc;
 use serde_json::json;
 use storage_backends::testkit::FakeBackend;
 use storage_domain::BackendKind;
+use storage_domain::net::Network;
 use storage_persistence::Store;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::harness::{Api, BACKENDS, config};
-use crate::{Access, Boot};
+use crate::{Access, App, Boot, CacheSettings};
 
 const EFI: &[u8] = b"0123456789";
 
@@ -59,6 +61,23 @@ impl Rack {
         client: impl Into<std::net::IpAddr>,
         access: impl FnOnce(Store) -> Access,
     ) -> Self {
+        let without = |app, access, networks| Boot::new(app, access, networks);
+        Self::serving(fake, network, client, access, without).await
+    }
+
+    /// The same, to every client, with a cache.
+    async fn keeping(fake: FakeBackend, settings: CacheSettings) -> Self {
+        let with = |app, access, networks| Boot::with_cache(app, access, networks, settings).unwrap();
+        Self::serving(fake, "127.0.0.0/8", [127, 0, 0, 1], |_| Access::off(), with).await
+    }
+
+    async fn serving(
+        fake: FakeBackend,
+        network: &str,
+        client: impl Into<std::net::IpAddr>,
+        access: impl FnOnce(Store) -> Access,
+        boot: impl FnOnce(Arc<App>, Arc<Access>, Vec<Network>) -> Arc<Boot>,
+    ) -> Self {
         let fake = Arc::new(fake);
         let live = Arc::clone(&fake);
         let mut api = Api::with(move |_| Arc::clone(&live) as _).await;
@@ -67,7 +86,7 @@ impl Rack {
         let backend = api.call("POST", BACKENDS, Some(body)).await;
         api.access = Arc::new(access(api.store.clone()));
         let networks = vec![network.parse().unwrap()];
-        let boot = Boot::new(Arc::clone(&api.app), Arc::clone(&api.access), networks);
+        let boot = boot(Arc::clone(&api.app), Arc::clone(&api.access), networks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let (client, stopping) = (client.into(), stop.clone());

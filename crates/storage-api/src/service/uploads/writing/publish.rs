@@ -77,6 +77,8 @@ impl Writing {
         let published = cx
             .bound("publishing the file", self.upload.publish(&cx, &condition))
             .await;
+        // Even if only the answer was lost.
+        app.supervisor.copies.forget(row.backend, &row.path).await;
         let error = match published.flatten() {
             Ok(entry) => {
                 if self.is_kept && !row.is_resumable {
