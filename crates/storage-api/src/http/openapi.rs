@@ -10,6 +10,7 @@ mod schemas;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
+use storage_domain::Role;
 
 use self::responses::Responses;
 use super::extract::MAX_BODY_BYTES;
@@ -19,6 +20,8 @@ use super::state::Document;
 
 /// Name of the security scheme.
 const BEARER: &str = "bearer";
+/// The role that most operations require. It stands once, for those that say nothing else.
+const MOST: Role = Role::Admin;
 
 /// The document as it is served.
 pub(crate) static SERVED: LazyLock<Document> = LazyLock::new(|| Document::new(document()));
@@ -30,8 +33,9 @@ pub fn document() -> String {
 
 /// Returns the document.
 pub(crate) fn value() -> Value {
-    let mut responses = Responses::default();
-    let paths = operations::paths(&routes::table(), &mut responses);
+    let table = routes::table();
+    let mut responses = Responses::of(&table);
+    let paths = operations::paths(&table, &mut responses);
     let parameters = Parameter::ALL.iter().map(|p| (p.key().to_owned(), p.describe()));
     json!({
         "openapi": "3.1.0",
@@ -46,6 +50,7 @@ pub(crate) fn value() -> Value {
             { "name": "backends" },
             { "name": "service" },
         ],
+        "security": requires(MOST),
         "paths": paths,
         "components": {
             "schemas": schemas::all(),
@@ -54,6 +59,11 @@ pub(crate) fn value() -> Value {
             "securitySchemes": { BEARER: bearer() },
         },
     })
+}
+
+/// Says that a role is required: for a bearer the array holds roles (OpenAPI 3.1, Security Requirement Object).
+fn requires(role: Role) -> Value {
+    json!([{ BEARER: [role.as_str()] }])
 }
 
 /// Describes how a client proves its identity.

@@ -79,6 +79,11 @@ const GUARDED: [Code; 7] = [
     Code::RateLimited,
     Code::DatabaseUnavailable,
 ];
+/// Sets of problems that many routes have among theirs, each with its name in the OpenAPI document.
+pub(crate) const NAMED_PROBLEMS: [(&str, &[&[Code]]); 2] = [
+    ("CommonCode", &[&ALWAYS, &GUARDED]),
+    ("FilesCode", &[super::routes::ONE, super::routes::FILES]),
+];
 /// The problems of a body of which only the size matters.
 const IGNORED_BODY: [Code; 2] = [Code::RequestTimeout, Code::PayloadTooLarge];
 /// The problems of a JSON body.

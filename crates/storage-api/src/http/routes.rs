@@ -4,6 +4,8 @@ mod changes;
 mod files;
 mod uploads;
 
+pub(super) use files::FILES;
+
 use actix_web::HttpRequest;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
@@ -34,7 +36,7 @@ const BACKENDS: &str = "/api/v1/storage/backends";
 const BACKEND: &str = "/api/v1/storage/backends/{id}";
 
 /// The problems of whatever reads one backend.
-const ONE: &[Code] = &[BackendNotFound, BackendUnreadable];
+pub(super) const ONE: &[Code] = &[BackendNotFound, BackendUnreadable];
 /// The problems of a change or delete of a backend that exists.
 const CHANGING: &[Code] = &[
     BackendBusy,

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 use storage_domain::{BackendKind, Field, Shape};
 
+use super::schema::extend;
+
 /// What a config's schema is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
@@ -16,6 +18,25 @@ pub(super) fn schema(kind: BackendKind, purpose: Use) -> Value {
     schema_of(kind.fields(), purpose)
 }
 
+/// Returns the schema of a new config of a kind: what a change may have, which `change` names, and what it has to have.
+pub(super) fn creation(kind: BackendKind, change: &str) -> Value {
+    let defaults = kind.fields().iter().filter_map(|field| {
+        let kind = property(field, Use::Update)["type"].take();
+        let default = Value::from(field.default?);
+        Some((field.name.to_owned(), json!({ "type": kind, "default": default })))
+    });
+    let properties: Map<String, Value> = defaults.collect();
+    extend(
+        change,
+        json!({ "type": "object", "required": required(kind.fields()), "properties": properties }),
+    )
+}
+
+fn required(fields: &[Field]) -> Vec<&str> {
+    let required = fields.iter().filter(|field| field.is_required());
+    required.map(|field| field.name).collect()
+}
+
 /// Returns the schema of an object with these fields.
 pub(super) fn schema_of(fields: &[Field], purpose: Use) -> Value {
     let members = fields
@@ -25,14 +46,11 @@ pub(super) fn schema_of(fields: &[Field], purpose: Use) -> Value {
         .clone()
         .map(|field| (field.name.to_owned(), property(field, purpose)))
         .collect();
-    let required: Vec<&str> = members
-        .filter(|field| match purpose {
-            Use::Create => field.is_required(),
-            Use::Update => false,
-            Use::Show => true,
-        })
-        .map(|field| field.name)
-        .collect();
+    let required: Vec<&str> = match purpose {
+        Use::Create => required(fields),
+        Use::Update => Vec::new(),
+        Use::Show => members.map(|field| field.name).collect(),
+    };
     let mut schema = json!({ "type": "object", "properties": properties });
     if !required.is_empty() {
         schema["required"] = json!(required);
@@ -45,11 +63,11 @@ pub(super) fn schema_of(fields: &[Field], purpose: Use) -> Value {
 
 fn property(field: &Field, purpose: Use) -> Value {
     let mut schema = shape(field.shape);
-    // Once is enough: those of a change, and those that are shown, are the same fields.
-    if purpose == Use::Create {
+    // Once is enough: those that are shown are the same fields.
+    if purpose != Use::Show {
         schema["description"] = description(field).into();
     }
-    if let Some(default) = field.default.filter(|_| purpose != Use::Update) {
+    if let Some(default) = field.default.filter(|_| purpose == Use::Create) {
         schema["default"] = default.into();
     }
     if field.is_secret() {
@@ -101,7 +119,7 @@ mod tests {
     use serde_json::Value;
     use storage_domain::{BackendConfig, BackendKind};
 
-    use super::{Use, schema};
+    use super::{Use, creation, schema};
 
     /// The document's fields are those that the domain reads and shows, and its defaults are the domain's.
     #[test]
@@ -117,9 +135,10 @@ mod tests {
         let documented = schema(kind, Use::Show);
         assert_eq!(keys(&documented["properties"]), shown.keys().cloned().collect());
 
-        let create = schema(kind, Use::Create);
+        let create = creation(kind, "Change");
+        let own = &create["allOf"][1]["properties"];
         for (field, value) in &shown {
-            let default = create["properties"][field].get("default").unwrap_or(&Value::Null);
+            let default = own[field].get("default").unwrap_or(&Value::Null);
             if !kind.example().contains_key(field) {
                 assert_eq!(default, value, "{field}");
             }
@@ -130,6 +149,13 @@ mod tests {
         let refusal = refusal.to_string();
         let (_, listed) = refusal.split_once("the fields are ").unwrap();
         let known: BTreeSet<String> = listed.split(", ").map(str::to_owned).collect();
-        assert_eq!(keys(&create["properties"]), known);
+        assert_eq!(keys(&schema(kind, Use::Update)["properties"]), known);
+        let required = create["allOf"][1]["required"].as_array().unwrap();
+        let example: BTreeSet<String> = kind.example().keys().cloned().collect();
+        assert!(
+            required
+                .iter()
+                .all(|field| example.contains(field.as_str().unwrap()))
+        );
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::BEARER;
 use super::responses::Responses;
 use super::schema::reference;
+use super::{MOST, requires};
 use crate::http::parameter::Parameter;
 use crate::http::route::{Body, FORM, Route};
 
@@ -35,11 +35,11 @@ fn operation(route: &Route, shared: &mut Responses) -> Value {
         "tags": [if is_storage { "backends" } else { "service" }],
         "responses": responses,
     });
-    // For a bearer the array holds the required roles (OpenAPI 3.1, Security Requirement Object).
-    operation["security"] = match route.policy.role {
-        Some(role) => json!([{ BEARER: [role.as_str()] }]),
-        None => json!([]),
-    };
+    match route.policy.role {
+        Some(MOST) => {}
+        Some(role) => operation["security"] = requires(role),
+        None => operation["security"] = json!([]),
+    }
     if !route.parameters.is_empty() {
         operation["parameters"] = route.parameters.iter().map(|p| named(*p)).collect();
     }

@@ -7,6 +7,12 @@ pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
+/// Adds to a named schema: what fits has to fit both.
+pub(super) fn extend(name: &str, own: Value) -> Value {
+    let both = vec![reference(name), own];
+    json!({ "allOf": both })
+}
+
 /// Describes an object whose members are there always, or only sometimes.
 pub(super) fn object(always: &[(&str, Value)], sometimes: &[(&str, Value)]) -> Value {
     let members = always.iter().chain(sometimes);

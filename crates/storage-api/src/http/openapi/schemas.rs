@@ -9,6 +9,8 @@ mod service;
 
 use serde_json::{Map, Value};
 
+use super::responses;
+
 /// Returns all named schemas.
 pub(super) fn all() -> Map<String, Value> {
     let groups = [
@@ -19,5 +21,5 @@ pub(super) fn all() -> Map<String, Value> {
         service::schemas(),
         envelope::schemas(),
     ];
-    groups.into_iter().flatten().collect()
+    groups.into_iter().flatten().chain(responses::sets()).collect()
 }

@@ -18,7 +18,7 @@ use crate::problem::Code::{
 };
 
 /// The problems of whatever asks for files.
-pub(super) const FILES: &[Code] = &[
+pub(in crate::http) const FILES: &[Code] = &[
     NoFiles,
     PathNotFound,
     StorageDenied,

@@ -6,7 +6,7 @@ use storage_domain::{BackendKind, BackendName, BackendStatus};
 use super::super::configs::{self, Use};
 use super::super::examples;
 use super::super::schema::{
-    about, constant, count, id, list, nullable, object, one_of, reference, text, time,
+    about, constant, count, extend, id, list, nullable, object, one_of, reference, text, time,
 };
 
 pub(super) fn schemas() -> Vec<(String, Value)> {
@@ -20,7 +20,7 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
             (format!("{title}Config"), configs::schema(*kind, Use::Show)),
             (
                 format!("{title}ConfigCreate"),
-                configs::schema(*kind, Use::Create),
+                configs::creation(*kind, &format!("{title}ConfigUpdate")),
             ),
             (
                 format!("{title}ConfigUpdate"),
@@ -146,7 +146,7 @@ fn secrets_of() -> Value {
 fn shown(kind: BackendKind) -> Value {
     let config = reference(&format!("{}Config", kind.facts().title));
     let own = object(&[("type", constant(kind.as_str())), ("config", config)], &[]);
-    json!({ "allOf": [reference("AnyBackend"), own] })
+    extend("AnyBackend", own)
 }
 
 /// Describes what backends of all types have.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::schema::{about, constant, id, list, nullable, object, reference, text};
+use super::super::schema::{about, constant, extend, id, list, nullable, object, reference, text};
 use crate::dto::{CREATED, DELETED, UPDATED};
 
 pub(super) fn schemas() -> Vec<(String, Value)> {
@@ -43,18 +43,41 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
         ("LogicalUnitListResponse", list_of("LogicalUnit", &[])),
         ("JobListResponse", list_of("Job", &[])),
         ("AuditListResponse", list_of("AuditRecord", &[])),
+        ("One", any_one()),
+        ("List", any_list()),
     ];
     all.into_iter()
         .map(|(name, schema)| (name.to_owned(), schema))
         .collect()
 }
 
+/// Describes what the envelopes of one thing have in common.
+fn any_one() -> Value {
+    let members = [("success", constant(true)), ("message", nullable(text()))];
+    with_data(object(&members, &[]))
+}
+
+/// Describes what the envelopes of lists have in common.
+fn any_list() -> Value {
+    let total = json!({ "type": "integer", "minimum": 0, "description": "All matches." });
+    with_data(object(&[("success", constant(true)), ("total", total)], &[]))
+}
+
+/// Requires data, which each envelope describes by itself.
+fn with_data(mut envelope: Value) -> Value {
+    if let Some(required) = envelope["required"].as_array_mut() {
+        required.push("data".into());
+    }
+    envelope
+}
+
 fn one(data: Value, message: Option<&str>) -> Value {
-    let message = message.map_or_else(|| nullable(text()), constant);
-    object(
-        &[("success", constant(true)), ("data", data), ("message", message)],
-        &[],
-    )
+    let mut own = json!({});
+    own["data"] = data;
+    if let Some(message) = message {
+        own["message"] = constant(message);
+    }
+    extend("One", json!({ "type": "object", "properties": own }))
 }
 
 fn counted(member: &str) -> Value {
@@ -62,20 +85,16 @@ fn counted(member: &str) -> Value {
 }
 
 fn with_warnings(mut envelope: Value) -> Value {
-    envelope["properties"]["warnings"] = reference("Warnings");
+    envelope["allOf"][1]["properties"]["warnings"] = reference("Warnings");
     envelope
 }
 
 fn list_of(item: &str, more: &[(&str, Value)]) -> Value {
-    let total = json!({ "type": "integer", "minimum": 0, "description": "All matches." });
-    object(
-        &[
-            ("success", constant(true)),
-            ("data", list(reference(item))),
-            ("total", total),
-        ],
-        more,
-    )
+    let mut own = json!({ "data": list(reference(item)) });
+    for (name, schema) in more {
+        own[*name] = schema.clone();
+    }
+    extend("List", json!({ "type": "object", "properties": own }))
 }
 
 fn unreadable() -> Value {
