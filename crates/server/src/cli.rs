@@ -48,7 +48,9 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("probe", matches)) => probe::run(matches),
         Some(("scan", matches)) => scan::run(matches),
         Some(("token", matches)) => token::run(matches),
-        Some((name @ ("ls" | "cat" | "cp" | "rm" | "mv" | "mkdir"), matches)) => files::run(name, matches),
+        Some((name @ ("ls" | "cat" | "cp" | "rm" | "mv" | "mkdir" | "boot-check"), matches)) => {
+            files::run(name, matches)
+        }
         // clap refuses every other name, and no name.
         _ => Err(Failure::Usage("no such command; see --help".to_owned())),
     }

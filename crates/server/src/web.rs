@@ -23,7 +23,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::web::ServiceConfig;
 use anyhow::Context;
-use storage_api::{Access, App};
+use storage_api::{Access, App, Boot};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -55,6 +55,7 @@ pub(crate) fn server(
     settings: &Settings,
     app: Arc<App>,
     access: Arc<Access>,
+    boot: Arc<Boot>,
     sockets: Vec<Listener>,
     identity: Option<&Arc<Identity>>,
     connections: usize,
@@ -65,7 +66,7 @@ pub(crate) fn server(
         .disable_signals()
         .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1));
     let stop = server.graceful_shutdown_signal();
-    let configure = storage_api::configure_guarded(app, access);
+    let configure = storage_api::configure_booting(app, access, boot);
     let shares = Shares::new(connections, settings.clients.trusted_proxies.clone());
     for socket in sockets {
         let http = Http {

@@ -11,6 +11,7 @@ use storage_backends::Registry;
 use storage_backends::net::Network;
 use storage_persistence::{Store, StoreSettings};
 
+use crate::settings::listen::Listen;
 use crate::settings::{AuthWord, DatabaseUrl, Settings};
 
 /// Connections to the database that may be open at once.
@@ -64,7 +65,7 @@ pub(crate) fn app(settings: &Settings, store: Store) -> anyhow::Result<Arc<App>>
     Ok(App::new(store, registry, app_settings, runtime))
 }
 
-/// The files that machines boot from.
+/// The files that machines boot from, served at these places.
 ///
 /// # Errors
 /// The directory that they are kept in can't be used.
@@ -72,15 +73,18 @@ pub(crate) fn boot(
     settings: &Settings,
     app: &Arc<App>,
     access: &Arc<Access>,
+    places: &[Listen],
 ) -> Result<Arc<Boot>, CacheError> {
-    let (app, access, networks) = (
-        Arc::clone(app),
-        Arc::clone(access),
-        settings.boot_networks.clone(),
-    );
+    let (app, access) = (Arc::clone(app), Arc::clone(access));
+    let networks = settings.boot_networks.clone();
+    let addresses = places.iter().filter_map(|place| match place {
+        Listen::Tcp(address) => Some(*address),
+        Listen::Unix(_) => None,
+    });
+    let addresses = addresses.collect();
     match settings.boot_cache.clone() {
-        Some(cache) => Boot::with_cache(app, access, networks, cache),
-        None => Ok(Boot::new(app, access, networks)),
+        Some(cache) => Boot::with_cache(app, access, networks, addresses, cache),
+        None => Ok(Boot::new(app, access, networks, addresses)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backend;
+mod boot;
 mod discovered;
 mod draft;
 mod file;
@@ -17,6 +18,7 @@ mod upload;
 
 pub(crate) use audit::{AuditDto, OUTCOMES};
 pub(crate) use backend::list;
+pub(crate) use boot::{BootStatsDto, CheckedDto};
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, trial, update};
 pub(crate) use file::{

@@ -17,6 +17,7 @@ use actix_web::web::{Data, ServiceConfig};
 
 use self::state::State;
 use crate::access::Access;
+use crate::boot::Boot;
 use crate::service::App;
 
 /// Configures an actix application with every route, for everybody.
@@ -24,9 +25,19 @@ pub fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) + Clone {
     configure_guarded(app, Arc::new(Access::off()))
 }
 
-/// Configures an actix application with every route, the same for production and tests.
+/// Configures an actix application with every route, without a boot listener.
 pub fn configure_guarded(app: Arc<App>, access: Arc<Access>) -> impl FnOnce(&mut ServiceConfig) + Clone {
-    let state = State::new(app, access, &openapi::SERVED);
+    let boot = Boot::new(Arc::clone(&app), Arc::clone(&access), Vec::new(), Vec::new());
+    configure_booting(app, access, boot)
+}
+
+/// Configures an actix application with every route, beside a boot listener.
+pub fn configure_booting(
+    app: Arc<App>,
+    access: Arc<Access>,
+    boot: Arc<Boot>,
+) -> impl FnOnce(&mut ServiceConfig) + Clone {
+    let state = State::new(app, access, boot, &openapi::SERVED);
     move |config: &mut ServiceConfig| {
         config.app_data(Data::new(state.clone()));
         routes::configure(config, &state);

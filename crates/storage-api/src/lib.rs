@@ -19,5 +19,5 @@ pub mod watched;
 
 pub use access::{Access, AccessSettings, Auth, JwtSettings, LimitSettings};
 pub use boot::{Boot, CacheSettings};
-pub use http::{configure, configure_guarded, openapi};
+pub use http::{configure, configure_booting, configure_guarded, openapi};
 pub use service::{App, AppSettings};

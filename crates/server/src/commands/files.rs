@@ -1,6 +1,7 @@
-//! `ls`, `cat`, `cp`, `rm`, `mv` and `mkdir`: files of backends, by the REST API.
+//! `ls`, `cat`, `cp`, `rm`, `mv`, `mkdir` and `boot-check`: files of backends, by the REST API.
 
 mod api;
+mod boot_check;
 mod changes;
 mod cp;
 mod download;
@@ -22,7 +23,7 @@ use crate::exit::{self, Failure};
 use crate::{commands, output};
 
 /// The commands.
-pub(crate) fn commands() -> [Command; 6] {
+pub(crate) fn commands() -> [Command; 7] {
     let resume = flag(
         "resume",
         "Goes on where an earlier copy of the same file broke off",
@@ -65,6 +66,15 @@ pub(crate) fn commands() -> [Command; 6] {
         .arg(json("Prints its description as a JSON object"))
         .arg(parents)
         .arg(place("place", "images:/debian")),
+        command(
+            "boot-check",
+            "Fetches a file as machines that boot do, and says which of them boot from it",
+        )
+        .long_about(
+            "Fetches a file as machines that boot do, and says which of them boot from it; ends with 0 if one does and none fails, and with 1 otherwise",
+        )
+        .arg(json("Prints one JSON object"))
+        .arg(place("place", "images:/boot/grubx64.efi")),
     ]
 }
 
@@ -105,6 +115,10 @@ pub(crate) fn run(name: &str, flags: &ArgMatches) -> Result<ExitCode, Failure> {
     commands::block_on(async {
         let done = match name {
             "ls" => return list(&api, flags).await,
+            "boot-check" => {
+                let place = get(flags, "place")?;
+                return boot_check::check(&api, place, flags.get_flag("json")).await;
+            }
             "cat" => return cat(&api, flags).await,
             "cp" => {
                 cp::copy(

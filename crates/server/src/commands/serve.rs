@@ -86,6 +86,7 @@ async fn serve(settings: &Settings, identity: Option<Arc<Identity>>) -> Result<(
         settings,
         Arc::clone(&app),
         Arc::clone(&access),
+        Arc::clone(&boot),
         listeners.sockets,
         identity.as_ref(),
         connections,
@@ -126,7 +127,7 @@ async fn start(settings: &Settings) -> Result<Started, Failure> {
     app.adopt()
         .await
         .context("adopting the mounts of an earlier run failed")?;
-    let boot = wiring::boot(settings, &app, &access);
+    let boot = wiring::boot(settings, &app, &access, &boot_listeners.places);
     let boot = boot.map_err(|error| Failure::Usage(format!("{:#}", anyhow::Error::new(error))))?;
     Ok(Started {
         listeners,

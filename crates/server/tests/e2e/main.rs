@@ -5,6 +5,7 @@ mod access;
 #[expect(clippy::unwrap_used, reason = "shared; what can't be set up fails the test")]
 mod alone;
 mod boot;
+mod boot_checks;
 mod buckets;
 mod clock;
 mod connections;

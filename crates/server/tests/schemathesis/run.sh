@@ -37,7 +37,7 @@ serve() {
 
 serve migrate --create --state-dir "$work/state"
 token=$(serve token create --name schemathesis --role admin --state-dir "$work/state" | grep -oE 'pbs_[A-Za-z0-9_-]+')
-serve serve --listen 127.0.0.1:8080 --state-dir "$work/state" --no-mount --deny-networks any \
+serve serve --listen 127.0.0.1:8080 --boot-listen 127.0.0.1:8081 --boot-networks loopback --state-dir "$work/state" --no-mount --deny-networks any \
     --allow-networks 127.0.0.1,::1 --rate-limit off --failed-logins 100000 --test-deadline 40s --log-level info --log-format json 2>service.log &
 service=$!
 for _ in {1..300}; do

@@ -21,7 +21,7 @@ use crate::error::ApiError;
 use crate::problem::Code;
 
 use super::bearer;
-pub(crate) use boot::BootToken;
+pub(crate) use boot::{BootToken, ENCODED_PATH};
 
 /// Separates a signature from every other use of its key.
 const PURPOSE: &str = "pureboot-storage link v1: download";

@@ -15,12 +15,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 
-use super::Boot;
 use super::answer::{Afterwards, Answer, Content};
 use super::fetch::{self, Subject};
 use super::head::{Head, MAX_BYTES};
 use super::origin::Origin;
 use super::splice;
+use super::stats::Answered;
+use super::{Audience, Boot};
 use crate::chain::Chain;
 use crate::service::millis;
 
@@ -44,9 +45,9 @@ macro_rules! answered {
             client = %$record.client,
             backend.id = $record.subject.backend.map(display),
             path = $record.subject.path.as_ref().map(|path| tracing::field::debug(path.as_str())),
-            cache = $record.subject.origin.map(Origin::word),
             reason = $record.subject.reason,
             status = $record.status,
+            origin = $record.subject.origin.map(Origin::as_str),
             bytes = $record.bytes,
             duration_ms = millis($record.started.elapsed()),
             "boot file"
@@ -81,18 +82,6 @@ pub(super) enum Broken {
     Storage(String),
 }
 
-impl Origin {
-    /// Returns the word for it in the log.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Storage => "storage",
-            Self::Hit => "hit",
-            Self::Fill => "fill",
-            Self::Stale => "stale",
-        }
-    }
-}
-
 impl Connection {
     pub(super) fn new(boot: Arc<Boot>, stream: TcpStream, client: IpAddr, stop: CancellationToken) -> Self {
         Self {
@@ -125,6 +114,7 @@ impl Connection {
             let sent = self
                 .send(answer, afterwards, has_content, &mut record.bytes)
                 .await;
+            self.count(&record, matches!(sent, Err(Broken::Storage(_))));
             self.log(&record, has_content);
             match sent {
                 Ok(()) if afterwards == Afterwards::Closed => return self.close().await,
@@ -272,11 +262,30 @@ impl Connection {
         let _in_time = timeout(CLOSING, drain).await;
     }
 
+    fn count(&self, record: &Record, broke_off: bool) {
+        match &self.boot.audience {
+            Audience::Machines(stats) => stats.count(Answered {
+                status: record.status,
+                backend: record.subject.backend,
+                origin: record.subject.origin,
+                bytes: record.bytes,
+                broke_off,
+            }),
+            Audience::Check(refusal) => {
+                if let Some(detail) = &record.subject.detail {
+                    // The first one explains those after it.
+                    let _is_first = refusal.set(detail.clone());
+                }
+            }
+        }
+    }
+
     /// Writes one line a fetch. Descriptions and parts are for the search of a fault: boot loaders read an image in thousands of
     /// parts. Refusals, which anybody can cause, have a number of lines between them.
     fn log(&self, record: &Record, has_content: bool) {
-        let is_fetch = record.status == 200 && has_content;
-        let is_refusal = record.status >= 400;
+        let is_machine = matches!(self.boot.audience, Audience::Machines(_));
+        let is_fetch = is_machine && record.status == 200 && has_content;
+        let is_refusal = is_machine && record.status >= 400;
         if is_fetch || is_refusal && self.boot.access.may_log_stranger() {
             answered!(info, record);
         } else {

@@ -22,7 +22,7 @@ use crate::chain::Chain;
 use crate::error::ApiError;
 use crate::http::download::{Download, FileRequest};
 use crate::problem::Code;
-use crate::service::{AppError, Permit};
+use crate::service::{AppError, Permit, explain};
 
 /// How long the first byte of a file may take. Some firmware gives up after 5 s, and other clients ask again after a 503.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -32,22 +32,30 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) struct Subject {
     pub(super) backend: Option<BackendId>,
     pub(super) path: Option<FilePath>,
-    /// Where its bytes came from, if it was found.
+    /// Where the bytes of its answer come from, if it has any.
     pub(super) origin: Option<Origin>,
     /// Why it was refused.
     pub(super) reason: Option<String>,
+    /// The same for clients of the API: it has nothing of this host.
+    pub(super) detail: Option<String>,
 }
 
 /// Why a request is refused: the client gets the status, and the log the reason.
 struct Refused {
     status: u16,
     reason: String,
+    /// The reason for clients of the API, if it is another one.
+    detail: Option<String>,
 }
 
 impl Refused {
     fn new(status: u16, reason: impl Into<String>) -> Self {
         let reason = reason.into();
-        Self { status, reason }
+        Self {
+            status,
+            reason,
+            detail: None,
+        }
     }
 }
 
@@ -79,7 +87,11 @@ impl From<ApiError> for Refused {
             _ => 500,
         };
         let cause = problem.cause.as_ref().map(|cause| Chain(cause).to_string());
-        Self::new(status, cause.unwrap_or(problem.detail))
+        Self {
+            status,
+            reason: cause.unwrap_or_else(|| problem.detail.clone()),
+            detail: Some(problem.detail),
+        }
     }
 }
 
@@ -90,7 +102,12 @@ pub(super) async fn answer(boot: &Boot, client: IpAddr, head: &Head) -> (Answer,
     let late = || Refused::new(503, "the storage gave no byte in time");
     match found.unwrap_or_else(|_| Err(late())) {
         Ok(answer) => (answer, subject),
-        Err(Refused { status, reason }) => {
+        Err(Refused {
+            status,
+            reason,
+            detail,
+        }) => {
+            subject.detail = Some(detail.unwrap_or_else(|| reason.clone()));
             subject.reason = Some(reason);
             (Answer::refusal(status), subject)
         }
@@ -115,7 +132,7 @@ async fn find(boot: &Boot, client: IpAddr, head: &Head, subject: &mut Subject) -
         Root::Link(token) => linked(boot, &target, token).await?,
     };
     (subject.backend, subject.path) = (Some(backend.id), Some(path.clone()));
-    let (file, reader) = open(boot, Place { backend, path }, &head.asked, subject).await?;
+    let (file, reader, origin) = open(boot, Place { backend, path }, &head.asked).await?;
     let unsized_file = || Refused::new(502, "the storage does not say how long the file is");
     let length = file.length.ok_or_else(unsized_file)?;
     let mut answer = Answer::of(&file, length);
@@ -124,8 +141,10 @@ async fn find(boot: &Boot, client: IpAddr, head: &Head, subject: &mut Subject) -
     }
     if let Some(reader) = reader {
         answer.content = Content::Cached(reader);
+        subject.origin = Some(origin);
     } else if let Some(bytes) = file.bytes.filter(|_| length > 0) {
         answer.content = begin(bytes, length).await?;
+        subject.origin = Some(origin);
     }
     Ok(answer)
 }
@@ -137,7 +156,10 @@ async fn begin(bytes: FileBytes, length: u64) -> Result<Content, Refused> {
         Ok(Some(Begun::Pipe(pipe))) if pipe.left() == length => Ok(Content::Pipe(pipe)),
         Ok(Some(Begun::Pipe(_))) => Err(Refused::new(503, "the file is not as long as it was")),
         Ok(None) => Err(Refused::new(503, "the file ended before its first byte")),
-        Err(error) => Err(Refused::new(503, Chain(&error).to_string())),
+        Err(error) => Err(Refused {
+            detail: Some(explain(&error)),
+            ..Refused::new(503, Chain(&error).to_string())
+        }),
     }
 }
 
@@ -146,17 +168,13 @@ async fn open(
     boot: &Boot,
     place: Place,
     asked: &FileRequest,
-    subject: &mut Subject,
-) -> Result<(Download, Option<Reader>), Refused> {
-    let (file, reader, origin) = if let Some(cache) = &boot.cache {
-        cache.download(&place, asked).await?
-    } else {
-        let id = place.backend.id;
-        let file = Download::open(&boot.app, id, &place.path, &Permit::none(), asked).await?;
-        (file, None, Origin::Storage)
-    };
-    subject.origin = Some(origin);
-    Ok((file, reader))
+) -> Result<(Download, Option<Reader>, Origin), Refused> {
+    if let Some(cache) = &boot.cache {
+        return Ok(cache.download(&place, asked).await?);
+    }
+    let id = place.backend.id;
+    let file = Download::open(&boot.app, id, &place.path, &Permit::none(), asked).await?;
+    Ok((file, None, Origin::Storage))
 }
 
 /// Returns the file of a signed link whose maker may still read it. Whatever is wrong with a link, the answer is the same.

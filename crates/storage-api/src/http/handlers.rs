@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod backends;
+pub(super) mod boot;
 pub(super) mod discover;
 pub(super) mod docs;
 pub(super) mod file_changes;

@@ -1,5 +1,6 @@
 //! The route table: every path and method, and all that is known of each.
 
+mod boot;
 mod changes;
 mod files;
 mod uploads;
@@ -57,6 +58,7 @@ pub(crate) fn table() -> Vec<Route> {
         changes::files(),
         changes::jobs(),
         uploads::table(),
+        boot::table(),
         storage(),
         service(),
     ]

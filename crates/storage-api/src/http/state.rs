@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::web::Bytes;
 
+use crate::Boot;
 use crate::access::Access;
 use crate::service::App;
 
@@ -12,6 +13,7 @@ use crate::service::App;
 pub(crate) struct State {
     pub(crate) app: Arc<App>,
     pub(crate) access: Arc<Access>,
+    pub(crate) boot: Arc<Boot>,
     /// The OpenAPI document. It is rendered when it is first asked for, which takes more memory than the rest of a start.
     pub(crate) document: &'static LazyLock<Document>,
 }
@@ -24,10 +26,16 @@ pub(crate) struct Document {
 }
 
 impl State {
-    pub(crate) fn new(app: Arc<App>, access: Arc<Access>, document: &'static LazyLock<Document>) -> Self {
+    pub(crate) fn new(
+        app: Arc<App>,
+        access: Arc<Access>,
+        boot: Arc<Boot>,
+        document: &'static LazyLock<Document>,
+    ) -> Self {
         Self {
             app,
             access,
+            boot,
             document,
         }
     }

@@ -2,9 +2,11 @@
 
 mod answers;
 mod cache;
+mod checks;
 mod connections;
 mod links;
 mod spellings;
+mod stats;
 
 use std::io;
 use std::net::SocketAddr;
@@ -61,13 +63,15 @@ impl Rack {
         client: impl Into<std::net::IpAddr>,
         access: impl FnOnce(Store) -> Access,
     ) -> Self {
-        let without = |app, access, networks| Boot::new(app, access, networks);
+        let without = |app, access, networks, addresses| Boot::new(app, access, networks, addresses);
         Self::serving(fake, network, client, access, without).await
     }
 
     /// The same, to every client, with a cache.
     async fn keeping(fake: FakeBackend, settings: CacheSettings) -> Self {
-        let with = |app, access, networks| Boot::with_cache(app, access, networks, settings).unwrap();
+        let with = |app, access, networks, addresses| {
+            Boot::with_cache(app, access, networks, addresses, settings).unwrap()
+        };
         Self::serving(fake, "127.0.0.0/8", [127, 0, 0, 1], |_| Access::off(), with).await
     }
 
@@ -76,7 +80,7 @@ impl Rack {
         network: &str,
         client: impl Into<std::net::IpAddr>,
         access: impl FnOnce(Store) -> Access,
-        boot: impl FnOnce(Arc<App>, Arc<Access>, Vec<Network>) -> Arc<Boot>,
+        boot: impl FnOnce(Arc<App>, Arc<Access>, Vec<Network>, Vec<SocketAddr>) -> Arc<Boot>,
     ) -> Self {
         let fake = Arc::new(fake);
         let live = Arc::clone(&fake);
@@ -86,8 +90,10 @@ impl Rack {
         let backend = api.call("POST", BACKENDS, Some(body)).await;
         api.access = Arc::new(access(api.store.clone()));
         let networks = vec![network.parse().unwrap()];
-        let boot = boot(Arc::clone(&api.app), Arc::clone(&api.access), networks);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addresses = vec![listener.local_addr().unwrap()];
+        let boot = boot(Arc::clone(&api.app), Arc::clone(&api.access), networks, addresses);
+        api.boot = Some(Arc::clone(&boot));
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let (client, stopping) = (client.into(), stop.clone());
         tokio::spawn(async move {

@@ -22,7 +22,7 @@ use storage_persistence::testkit::{TestDatabase, TestDatabaseKind};
 use tokio::runtime::Handle;
 
 use super::document;
-use crate::{Access, App, AppSettings, configure_guarded};
+use crate::{Access, App, AppSettings, Boot, configure_booting};
 
 /// Answers requests as the application does.
 type Serve = Rc<dyn Fn(test::TestRequest) -> LocalBoxFuture<'static, ServiceResponse>>;
@@ -32,6 +32,8 @@ pub(crate) struct Api {
     pub(crate) app: Arc<App>,
     pub(crate) store: Store,
     pub(crate) access: Arc<Access>,
+    /// What machines boot from; set before `access`, if there is a listener.
+    pub(crate) boot: Option<Arc<Boot>>,
     /// Made once, and again if `access` is another one: to compile the routes takes longer than most requests.
     serve: RefCell<Option<(Arc<Access>, Serve)>>,
     pub(crate) database: TestDatabase,
@@ -88,9 +90,19 @@ impl Api {
             app: App::new(store.clone(), registry, settings, Handle::current()),
             store,
             access: Arc::new(Access::off()),
+            boot: None,
             serve: RefCell::default(),
             database,
         }
+    }
+
+    /// What machines boot from: without a listener, unless there is one.
+    pub(crate) fn boot(&self) -> Arc<Boot> {
+        let none = || {
+            let (app, access) = (Arc::clone(&self.app), Arc::clone(&self.access));
+            Boot::new(app, access, Vec::new(), Vec::new())
+        };
+        self.boot.clone().unwrap_or_else(none)
     }
 
     async fn serve(&self) -> Serve {
@@ -99,7 +111,8 @@ impl Api {
         {
             return Rc::clone(serve);
         }
-        let configure = configure_guarded(Arc::clone(&self.app), Arc::clone(&self.access));
+        let (app, access) = (Arc::clone(&self.app), Arc::clone(&self.access));
+        let configure = configure_booting(app, access, self.boot());
         let service = Rc::new(test::init_service(WebApp::new().configure(configure)).await);
         let serve: Serve = Rc::new(move |request| {
             let service = Rc::clone(&service);

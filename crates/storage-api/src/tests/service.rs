@@ -115,7 +115,7 @@ async fn a_panic_is_an_internal_problem() {
         panic!("secret-canary")
     }
     let api = Api::healthy().await;
-    let state = State::new(api.app.clone(), api.access.clone(), &SERVED);
+    let state = State::new(api.app.clone(), api.access.clone(), api.boot(), &SERVED);
     let boundary = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
         cross(state.clone(), Policies::new(Vec::new()), request, next)
     });

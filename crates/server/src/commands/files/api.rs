@@ -121,6 +121,13 @@ impl Api {
         }
     }
 
+    /// Returns which machines boot from a file.
+    pub(super) async fn boot_check(&self, backend: &str, path: &FilePath) -> Result<Value, Failure> {
+        let query = [("path", path.as_str())];
+        let mut checked = self.json(&format!("{backend}/boot-check"), &query).await?;
+        Ok(checked["data"].take())
+    }
+
     pub(super) async fn page(
         &self,
         backend: &str,

@@ -63,7 +63,7 @@ fn a_rack_reads_a_file_once_and_boots_without_its_origin() {
             let events = service.events();
             events.into_iter().find(|event| event["message"] == "boot file")
         });
-        assert_eq!(fetch["cache"], json!("stale"));
+        assert_eq!(fetch["origin"], json!("stale"));
         if kill {
             service.kill();
         }

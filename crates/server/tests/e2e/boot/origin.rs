@@ -130,6 +130,6 @@ pub(crate) fn until_kept(service: &Service, boot: SocketAddr) {
         get(boot);
         let fetches = service.events();
         let last = fetches.iter().rfind(|event| event["message"] == "boot file")?;
-        (last["cache"] == "hit").then_some(())
+        (last["origin"] == "hit").then_some(())
     });
 }

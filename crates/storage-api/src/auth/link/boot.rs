@@ -24,7 +24,7 @@ const EXPIRY_BYTES: usize = 4;
 const ID_BYTES: usize = 6;
 
 /// What stands for itself in a path, besides the slash (RFC 3986, section 2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const ENCODED_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -53,7 +53,7 @@ impl Link {
         let directory = directory.as_str().trim_end_matches('/');
         let below = self.path.strip_prefix(directory).unwrap_or(&self.path);
         let token = URL_SAFE_NO_PAD.encode(token);
-        Ok(format!("/s/{token}{}", utf8_percent_encode(below, ENCODED)))
+        Ok(format!("/s/{token}{}", utf8_percent_encode(below, ENCODED_PATH)))
     }
 
     fn claims(&self) -> Vec<u8> {

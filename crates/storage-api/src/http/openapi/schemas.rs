@@ -1,6 +1,7 @@
 //! The named schemas: what is sent and answered.
 
 mod backend;
+mod boot;
 mod envelope;
 mod file;
 mod job;
@@ -15,6 +16,7 @@ use super::responses;
 pub(super) fn all() -> Map<String, Value> {
     let groups = [
         backend::schemas(),
+        boot::schemas(),
         file::schemas(),
         job::schemas(),
         probe::schemas(),

@@ -23,6 +23,8 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
         ("FilesDeletedResponse", one(counted("deleted"), None)),
         ("FilesMovedResponse", one(counted("moved"), None)),
         ("ProblemCodeResponse", one(reference("ProblemCode"), None)),
+        ("BootCheckResponse", one(reference("BootCheck"), None)),
+        ("BootStatsResponse", one(reference("BootStats"), None)),
         ("HealthResponse", one(reference("Health"), None)),
         (
             "BackendListResponse",
