@@ -6,14 +6,13 @@ use std::process::Stdio;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
 use crate::host::{Service, command};
-use crate::load;
+use crate::{figures, load};
 
 /// Makes this program the bare server; its argument is the file to return.
 pub(crate) const ARG: &str = "--bare";
 /// As many threads as the service has.
 const WORKERS: usize = 2;
-/// How often both are measured, one right after the other; the round with the middle ratio counts, for what else the
-/// machine does comes and goes.
+/// How often both are measured.
 const ROUNDS: usize = 5;
 
 /// Serves the file's bytes until it is killed.
@@ -56,10 +55,9 @@ pub(crate) fn compare(service: &Service, path: &str) -> (f64, f64) {
         .read_line(&mut line)
         .expect("it tells its address");
     let address = line.trim().parse().expect("an address");
-    let round = |_| (load::rate(service.address, path), load::rate(address, path));
-    let mut rounds: Vec<(f64, f64)> = (0..ROUNDS).map(round).collect();
+    let round = || (load::rate(service.address, path), load::rate(address, path));
+    let middle = figures::middle_of(ROUNDS, round);
     let _ = child.kill();
     let _ = child.wait();
-    rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-    rounds[ROUNDS / 2]
+    middle
 }

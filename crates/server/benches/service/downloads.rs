@@ -5,12 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBuf;
 
 use crate::figures::{self, Table};
-use crate::host::Service;
+use crate::host::{self, Service};
 use crate::load;
 
 /// Downloads at once.
@@ -24,8 +23,7 @@ const STACK_BYTES: usize = 64 * 1024;
 
 /// Measures the memory of many slow downloads, and the answers to others meanwhile.
 pub(crate) fn measure(table: &mut Table, home: &Path) {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("it may be as high as that");
+    host::raise_descriptors();
     let service = Service::start(&home.join("downloads"));
     let storage = storage();
     let body = format!(r#"{{"name": "slow", "type": "http", "config": {{"base_url": "http://{storage}"}}}}"#);

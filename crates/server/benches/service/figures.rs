@@ -40,3 +40,11 @@ impl Table {
 pub(crate) fn note(text: &str) {
     println!("  ({text})");
 }
+
+/// Measures two things so many times, one right after the other; the round with the middle ratio counts, for what else
+/// the machine does comes and goes.
+pub(crate) fn middle_of(rounds: usize, round: impl FnMut() -> (f64, f64)) -> (f64, f64) {
+    let mut rounds: Vec<_> = std::iter::repeat_with(round).take(rounds).collect();
+    rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
+    rounds[rounds.len() / 2]
+}

@@ -1,19 +1,18 @@
 //! The namespace, and the service in it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 
-use crate::load;
+use crate::{family, load};
 
 /// Says that this process is in the namespace already.
 pub(crate) const INSIDE: &str = "--inside";
-/// The unit of processor times (sysconf(3), `_SC_CLK_TCK`), which is the same on all of Linux.
-const TICKS_PER_SECOND: u64 = 100;
 /// How long anything may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -62,6 +61,24 @@ pub(crate) fn bring_up_network() {
     }
 }
 
+/// As many open files as this process, and what it starts, may have.
+pub(crate) fn raise_descriptors() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("it may be as high as that");
+}
+
+/// The lines of a service's log.
+type Lines = std::io::Lines<BufReader<ChildStderr>>;
+
+/// The next address that the log names.
+fn announced(lines: &mut Lines) -> SocketAddr {
+    lines
+        .map_while(Result::ok)
+        .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
+        .find_map(|event| event.get("address")?.as_str()?.parse().ok())
+        .expect("the service listens")
+}
+
 /// A service, killed when it is dropped.
 pub(crate) struct Service {
     child: Child,
@@ -71,21 +88,35 @@ pub(crate) struct Service {
 impl Service {
     /// Starts a service and waits until it answers.
     pub(crate) fn start(state: &Path) -> Self {
-        let mut service = Self::spawn(state);
-        let stderr = service.child.stderr.take().expect("a pipe");
-        let mut lines = BufReader::new(stderr).lines();
-        service.address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
-            .find_map(|event| event.get("address")?.as_str()?.parse().ok())
-            .expect("the service listens");
-        // Whatever it logs later has to be read.
-        std::thread::spawn(move || lines.for_each(drop));
+        let (service, [_]) = Self::launch(state, &[]);
         service
     }
 
-    fn spawn(state: &Path) -> Self {
+    /// Starts a service that serves boot files too; gives their address as well.
+    pub(crate) fn start_booting(state: &Path) -> (Self, SocketAddr) {
+        let more = ["--boot-listen", "127.0.0.1:0", "--boot-networks", "loopback"];
+        let (service, [_, boot]) = Self::launch(state, &more);
+        (service, boot)
+    }
+
+    /// Starts a service and waits for the addresses that it announces, its own first.
+    fn launch<const N: usize>(state: &Path, more: &[&str]) -> (Self, [SocketAddr; N]) {
+        let mut service = Self::spawn(state, more);
+        let stderr = service.child.stderr.take().expect("a pipe");
+        let mut lines = BufReader::new(stderr).lines();
+        let addresses = std::array::from_fn(|_| announced(&mut lines));
+        service.address = addresses[0];
+        // Whatever it logs later has to be read.
+        std::thread::spawn(move || lines.for_each(drop));
+        (service, addresses)
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn spawn(state: &Path, more: &[&str]) -> Self {
         let mut command = command(env!("CARGO_BIN_EXE_pureboot-storage"));
         command.args([
             "serve",
@@ -98,6 +129,7 @@ impl Service {
         ]);
         let child = command
             .arg(state)
+            .args(more)
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn();
@@ -120,30 +152,14 @@ impl Service {
 
     /// Resident memory in MB.
     pub(crate) fn resident_mb(&self) -> f64 {
-        let mut status = String::new();
-        let path = format!("/proc/{}/status", self.child.id());
-        let file = std::fs::File::open(path).and_then(|mut f| f.read_to_string(&mut status));
-        file.expect("the process is there");
-        let line = status
-            .lines()
-            .find_map(|l| l.strip_prefix("VmRSS:"))
-            .expect("it has memory");
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-        kib * 1024.0 / 1_000_000.0
+        family::resident_mb(self.pid()).expect("the process is there")
     }
 
     /// Processor time of all threads so far.
     pub(crate) fn processor_time(&self) -> Duration {
-        let path = format!("/proc/{}/stat", self.child.id());
+        let path = format!("/proc/{}/stat", self.pid());
         let stat = std::fs::read_to_string(path).expect("the process is there");
-        // The fields after the name, which is in parentheses (proc_pid_stat(5)): utime and stime are the 14th and 15th.
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-        let ticks: u64 = fields
-            .skip(11)
-            .take(2)
-            .map(|field| field.parse::<u64>().expect("a number"))
-            .sum();
-        Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+        family::time(&stat, 2)
     }
 
     /// Registers so many backends beside those that are there.

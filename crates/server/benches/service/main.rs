@@ -1,11 +1,13 @@
 //! The service's speed and memory, each figure beside its bound: `cargo bench --bench service`.
 //!
 //! Runs in a network namespace of its own, where an interface that drops everything stands for dead hosts. Needs wrk,
-//! iproute2 and unshare. Ends with 1 if a bound is broken. `-- hostile` measures hostile servers alone, `-- mixed`, `-- strangers`,
-//! `-- downloads` and `-- service` the rest.
+//! iproute2, nginx and util-linux. Ends with 1 if a bound is broken. `-- hostile` measures hostile servers alone, `-- mixed`,
+//! `-- strangers`, `-- downloads`, `-- boot` and `-- service` the rest.
 
 mod bare;
+mod boot;
 mod downloads;
+mod family;
 mod figures;
 mod host;
 mod hostile;
@@ -58,6 +60,9 @@ fn measure(parts: &[String]) -> i32 {
     }
     if is_wanted("downloads") {
         downloads::measure(&mut table, home.path());
+    }
+    if is_wanted("boot") {
+        boot::measure(&mut table, home.path());
     }
     if is_wanted("hostile") {
         hostile::measure(&mut table, home.path());

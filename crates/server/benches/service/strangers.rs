@@ -6,12 +6,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBuf;
 
 use crate::figures::{self, Table};
-use crate::host::{Service, command};
+use crate::host::{self, Service, command};
 use crate::load;
 
 /// So many connections, of the 1,024 that the service accepts.
@@ -25,8 +24,7 @@ const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// Measures memory and the answers to others, for each kind of request that costs differently.
 pub(crate) fn measure(table: &mut Table, home: &Path) {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("it may be as high as that");
+    host::raise_descriptors();
     let state = home.join("strangers");
     for args in [
         &["migrate", "--create"][..],
