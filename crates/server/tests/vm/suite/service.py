@@ -18,7 +18,7 @@ BASE = "/run/pureboot"
 BINARY = os.environ.pop("PUREBOOT_STORAGE_BIN", "")
 PORT = 8080
 BOOT_PORT = 8089
-BOOT = ("--boot-listen", f"127.0.0.1:{BOOT_PORT}", "--boot-networks", "loopback")
+BOOT = ("--boot-listen", f"127.0.0.1:{BOOT_PORT}", "--boot-networks", "loopback", "--boot-cache-bytes", "off")
 """The options of a service that serves boot files."""
 
 
