@@ -18,8 +18,10 @@ BASE = "/run/pureboot"
 BINARY = os.environ.pop("PUREBOOT_STORAGE_BIN", "")
 PORT = 8080
 BOOT_PORT = 8089
-BOOT = ("--boot-listen", f"127.0.0.1:{BOOT_PORT}", "--boot-networks", "loopback", "--boot-cache-bytes", "off")
+BOOT = ("--boot-listen", f"127.0.0.1:{BOOT_PORT}", "--boot-networks", "loopback")
 """The options of a service that serves boot files."""
+PIPED = (*BOOT, "--boot-cache-bytes", "off")
+"""The same without a cache."""
 
 
 def until(what, condition, seconds=20, pause=0.05):

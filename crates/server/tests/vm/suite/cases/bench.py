@@ -10,7 +10,7 @@ import os
 import subprocess
 import threading
 
-from ..service import BOOT, BOOT_PORT, until
+from ..service import BOOT_PORT, PIPED, until
 from ..unit import Group, Unit
 from ..uploads import content, online, putting, stored
 from ..world import DEFAULT_EXPORTS, LARGE
@@ -31,7 +31,7 @@ def _begin(world):
     unit = Unit()
     world.server.export({**DEFAULT_EXPORTS, LARGE: "*"})
     world.service.stop()
-    world.service.start(prepare=unit.enter, options=BOOT)
+    world.service.start(prepare=unit.enter, options=PIPED)
     backend = online(world, "bench", LARGE, "vers=4.2,rw")
     return unit, Group("other"), backend, world.service.mounts(backend)[0].point
 

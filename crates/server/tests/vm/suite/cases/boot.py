@@ -1,11 +1,11 @@
-"""Files of NFS that machines boot by: they go from the worker's pipe to the machine's socket."""
+"""Files of NFS that machines boot by: they go from the worker's pipe to the machine's socket, or from a cache."""
 
 import os
 import time
 from urllib.parse import quote
 
 from .. import checks
-from ..service import BOOT, BOOT_PORT, Watch, until
+from ..service import BOOT, BOOT_PORT, PIPED, Watch, until
 from ..uploads import content, online
 from ..world import IMAGES
 from .files import CALL_SECONDS, LARGE, Download
@@ -32,7 +32,7 @@ class Fetch(Download):
 
 
 def prepare(world):
-    world.service.start(options=BOOT)
+    world.service.start(options=PIPED)
 
 
 def _bootable(world, name, options="vers=4.1"):
@@ -136,6 +136,37 @@ def a_killed_helper(world):
     assert Fetch(backend, "/large.bin").rest() == data
 
 
+def _kept(world, seconds):
+    """What one machine fetched boots others while the server is out of reach."""
+    world.service.stop()
+    world.service.start(options=BOOT)
+    backend, data = _bootable(world, f"kept for {seconds} s"), _large(world)
+
+    def fetched_from(origin):
+        assert Fetch(backend, "/large.bin").rest() == data, "other bytes, or not all"
+        return world.service.call("GET", "/boot/stats", base="/api/v1/storage").data["origins"][origin]["requests"]
+
+    until("the cache has the file", lambda: fetched_from("hit"), 60)
+    world.link.cut()
+    end = time.monotonic() + seconds
+    with Watch(world.service):
+        until("it is served without a word from the server", lambda: fetched_from("stale"), 120, 1)
+        while time.monotonic() < end:
+            fetched_from("stale")
+            time.sleep(5)
+    world.link.heal()
+    world.service.stop()
+    world.service.start(options=PIPED)
+
+
+def kept_without_its_server(world):
+    _kept(world, 0)
+
+
+def kept_for_ten_minutes(world):
+    _kept(world, 600)
+
+
 CASES = [
     served_4_2,
     served_4_1,
@@ -145,4 +176,6 @@ CASES = [
     deleted_during_a_fetch,
     shortened_during_a_fetch,
     a_killed_helper,
+    kept_without_its_server,
 ]
+SOAK = [kept_for_ten_minutes]
