@@ -19,11 +19,17 @@ use tokio::runtime::Handle;
 
 type Serve = Box<dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = ServiceResponse>>>>;
 
+/// A process of the service.
+struct Process {
+    app: Arc<App>,
+    serve: Serve,
+}
+
 /// Two processes of the service, with one database and one backend.
 pub struct Service {
     pub storage: Arc<FakeBackend>,
     _database: TestDatabase,
-    processes: [Serve; 2],
+    processes: [Process; 2],
     /// Which of them answers.
     pub active: usize,
     /// The backend's path in URLs.
@@ -43,9 +49,9 @@ impl Service {
         let storage = Arc::new(FakeBackend::healthy(kind).with_files(files).writable());
         let database = TestDatabase::migrated(TestDatabaseKind::Sqlite).await;
         let processes = [start(&storage, &database).await, start(&storage, &database).await];
-        let body = json!({"name": "files", "type": kind, "config": kind.example()});
+        let body = json!({"name": "files", "type": kind, "config": kind.example(), "boot_path": "/boot"});
         let request = TestRequest::post().uri("/api/v1/storage/backends").set_json(body);
-        let created = Answer::of(processes[0](request).await).await;
+        let created = Answer::of((processes[0].serve)(request).await).await;
         let path = created.header("location").to_owned();
         assert!(!path.is_empty(), "{created:?}");
         Self {
@@ -57,10 +63,15 @@ impl Service {
         }
     }
 
+    /// Returns the application of the process that answers.
+    pub fn app(&self) -> Arc<App> {
+        Arc::clone(&self.processes[self.active].app)
+    }
+
     /// Sends a request to a path below the backend's.
     pub async fn send(&self, request: TestRequest, path: &str) -> Answer {
         let request = request.uri(&format!("{}{path}", self.path));
-        Answer::of(self.processes[self.active](request).await).await
+        Answer::of((self.processes[self.active].serve)(request).await).await
     }
 }
 
@@ -80,7 +91,7 @@ impl Answer {
     }
 }
 
-async fn start(storage: &Arc<FakeBackend>, database: &TestDatabase) -> Serve {
+async fn start(storage: &Arc<FakeBackend>, database: &TestDatabase) -> Process {
     let storage = Arc::clone(storage);
     let build = move |_, _: &_| Ok(Arc::clone(&storage) as Arc<_>);
     let registry = Registry::with_builder(Settings::new(None), build).expect("the settings are right");
@@ -89,10 +100,11 @@ async fn start(storage: &Arc<FakeBackend>, database: &TestDatabase) -> Serve {
         ..AppSettings::default()
     };
     let app = App::new(database.store().clone(), registry, settings, Handle::current());
-    let configure = configure_guarded(app, Arc::new(Access::off()));
+    let configure = configure_guarded(Arc::clone(&app), Arc::new(Access::off()));
     let service = Rc::new(test::init_service(WebApp::new().configure(configure)).await);
-    Box::new(move |request| {
+    let serve = Box::new(move |request: TestRequest| -> Pin<Box<dyn Future<Output = _>>> {
         let service = Rc::clone(&service);
         Box::pin(async move { test::call_service(&*service, request.to_request()).await })
-    })
+    });
+    Process { app, serve }
 }
