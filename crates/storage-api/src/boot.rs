@@ -11,7 +11,6 @@ mod fetch;
 mod head;
 mod known;
 mod origin;
-mod splice;
 mod stats;
 mod target;
 

@@ -1,28 +1,25 @@
 //! One connection: requests one after the other, and their answers.
 
 mod send;
+mod splice;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes};
-use futures_util::StreamExt as _;
-use storage_backends::FileBytes;
+use bytes::BufMut as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 
-use super::answer::{Afterwards, Answer, Content};
+use super::answer::{Afterwards, Answer};
 use super::fetch::{self, Subject};
 use super::head::{Head, MAX_BYTES};
 use super::origin::Origin;
-use super::splice;
 use super::stats::Answered;
 use super::{Audience, Boot};
-use crate::chain::Chain;
 use crate::service::millis;
 
 /// How long a connection is kept for a further request: clients keep theirs for 10 s.
@@ -30,9 +27,9 @@ const IDLE: Duration = Duration::from_secs(20);
 /// How long a client may take to send a head.
 const HEAD_WAIT: Duration = Duration::from_secs(10);
 /// How long a client may take nothing of an answer.
-pub(super) const STALLED: Duration = Duration::from_secs(30);
+const STALLED: Duration = Duration::from_secs(30);
 /// How long the storage may keep a client waiting in the middle of a file, if it has no shorter deadline of its own.
-pub(super) const SILENT: Duration = Duration::from_secs(30);
+const SILENT: Duration = Duration::from_secs(30);
 /// How long a client may take to close.
 const CLOSING: Duration = Duration::from_secs(1);
 /// Bytes of a head that are read at once; most heads are shorter.
@@ -76,7 +73,7 @@ struct Record {
 }
 
 /// Which end of an answer failed.
-pub(super) enum Broken {
+enum Broken {
     Client,
     /// With its reason.
     Storage(String),
@@ -176,75 +173,6 @@ impl Connection {
             }
             _ => Afterwards::Closed,
         }
-    }
-
-    async fn send(
-        &mut self,
-        answer: Answer,
-        afterwards: Afterwards,
-        has_content: bool,
-        sent: &mut u64,
-    ) -> Result<(), Broken> {
-        let mut head = answer.head(afterwards).into_bytes();
-        match answer.content {
-            Content::File(first, rest) if has_content => {
-                self.write(&head).await?;
-                self.copy(first, rest, answer.length, sent).await
-            }
-            Content::Pipe(mut pipe) if has_content => {
-                splice::send_all(&self.stream, head, &mut pipe, sent).await
-            }
-            Content::Cached(reader) if has_content => {
-                self.write(&head).await?;
-                self.send_cached(reader, answer.length, sent).await
-            }
-            Content::Text(text) if has_content => {
-                head.extend_from_slice(text.as_bytes());
-                self.write(&head).await
-            }
-            Content::None | Content::Text(_) | Content::File(..) | Content::Pipe(_) | Content::Cached(_) => {
-                self.write(&head).await
-            }
-        }
-    }
-
-    /// Sends exactly as many bytes as the head says. The next piece is read when the last one is sent, so that a slow client
-    /// costs one piece.
-    async fn copy(
-        &mut self,
-        first: Bytes,
-        mut rest: FileBytes,
-        length: u64,
-        sent: &mut u64,
-    ) -> Result<(), Broken> {
-        let mut piece = first;
-        loop {
-            let after = *sent + piece.len() as u64;
-            if after > length {
-                return Err(Broken::Storage("the file is longer than it was".to_owned()));
-            }
-            self.write(&piece).await?;
-            *sent = after;
-            if after == length {
-                return Ok(());
-            }
-            piece = match timeout(SILENT, rest.next()).await {
-                Ok(Some(Ok(next))) => next,
-                Ok(Some(Err(error))) => return Err(Broken::Storage(Chain(&error).to_string())),
-                Ok(None) => return Err(Broken::Storage("the file is shorter than it was".to_owned())),
-                Err(_) => return Err(Broken::Storage("the storage is silent".to_owned())),
-            };
-        }
-    }
-
-    async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Broken> {
-        while !bytes.is_empty() {
-            match timeout(STALLED, self.stream.write(bytes)).await {
-                Ok(Ok(written @ 1..)) => bytes = &bytes[written..],
-                Ok(_) | Err(_) => return Err(Broken::Client),
-            }
-        }
-        Ok(())
     }
 
     /// Closes after an answer. What the client has sent meanwhile is read, or it would get a reset instead of the answer.

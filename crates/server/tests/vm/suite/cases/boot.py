@@ -1,4 +1,4 @@
-"""Files of NFS that machines boot by: they go from the worker's pipe to the machine's socket, or from a cache."""
+"""Files of NFS that machines boot by: they go from the helper's pipe to the machine's socket, or from a cache."""
 
 import os
 import time
