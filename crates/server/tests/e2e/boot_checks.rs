@@ -1,12 +1,11 @@
 //! Checks of boot files: what a service says, and what a machine gets.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
 use crate::buckets::{Buckets, CANARY, KEY};
+use crate::files::web_server;
 use crate::service::{Done, Service, command, directory, finish, run, until};
 
 const BOOTING: [&str; 4] = ["--boot-listen", "127.0.0.1:0", "--boot-networks", "loopback"];
@@ -152,39 +151,16 @@ fn settings_that_are_missing_are_named() {
     }
 }
 
-/// Serves every path with the same content, without a validator and without ranges.
-fn plain_server(content: Vec<u8>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            let (mut head, mut buffer) = (Vec::new(), [0; 1024]);
-            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-                match stream.read(&mut buffer) {
-                    Ok(read @ 1..) => head.extend_from_slice(&buffer[..read]),
-                    _ => break,
-                }
-            }
-            let length = content.len();
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-            let body: &[u8] = if head.starts_with(b"GET") { &content } else { b"" };
-            // A client that has read enough hangs up.
-            let _client_is_gone = stream
-                .write_all(answer.as_bytes())
-                .and_then(|()| stream.write_all(body));
-        }
-    });
-    url
-}
-
 /// A boot loader that seeks would take the whole file for the range.
 #[test]
 fn a_file_without_a_validator_fails_where_ranges_are_needed() {
     let home = directory();
     let service = Service::start_in(&home.path().join("state"), &BOOTING);
     for (name, content) in [("programs", program()), ("disks", iso())] {
-        let config = json!({ "base_url": plain_server(content) });
+        let config = json!({ "base_url": web_server(move |head| {
+            let sent = if head.starts_with("get") { content.as_slice() } else { b"" };
+            (content.len(), sent.to_vec())
+        }) });
         register(
             &service,
             &json!({ "name": name, "type": "http", "config": config, "boot_path": "/" }),

@@ -107,8 +107,9 @@ fn a_bucket_is_listed_and_downloaded() {
     assert!(!service.log().contains("hush"), "{}", service.log());
 }
 
-/// Starts a web server; `answer` returns the length that it says, and how much of the body it sends, for a header.
-fn web_server(answer: impl Fn(&str) -> (usize, usize) + Send + 'static) -> String {
+/// Starts a web server without ranges and validators; `answer` returns the length that it says, and the body that it sends, for
+/// a header.
+pub(crate) fn web_server(answer: impl Fn(&str) -> (usize, Vec<u8>) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
@@ -121,9 +122,8 @@ fn web_server(answer: impl Fn(&str) -> (usize, usize) + Send + 'static) -> Strin
                     _ => break,
                 }
             }
-            let (length, sent) = answer(&String::from_utf8_lossy(&head).to_lowercase());
+            let (length, body) = answer(&String::from_utf8_lossy(&head).to_lowercase());
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-            let body = vec![7; sent];
             // What is asked only for its beginning hangs up.
             let _client_is_gone = stream
                 .write_all(answer.as_bytes())
@@ -136,7 +136,7 @@ fn web_server(answer: impl Fn(&str) -> (usize, usize) + Send + 'static) -> Strin
 /// A client must not take a part for the whole.
 #[test]
 fn a_source_that_dies_ends_the_connection_short() {
-    let url = web_server(|head| (100_000, if head.starts_with("get") { 60_000 } else { 0 }));
+    let url = web_server(|head| (100_000, vec![7; if head.starts_with("get") { 60_000 } else { 0 }]));
     let service = Service::start();
     let backend = register(&service, "http", &json!({ "base_url": url }));
     let download = format!("{backend}/files/download?path=/disk.img");
@@ -158,10 +158,10 @@ fn a_source_that_dies_ends_the_connection_short() {
 #[test]
 fn a_file_that_grew_is_not_cut() {
     let url = web_server(|head| match (head.starts_with("get"), head.contains("range:")) {
-        (false, _) => (1000, 0),
+        (false, _) => (1000, vec![]),
         // As it was when it was described.
-        (true, true) => (1000, 1000),
-        (true, false) => (2000, 2000),
+        (true, true) => (1000, vec![7; 1000]),
+        (true, false) => (2000, vec![7; 2000]),
     });
     let service = Service::start();
     let backend = register(&service, "http", &json!({ "base_url": url }));
