@@ -103,6 +103,41 @@ def what_a_killed_service_left_is_removed(world):
     until("its row is gone", lambda: not uploads.recorded(world), 10)
 
 
+def _helpers_killed_once(world, backend, number):
+    """All helpers of the service are killed: the one that has half a file, and what another upload needs just then."""
+    service, before = world.service, uploads.tree(world, IMAGES)
+    answered, half, raced = (content(SIZE, 3 * number + each) for each in range(3))
+    status = 200 if "/answered.iso" in before else 201
+    stored(put(service, backend, "/answered.iso", answered), status, answered)
+    sending = putting(service, backend, "/half.iso", SIZE).send(half[:HALF])
+    _is_written(world)
+    race = Later(lambda: putting(service, backend, "/raced.iso", SIZE).send(raced).answer())
+    if number:
+        # Wherever this one is by then.
+        time.sleep(random.Random(number).uniform(0, 0.5))
+    for pid in checks.helpers(world):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    answer = sending.send(half[HALF:]).answer()
+    assert answer is not None and answer.status in (500, 503), f"{answer}"
+    answer = race.result()
+    assert answer is not None and answer.status in (200, 201, 500, 503), f"{answer}"
+    there = uploads.tree(world, IMAGES)
+    assert there["/answered.iso"] == answered, "a file whose upload was answered is not there"
+    assert there.get("/half.iso") == before.get("/half.iso"), "half a file is there"
+    assert there.get("/raced.iso") in (before.get("/raced.iso"), raced), "a torn file is there"
+    if answer.status in (200, 201):
+        assert there["/raced.iso"] == raced, f"{answer}"
+    until("nothing is left on the server", lambda: not uploads.temporaries(world, IMAGES), 20)
+    until("nothing is recorded", lambda: not uploads.recorded(world), 20)
+
+
+def its_helpers_are_killed(world):
+    backend = online(world, "helpers", IMAGES)
+    for number in range(KILLS):
+        _helpers_killed_once(world, backend, number)
+
+
 def an_upload_helper_is_killed(world):
     backend, data = online(world, "helper", IMAGES), content(SIZE)
     stored(put(world.service, backend, "/helper.iso", b"old"), 201, b"old")
@@ -276,6 +311,7 @@ def an_upload_survives_a_kill(world):
 
 CASES = [
     the_service_is_killed,
+    its_helpers_are_killed,
     an_upload_helper_is_killed,
     a_helper_hangs_while_it_publishes,
     cut_during_an_upload_4_1,
