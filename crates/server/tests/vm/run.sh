@@ -3,7 +3,7 @@
 # line is "N passed, N failed"; the status is 1 if anything failed, or if a machine ended without a verdict on each group.
 #   PUREBOOT_STORAGE_BIN   the binary to test
 #   PUREBOOT_CONFORMANCE_BIN  the example "conformance" of storage-backends
-#   PUREBOOT_VM_JOBS       machines at once (default 2)
+#   PUREBOOT_VM_JOBS       machines at once (default 3)
 #   PUREBOOT_VM_SECONDS    what one machine may take (default 1800)
 #   PUREBOOT_VM_CASES      only these cases
 #   PUREBOOT_VM_SOAK       1: the cases that take long too
@@ -11,7 +11,8 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../../../.." && pwd)/.cache/vm
 # Machines that take about as long as each other. The server of v4only serves nothing else any more: it is a machine's last.
-[ $# -gt 0 ] || set -- faults,faults_other,basics,iscsi lifecycle,files,boot,halfdead,stuck,cut,v4only files_write,files_limits,files_fault
+[ $# -gt 0 ] || set -- faults,faults_other,basics,iscsi lifecycle,boot,halfdead,cut,v4only \
+  files,files_write,files_limits,files_fault,stuck
 : "${PUREBOOT_STORAGE_BIN:?names the pureboot-storage binary to test}"
 : "${PUREBOOT_CONFORMANCE_BIN:?names the built example conformance of storage-backends}"
 kroot=$("$here/kernel.sh") || exit 1
@@ -43,7 +44,7 @@ machine() {
 }
 
 for groups in "$@"; do
-  while [ "$(jobs -rp | wc -l)" -ge "${PUREBOOT_VM_JOBS:-2}" ]; do wait -n; done
+  while [ "$(jobs -rp | wc -l)" -ge "${PUREBOOT_VM_JOBS:-3}" ]; do wait -n; done
   machine "$groups" &
 done
 wait
