@@ -250,7 +250,11 @@ fn requests_go_before_background_work() {
         let named = threads.iter().filter(|thread| thread.0.starts_with(name));
         named.map(|thread| thread.1).collect()
     };
-    let (web, background) = (nice("actix"), nice("pureboot-work"));
-    assert!(!web.is_empty() && !background.is_empty(), "{threads:?}");
+    let (mut web, writer, background) = (nice("actix"), nice("store-writer"), nice("pureboot-work"));
+    assert!(
+        !web.is_empty() && !writer.is_empty() && !background.is_empty(),
+        "{threads:?}"
+    );
+    web.extend(writer);
     assert!(web.iter().max() < background.iter().min(), "{threads:?}");
 }

@@ -91,7 +91,7 @@ pub(super) async fn connect(
         .connect_lazy_with(options);
     let direct = Direct {
         reader: Reader::new(file.clone()),
-        writer: Writer::new(file.clone(), settings.acquire_timeout),
+        writer: Writer::start(file.clone(), settings.acquire_timeout)?,
     };
     Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), Some(direct)))
 }

@@ -22,24 +22,19 @@ use crate::store::write::{Write, Written};
 const QUEUE: usize = 256;
 /// How many writes share one transaction at the most.
 const MAX_GROUP: usize = 64;
+/// How long further writes are waited for after a transaction that several shared.
+const GATHER_TIME: Duration = Duration::from_micros(60);
 
 /// The only connection of this process that writes backends, tokens and audit records to a SQLite file.
 #[derive(Debug)]
 pub(in crate::store) struct Writer {
-    file: PathBuf,
-    /// How long another process that writes is waited for.
-    patience: Duration,
-    state: Mutex<State>,
+    /// `None` once the store is closed.
+    running: Mutex<Option<Running>>,
 }
 
+/// What reaches the thread, and what sees its end.
 #[derive(Debug)]
-enum State {
-    /// Nothing was written yet.
-    Unused,
-    /// The receiver sees the end of the thread.
-    Running(mpsc::Sender<Job>, oneshot::Receiver<()>),
-    Closed,
-}
+struct Running(mpsc::Sender<Job>, oneshot::Receiver<()>);
 
 /// A write, and who waits for it.
 struct Job {
@@ -49,12 +44,25 @@ struct Job {
 }
 
 impl Writer {
-    pub(super) fn new(file: PathBuf, patience: Duration) -> Self {
-        Self {
-            file,
-            patience,
-            state: Mutex::new(State::Unused),
-        }
+    /// Starts the thread, with the priority of the caller: requests wait for it. It opens the file at its first write, and
+    /// waits for another process that writes for so long.
+    ///
+    /// # Errors
+    /// The thread can't be started.
+    pub(super) fn start(file: PathBuf, patience: Duration) -> Result<Self, StoreError> {
+        let (sender, jobs) = mpsc::channel(QUEUE);
+        let (running, ended) = oneshot::channel();
+        let work = move || {
+            run(&file, patience, jobs);
+            drop(running);
+        };
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(work)
+            .map_err(|error| StoreError::unavailable(format!("no thread to write: {error}")))?;
+        Ok(Self {
+            running: Mutex::new(Some(Running(sender, ended))),
+        })
     }
 
     /// Carries out a write; returns after its commit.
@@ -77,39 +85,23 @@ impl Writer {
     }
 
     fn jobs(&self) -> Result<mpsc::Sender<Job>, StoreError> {
-        let mut state = self.state();
-        if let State::Unused = *state {
-            let (sender, jobs) = mpsc::channel(QUEUE);
-            let (file, patience) = (self.file.clone(), self.patience);
-            let (running, ended) = oneshot::channel();
-            let work = move || {
-                run(&file, patience, jobs);
-                drop(running);
-            };
-            std::thread::Builder::new()
-                .name("store-writer".to_owned())
-                .spawn(work)
-                .map_err(|error| StoreError::unavailable(format!("no thread to write: {error}")))?;
-            *state = State::Running(sender, ended);
-        }
-        match &*state {
-            State::Running(jobs, _) => Ok(jobs.clone()),
-            State::Unused | State::Closed => Err(closed()),
-        }
+        let running = self.running();
+        let Running(jobs, _) = running.as_ref().ok_or_else(closed)?;
+        Ok(jobs.clone())
     }
 
     /// Takes no more writes, and waits for the end of those that were taken.
     pub(in crate::store) async fn close(&self) {
-        let before = std::mem::replace(&mut *self.state(), State::Closed);
-        if let State::Running(jobs, ended) = before {
+        let running = self.running().take();
+        if let Some(Running(jobs, ended)) = running {
             drop(jobs);
             // It sends nothing: it is dropped with the thread's connection.
             let _ = ended.await;
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,13 +111,18 @@ fn closed() -> StoreError {
 
 fn run(file: &Path, patience: Duration, mut jobs: mpsc::Receiver<Job>) {
     let mut connection = None;
+    let mut is_crowded = false;
     while let Some(first) = jobs.blocking_recv() {
+        if is_crowded {
+            std::thread::sleep(GATHER_TIME);
+        }
         let mut group = vec![first];
         while group.len() < MAX_GROUP
             && let Ok(job) = jobs.try_recv()
         {
             group.push(job);
         }
+        is_crowded = group.len() > 1;
         if let Err(error) = commit_all(&mut connection, file, patience, &mut group) {
             // The next group begins with a new connection, whatever state this one is in.
             connection = None;
