@@ -21,6 +21,8 @@ use crate::error::StoreError;
 /// How many rows are rendered in one go.
 const BATCH: usize = 256;
 const LISTING: &str = "listing backends";
+/// By how much the buffer of a list grows: twice the bytes of a long one, several times, are megabytes.
+const STEP: usize = 64 * 1024;
 
 /// A list as JSON.
 #[derive(Debug, Default)]
@@ -70,7 +72,7 @@ impl Texts {
                 own.bytes.clear();
                 own.bytes
             }
-            Err(shared) => Vec::with_capacity(shared.bytes.capacity()),
+            Err(shared) => Vec::with_capacity(shared.bytes.len() + STEP),
         };
         Self {
             bytes,
@@ -89,6 +91,9 @@ impl Texts {
         self.rows += 1;
         match text.and_then(listed::json) {
             Some(json) => {
+                if self.bytes.capacity() - self.bytes.len() <= json.len() {
+                    self.bytes.reserve_exact(json.len() + STEP);
+                }
                 self.bytes.extend_from_slice(json.as_bytes());
                 self.bytes.push(b',');
             }
