@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
+use storage_persistence::testkit::PostgresServer;
 
 use super::origin::{OPTIONS, Origin, get, read, until_kept};
 use super::{address, register};
@@ -12,6 +15,10 @@ use crate::buckets::Buckets;
 use crate::service::{Service, command, directory, finish, until};
 
 const MACHINES: usize = 100;
+/// How long a backend is known without a question to the database.
+const KNOWN: Duration = Duration::from_secs(1);
+/// How long firmware waits for the first byte.
+const FIRMWARE: Duration = Duration::from_secs(5);
 
 /// So many bytes of a version.
 fn version(number: usize, bytes: usize) -> Vec<u8> {
@@ -70,6 +77,38 @@ fn a_rack_reads_a_file_once_and_boots_without_its_origin() {
     }
     let service = Service::start_in(&state, &OPTIONS);
     assert!(get(address(&service)).whole() == Some(&all));
+}
+
+/// What is known of a backend is believed meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_database_keeps_no_machine_from_booting() {
+    let server = tokio::task::spawn_blocking(PostgresServer::start)
+        .await
+        .expect("PostgreSQL starts");
+    let url = server.create_database().await;
+    let (origin, home) = (Origin::start(), directory());
+    let all = version(1, 300_000);
+    origin.put(&all);
+    let options = [&OPTIONS[..], &["--database-url", url.as_str()]].concat();
+    let service = Service::start_in(&home.path().join("state"), &options);
+    let boot = address(&service);
+    origin.register(&service);
+    until_kept(&service, boot);
+    tokio::task::block_in_place(|| server.freeze());
+    for _ in 0..2 {
+        sleep(KNOWN);
+        let begun = Instant::now();
+        assert!(get(boot).whole() == Some(&all), "{}", service.log());
+        assert!(begun.elapsed() < FIRMWARE, "it took {:?}", begun.elapsed());
+    }
+    let begun = Instant::now();
+    let cold = read(boot, "/b/web/cold").status;
+    let took = begun.elapsed();
+    assert!(cold == 503 && took < FIRMWARE, "{cold} after {took:?}");
+    tokio::task::block_in_place(|| server.thaw());
+    until("it is asked again", || {
+        (read(boot, "/b/web/cold").status == 404).then_some(())
+    });
 }
 
 #[test]
