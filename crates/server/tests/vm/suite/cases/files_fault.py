@@ -128,8 +128,10 @@ def _helpers_killed_once(world, backend, number):
     assert there.get("/raced.iso") in (before.get("/raced.iso"), raced), "a torn file is there"
     if answer.status in (200, 201):
         assert there["/raced.iso"] == raced, f"{answer}"
-    until("nothing is left on the server", lambda: not uploads.temporaries(world, IMAGES), 20)
-    until("nothing is recorded", lambda: not uploads.recorded(world), 20)
+    # Who removes what is left may have been killed too: the sweeper finds it by its row.
+    known = uploads.recorded(world)
+    left = set(uploads.temporaries(world, IMAGES))
+    assert left <= known, f"{left - known} are left, and nobody knows"
 
 
 def its_helpers_are_killed(world):
