@@ -250,11 +250,11 @@ fn requests_go_before_background_work() {
         let named = threads.iter().filter(|thread| thread.0.starts_with(name));
         named.map(|thread| thread.1).collect()
     };
-    let (mut web, writer, background) = (nice("actix"), nice("store-writer"), nice("pureboot-work"));
+    let (mut requests, writer, background) = (nice("actix"), nice("store-writer"), nice("pureboot-work"));
     assert!(
-        !web.is_empty() && !writer.is_empty() && !background.is_empty(),
+        !requests.is_empty() && !writer.is_empty() && !background.is_empty(),
         "{threads:?}"
     );
-    web.extend(writer);
-    assert!(web.iter().max() < background.iter().min(), "{threads:?}");
+    requests.extend(writer);
+    assert!(requests.iter().max() < background.iter().min(), "{threads:?}");
 }

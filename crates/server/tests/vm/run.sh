@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../../../.." && pwd)/.cache/vm
 # Machines that take about as long as each other. The server of v4only serves nothing else any more: it is a machine's last.
 [ $# -gt 0 ] || set -- faults,faults_other,basics,iscsi lifecycle,boot,halfdead,cut,v4only \
-  files,files_write,files_limits,files_fault,stuck
+  files,files_write,files_limits,files_fault,files_killed,stuck
 : "${PUREBOOT_STORAGE_BIN:?names the pureboot-storage binary to test}"
 : "${PUREBOOT_CONFORMANCE_BIN:?names the built example conformance of storage-backends}"
 kroot=$("$here/kernel.sh") || exit 1

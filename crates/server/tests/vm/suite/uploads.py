@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from . import checks
 from .netns import SERVER
-from .service import Answer, Watch
+from .service import Answer, Watch, until
 
 PREFIX = ".pureboot-upload-"
 PATIENCE = 100
@@ -160,6 +160,11 @@ def writing(world):
                 if PREFIX in link:
                     found[pid] = os.path.basename(link)
     return found
+
+
+def until_written(world):
+    """Waits until a helper writes; returns those that do."""
+    return until("a helper writes", lambda: writing(world))
 
 
 def written(pid):

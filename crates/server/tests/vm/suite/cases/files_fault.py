@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import random
 import signal
 import time
 
 from .. import checks, uploads
-from ..fault import SOAK as LONG
 from ..service import Later, until
-from ..uploads import Health, Resumable, content, online, put, putting, stored
+from ..uploads import Health, Resumable, content, online, put, putting, stored, until_written
 from ..world import IMAGES
 
 BLOCK = 128 << 10
@@ -18,7 +16,6 @@ HALF = 4 * BLOCK
 SIZE = 2 * HALF
 BLOCKED = 6 << 20
 """More than lies between a client and a helper that takes nothing."""
-KILLS = 100 if LONG else 3
 CALL_SECONDS = 60
 """What a call may take whose server is gone: the kernel's patience of 15 s, ours, and an emulated processor."""
 LEASE_SECONDS = 30 + 10
@@ -38,61 +35,17 @@ def _there(world, path):
         return None
 
 
-def _is_written(world):
-    return until("a helper writes", lambda: uploads.writing(world))
-
-
 def _complete(world, path, data):
     """The server has the file, and nothing else of it; the service knows of nothing that is left."""
     assert _there(world, path) == data, f"{path} is not what was sent"
     assert not uploads.temporaries(world, IMAGES), "something is left on the server"
 
 
-def _killed_once(world, backend, number):
-    service, before = world.service, uploads.tree(world, IMAGES)
-    answered = content(SIZE, 3 * number)
-    status = 200 if "/answered.iso" in before else 201
-    stored(put(service, backend, "/answered.iso", answered), status, answered)
-    half = putting(service, backend, "/half.iso", SIZE).send(content(SIZE, 3 * number + 1)[:HALF])
-    _is_written(world)
-    raced = content(SIZE, 3 * number + 2)
-    race = Later(lambda: putting(service, backend, "/raced.iso", SIZE).send(raced).answer())
-    if number:
-        # Wherever this one is by then.
-        time.sleep(random.Random(number).uniform(0, 0.5))
-    service.kill()
-    assert half.answer() is None, "an answer to half a file"
-    answer = race.result()
-    until("the helpers of the service are gone", lambda: not checks.workers(), 20)
-    there = uploads.tree(world, IMAGES)
-    assert there["/answered.iso"] == answered, "a file whose upload was answered is not there"
-    assert there.get("/half.iso") == before.get("/half.iso"), "half a file is there"
-    assert there.get("/raced.iso") in (before.get("/raced.iso"), raced), "a torn file is there"
-    if answer is not None:
-        assert answer.status in (200, 201) and there["/raced.iso"] == raced, f"{answer}"
-    left = set(uploads.temporaries(world, IMAGES))
-    assert left and left <= uploads.recorded(world), f"{left} are left, and nobody knows"
-    for name in left:
-        os.remove(_path(world, f"/{name}"))
-    with contextlib.closing(uploads.database(world)) as database, database:
-        database.execute("DELETE FROM uploads")
-    service.start()
-    for path, data in (("/answered.iso", answered), ("/half.iso", content(10, number))):
-        put(service, backend, path, data)
-        assert _there(world, path) == data
-
-
-def the_service_is_killed(world):
-    backend = online(world, "killed", IMAGES)
-    for number in range(KILLS):
-        _killed_once(world, backend, number)
-
-
 def what_a_killed_service_left_is_removed(world):
     """By the next one, once the heartbeat is ten minutes old: here its clock is put back."""
     backend = online(world, "left", IMAGES)
     putting(world.service, backend, "/left.iso", SIZE).send(content(HALF))
-    _is_written(world)
+    until_written(world)
     world.service.kill()
     with contextlib.closing(uploads.database(world)) as database, database:
         changed = database.execute("UPDATE uploads SET heartbeat = heartbeat - 700000").rowcount
@@ -103,48 +56,11 @@ def what_a_killed_service_left_is_removed(world):
     until("its row is gone", lambda: not uploads.recorded(world), 10)
 
 
-def _helpers_killed_once(world, backend, number):
-    """All helpers of the service are killed: the one that has half a file, and what another upload needs just then."""
-    service, before = world.service, uploads.tree(world, IMAGES)
-    answered, half, raced = (content(SIZE, 3 * number + each) for each in range(3))
-    status = 200 if "/answered.iso" in before else 201
-    stored(put(service, backend, "/answered.iso", answered), status, answered)
-    sending = putting(service, backend, "/half.iso", SIZE).send(half[:HALF])
-    _is_written(world)
-    race = Later(lambda: putting(service, backend, "/raced.iso", SIZE).send(raced).answer())
-    if number:
-        # Wherever this one is by then.
-        time.sleep(random.Random(number).uniform(0, 0.5))
-    for pid in checks.helpers(world):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    answer = sending.send(half[HALF:]).answer()
-    assert answer is not None and answer.status in (500, 503), f"{answer}"
-    answer = race.result()
-    assert answer is not None and answer.status in (200, 201, 500, 503), f"{answer}"
-    there = uploads.tree(world, IMAGES)
-    assert there["/answered.iso"] == answered, "a file whose upload was answered is not there"
-    assert there.get("/half.iso") == before.get("/half.iso"), "half a file is there"
-    assert there.get("/raced.iso") in (before.get("/raced.iso"), raced), "a torn file is there"
-    if answer.status in (200, 201):
-        assert there["/raced.iso"] == raced, f"{answer}"
-    # Who removes what is left may have been killed too: the sweeper finds it by its row.
-    known = uploads.recorded(world)
-    left = set(uploads.temporaries(world, IMAGES))
-    assert left <= known, f"{left - known} are left, and nobody knows"
-
-
-def its_helpers_are_killed(world):
-    backend = online(world, "helpers", IMAGES)
-    for number in range(KILLS):
-        _helpers_killed_once(world, backend, number)
-
-
 def an_upload_helper_is_killed(world):
     backend, data = online(world, "helper", IMAGES), content(SIZE)
     stored(put(world.service, backend, "/helper.iso", b"old"), 201, b"old")
     sending = putting(world.service, backend, "/helper.iso", SIZE).send(data[:HALF])
-    for pid in _is_written(world):
+    for pid in until_written(world):
         os.kill(pid, signal.SIGKILL)
     answer = sending.send(data[HALF:]).answer()
     assert answer is not None and answer.status in (500, 503), f"{answer}"
@@ -153,7 +69,7 @@ def an_upload_helper_is_killed(world):
 
     upload = Resumable(world.service, backend, "/helper.iso", SIZE)
     part = upload.part(0, SIZE, True).send(data[:HALF])
-    for pid in _is_written(world):
+    for pid in until_written(world):
         os.kill(pid, signal.SIGKILL)
     answer = part.send(data[HALF:]).answer()
     assert answer is not None and answer.status in (500, 503), f"{answer}"
@@ -173,7 +89,7 @@ def a_helper_hangs_while_it_publishes(world):
     until("nobody writes", lambda: not uploads.writing(world))
     world.link.slow(300)
     last = upload.part(SIZE, 0, True)
-    writers = set(_is_written(world))
+    writers = set(until_written(world))
     others = set(checks.helpers(world)) - writers
     assert others, "nobody but the writer"
     for pid in [*writers, *others]:
@@ -195,7 +111,7 @@ def _cut_during_an_upload(world, options):
     backend, data, path = online(world, "cut", IMAGES, options), content(SIZE), f"/{options}.iso"
     stored(put(world.service, backend, path, b"old"), 201, b"old")
     sending = putting(world.service, backend, path, SIZE).send(data[:HALF])
-    _is_written(world)
+    until_written(world)
     world.link.cut()
     begin = time.monotonic()
     with Health(world.service):
@@ -257,7 +173,7 @@ def an_upload_survives_a_restart(world):
     backend, data = online(world, "restart", IMAGES), content(SIZE)
     upload = Resumable(world.service, backend, "/restart.iso", SIZE)
     part = upload.part(0, SIZE, True).send(data[: HALF + 1000])
-    (pid,) = _is_written(world)
+    (pid,) = until_written(world)
     until("the helper has written all blocks", lambda: uploads.written(pid) >= HALF)
     assert world.service.stop() == 0
     answer = part.answer()
@@ -274,7 +190,7 @@ def an_upload_survives_a_restart_in_the_middle_of_a_write(world):
     backend, data = online(world, "write", IMAGES), content(BLOCKED)
     upload = Resumable(world.service, backend, "/write.iso", BLOCKED)
     part = upload.part(0, BLOCKED, True).send(data[:BLOCK])
-    (pid,) = _is_written(world)
+    (pid,) = until_written(world)
     until("the helper has written a block", lambda: uploads.written(pid) >= BLOCK)
     os.kill(pid, signal.SIGSTOP)
     sent = part.until_blocked(data[BLOCK:]) + BLOCK
@@ -294,7 +210,7 @@ def an_upload_survives_a_kill(world):
     backend, data = online(world, "survives", IMAGES), content(SIZE)
     upload = Resumable(world.service, backend, "/survives.iso", SIZE)
     upload.part(0, SIZE, True).send(data[:HALF])
-    _is_written(world)
+    until_written(world)
     world.service.kill()
     world.service.start()
     offset = upload.offset()
@@ -312,8 +228,6 @@ def an_upload_survives_a_kill(world):
 
 
 CASES = [
-    the_service_is_killed,
-    its_helpers_are_killed,
     an_upload_helper_is_killed,
     a_helper_hangs_while_it_publishes,
     cut_during_an_upload_4_1,
