@@ -1,7 +1,6 @@
 //! Files that are listed and read by the real helper, which is this very program started again.
 
-#![expect(clippy::disallowed_methods, reason = "a test mounts")]
-
+mod ends;
 mod pipes;
 
 use std::fs::{self, File};
@@ -30,20 +29,18 @@ const MAX_TRANSFERS: usize = 28;
 pub(crate) async fn run() {
     run_each!(
         files_are_listed_and_read,
-        an_idle_helper_ends,
         a_reader_that_leaves_frees_its_thread,
-        a_killed_helper_ends_its_reads_and_another_takes_its_place,
         a_file_that_becomes_shorter_ends_its_read,
         one_transfer_too_many_waits,
         a_list_that_takes_too_long_spares_the_reads,
-        a_directory_over_the_memory_limit_ends_with_an_error,
     );
+    ends::run().await;
     pipes::run().await;
 }
 
 /// Runs those that mount, in a mount namespace.
 pub(crate) async fn run_inside() {
-    run_each!(a_storage_that_does_not_answer_ends_the_helper);
+    ends::run_inside().await;
 }
 
 struct World {
@@ -143,24 +140,6 @@ async fn files_are_listed_and_read() {
     ended(world).await;
 }
 
-async fn an_idle_helper_ends() {
-    let mut world = World::new();
-    world.place.idle = Duration::from_millis(100);
-    world.file("large", LARGE);
-    let mut stream = world.read("large", 0).await.unwrap();
-    stream.next().await.unwrap().unwrap();
-    let pid = helper();
-    tokio::time::sleep(world.place.idle * 3).await;
-    assert!(is_helper(pid), "a read under way is not idle");
-    drop(stream);
-    until("the idle helper is left", || {
-        child_of(std::process::id()).is_none()
-    })
-    .await;
-    assert_eq!(world.list(None, 10).await.unwrap().entries.len(), 1);
-    ended(world).await;
-}
-
 async fn a_reader_that_leaves_frees_its_thread() {
     let world = World::new();
     world.file("large", LARGE);
@@ -170,31 +149,6 @@ async fn a_reader_that_leaves_frees_its_thread() {
     assert_eq!(threads(pid), 2, "a read that waits for its reader has a thread");
     drop(stream);
     until("the thread is left", || threads(pid) == 1).await;
-    ended(world).await;
-}
-
-async fn a_killed_helper_ends_its_reads_and_another_takes_its_place() {
-    let world = World::new();
-    let bytes = world.file("large", LARGE);
-    let mut stream = world.read("large", 0).await.unwrap();
-    let pid = helper();
-    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
-    let mut got = 0;
-    let error = loop {
-        match stream.next().await.unwrap() {
-            Ok(piece) => got += piece.len(),
-            Err(error) => break error,
-        }
-    };
-    assert!(got < bytes.len());
-    assert!(
-        *error.kind() == ErrorKind::Helper && error.is_temporary(),
-        "{error:?}"
-    );
-    assert!(stream.next().await.is_none());
-    let pieces: Vec<_> = world.read("large", 0).await.unwrap().try_collect().await.unwrap();
-    assert!(pieces.concat() == bytes);
-    assert_ne!(helper(), pid);
     ended(world).await;
 }
 
@@ -275,40 +229,5 @@ async fn a_list_that_takes_too_long_spares_the_reads() {
     let rest: Vec<_> = stream.try_collect().await.unwrap();
     assert!([first, rest.concat().into()].concat() == bytes);
     assert_eq!(helper(), pid);
-    ended(world).await;
-}
-
-async fn a_directory_over_the_memory_limit_ends_with_an_error() {
-    let mut world = World::new();
-    world.file("f", 1);
-    world.place.root.max_memory = 4096;
-    let listed = world.list(None, 10).await;
-    assert_eq!(listed.map_err(Error::into_kind), Err(ErrorKind::Helper));
-    world.place.root.max_memory = FilesRoot::MAX_MEMORY;
-    assert_eq!(world.list(None, 10).await.unwrap().entries.len(), 1);
-    ended(world).await;
-}
-
-/// A file system whose server never answers.
-async fn a_storage_that_does_not_answer_ends_the_helper() {
-    let mut world = World::new();
-    let device = File::options().read(true).write(true).open("/dev/fuse").unwrap();
-    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
-    let at = world.dir.path().to_owned();
-    let (source, flags) = (Some("dead"), nix::mount::MsFlags::MS_NOSUID);
-    nix::mount::mount(source, &at, Some("fuse.dead"), flags, Some(options.as_str())).unwrap();
-    world.place.patience = Duration::from_millis(300);
-    let (listed, read) = tokio::join!(world.list(None, 10), world.read("f", 0));
-    assert_eq!(listed.map_err(Error::into_kind), Err(ErrorKind::Timeout));
-    assert_eq!(
-        read.map(|_| ()).map_err(Error::into_kind),
-        Err(ErrorKind::Timeout)
-    );
-    until("the helper is left", || child_of(std::process::id()).is_none()).await;
-    // The kernel lets go of what a killed process held a moment after the process is gone.
-    let unmount = || nix::mount::umount2(&at, nix::mount::MntFlags::empty()).is_ok();
-    until("nothing holds the mount", unmount).await;
-    world.place.patience = SOON;
-    assert_eq!(world.list(None, 10).await.unwrap().entries, []);
     ended(world).await;
 }

@@ -146,6 +146,21 @@ impl FileCall {
         }
     }
 
+    /// Returns whether it may be made again if its helper dies: it does not matter whether it was made before, and it is not
+    /// what the helper died of.
+    pub(in crate::helper) fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Stat | Self::Read(_) | Self::FindUpload(_) | Self::Abandon(_) => true,
+            // The names of a directory may be more than fit into its memory.
+            Self::List(_)
+            | Self::MakeDirectory
+            | Self::Delete(_)
+            | Self::Rename { .. }
+            | Self::Publish { .. }
+            | Self::Write { .. } => false,
+        }
+    }
+
     /// Returns whether it may go on for any time.
     pub(in crate::helper) fn is_long(&self) -> bool {
         matches!(self, Self::Delete(_))

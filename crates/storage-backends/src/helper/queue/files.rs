@@ -150,7 +150,7 @@ impl HelperQueue {
             .await
     }
 
-    /// Makes a call that reports what is done before it answers.
+    /// Makes a call that reports what is done before it answers; once more if its helper dies, where that is safe.
     async fn make_reported(
         self: &Arc<Self>,
         cx: &OpContext,
@@ -159,23 +159,45 @@ impl HelperQueue {
         (path, call): (&FilePath, FileCall),
         progress: &Progress,
     ) -> Result<(FileReply, BufReader<Receiver>, ActiveCall), Error> {
+        match self.make_once(cx, step, place, (path, &call), progress).await {
+            Err(error) if *error.kind() == ErrorKind::Helper && call.may_be_repeated() => {
+                self.make_once(cx, step, place, (path, &call), progress).await
+            }
+            made => made,
+        }
+    }
+
+    async fn make_once(
+        self: &Arc<Self>,
+        cx: &OpContext,
+        step: &'static str,
+        place: &FilesPlace,
+        (path, call): (&FilePath, &FileCall),
+        progress: &Progress,
+    ) -> Result<(FileReply, BufReader<Receiver>, ActiveCall), Error> {
         let permit = self.permit(cx, call.class()).await?;
         let active = self.begin(cx, place, permit).await?;
         let (own_time, is_long) = (call.own_time(), call.is_long());
         let patience = place.patience + own_time;
         let may_kill = !is_long && cx.remaining() >= own_time + MIN_WAIT_TO_KILL;
         let asked = async {
-            let call = (path, call);
+            let call = (path, call.clone());
             let (mut answer, mut input) = active.ask(step, call, patience, answer_pipe()).await?;
             while let FileReply::Progress { entries } = answer {
                 progress.add(entries);
                 answer = active.next(step, patience, &mut input).await?;
             }
-            Ok((answer, input))
+            Ok::<_, Error>((answer, input))
         };
         match cx.bound(step, asked).await {
             Ok(Ok((answer, input))) => Ok((answer, input, active)),
-            Ok(Err(error)) => Err(error),
+            Ok(Err(error)) => {
+                if *error.kind() == ErrorKind::Helper {
+                    // Its supervisor may not know yet.
+                    active.helper.end(Ended::Died);
+                }
+                Err(error)
+            }
             Err(error) => {
                 if error.is_timeout() && may_kill {
                     active.give_up();

@@ -78,8 +78,9 @@ def _helpers_killed_once(world, backend, number):
     assert answer is not None and answer.status in (500, 503), f"{answer}"
     answer = files.race.result()
     assert answer is not None and answer.status in (200, 201, 500, 503), f"{answer}"
-    # Who removes what is left may have been killed too: the sweeper finds it by its row.
     files.left(answer.status in (200, 201))
+    # A helper that takes the place of a killed one removes it.
+    until("nothing is left", lambda: not uploads.temporaries(world, IMAGES) and not uploads.recorded(world), 20)
 
 
 def its_helpers_are_killed(world):
