@@ -21,13 +21,12 @@ pub(crate) fn list(listing: Listing) -> serde_json::Result<impl MessageBody> {
     }
     end.push('}');
     let begin = Bytes::from_static(br#"{"success":true,"data":["#);
-    let parts = [begin, listing.members, Bytes::from(end)];
+    let mut parts = vec![begin];
+    parts.extend(listing.members);
+    parts.push(Bytes::from(end));
     let length = parts.iter().map(|part| part.len() as u64).sum();
-    let parts = parts.into_iter().filter(|part| !part.is_empty());
-    Ok(SizedStream::new(
-        length,
-        stream::iter(parts.map(Ok::<_, Infallible>)),
-    ))
+    let parts = parts.into_iter().map(Ok::<_, Infallible>);
+    Ok(SizedStream::new(length, stream::iter(parts)))
 }
 
 /// A stored backend that can't be read.

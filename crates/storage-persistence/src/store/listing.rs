@@ -21,14 +21,15 @@ use crate::error::StoreError;
 /// How many rows are rendered in one go.
 const BATCH: usize = 256;
 const LISTING: &str = "listing backends";
-/// By how much the buffer of a list grows: twice the bytes of a long one, several times, are megabytes.
-const STEP: usize = 64 * 1024;
+/// The bytes of a list that are in one buffer. A long list in a single one takes half a megabyte in a row, and leaves holes of that
+/// size in the heap, which add up to megabytes.
+const PIECE: usize = 32 * 1024;
 
 /// A list as JSON.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// The backends as the members of an array, without its brackets.
-    pub members: Bytes,
+    /// The backends as the members of an array, without its brackets: pieces of one text.
+    pub members: Vec<Bytes>,
     /// The rows of this page that can't be read.
     pub unreadable: Vec<UnreadableBackend>,
     /// How many backends match in all, unreadable ones included.
@@ -38,20 +39,20 @@ pub struct Listing {
 /// The texts of rows, with a comma behind each.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    pub(super) bytes: Vec<u8>,
+    parts: Vec<Part>,
+    /// The end of the texts, which is no part yet.
+    last: Vec<u8>,
     rows: u64,
     /// The number in [`TOTAL`], if the query asks for it.
     total: Option<i64>,
-    missing: Vec<Missing>,
 }
 
-/// A row that has to be rendered, or can't be read.
+/// A part of a list.
 #[derive(Debug)]
-struct Missing {
-    /// Its place in the texts.
-    at: usize,
-    /// `None` if it is not a text.
-    id: Option<String>,
+enum Part {
+    Texts(Bytes),
+    /// The id of a row that has to be rendered, or can't be read; `None` if it is not a text.
+    Missing(Option<String>),
 }
 
 /// What was rendered of rows that have no text.
@@ -63,23 +64,6 @@ struct Rendered {
 }
 
 impl Texts {
-    /// Makes an empty one that has room for as much as another one, in its buffer if nobody else needs it.
-    ///
-    /// A buffer that grows again after each commit leaves holes in the heap, which add up to megabytes.
-    pub(super) fn in_place_of(other: Arc<Self>) -> Self {
-        let bytes = match Arc::try_unwrap(other) {
-            Ok(mut own) => {
-                own.bytes.clear();
-                own.bytes
-            }
-            Err(shared) => Vec::with_capacity(shared.bytes.len() + STEP),
-        };
-        Self {
-            bytes,
-            ..Self::default()
-        }
-    }
-
     /// Adds a row of SQLite's: id, text, and [`TOTAL`] if the query asks for it.
     pub(super) fn add(&mut self, row: &Row<'_>) {
         self.total = self.total.or_else(|| row.get(2).ok());
@@ -91,57 +75,67 @@ impl Texts {
         self.rows += 1;
         match text.and_then(listed::json) {
             Some(json) => {
-                if self.bytes.capacity() - self.bytes.len() <= json.len() {
-                    self.bytes.reserve_exact(json.len() + STEP);
+                if self.last.capacity() - self.last.len() <= json.len() {
+                    self.end_piece();
+                    self.last = Vec::with_capacity(PIECE.max(json.len() + 1));
                 }
-                self.bytes.extend_from_slice(json.as_bytes());
-                self.bytes.push(b',');
+                self.last.extend_from_slice(json.as_bytes());
+                self.last.push(b',');
             }
-            None => self.missing.push(Missing {
-                at: self.bytes.len(),
-                id: id(),
-            }),
+            None => {
+                self.end_piece();
+                self.parts.push(Part::Missing(id()));
+            }
         }
     }
 
-    /// Returns whether no row lacked its text.
-    pub(super) fn is_complete(&self) -> bool {
-        self.missing.is_empty()
+    /// Makes a part of the texts that are none yet.
+    fn end_piece(&mut self) {
+        if !self.last.is_empty() {
+            let texts = std::mem::take(&mut self.last);
+            self.parts.push(Part::Texts(texts.into()));
+        }
+    }
+
+    /// Ends a list, to be read by many.
+    pub(super) fn shared(mut self) -> Arc<Self> {
+        self.end_piece();
+        Arc::new(self)
+    }
+
+    /// Returns how many bytes the texts have; `None` if a row lacks its own.
+    pub(super) fn complete_len(&self) -> Option<usize> {
+        let len = |part: &Part| match part {
+            Part::Texts(texts) => Some(texts.len()),
+            Part::Missing(_) => None,
+        };
+        self.parts.iter().map(len).sum()
+    }
+
+    /// Returns the ids of the rows that lack their texts.
+    fn missing(&self) -> Vec<Option<&str>> {
+        let id = |part| match part {
+            &Part::Texts(_) => None,
+            Part::Missing(id) => Some(id.as_deref()),
+        };
+        self.parts.iter().filter_map(id).collect()
     }
 
     /// Returns the members of a JSON array; those that were missing are among `json`, or gone.
-    fn members(self: &Arc<Self>, json: &HashMap<String, Vec<u8>>) -> Bytes {
-        let mut all = if json.is_empty() {
-            Bytes::from_owner(Shared(Arc::clone(self)))
-        } else {
-            self.with(json).into()
-        };
-        all.truncate(all.len().saturating_sub(1));
-        all
-    }
-
-    fn with(&self, json: &HashMap<String, Vec<u8>>) -> Vec<u8> {
-        let mut all = Vec::with_capacity(self.bytes.len());
-        let mut from = 0;
-        for Missing { at, id } in &self.missing {
-            all.extend_from_slice(&self.bytes[from..*at]);
-            from = *at;
-            if let Some(json) = id.as_ref().and_then(|id| json.get(id)) {
-                all.extend_from_slice(json);
-                all.push(b',');
+    fn members(&self, mut json: HashMap<String, Vec<u8>>) -> Vec<Bytes> {
+        let piece = |part: &Part| match part {
+            Part::Texts(texts) => Some(texts.clone()),
+            Part::Missing(id) => {
+                let mut json = json.remove(id.as_ref()?)?;
+                json.push(b',');
+                Some(json.into())
             }
+        };
+        let mut pieces: Vec<Bytes> = self.parts.iter().filter_map(piece).collect();
+        if let Some(last) = pieces.last_mut() {
+            last.truncate(last.len() - 1);
         }
-        all.extend_from_slice(&self.bytes[from..]);
-        all
-    }
-}
-
-/// Texts that an answer sends without a copy: to copy half a megabyte costs more than to send it.
-struct Shared(Arc<Texts>);
-
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        &self.0.bytes
+        pieces
     }
 }
 
@@ -158,14 +152,15 @@ impl Store {
             rows.select_only().column(Column::Id).column(Column::Listed)
         });
         let texts = self.run(LISTING, self.texts(&query)).await?;
-        let Rendered { json, unreadable } = self.render(&texts.missing).await?;
+        let missing = texts.missing();
+        let Rendered { json, unreadable } = self.render(&missing).await?;
         let total = match texts.total {
             Some(total) => total.unsigned_abs(),
             None if filter.is_page() => self.run(LISTING, matching.count(&self.db)).await?,
-            None => texts.rows - (texts.missing.len() - json.len() - unreadable.len()) as u64,
+            None => texts.rows - (missing.len() - json.len() - unreadable.len()) as u64,
         };
         Ok(Listing {
-            members: texts.members(&json),
+            members: texts.members(json),
             unreadable,
             total,
         })
@@ -185,13 +180,13 @@ impl Store {
             let text: Option<String> = row.try_get_by_index(1).ok().flatten();
             texts.push(text.as_deref(), || row.try_get_by_index(0).ok());
         }
-        Ok(Arc::new(texts))
+        Ok(texts.shared())
     }
 
-    async fn render(&self, missing: &[Missing]) -> Result<Rendered, StoreError> {
+    async fn render(&self, missing: &[Option<&str>]) -> Result<Rendered, StoreError> {
         let mut rendered = Rendered::default();
         for batch in missing.chunks(BATCH) {
-            let ids = batch.iter().filter_map(|row| row.id.as_deref());
+            let ids = batch.iter().filter_map(|id| *id);
             let rows = Entity::find().filter(Column::Id.is_in(ids));
             let ordered = rows
                 .order_by_asc(Column::CreatedAt)
@@ -204,7 +199,7 @@ impl Store {
                 rendered.json.insert(backend.id.to_string(), json);
             }
             rendered.unreadable.extend(page.unreadable);
-            let without_id = batch.iter().filter(|row| row.id.is_none());
+            let without_id = batch.iter().filter(|id| id.is_none());
             let without_id = without_id.map(|_| convert::of_another_type(None));
             rendered.unreadable.extend(without_id);
         }

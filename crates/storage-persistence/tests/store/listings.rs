@@ -10,7 +10,7 @@ use storage_persistence::{BackendFilter, Listing, Measurement, Store};
 use crate::support::{create, http, measured, name, set};
 
 fn members(listing: &Listing) -> Vec<Value> {
-    serde_json::from_slice(&[b"[", &*listing.members, b"]"].concat()).unwrap()
+    serde_json::from_slice(&[b"[", &*listing.members.concat(), b"]"].concat()).unwrap()
 }
 
 /// A list of JSON has what each backend of it shows by itself.
