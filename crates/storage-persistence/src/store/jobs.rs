@@ -13,6 +13,8 @@ use crate::convert;
 use crate::entity::storage_job::{Column, Entity, Model};
 use crate::error::StoreError;
 
+const CANCELLING: &str = "cancelling a job";
+
 /// Which jobs are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobFilter {
@@ -101,6 +103,10 @@ impl Store {
         let of_backend = Condition::all()
             .add(Column::BackendId.eq(backend.to_string()))
             .add(Column::State.eq(JobState::Running.as_str()));
+        let find = Entity::find().filter(of_backend.clone());
+        if !self.any(CANCELLING, find.as_query()).await? {
+            return Ok(());
+        }
         self.cancel_jobs(of_backend).await
     }
 
@@ -110,7 +116,7 @@ impl Store {
             .filter(which)
             .into_query();
         let write = self.statement(&update);
-        self.write("cancelling a job", write).await.map(drop)
+        self.write(CANCELLING, write).await.map(drop)
     }
 
     /// Returns a job as it is now; `None` if there is none.

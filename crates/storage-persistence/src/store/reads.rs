@@ -12,6 +12,7 @@ use super::list::TOTAL;
 use super::{BackendPage, Store};
 use crate::convert::{self, Columns, Read, Secrets};
 use crate::entity::{Column, Entity};
+use crate::error::StoreError;
 
 /// One row by its id, in SQLite's words: what is asked most is built once.
 static ONE: LazyLock<String> = LazyLock::new(|| Entity::find_by_id("").build(DbBackend::Sqlite).sql);
@@ -69,6 +70,19 @@ impl Store {
             }
         }
         self.by_pool(query).await
+    }
+
+    /// Returns whether a query gives a row.
+    pub(super) async fn any(&self, what: &'static str, query: &SelectStatement) -> Result<bool, StoreError> {
+        let mut found = false;
+        if let Some(direct) = &self.direct {
+            let Statement { sql, values, .. } = DbBackend::Sqlite.build(query);
+            let values = values.map(|v| v.0).unwrap_or_default();
+            if direct.reader.each(&sql, &values, |_| found = true).is_ok() {
+                return Ok(found);
+            }
+        }
+        Ok(self.run(what, self.db.query_one(query)).await?.is_some())
     }
 
     async fn by_pool(&self, query: &SelectStatement) -> Result<Rows, DbErr> {

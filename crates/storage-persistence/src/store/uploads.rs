@@ -83,10 +83,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Database`].
     pub async fn uploads_of(&self, backend: BackendId) -> Result<Vec<StoredUpload>, StoreError> {
+        const WHAT: &str = "reading a backend's uploads";
         let find = Entity::find().filter(Column::BackendId.eq(backend.to_string()));
-        let rows = self
-            .run("reading a backend's uploads", find.all(&self.db))
-            .await?;
+        if !self.any(WHAT, find.as_query()).await? {
+            return Ok(Vec::new());
+        }
+        let rows = self.run(WHAT, find.all(&self.db)).await?;
         Ok(rows.into_iter().filter_map(read).collect())
     }
 
