@@ -157,6 +157,17 @@ impl Supervisor {
         task.await.unwrap_or(Err(AppError::Task(what)))
     }
 
+    /// Runs work as [`finish`](Self::finish) does, but on the runtime of the caller: work of microseconds that would
+    /// wait for longer until another thread has a processor.
+    pub(crate) async fn finish_here<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = Result<T, AppError>> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let task = self.tasks.spawn(work.in_current_span());
+        task.await.unwrap_or(Err(AppError::Task(what)))
+    }
+
     /// Begins work on the supervisor's runtime that nobody waits for.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(work, &self.runtime);
@@ -198,6 +209,11 @@ impl Supervisor {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => Err(AppError::InProgress),
         }
+    }
+
+    /// Returns whether a backend has work now.
+    fn has_work(&self, id: BackendId) -> bool {
+        self.actors().contains_key(&id)
     }
 
     fn actors(&self) -> MutexGuard<'_, HashMap<BackendId, mpsc::Sender<(Span, Command)>>> {

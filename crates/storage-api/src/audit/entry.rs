@@ -110,7 +110,7 @@ impl AuditEntry {
     }
 
     /// Ends the entry of a change whose record is committed.
-    pub fn written(mut self) {
+    pub fn written(&mut self) {
         if let Some(open) = self.0.take() {
             log(&open.record);
         }

@@ -123,7 +123,7 @@ impl App {
             supervisor.events.publish(created.id, Some(&created.name), change);
             Ok(created)
         };
-        self.supervisor.finish("the creation", work).await
+        self.supervisor.finish_here("the creation", work).await
     }
 
     /// Changes a backend. Goes on to its end if the client hangs up.
@@ -146,8 +146,7 @@ impl App {
             }),
             entry,
         });
-        let command = |reply| Command::Update(update, reply);
-        self.supervisor.ask(id, "the update", command).await
+        self.supervisor.update(id, update).await
     }
 
     /// Deletes a backend, after its uploads were ended and it was unmounted; `force` detaches a mount that is in use. Goes on

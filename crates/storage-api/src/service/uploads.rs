@@ -245,7 +245,7 @@ impl App {
         };
         match kept {
             Ok(()) => {
-                if let Some(entry) = entry {
+                if let Some(mut entry) = entry {
                     entry.written();
                 }
             }
