@@ -79,7 +79,7 @@ struct Mixed {
 fn mix(address: SocketAddr, ids: &[String]) -> Mixed {
     let end = Instant::now() + SPAN;
     let next = AtomicUsize::new(0);
-    let mut times: Vec<f64> = std::thread::scope(|scope| {
+    let times: Vec<(Kind, f64)> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CONNECTIONS)
             .map(|client| {
                 scope.spawn({
@@ -93,24 +93,30 @@ fn mix(address: SocketAddr, ids: &[String]) -> Mixed {
             .flat_map(|client| client.join().expect("a client ends"));
         times.collect()
     });
-    times.sort_by(f64::total_cmp);
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-    let count = times.len() as f64;
-    Mixed {
-        rate: count / SPAN.as_secs_f64(),
-        p50: times[times.len() / 2],
-        p99: times[times.len() * 99 / 100],
+    for kind in [Kind::Read, Kind::List, Kind::Change, Kind::Move] {
+        let (p50, p99) = percentiles(times.iter().filter(|(of, _)| *of == kind));
+        figures::note(&format!("  {kind:?}: p50 {p50:.2} ms, p99 {p99:.2} ms"));
     }
+    let (p50, p99) = percentiles(times.iter());
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+    let rate = times.len() as f64 / SPAN.as_secs_f64();
+    Mixed { rate, p50, p99 }
 }
 
-/// One client's requests, one after the other; the time of each in ms.
+fn percentiles<'a>(times: impl Iterator<Item = &'a (Kind, f64)>) -> (f64, f64) {
+    let mut times: Vec<f64> = times.map(|(_, time)| *time).collect();
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], times[times.len() * 99 / 100])
+}
+
+/// One client's requests, one after the other, each with its time in ms.
 fn one_client(
     address: SocketAddr,
     ids: &[String],
     client: usize,
     next: &AtomicUsize,
     end: Instant,
-) -> Vec<f64> {
+) -> Vec<(Kind, f64)> {
     let mut connection = Connection::open(address);
     let mut registered = None;
     let mut times = Vec::new();
@@ -143,7 +149,7 @@ fn one_client(
                 (status, 200)
             }
         };
-        times.push(begun.elapsed().as_secs_f64() * 1000.0);
+        times.push((*kind, begun.elapsed().as_secs_f64() * 1000.0));
         assert_eq!(status, wanted, "{kind:?}");
         if Instant::now() >= end {
             return times;
