@@ -12,11 +12,12 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Error, OpenFlags, Row, ffi, params_from_iter};
 use sea_orm::Value as Given;
 
-use super::CACHE_KIB;
 use crate::store::listing::Texts;
 
 /// How many connections that nobody uses are kept.
 const MAX_IDLE: usize = 4;
+/// The page cache of a connection in KiB. Each commit empties it, and the kernel has the pages too.
+const CACHE_KIB: u32 = 256;
 /// The longest list that is kept with a connection, in bytes.
 const MAX_KEPT_BYTES: usize = 1024 * 1024;
 /// Another number after each commit of another connection, of this process or not (sqlite.org/pragma.html).
