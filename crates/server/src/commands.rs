@@ -19,7 +19,7 @@ use anyhow::Context;
 const RUNTIME_THREADS: usize = 2;
 
 /// How much less of the processor background work gets than requests, if both want it (nice(2)).
-const BACKGROUND_NICE: i32 = 5;
+const BACKGROUND_NICE: i32 = 10;
 
 /// Lets requests of clients go first: what a hostile server sends may take long to parse.
 ///
