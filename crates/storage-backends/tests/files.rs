@@ -4,7 +4,6 @@ mod ends;
 mod pipes;
 
 use std::fs::{self, File};
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 mod statements;
 
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use storage_domain::access::AuditRecord;
 use storage_domain::{
     Backend, BackendConfig, BackendId, BackendName, BackendStatus, FilePath, Revision, Stats,
@@ -98,7 +98,7 @@ impl Store {
         let others = Entity::find()
             .filter(Column::Name.eq(name.as_str()))
             .filter(Column::Id.ne(id.to_string()));
-        self.any("looking for a name", others.as_query()).await
+        self.any("looking for a name", others).await
     }
 
     /// Changes name, config and `boot_path` of a backend that is still as [`Store::open`] read it (`read.version`). A change of the config

@@ -104,7 +104,7 @@ impl Store {
             .add(Column::BackendId.eq(backend.to_string()))
             .add(Column::State.eq(JobState::Running.as_str()));
         let find = Entity::find().filter(of_backend.clone());
-        if !self.any(CANCELLING, find.as_query()).await? {
+        if !self.any(CANCELLING, find).await? {
             return Ok(());
         }
         self.cancel_jobs(of_backend).await

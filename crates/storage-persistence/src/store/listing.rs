@@ -73,20 +73,17 @@ impl Texts {
 
     fn push(&mut self, text: Option<&str>, id: impl FnOnce() -> Option<String>) {
         self.rows += 1;
-        match text.and_then(listed::json) {
-            Some(json) => {
-                if self.last.capacity() - self.last.len() <= json.len() {
-                    self.end_piece();
-                    self.last = Vec::with_capacity(PIECE.max(json.len() + 1));
-                }
-                self.last.extend_from_slice(json.as_bytes());
-                self.last.push(b',');
-            }
-            None => {
-                self.end_piece();
-                self.parts.push(Part::Missing(id()));
-            }
+        let Some(json) = text.and_then(listed::json) else {
+            self.end_piece();
+            self.parts.push(Part::Missing(id()));
+            return;
+        };
+        if self.last.capacity() - self.last.len() <= json.len() {
+            self.end_piece();
+            self.last = Vec::with_capacity(PIECE.max(json.len() + 1));
         }
+        self.last.extend_from_slice(json.as_bytes());
+        self.last.push(b',');
     }
 
     /// Makes a part of the texts that are none yet.

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use rusqlite::types::ValueRef;
 use rusqlite::{Error, Row};
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, QueryTrait, Statement};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, QuerySelect, QueryTrait, Select, Statement,
+};
 use storage_domain::BackendId;
 
 use super::list::TOTAL;
@@ -73,16 +75,21 @@ impl Store {
     }
 
     /// Returns whether a query gives a row.
-    pub(super) async fn any(&self, what: &'static str, query: &SelectStatement) -> Result<bool, StoreError> {
+    pub(super) async fn any(
+        &self,
+        what: &'static str,
+        query: Select<impl EntityTrait>,
+    ) -> Result<bool, StoreError> {
+        let query = query.limit(1).into_query();
         let mut found = false;
         if let Some(direct) = &self.direct {
-            let Statement { sql, values, .. } = DbBackend::Sqlite.build(query);
+            let Statement { sql, values, .. } = DbBackend::Sqlite.build(&query);
             let values = values.map(|v| v.0).unwrap_or_default();
             if direct.reader.each(&sql, &values, |_| found = true).is_ok() {
                 return Ok(found);
             }
         }
-        Ok(self.run(what, self.db.query_one(query)).await?.is_some())
+        Ok(self.run(what, self.db.query_one(&query)).await?.is_some())
     }
 
     async fn by_pool(&self, query: &SelectStatement) -> Result<Rows, DbErr> {

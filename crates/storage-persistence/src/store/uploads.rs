@@ -85,7 +85,7 @@ impl Store {
     pub async fn uploads_of(&self, backend: BackendId) -> Result<Vec<StoredUpload>, StoreError> {
         const WHAT: &str = "reading a backend's uploads";
         let find = Entity::find().filter(Column::BackendId.eq(backend.to_string()));
-        if !self.any(WHAT, find.as_query()).await? {
+        if !self.any(WHAT, find.clone()).await? {
             return Ok(Vec::new());
         }
         let rows = self.run(WHAT, find.all(&self.db)).await?;
