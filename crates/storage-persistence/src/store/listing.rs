@@ -21,8 +21,8 @@ use crate::error::StoreError;
 /// How many rows are rendered in one go.
 const BATCH: usize = 256;
 const LISTING: &str = "listing backends";
-/// The bytes of a list that are in one buffer. A long list in a single one takes half a megabyte in a row, and leaves holes of that
-/// size in the heap, which add up to megabytes.
+/// The bytes of a list in one buffer. A long list in a single one takes half a megabyte in a row, and leaves holes in the heap that add
+/// up to megabytes.
 const PIECE: usize = 32 * 1024;
 
 /// A list as JSON.
@@ -74,6 +74,8 @@ impl Texts {
     fn push(&mut self, text: Option<&str>, id: impl FnOnce() -> Option<String>) {
         self.rows += 1;
         let Some(json) = text.and_then(listed::json) else {
+            // Many short runs between such rows would take a whole piece each.
+            self.last.shrink_to_fit();
             self.end_piece();
             self.parts.push(Part::Missing(id()));
             return;
@@ -111,11 +113,12 @@ impl Texts {
 
     /// Returns the ids of the rows that lack their texts.
     fn missing(&self) -> Vec<Option<&str>> {
-        let id = |part| match part {
-            &Part::Texts(_) => None,
+        let parts = self.parts.iter();
+        let missing = parts.filter_map(|part| match part {
+            Part::Texts(_) => None,
             Part::Missing(id) => Some(id.as_deref()),
-        };
-        self.parts.iter().filter_map(id).collect()
+        });
+        missing.collect()
     }
 
     /// Returns the members of a JSON array; those that were missing are among `json`, or gone.
