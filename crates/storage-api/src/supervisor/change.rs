@@ -112,7 +112,7 @@ impl Supervisor {
 }
 
 impl Actor {
-    /// Changes a backend's config: what goes on with it is ended, and what is mounted is unmounted.
+    /// Changes a backend. If its config changes, what goes on with it is ended, and what is mounted is unmounted.
     pub(super) async fn update(&mut self, mut update: Update) -> Result<Backend, AppError> {
         let supervisor = self.supervisor.clone();
         let mut is_quiet = false;

@@ -122,7 +122,7 @@ impl Texts {
     }
 
     /// Returns the members of a JSON array; those that were missing are among `json`, or gone.
-    fn members(&self, mut json: HashMap<String, Vec<u8>>) -> Vec<Bytes> {
+    pub(super) fn members(&self, mut json: HashMap<String, Vec<u8>>) -> Vec<Bytes> {
         let piece = |part: &Part| match part {
             Part::Texts(texts) => Some(texts.clone()),
             Part::Missing(id) => {

@@ -58,20 +58,24 @@ impl Store {
     /// The rows that a query of whole rows gives, without secrets, and the number in [`TOTAL`] where it asks for that.
     pub(super) async fn many(&self, query: &SelectStatement) -> Result<Rows, DbErr> {
         let mut rows = Rows::default();
-        if let Some(direct) = &self.direct {
-            let Statement { sql, values, .. } = DbBackend::Sqlite.build(query);
-            let values = values.map(|v| v.0).unwrap_or_default();
-            // It stands behind the entity's columns.
-            let total = Column::iter().count();
-            let take = |row: &Row<'_>| {
-                rows.total = rows.total.or_else(|| row.get(total).ok());
-                rows.push(read(row, Secrets::LeftOut));
-            };
-            if direct.reader.each(&sql, &values, take).is_ok() {
-                return Ok(rows);
-            }
+        // It stands behind the entity's columns.
+        let total = Column::iter().count();
+        let take = |row: &Row<'_>| {
+            rows.total = rows.total.or_else(|| row.get(total).ok());
+            rows.push(read(row, Secrets::LeftOut));
+        };
+        if self.each_here(query, take) {
+            return Ok(rows);
         }
         self.by_pool(query).await
+    }
+
+    /// Shows `take` each row that a query gives, on this thread; returns `false` if the pool has to be asked.
+    fn each_here(&self, query: &SelectStatement, take: impl FnMut(&Row<'_>)) -> bool {
+        let Some(direct) = &self.direct else { return false };
+        let Statement { sql, values, .. } = DbBackend::Sqlite.build(query);
+        let values = values.map(|v| v.0).unwrap_or_default();
+        direct.reader.each(&sql, &values, take).is_ok()
     }
 
     /// Returns whether a query gives a row.
@@ -82,12 +86,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let query = query.limit(1).into_query();
         let mut found = false;
-        if let Some(direct) = &self.direct {
-            let Statement { sql, values, .. } = DbBackend::Sqlite.build(&query);
-            let values = values.map(|v| v.0).unwrap_or_default();
-            if direct.reader.each(&sql, &values, |_| found = true).is_ok() {
-                return Ok(found);
-            }
+        if self.each_here(&query, |_| found = true) {
+            return Ok(found);
         }
         Ok(self.run(what, self.db.query_one(&query)).await?.is_some())
     }
