@@ -200,7 +200,7 @@ impl Supervisor {
             let (mailbox, commands) = mpsc::channel(MAILBOX);
             actors.insert(id, mailbox);
             let actor = Actor::new(Arc::clone(self), id, commands);
-            self.tasks.spawn_on(actor.run(), &self.runtime);
+            self.tasks.spawn(actor.start());
         }
         let sent = actors
             .get(&id)
@@ -209,11 +209,6 @@ impl Supervisor {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => Err(AppError::InProgress),
         }
-    }
-
-    /// Returns whether a backend has work now.
-    fn has_work(&self, id: BackendId) -> bool {
-        self.actors().contains_key(&id)
     }
 
     fn actors(&self) -> MutexGuard<'_, HashMap<BackendId, mpsc::Sender<(Span, Command)>>> {

@@ -146,7 +146,8 @@ impl App {
             }),
             entry,
         });
-        self.supervisor.update(id, update).await
+        let command = |reply| Command::Update(update, reply);
+        self.supervisor.ask(id, "the update", command).await
     }
 
     /// Deletes a backend, after its uploads were ended and it was unmounted; `force` detaches a mount that is in use. Goes on

@@ -106,20 +106,28 @@ impl Actor {
         }
     }
 
-    /// Works until there is nothing more to do.
-    pub(super) async fn run(mut self) {
-        loop {
-            match self.next().await {
-                Next::Command(span, command) => self.execute(command).instrument(span).await,
-                Next::Probed(ended) => self.probed(ended),
-                Next::Counted(ended) => self.counted(ended),
-                Next::CountIsLong => self.answer_counting(None),
-            }
-            self.test_again().await;
-            if self.retire() {
-                return;
-            }
+    /// Takes the first step on the runtime of the caller, so that a change of a backend without other work waits for no
+    /// other thread. What is left then goes on on the supervisor's runtime.
+    ///
+    /// The first step outlives its client, but not the runtime: a stop of the service cuts it off if its client hung up.
+    pub(super) async fn start(mut self) {
+        if self.step().await {
+            let supervisor = Arc::clone(&self.supervisor);
+            let rest = async move { while self.step().await {} };
+            supervisor.spawn(rest);
         }
+    }
+
+    /// Does one thing; returns whether there is more to do.
+    async fn step(&mut self) -> bool {
+        match self.next().await {
+            Next::Command(span, command) => self.execute(command).instrument(span).await,
+            Next::Probed(ended) => self.probed(ended),
+            Next::Counted(ended) => self.counted(ended),
+            Next::CountIsLong => self.answer_counting(None),
+        }
+        self.test_again().await;
+        !self.retire()
     }
 
     async fn next(&mut self) -> Next {

@@ -1,13 +1,11 @@
 //! Changing and deleting a backend: what is mounted under the old config is unmounted first.
 
-use std::sync::Arc;
-
 use futures_util::future::BoxFuture;
 use storage_backends::{OpContext, UnmountMode};
 use storage_domain::{Backend, BackendId, BackendStatus, FilePath};
 use storage_persistence::{NewBackend, StoreError};
 
-use super::actor::{Actor, Command, Origin};
+use super::actor::{Actor, Origin};
 use super::event::StateChange;
 use super::{AppError, Supervisor};
 use crate::audit::AuditEntry;
@@ -42,85 +40,32 @@ pub(crate) struct Delete {
     pub(crate) entry: AuditEntry,
 }
 
-/// Whether the config changes. As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
-fn has_other_config(read: &Backend, new: &NewBackend) -> bool {
-    new.config.stored() != read.config.stored()
-}
-
-impl Supervisor {
-    /// Changes a backend. Its actor does so if it has one, or if the config changes: nothing that may go on depends on the rest.
-    ///
-    /// # Errors
-    /// Those of the plan, of the unmount and of the store; [`AppError::InProgress`] if others never cease to change it.
-    pub(crate) async fn update(
-        self: &Arc<Self>,
-        id: BackendId,
-        mut update: Box<Update>,
-    ) -> Result<Backend, AppError> {
-        const WHAT: &str = "the update";
-        let supervisor = Arc::clone(self);
-        let work = async move {
-            if !supervisor.has_work(id) {
-                let (read, new) = supervisor.plan(id, &mut update).await?;
-                if !has_other_config(&read, &new)
-                    && let Some(updated) = supervisor.store_change(&read, &new, &mut update).await?
-                {
-                    return Ok(updated);
-                }
-            }
-            // Those that meet take turns there.
-            let command = |reply| Command::Update(update, reply);
-            supervisor.ask(id, WHAT, command).await
-        };
-        self.finish_here(WHAT, work).await
-    }
-
-    /// Reads a backend, and returns also what it will be.
-    async fn plan(&self, id: BackendId, update: &mut Update) -> Result<(Backend, NewBackend), AppError> {
-        let read = self.store.open(id).await?;
-        update.entry.set_backend(&read);
-        let new = (update.plan)(&read)?;
-        Ok((read, new))
-    }
-
-    /// Stores what a backend will be; `None` if it is no longer as it was read.
-    async fn store_change(
-        &self,
-        read: &Backend,
-        new: &NewBackend,
-        update: &mut Update,
-    ) -> Result<Option<Backend>, AppError> {
-        let config = has_other_config(read, new);
-        if new.name == read.name && new.boot_path == read.boot_path && !config {
-            return Ok(Some(read.clone()));
-        }
-        let (boot_path, record) = (new.boot_path.as_ref(), update.entry.record());
-        let stored = self.store.update(read, &new.name, &new.config, boot_path, record);
-        let updated = match stored.await {
-            Err(StoreError::Changed) if update.names_version => return Err(AppError::Precondition),
-            Err(StoreError::Changed) => return Ok(None),
-            stored => stored?,
-        };
-        update.entry.written();
-        if config {
-            self.copies.forget(read.id, &FilePath::root()).await;
-        }
-        let change = StateChange::Changed { config };
-        self.events.publish(read.id, Some(&updated.name), change);
-        Ok(Some(updated))
-    }
-}
-
 impl Actor {
     /// Changes a backend. If its config changes, what goes on with it is ended, and what is mounted is unmounted.
-    pub(super) async fn update(&mut self, mut update: Update) -> Result<Backend, AppError> {
+    pub(super) async fn update(&mut self, update: Update) -> Result<Backend, AppError> {
+        let Update {
+            plan,
+            names_version,
+            mut entry,
+        } = update;
         let supervisor = self.supervisor.clone();
         let mut is_quiet = false;
         for _ in 0..MAX_TRIES {
-            let (read, new) = supervisor.plan(self.id, &mut update).await?;
-            if has_other_config(&read, &new) {
+            let read = supervisor.store.open(self.id).await?;
+            entry.set_backend(&read);
+            let NewBackend {
+                name,
+                config,
+                boot_path,
+            } = plan(&read)?;
+            // As it is stored: two spellings of a host are equal, yet what was typed last is what is shown.
+            let new_config = config.stored() != read.config.stored();
+            if name == read.name && boot_path == read.boot_path && !new_config {
+                return Ok(read);
+            }
+            if new_config {
                 // The database's constraint decides; this spares an unmount for a change that can't be stored.
-                if new.name != read.name && supervisor.store.is_name_taken(&new.name, self.id).await? {
+                if name != read.name && supervisor.store.is_name_taken(&name, self.id).await? {
                     return Err(StoreError::NameTaken.into());
                 }
                 if !is_quiet {
@@ -132,9 +77,24 @@ impl Actor {
                 supervisor.unmount(&read, UnmountMode::Plain).await?;
                 self.unmounted = Some(read.clone());
             }
-            if let Some(updated) = supervisor.store_change(&read, &new, &mut update).await? {
-                self.unmounted = None;
-                return Ok(updated);
+            match supervisor
+                .store
+                .update(&read, &name, &config, boot_path.as_ref(), entry.record())
+                .await
+            {
+                Err(StoreError::Changed) if names_version => return Err(AppError::Precondition),
+                Err(StoreError::Changed) => {}
+                Err(error) => return Err(error.into()),
+                Ok(updated) => {
+                    self.unmounted = None;
+                    entry.written();
+                    if new_config {
+                        supervisor.copies.forget(self.id, &FilePath::root()).await;
+                    }
+                    let change = StateChange::Changed { config: new_config };
+                    supervisor.events.publish(self.id, Some(&updated.name), change);
+                    return Ok(updated);
+                }
             }
         }
         Err(AppError::InProgress)

@@ -105,8 +105,8 @@ async fn a_change_whose_client_hangs_up_has_one_record() {
 async fn a_late_change_is_not_made_and_has_one_record() {
     let (api, calls) = recording_within(Duration::ZERO).await;
     let path = api.create("nas", BackendKind::Nfs).await;
-    let change = json!({"name": "late", "config": {"export_path": "/late"}});
-    for (method, body) in [("PATCH", Some(change)), ("DELETE", None)] {
+    let rename = json!({"name": "late"});
+    for (method, body) in [("PATCH", Some(rename)), ("DELETE", None)] {
         let refused = api.call(method, &path, body).await;
         assert_eq!(
             (refused.status.as_u16(), &refused.body["error"]),
