@@ -17,7 +17,7 @@ mod test;
 mod upload;
 
 pub(crate) use audit::{AuditDto, OUTCOMES};
-pub(crate) use backend::list;
+pub(crate) use backend::{list, one};
 pub(crate) use boot::{BootStatsDto, CheckedDto};
 pub(crate) use discovered::{BucketDto, ExportDto};
 pub(crate) use draft::{creation, trial, update};

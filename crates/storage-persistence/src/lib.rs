@@ -18,6 +18,6 @@ pub use keys::{KeyError, KeyId, KeyRing, KeySource, Malformed};
 pub use store::{
     ABANDONED_AFTER, AuditFilter, AuditPage, BackendFilter, BackendPage, Content, Dropped, JobFilter,
     JobPage, KeyReport, KeyUse, LEASE, Listing, MAX_AUDIT_BATCH, MAX_HASHES, MAX_TOKENS, Measurement,
-    NewBackend, NewToken, Reset, Rotated, Rotation, Store, StoreSettings, StoredUpload, TokenError,
+    NewBackend, NewToken, Reset, Rotated, Rotation, Shown, Store, StoreSettings, StoredUpload, TokenError,
     UnreadableBackend,
 };

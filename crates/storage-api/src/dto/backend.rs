@@ -1,4 +1,4 @@
-//! Lists of backends.
+//! Backends that the store has as JSON.
 
 use std::convert::Infallible;
 
@@ -7,6 +7,11 @@ use actix_web::web::Bytes;
 use futures_util::stream;
 use serde::Serialize;
 use storage_persistence::{Listing, UnreadableBackend};
+
+/// Returns the body of the answer with one backend, as [`One`](super::One) has it.
+pub(crate) fn one(json: &str) -> String {
+    format!(r#"{{"success":true,"data":{json},"message":null}}"#)
+}
 
 /// Returns the body of a list, whose backends are sent as the store has them.
 ///

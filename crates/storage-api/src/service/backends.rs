@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, FilePath, Invalid, InvalidInput, Rule,
 };
-use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend, StoreError};
+use storage_persistence::{AuditFilter, AuditPage, BackendFilter, Listing, NewBackend, Shown, StoreError};
 use zeroize::Zeroizing;
 
 use super::{App, AppError, AuditEntry, Preconditions};
@@ -183,6 +183,14 @@ impl App {
     /// Returns the keys of signed links, the present one first.
     pub(crate) fn link_keys(&self) -> Vec<Zeroizing<[u8; 32]>> {
         self.supervisor.store.link_keys()
+    }
+
+    /// Returns one backend as JSON.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn show(&self, id: BackendId) -> Result<Shown, AppError> {
+        Ok(self.supervisor.store.get_json(id).await?)
     }
 
     /// Returns one backend.

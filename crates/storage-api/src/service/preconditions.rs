@@ -7,9 +7,9 @@ use super::AppError;
 /// Changes whenever the representation of an unchanged backend does, so that a cached one is not kept over an upgrade.
 const REPRESENTATION: u32 = 1;
 
-/// The strong entity tag of a backend (RFC 9110, section 8.8.3), quotes included.
-pub fn entity_tag(backend: &Backend) -> String {
-    format!("\"{REPRESENTATION}.{}\"", backend.version)
+/// Returns the strong entity tag of a backend of this version (RFC 9110, section 8.8.3), quotes included.
+pub fn entity_tag(version: i64) -> String {
+    format!("\"{REPRESENTATION}.{version}\"")
 }
 
 /// The entity tags that a condition names.
@@ -93,7 +93,7 @@ impl Preconditions {
     /// # Errors
     /// [`AppError::Precondition`].
     pub(crate) fn allow_change(&self, backend: &Backend) -> Result<(), AppError> {
-        let tag = entity_tag(backend);
+        let tag = entity_tag(backend.version);
         let unwanted = self.if_none_match.as_ref().is_some_and(|t| t.match_weakly(&tag));
         if unwanted || !self.if_match_holds(&tag) {
             return Err(AppError::Precondition);

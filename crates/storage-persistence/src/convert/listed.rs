@@ -1,4 +1,4 @@
-//! A backend as lists show it, rendered when its row is written.
+//! A backend as it is shown, rendered when its row is written.
 //!
 //! The text is the number of its form, the version of the backend, and the JSON. The version makes it another text after each
 //! change, even of what no list shows: the database's trigger takes one that stays for a change that did not render it.
@@ -14,10 +14,10 @@ pub(crate) fn render(backend: &Backend) -> Option<String> {
     Some(format!("{FORM}{} {json}", backend.version))
 }
 
-/// Returns the JSON of a text; `None` if it has another form.
-pub(crate) fn json(text: &str) -> Option<&str> {
-    let (_, json) = text.strip_prefix(FORM)?.split_once(' ')?;
-    Some(json)
+/// Returns the version and the JSON of a text; `None` if it has another form.
+pub(crate) fn parse(text: &str) -> Option<(i64, &str)> {
+    let (version, json) = text.strip_prefix(FORM)?.split_once(' ')?;
+    Some((version.parse().ok()?, json))
 }
 
 #[cfg(test)]
@@ -62,6 +62,8 @@ mod tests {
             r#""last_test":{"at":"1970-01-01T00:00:00.000Z","message":"Works."},"#,
             r#""created_at":"1970-01-01T00:00:00.000Z","updated_at":"1970-01-01T00:00:00.000Z"}"#
         );
-        assert_eq!(super::render(&backend).unwrap(), wanted);
+        let text = super::render(&backend).unwrap();
+        assert_eq!(text, wanted);
+        assert_eq!(super::parse(&text), Some((7, &wanted[4..])));
     }
 }

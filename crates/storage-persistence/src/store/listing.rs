@@ -1,7 +1,7 @@
-//! Lists as JSON, copied from the rows.
+//! Backends as JSON, copied from the rows.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use rusqlite::Row;
@@ -10,6 +10,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
 };
+use storage_domain::{Backend, BackendId};
 
 use super::list::{TOTAL, page_of};
 use super::secrets::table;
@@ -36,6 +37,15 @@ pub struct Listing {
     pub total: u64,
 }
 
+/// A backend as JSON.
+#[derive(Debug)]
+pub struct Shown {
+    /// The version of the backend.
+    pub version: i64,
+    /// What is shown of it.
+    pub json: String,
+}
+
 /// The texts of rows, with a comma behind each.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
@@ -59,7 +69,7 @@ enum Part {
 #[derive(Default)]
 struct Rendered {
     /// As JSON, by id.
-    json: HashMap<String, Vec<u8>>,
+    json: HashMap<String, String>,
     unreadable: Vec<UnreadableBackend>,
 }
 
@@ -73,7 +83,7 @@ impl Texts {
 
     fn push(&mut self, text: Option<&str>, id: impl FnOnce() -> Option<String>) {
         self.rows += 1;
-        let Some(json) = text.and_then(listed::json) else {
+        let Some((_, json)) = text.and_then(listed::parse) else {
             // Many short runs between such rows would take a whole piece each.
             self.last.shrink_to_fit();
             self.end_piece();
@@ -122,12 +132,12 @@ impl Texts {
     }
 
     /// Returns the members of a JSON array; those that were missing are among `json`, or gone.
-    pub(super) fn members(&self, mut json: HashMap<String, Vec<u8>>) -> Vec<Bytes> {
+    pub(super) fn members(&self, mut json: HashMap<String, String>) -> Vec<Bytes> {
         let piece = |part: &Part| match part {
             Part::Texts(texts) => Some(texts.clone()),
             Part::Missing(id) => {
                 let mut json = json.remove(id.as_ref()?)?;
-                json.push(b',');
+                json.push(',');
                 Some(json.into())
             }
         };
@@ -140,6 +150,37 @@ impl Texts {
 }
 
 impl Store {
+    /// Reads one backend as JSON.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] and [`StoreError::Unreadable`].
+    pub async fn get_json(&self, id: BackendId) -> Result<Shown, StoreError> {
+        static TEXT: LazyLock<String> = LazyLock::new(|| {
+            let text = Entity::find_by_id("").select_only().column(Column::Listed);
+            text.build(DbBackend::Sqlite).sql
+        });
+        let mut shown = None;
+        if let Some(direct) = &self.direct {
+            let take = |row: &Row<'_>| {
+                let text = row.get_ref(0).ok().and_then(|text| text.as_str().ok());
+                shown = text.and_then(listed::parse).map(|(version, json)| Shown {
+                    version,
+                    json: json.to_owned(),
+                });
+            };
+            // What fails here is reported by the read of the whole row.
+            let _ = direct.reader.each(&TEXT, &[id.to_string().into()], take);
+        }
+        if let Some(shown) = shown {
+            return Ok(shown);
+        }
+        let backend = self.get(id).await?;
+        Ok(Shown {
+            version: backend.version,
+            json: as_json(&backend)?,
+        })
+    }
+
     /// Lists the backends that match, the oldest first, as the members of a JSON array.
     ///
     /// # Errors
@@ -194,9 +235,7 @@ impl Store {
                 .into_query();
             let page = self.run(LISTING, self.many(&ordered)).await?.page;
             for backend in page.backends {
-                let json = serde_json::to_vec(&backend.as_shown());
-                let json = json.map_err(|error| StoreError::of(LISTING, DbErr::Json(error.to_string())))?;
-                rendered.json.insert(backend.id.to_string(), json);
+                rendered.json.insert(backend.id.to_string(), as_json(&backend)?);
             }
             rendered.unreadable.extend(page.unreadable);
             let without_id = batch.iter().filter(|id| id.is_none());
@@ -231,6 +270,11 @@ impl Store {
         };
         within(WHOLE_DEADLINE, WHAT, render).await
     }
+}
+
+fn as_json(backend: &Backend) -> Result<String, StoreError> {
+    let json = serde_json::to_string(&backend.as_shown());
+    json.map_err(|error| StoreError::of("showing a backend", DbErr::Json(error.to_string())))
 }
 
 fn missing() -> Select<Entity> {

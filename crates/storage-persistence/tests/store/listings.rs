@@ -13,12 +13,17 @@ fn members(listing: &Listing) -> Vec<Value> {
     serde_json::from_slice(&[b"[", &*listing.members.concat(), b"]"].concat()).unwrap()
 }
 
-/// A list of JSON has what each backend of it shows by itself.
+/// A list of JSON has what each backend of it shows by itself, and so has the JSON of one.
 pub(crate) async fn listed_as_read(store: &Store, filter: &BackendFilter) {
     let listing = store.list_json(filter).await.unwrap();
     let listed = members(&listing);
     let page = store.list(filter).await.unwrap();
     assert_eq!((listing.total, listing.unreadable), (page.total, page.unreadable));
+    for backend in &page.backends {
+        let shown = store.get_json(backend.id).await.unwrap();
+        assert_eq!(shown.version, backend.version);
+        assert_eq!(shown.json, serde_json::to_string(&backend.as_shown()).unwrap());
+    }
     let read = page
         .backends
         .iter()

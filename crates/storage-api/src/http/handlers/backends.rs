@@ -32,20 +32,21 @@ pub(crate) async fn create(state: Data<State>, request: HttpRequest, JsonBody(bo
     let location = format!("/api/v1/storage/backends/{}", created.id);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))
-        .insert_header((ETAG, entity_tag(&created)))
+        .insert_header((ETAG, entity_tag(created.version)))
         .json(One::with_message(created.as_shown(), dto::CREATED).with_warnings(warnings)))
 }
 
 /// `GET /storage/backends/{id}`
 pub(crate) async fn get(state: Data<State>, Id(id): Id, Conditions(conditions): Conditions) -> Answer {
-    let backend = state.app.get(id).await?;
-    let tag = entity_tag(&backend);
+    let shown = state.app.show(id).await?;
+    let tag = entity_tag(shown.version);
     if conditions.not_modified(&tag)? {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, tag))
-        .json(One::new(backend.as_shown())))
+        .content_type(ContentType::json())
+        .body(dto::one(&shown.json)))
 }
 
 /// `PATCH /storage/backends/{id}`
@@ -60,7 +61,7 @@ pub(crate) async fn update(
     let updated = state.app.update(id, dto::update(body), conditions, entry).await?;
     let warnings = state.app.warnings(&updated);
     Ok(HttpResponse::Ok()
-        .insert_header((ETAG, entity_tag(&updated)))
+        .insert_header((ETAG, entity_tag(updated.version)))
         .json(One::with_message(updated.as_shown(), dto::UPDATED).with_warnings(warnings)))
 }
 

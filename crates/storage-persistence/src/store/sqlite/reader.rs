@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Error, OpenFlags, Row, ffi, params_from_iter};
 use sea_orm::Value as Given;
@@ -125,6 +126,8 @@ impl Reader {
         let connection = Connection::open_with_flags(&self.file, flags)?;
         connection.busy_timeout(Duration::ZERO)?;
         connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
+        // Without it, a statement with `LIMIT ?` is prepared again each time that it is carried out.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(Idle {
             connection,
             kept: None,
