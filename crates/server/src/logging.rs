@@ -2,34 +2,31 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::output;
 use crate::settings::{LogFormat, LogSettings};
 
 /// Starts logging. A second call does nothing.
 pub(crate) fn start(settings: &LogSettings) {
-    let filter = EnvFilter::new(directives(settings.level.as_str()));
-    let builder = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_env_filter(filter);
+    let filter: Targets = directives(settings.level.as_str()).parse().unwrap_or_default();
+    let filtered = registry().with(filter);
+    let lines = fmt::layer().with_writer(io::stderr);
     let human = match settings.format {
         LogFormat::Human => true,
         LogFormat::Json => false,
         LogFormat::Auto => io::stderr().is_terminal(),
     };
     let _ = if human {
-        builder
-            .with_ansi(output::colours_stderr())
-            .with_target(false)
-            .try_init()
+        let lines = lines.with_ansi(output::colours_stderr()).with_target(false);
+        filtered.with(lines).try_init()
     } else {
-        builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .try_init()
+        let lines = lines.json().flatten_event(true).with_current_span(true);
+        filtered.with(lines.with_span_list(false)).try_init()
     };
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use storage_domain::Rule;
 use storage_domain::net::{Network, NetworkName};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 /// The longest duration that can be set.
 pub(crate) const MAX_DURATION: Duration = Duration::from_hours(24);
@@ -117,7 +117,7 @@ pub(crate) fn log_format(text: &str) -> Result<LogFormat, String> {
 pub(crate) fn log_level(text: &str) -> Result<LogLevel, String> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     let known = |part: &str| part.contains('=') || levels.contains(&part);
-    if !text.split(',').all(known) || EnvFilter::try_new(text).is_err() {
+    if !text.split(',').all(known) || text.parse::<Targets>().is_err() {
         return Err(
             "must be error, warn, info, debug, trace or off, or directives such as info,storage_backends=debug"
                 .to_owned(),
