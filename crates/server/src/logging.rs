@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -13,7 +14,8 @@ use crate::settings::{LogFormat, LogSettings};
 
 /// Starts logging. A second call does nothing.
 pub(crate) fn start(settings: &LogSettings) {
-    let filter: Targets = directives(settings.level.as_str()).parse().unwrap_or_default();
+    let filter = directives(settings.level.as_str()).parse();
+    let filter = filter.unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let filtered = registry().with(filter);
     let lines = fmt::layer().with_writer(io::stderr);
     let human = match settings.format {

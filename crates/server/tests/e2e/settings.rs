@@ -46,6 +46,10 @@ use crate::service::{Service, binary, directory, finish, run};
 #[case("audit_retention", "--audit-retention=1y")]
 #[case("log_format", "--log-format=xml")]
 #[case("log_level", "--log-level=loud")]
+#[case("log_level", "--log-level=info, storage_backends=debug")]
+#[case("log_level", "--log-level=storage_backends=")]
+#[case("log_level", "--log-level==debug")]
+#[case("log_level", "--log-level=storage_api[request]=debug")]
 fn a_wrong_flag_is_named(#[case] key: &str, #[case] flag: &str) {
     let done = run(&["serve", flag]);
     let name = flag.split('=').next().unwrap_or_default();
