@@ -31,7 +31,7 @@ enum Kind {
     List,
     Change,
     Create,
-    /// In place of every other creation: of what the client created.
+    /// Replaces every other creation; deletes what the client created.
     Delete,
 }
 
