@@ -13,6 +13,7 @@ mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
+pub use convert::listed::FORM as SHOWN_FORM;
 pub use error::StoreError;
 pub use keys::{KeyError, KeyId, KeyRing, KeySource, Malformed};
 pub use store::{

@@ -1,15 +1,13 @@
 //! Conditional requests (RFC 9110, section 13) on the version of a backend.
 
 use storage_domain::Backend;
+use storage_persistence::SHOWN_FORM;
 
 use super::AppError;
 
-/// Changes whenever the representation of an unchanged backend does, so that a cached one is not kept over an upgrade.
-const REPRESENTATION: u32 = 1;
-
 /// Returns the strong entity tag of a backend of this version (RFC 9110, section 8.8.3), quotes included.
 pub fn entity_tag(version: i64) -> String {
-    format!("\"{REPRESENTATION}.{version}\"")
+    format!("\"{SHOWN_FORM}.{version}\"")
 }
 
 /// The entity tags that a condition names.

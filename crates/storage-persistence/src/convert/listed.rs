@@ -1,23 +1,26 @@
 //! A backend as it is shown, rendered when its row is written.
 //!
 //! The text is the number of its form, the version of the backend, and the JSON. The version makes it another text after each
-//! change, even of what no list shows: the database's trigger takes one that stays for a change that did not render it.
+//! change, even of what is not shown: the database's trigger takes one that stays for a change that did not render it.
 
 use storage_domain::Backend;
 
-/// The form of the JSON. Whoever changes what a list shows counts it up: rows of another form are rendered at the next start.
-pub(crate) const FORM: &str = "2 ";
+/// The form of the JSON. Whoever changes what is shown of a backend counts it up: rows of another form are rendered at the next
+/// start. It is a part of entity tags, so that no copy of another form is taken for the same.
+pub const FORM: u32 = 2;
 
 /// Returns the text of a backend.
 pub(crate) fn render(backend: &Backend) -> Option<String> {
     let json = serde_json::to_string(&backend.as_shown()).ok()?;
-    Some(format!("{FORM}{} {json}", backend.version))
+    Some(format!("{FORM} {} {json}", backend.version))
 }
 
 /// Returns the version and the JSON of a text; `None` if it has another form.
 pub(crate) fn parse(text: &str) -> Option<(i64, &str)> {
-    let (version, json) = text.strip_prefix(FORM)?.split_once(' ')?;
-    Some((version.parse().ok()?, json))
+    let (form, rest) = text.split_once(' ')?;
+    let (version, json) = rest.split_once(' ')?;
+    let is_known = form.parse() == Ok(FORM);
+    is_known.then_some((version.parse().ok()?, json))
 }
 
 #[cfg(test)]

@@ -245,11 +245,11 @@ impl Store {
         Ok(rendered)
     }
 
-    /// Renders the rows that have no text for lists, or one of another form: those of an earlier release, and those that were
+    /// Renders the rows that have no text, or one of another form: those of an earlier release, and those that were
     /// changed with the database's own tools. Nothing needs them: what fails is logged.
     pub async fn render_missing(&self) {
         if let Err(error) = self.try_render_missing().await {
-            tracing::warn!(%error, "lists take longer: rows that have no text for lists could not be rendered");
+            tracing::warn!(%error, "reads take longer: rows that have no text could not be rendered");
         }
     }
 
@@ -278,7 +278,7 @@ fn as_json(backend: &Backend) -> Result<String, StoreError> {
 }
 
 fn missing() -> Select<Entity> {
-    let other_form = Expr::col(Column::Listed).not_like(format!("{}%", listed::FORM));
+    let other_form = Expr::col(Column::Listed).not_like(format!("{} %", listed::FORM));
     Entity::find().filter(Column::Listed.is_null().or(other_form))
 }
 

@@ -2,10 +2,10 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use storage_domain::{ByteCount, Stats};
+use storage_domain::{BackendId, ByteCount, Stats};
 use storage_persistence::testkit::TestDatabase;
 use storage_persistence::testkit::TestDatabaseKind::{self, Postgres, Sqlite};
-use storage_persistence::{BackendFilter, Listing, Measurement, Store};
+use storage_persistence::{BackendFilter, Listing, Measurement, Store, StoreError};
 
 use crate::support::{create, http, measured, name, set};
 
@@ -109,8 +109,10 @@ async fn json_follows_every_change(#[values(Sqlite, Postgres)] kind: TestDatabas
 async fn only_rows_without_a_text_are_rendered(#[values(Sqlite, Postgres)] kind: TestDatabaseKind) {
     let database = TestDatabase::migrated(kind).await;
     let store = database.store();
+    let mut ids = Vec::new();
     for number in 0..4 {
         let made = create(store, &format!("b{number}")).await;
+        ids.push(made.id);
         let change = match number {
             0 => "listed = '2 1 {\"copied\":true}'",
             1 => "config = 'hunter2'",
@@ -130,6 +132,14 @@ async fn only_rows_without_a_text_are_rendered(#[values(Sqlite, Postgres)] kind:
         (&listed[1]["name"], &listed[1]["status"]),
         (&json!("b2"), &json!("error"))
     );
+    if kind == Sqlite {
+        let shown = store.get_json(ids[0]).await.unwrap();
+        assert_eq!((shown.version, &*shown.json), (1, r#"{"copied":true}"#));
+    }
+    let unreadable = store.get_json(ids[1]).await;
+    assert!(matches!(unreadable, Err(StoreError::Unreadable { id, .. }) if id == ids[1]));
+    let none = store.get_json(BackendId::generate()).await;
+    assert!(matches!(none, Err(StoreError::NotFound)));
     // Each page is a part of the same list.
     for offset in 1..4 {
         let filter = BackendFilter {

@@ -25,8 +25,8 @@ const MAX_GROUP: usize = 64;
 /// How long further writes are waited for after a transaction that several shared.
 const GATHER_TIME: Duration = Duration::from_micros(60);
 
-/// How many pages the log takes before it is written into the database (16 MiB). Writes wait for that, some 3 ms; SQLite's
-/// own 1,000 pages made it the slowest hundredth of all requests.
+/// How many pages the log may grow to before a commit writes it into the database (16 MiB). All writes wait for that, some
+/// 3 ms. With SQLite's own 1,000 pages, those waits were much of the slowest 1 % of all requests.
 const CHECKPOINT_PAGES: u32 = 4000;
 
 /// The only connection of this process that writes backends, tokens and audit records to a SQLite file.
