@@ -157,8 +157,8 @@ impl Supervisor {
         task.await.unwrap_or(Err(AppError::Task(what)))
     }
 
-    /// Runs work as [`finish`](Self::finish) does, but on the runtime of the caller: work of microseconds that would
-    /// wait for longer until another thread has a processor.
+    /// Runs work to its end on the runtime of the caller, even if the client hangs up: work of microseconds, for which
+    /// another thread would only get a processor later. A stop does not wait for it if the client hung up.
     pub(crate) async fn finish_here<T: Send + 'static>(
         &self,
         what: &'static str,
@@ -194,21 +194,18 @@ impl Supervisor {
     /// # Errors
     /// [`AppError::InProgress`] if too many commands wait.
     fn send(self: &Arc<Self>, id: BackendId, command: Command) -> Result<(), AppError> {
+        let span = Span::current();
         let mut actors = self.actors();
         // One that panicked left a mailbox that is closed.
-        if actors.get(&id).is_none_or(mpsc::Sender::is_closed) {
-            let (mailbox, commands) = mpsc::channel(MAILBOX);
-            actors.insert(id, mailbox);
-            let actor = Actor::new(Arc::clone(self), id, commands);
-            self.tasks.spawn(actor.start());
+        if let Some(mailbox) = actors.get(&id).filter(|mailbox| !mailbox.is_closed()) {
+            let sent = mailbox.try_send((span, command));
+            return sent.map_err(|_| AppError::InProgress);
         }
-        let sent = actors
-            .get(&id)
-            .map(|mailbox| mailbox.try_send((Span::current(), command)));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(AppError::InProgress),
-        }
+        let (mailbox, commands) = mpsc::channel(MAILBOX);
+        actors.insert(id, mailbox);
+        let actor = Actor::new(Arc::clone(self), id, commands);
+        self.tasks.spawn(actor.start(span, command));
+        Ok(())
     }
 
     fn actors(&self) -> MutexGuard<'_, HashMap<BackendId, mpsc::Sender<(Span, Command)>>> {

@@ -140,6 +140,7 @@ impl App {
     ) -> Result<Backend, AppError> {
         let update = Box::new(Update {
             names_version: conditions.names_version(),
+            has_config: change.config.is_some(),
             plan: Box::new(move |read| {
                 conditions.allow_change(read)?;
                 change.plan(read)

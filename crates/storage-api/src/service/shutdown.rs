@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use storage_backends::mount::table::MountTable;
+use storage_backends::UnmountMode;
 use storage_backends::registry::UNMOUNTS_AT_ONCE;
-use storage_backends::{MountState, UnmountMode};
 use storage_domain::{Backend, BackendKind};
 use storage_persistence::BackendFilter;
 use tokio::time::Instant;
@@ -73,7 +72,7 @@ impl App {
     }
 
     async fn unmount_at_stop(&self, backend: &Backend) {
-        if self.is_unmounted(backend) {
+        if self.supervisor.is_unmounted(backend) {
             return;
         }
         match self.supervisor.unmount(backend, UnmountMode::Plain).await {
@@ -85,16 +84,5 @@ impl App {
                 tracing::warn!(backend.id = %backend.id, error = %Chain(&error), "a mount stays");
             }
         }
-    }
-
-    /// Whether nothing is mounted for a backend, so that no helper process is needed to take it away.
-    fn is_unmounted(&self, backend: &Backend) -> bool {
-        let live = self
-            .supervisor
-            .registry
-            .get(backend.id, backend.revision, &backend.config);
-        let Ok(live) = live else { return false };
-        let Some(mount) = live.as_mount() else { return true };
-        MountTable::read().is_ok_and(|mounts| mount.state(&mounts) == MountState::Unmounted)
     }
 }

@@ -106,21 +106,39 @@ impl Actor {
         }
     }
 
-    /// Takes the first step on the runtime of the caller, so that a change of a backend without other work waits for no
-    /// other thread. What is left then goes on on the supervisor's runtime.
+    /// Carries out the command that it is started for, and works until there is nothing more to do.
     ///
-    /// The first step outlives its client, but not the runtime: a stop of the service cuts it off if its client hung up.
-    pub(super) async fn start(mut self) {
-        if self.step().await {
-            let supervisor = Arc::clone(&self.supervisor);
-            let rest = async move { while self.step().await {} };
-            supervisor.spawn(rest);
+    /// A command that ends soon runs on the runtime of the caller, so that changing an idle backend needs no other thread.
+    /// Everything else runs on the supervisor's, which a stop waits for.
+    pub(super) async fn start(mut self, span: Span, command: Command) {
+        let supervisor = Arc::clone(&self.supervisor);
+        let renames = matches!(&command, Command::Update(update, _) if !update.has_config);
+        let deletes = matches!(&command, Command::Delete(..));
+        let ends_soon = renames || deletes && supervisor.is_at_rest(self.id).await;
+        let first = Next::Command(span, command);
+        if !ends_soon {
+            supervisor.spawn(self.run(Some(first)));
+        } else if self.step(first).await {
+            supervisor.spawn(self.run(None));
+        }
+    }
+
+    /// Works until there is nothing more to do.
+    async fn run(mut self, mut first: Option<Next>) {
+        loop {
+            let next = match first.take() {
+                Some(first) => first,
+                None => self.next().await,
+            };
+            if !self.step(next).await {
+                return;
+            }
         }
     }
 
     /// Does one thing; returns whether there is more to do.
-    async fn step(&mut self) -> bool {
-        match self.next().await {
+    async fn step(&mut self, next: Next) -> bool {
+        match next {
             Next::Command(span, command) => self.execute(command).instrument(span).await,
             Next::Probed(ended) => self.probed(ended),
             Next::Counted(ended) => self.counted(ended),

@@ -1,7 +1,8 @@
 //! Changing and deleting a backend: what is mounted under the old config is unmounted first.
 
 use futures_util::future::BoxFuture;
-use storage_backends::{OpContext, UnmountMode};
+use storage_backends::mount::table::MountTable;
+use storage_backends::{MountState, OpContext, UnmountMode};
 use storage_domain::{Backend, BackendId, BackendStatus, FilePath};
 use storage_persistence::{NewBackend, StoreError};
 
@@ -23,6 +24,8 @@ type Plan = dyn Fn(&Backend) -> Result<NewBackend, AppError> + Send;
 /// A change of what an operator sets.
 pub(crate) struct Update {
     pub(crate) plan: Box<Plan>,
+    /// Whether the client sent a config. It may be the one that the backend has.
+    pub(crate) has_config: bool,
     /// Whether the client named the version that it changes.
     pub(crate) names_version: bool,
     pub(crate) entry: AuditEntry,
@@ -47,6 +50,7 @@ impl Actor {
             plan,
             names_version,
             mut entry,
+            ..
         } = update;
         let supervisor = self.supervisor.clone();
         let mut is_quiet = false;
@@ -220,6 +224,28 @@ fn tolerate_stuck(force: bool, id: BackendId, done: Result<(), AppError>) -> Res
 }
 
 impl Supervisor {
+    /// Returns whether a delete of the backend has nothing to end: no mount, no upload, and no change of its files.
+    pub(super) async fn is_at_rest(&self, id: BackendId) -> bool {
+        let Ok(backend) = self.store.get(id).await else {
+            return false;
+        };
+        let is_idle = self.is_unmounted(&backend) && !self.jobs.has_any(id);
+        is_idle
+            && self
+                .store
+                .uploads_of(id)
+                .await
+                .is_ok_and(|uploads| uploads.is_empty())
+    }
+
+    /// Returns whether nothing is mounted for a backend, so that no helper process is needed to unmount it.
+    pub(crate) fn is_unmounted(&self, backend: &Backend) -> bool {
+        let live = self.registry.get(backend.id, backend.revision, &backend.config);
+        let Ok(live) = live else { return false };
+        let Some(mount) = live.as_mount() else { return true };
+        MountTable::read().is_ok_and(|mounts| mount.state(&mounts) == MountState::Unmounted)
+    }
+
     /// Unmounts what is mounted under a config.
     pub(crate) async fn unmount(&self, backend: &Backend, mode: UnmountMode) -> Result<(), AppError> {
         let live = match self.registry.get(backend.id, backend.revision, &backend.config) {

@@ -110,6 +110,13 @@ impl Jobs {
         }
     }
 
+    /// Returns whether this process changes files of a backend.
+    pub(super) fn has_any(&self, backend: BackendId) -> bool {
+        lock(&self.running)
+            .values()
+            .any(|running| running.backend == backend)
+    }
+
     /// Cancels what this process does to the files of a backend, and waits for its end.
     pub(super) async fn cancel_and_join(&self, backend: BackendId) {
         let all: Vec<Running> = lock(&self.running).values().cloned().collect();

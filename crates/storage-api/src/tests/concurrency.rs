@@ -1,6 +1,7 @@
 //! Work on one backend by many at once.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -8,6 +9,7 @@ use serde_json::json;
 use storage_backends::MountState;
 use storage_backends::testkit::{FakeBackend, FakeCalls};
 use storage_domain::{BackendId, BackendKind};
+use tokio::runtime::Builder;
 
 use super::harness::{Api, BACKENDS};
 use crate::service::{AppError, AuditEntry, Permit, Preconditions};
@@ -226,4 +228,27 @@ async fn failures_pass() {
         seen.push(api.app.test(id, Permit::none(), |_| ()).await.unwrap().success);
     }
     assert_eq!(seen, [false, false, true]);
+}
+
+/// On a busy machine, threads of background work get a processor late; a stop waits for them only.
+#[actix_web::test]
+async fn a_delete_runs_on_the_thread_that_asks_if_nothing_has_to_end() {
+    let background = Builder::new_multi_thread().enable_all().build().unwrap();
+    let fake = FakeBackend::healthy(BackendKind::Nfs).mountable(MountState::Unmounted);
+    let fake = Arc::new(fake);
+    let (calls, here) = (fake.calls(), Some(thread::current().id()));
+    let api = Api::working_on(background.handle(), Api::settings(), move |_| fake.clone()).await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    assert_eq!(api.call("DELETE", &path, None).await.status, 200);
+    assert_eq!(calls.unmounting_thread(), here);
+
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let change = json!({"config": {"export_path": "/other"}});
+    assert_eq!(api.call("PATCH", &path, Some(change)).await.status, 200);
+    assert_ne!(calls.unmounting_thread(), here, "it may have to unmount");
+    let tested = api.call("POST", &format!("{path}/test"), None).await;
+    assert_eq!(tested.data()["success"], true);
+    assert_eq!(api.call("DELETE", &path, None).await.status, 200);
+    assert_ne!(calls.unmounting_thread(), here, "it was mounted");
+    background.shutdown_background();
 }

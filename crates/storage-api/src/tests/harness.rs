@@ -82,12 +82,21 @@ impl Api {
         settings: AppSettings,
         build: impl Fn(&BackendConfig) -> Arc<dyn LiveBackend> + Send + Sync + 'static,
     ) -> Self {
+        Self::working_on(&Handle::current(), settings, build).await
+    }
+
+    /// As [`Api::set`], with background work on this runtime.
+    pub(crate) async fn working_on(
+        runtime: &Handle,
+        settings: AppSettings,
+        build: impl Fn(&BackendConfig) -> Arc<dyn LiveBackend> + Send + Sync + 'static,
+    ) -> Self {
         let database = TestDatabase::migrated(TestDatabaseKind::Sqlite).await;
         let store = database.store().clone();
         let registry =
             Registry::with_builder(Settings::new(None), move |_, config| Ok(build(config))).unwrap();
         Self {
-            app: App::new(store.clone(), registry, settings, Handle::current()),
+            app: App::new(store.clone(), registry, settings, runtime.clone()),
             store,
             access: Arc::new(Access::off()),
             boot: None,

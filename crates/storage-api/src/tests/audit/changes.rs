@@ -106,7 +106,8 @@ async fn a_late_change_is_not_made_and_has_one_record() {
     let (api, calls) = recording_within(Duration::ZERO).await;
     let path = api.create("nas", BackendKind::Nfs).await;
     let rename = json!({"name": "late"});
-    for (method, body) in [("PATCH", Some(rename)), ("DELETE", None)] {
+    let change = json!({"config": {"export_path": "/late"}});
+    for (method, body) in [("PATCH", Some(rename)), ("PATCH", Some(change)), ("DELETE", None)] {
         let refused = api.call(method, &path, body).await;
         assert_eq!(
             (refused.status.as_u16(), &refused.body["error"]),
@@ -116,6 +117,7 @@ async fn a_late_change_is_not_made_and_has_one_record() {
     let kept = api.call("GET", &path, None).await;
     assert_eq!((&kept.data()["name"], calls.unmounts().len()), (&json!("nas"), 0));
     let records = trail(&api, "", "").await;
+    // The same request has one record in a minute.
     assert_eq!(
         part(&records, "action"),
         ["backend.delete", "backend.update", "backend.create"]

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
 
 use tokio::sync::{MutexGuard, RwLock, RwLockWriteGuard};
 
@@ -13,7 +14,7 @@ pub struct FakeCalls {
     pub(super) probes: AtomicU32,
     pub(super) scans: AtomicU32,
     pub(super) unfinished: AtomicU32,
-    pub(super) unmounts: Mutex<Vec<UnmountMode>>,
+    pub(super) unmounts: Mutex<Vec<(UnmountMode, ThreadId)>>,
     /// Locked by whoever unmounts.
     pub(super) unmounting: tokio::sync::Mutex<()>,
     /// Read by whoever scans.
@@ -38,10 +39,14 @@ impl FakeCalls {
 
     /// Every unmount that was asked for, in order.
     pub fn unmounts(&self) -> Vec<UnmountMode> {
-        self.unmounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let unmounts = self.unmounts.lock().unwrap_or_else(PoisonError::into_inner);
+        unmounts.iter().map(|(mode, _)| *mode).collect()
+    }
+
+    /// Returns the thread that asked for the last unmount.
+    pub fn unmounting_thread(&self) -> Option<ThreadId> {
+        let unmounts = self.unmounts.lock().unwrap_or_else(PoisonError::into_inner);
+        unmounts.last().map(|(_, thread)| *thread)
     }
 
     /// Lets no unmount end before the guard is dropped.

@@ -1,6 +1,7 @@
 //! Mounting a fake.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use async_trait::async_trait;
 
@@ -40,7 +41,7 @@ impl Mount for FakeMount {
             .unmounts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(mode);
+            .push((mode, thread::current().id()));
         let _one_at_a_time = cx.bound("the unmount", self.calls.unmounting.lock()).await?;
         if self.busy && mode == UnmountMode::Plain && self.state() != MountState::Unmounted {
             return Err(Error::new(ErrorKind::Busy(self.holders.clone()), "unmounting"));
