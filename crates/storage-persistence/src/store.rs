@@ -29,7 +29,8 @@ use storage_domain::{
 pub use self::audit::{AuditFilter, AuditPage, MAX_AUDIT_BATCH};
 pub use self::hashes::{Content, MAX_HASHES};
 pub use self::jobs::{JobFilter, JobPage};
-pub use self::listing::{Listing, Shown};
+pub use self::listing::Listing;
+pub use self::reads::Shown;
 use self::secrets::Keyring;
 pub use self::secrets::{Dropped, KeyReport, KeyUse, Reset, Rotated, Rotation};
 use self::sqlite::Direct;

@@ -9,18 +9,22 @@ use storage_domain::Backend;
 /// start. It is a part of entity tags, so that no copy of another form is taken for the same.
 pub const FORM: u32 = 2;
 
+/// Renders what is shown of a backend.
+pub(crate) fn json(backend: &Backend) -> serde_json::Result<String> {
+    serde_json::to_string(&backend.as_shown())
+}
+
 /// Returns the text of a backend.
 pub(crate) fn render(backend: &Backend) -> Option<String> {
-    let json = serde_json::to_string(&backend.as_shown()).ok()?;
+    let json = json(backend).ok()?;
     Some(format!("{FORM} {} {json}", backend.version))
 }
 
 /// Returns the version and the JSON of a text; `None` if it has another form.
-pub(crate) fn parse(text: &str) -> Option<(i64, &str)> {
+pub(crate) fn parse(text: &str) -> Option<(&str, &str)> {
     let (form, rest) = text.split_once(' ')?;
     let (version, json) = rest.split_once(' ')?;
-    let is_known = form.parse() == Ok(FORM);
-    is_known.then_some((version.parse().ok()?, json))
+    (form.parse() == Ok(FORM)).then_some((version, json))
 }
 
 #[cfg(test)]
@@ -67,6 +71,6 @@ mod tests {
         );
         let text = super::render(&backend).unwrap();
         assert_eq!(text, wanted);
-        assert_eq!(super::parse(&text), Some((7, &wanted[4..])));
+        assert_eq!(super::parse(&text), Some(("7", &wanted[4..])));
     }
 }

@@ -1,7 +1,7 @@
-//! Backends as JSON, copied from the rows.
+//! Lists as JSON, copied from the rows.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::Row;
@@ -10,9 +10,9 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
 };
-use storage_domain::{Backend, BackendId};
 
 use super::list::{TOTAL, page_of};
+use super::reads::json_of;
 use super::secrets::table;
 use super::{BackendFilter, Store, UnreadableBackend, WHOLE_DEADLINE, within};
 use crate::convert::{self, Secrets, listed};
@@ -35,15 +35,6 @@ pub struct Listing {
     pub unreadable: Vec<UnreadableBackend>,
     /// How many backends match in all, unreadable ones included.
     pub total: u64,
-}
-
-/// A backend as JSON.
-#[derive(Debug)]
-pub struct Shown {
-    /// The version of the backend.
-    pub version: i64,
-    /// What is shown of it.
-    pub json: String,
 }
 
 /// The texts of rows, with a comma behind each.
@@ -150,37 +141,6 @@ impl Texts {
 }
 
 impl Store {
-    /// Reads one backend as JSON.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] and [`StoreError::Unreadable`].
-    pub async fn get_json(&self, id: BackendId) -> Result<Shown, StoreError> {
-        static TEXT: LazyLock<String> = LazyLock::new(|| {
-            let text = Entity::find_by_id("").select_only().column(Column::Listed);
-            text.build(DbBackend::Sqlite).sql
-        });
-        let mut shown = None;
-        if let Some(direct) = &self.direct {
-            let take = |row: &Row<'_>| {
-                let text = row.get_ref(0).ok().and_then(|text| text.as_str().ok());
-                shown = text.and_then(listed::parse).map(|(version, json)| Shown {
-                    version,
-                    json: json.to_owned(),
-                });
-            };
-            // What fails here is reported by the read of the whole row.
-            let _ = direct.reader.each(&TEXT, &[id.to_string().into()], take);
-        }
-        if let Some(shown) = shown {
-            return Ok(shown);
-        }
-        let backend = self.get(id).await?;
-        Ok(Shown {
-            version: backend.version,
-            json: as_json(&backend)?,
-        })
-    }
-
     /// Lists the backends that match, the oldest first, as the members of a JSON array.
     ///
     /// # Errors
@@ -235,7 +195,7 @@ impl Store {
                 .into_query();
             let page = self.run(LISTING, self.many(&ordered)).await?.page;
             for backend in page.backends {
-                rendered.json.insert(backend.id.to_string(), as_json(&backend)?);
+                rendered.json.insert(backend.id.to_string(), json_of(&backend)?);
             }
             rendered.unreadable.extend(page.unreadable);
             let without_id = batch.iter().filter(|id| id.is_none());
@@ -270,11 +230,6 @@ impl Store {
         };
         within(WHOLE_DEADLINE, WHAT, render).await
     }
-}
-
-fn as_json(backend: &Backend) -> Result<String, StoreError> {
-    let json = serde_json::to_string(&backend.as_shown());
-    json.map_err(|error| StoreError::of("showing a backend", DbErr::Json(error.to_string())))
 }
 
 fn missing() -> Select<Entity> {

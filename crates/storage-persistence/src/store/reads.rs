@@ -8,16 +8,25 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable, QuerySelect, QueryTrait, Select, Statement,
 };
-use storage_domain::BackendId;
+use storage_domain::{Backend, BackendId};
 
 use super::list::TOTAL;
 use super::{BackendPage, Store};
-use crate::convert::{self, Columns, Read, Secrets};
+use crate::convert::{self, Columns, Read, Secrets, listed};
 use crate::entity::{Column, Entity};
 use crate::error::StoreError;
 
 /// One row by its id, in SQLite's words: what is asked most is built once.
 static ONE: LazyLock<String> = LazyLock::new(|| Entity::find_by_id("").build(DbBackend::Sqlite).sql);
+
+/// A backend as JSON.
+#[derive(Debug)]
+pub struct Shown {
+    /// The version of the backend.
+    pub version: i64,
+    /// What is shown of it.
+    pub json: String,
+}
 
 /// Rows, and how many match in all, where the query asks for that.
 #[derive(Default)]
@@ -53,6 +62,34 @@ impl Store {
         let query = Entity::find_by_id(key).into_query();
         let row = self.db.query_one(&query).await?;
         Ok(row.as_ref().map(|row| convert::read(row, secrets)))
+    }
+
+    /// Reads one backend as JSON.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] and [`StoreError::Unreadable`].
+    pub async fn get_json(&self, id: BackendId) -> Result<Shown, StoreError> {
+        static TEXT: LazyLock<String> = LazyLock::new(|| {
+            let text = Entity::find_by_id("").select_only().column(Column::Listed);
+            text.build(DbBackend::Sqlite).sql
+        });
+        let mut shown = None;
+        if let Some(direct) = &self.direct {
+            let take = |row: &Row<'_>| {
+                let text = row.get_ref(0).ok().and_then(|text| text.as_str().ok());
+                shown = text.and_then(shown_by);
+            };
+            // What fails here is reported by the read of the whole row.
+            let _ = direct.reader.each(&TEXT, &[id.to_string().into()], take);
+        }
+        if let Some(shown) = shown {
+            return Ok(shown);
+        }
+        let backend = self.get(id).await?;
+        Ok(Shown {
+            version: backend.version,
+            json: json_of(&backend)?,
+        })
     }
 
     /// The rows that a query of whole rows gives, without secrets, and the number in [`TOTAL`] where it asks for that.
@@ -100,6 +137,20 @@ impl Store {
         }
         Ok(rows)
     }
+}
+
+/// Returns what the text of a row shows.
+fn shown_by(text: &str) -> Option<Shown> {
+    let (version, json) = listed::parse(text)?;
+    Some(Shown {
+        version: version.parse().ok()?,
+        json: json.to_owned(),
+    })
+}
+
+/// Renders a backend as lists and the read of one show it.
+pub(super) fn json_of(backend: &Backend) -> Result<String, StoreError> {
+    listed::json(backend).map_err(|error| StoreError::of("showing a backend", DbErr::Json(error.to_string())))
 }
 
 /// Reads a row whose columns stand as the entity has them.
