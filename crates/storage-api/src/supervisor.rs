@@ -16,6 +16,7 @@ mod monitor;
 mod outcome;
 mod permit;
 mod probe;
+mod run_to_end;
 mod schedule;
 mod trial;
 
@@ -36,12 +37,15 @@ pub(crate) use self::messages::{explain, explain_at};
 pub(crate) use self::outcome::millis;
 pub(crate) use self::permit::Bounded;
 use self::permit::NoPermit;
+pub(crate) use self::run_to_end::RunToEnd;
 pub(crate) use self::trial::Trial;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use storage_backends::{Egress, Registry};
 use storage_domain::BackendId;
 use storage_persistence::Store;
@@ -157,15 +161,10 @@ impl Supervisor {
         task.await.unwrap_or(Err(AppError::Task(what)))
     }
 
-    /// Runs work to its end on the runtime of the caller, even if the client hangs up: work of microseconds, for which
-    /// another thread would only get a processor later. A stop does not wait for it if the client hung up.
-    pub(crate) async fn finish_here<T: Send + 'static>(
-        &self,
-        what: &'static str,
-        work: impl Future<Output = Result<T, AppError>> + Send + 'static,
-    ) -> Result<T, AppError> {
-        let task = self.tasks.spawn(work.in_current_span());
-        task.await.unwrap_or(Err(AppError::Task(what)))
+    /// Carries out work on the task of the caller: work of microseconds, for which another thread would only get a
+    /// processor later. If the client hangs up, the rest is done on the supervisor's runtime.
+    pub(crate) fn finish_here<T>(&self, work: BoxFuture<'static, T>) -> RunToEnd<T> {
+        RunToEnd::new(work, &self.tasks, &self.runtime)
     }
 
     /// Begins work on the supervisor's runtime that nobody waits for.
@@ -185,27 +184,40 @@ impl Supervisor {
     ) -> Result<T, AppError> {
         // An unmount, the end of what runs, and the store.
         let (reply, answer) = Reply::begun_within(self.settings.unmount_deadline * 3);
-        self.send(id, command(reply))?;
+        if let Some(begin) = self.send(id, command(reply))? {
+            self.finish_here(begin).await;
+        }
         answer.await.unwrap_or(Err(AppError::Task(what)))
     }
 
-    /// Sends a command to a backend's actor, which is started if there is none.
+    /// Sends a command to a backend's actor. Nobody waits for its end.
     ///
     /// # Errors
     /// [`AppError::InProgress`] if too many commands wait.
-    fn send(self: &Arc<Self>, id: BackendId, command: Command) -> Result<(), AppError> {
+    fn post(self: &Arc<Self>, id: BackendId, command: Command) -> Result<(), AppError> {
+        if let Some(begin) = self.send(id, command)? {
+            self.spawn(begin);
+        }
+        Ok(())
+    }
+
+    /// Sends a command to a backend's actor. If there is none, returns the start of one.
+    fn send(
+        self: &Arc<Self>,
+        id: BackendId,
+        command: Command,
+    ) -> Result<Option<BoxFuture<'static, ()>>, AppError> {
         let span = Span::current();
         let mut actors = self.actors();
         // One that panicked left a mailbox that is closed.
         if let Some(mailbox) = actors.get(&id).filter(|mailbox| !mailbox.is_closed()) {
             let sent = mailbox.try_send((span, command));
-            return sent.map_err(|_| AppError::InProgress);
+            return sent.map(|()| None).map_err(|_| AppError::InProgress);
         }
         let (mailbox, commands) = mpsc::channel(MAILBOX);
         actors.insert(id, mailbox);
         let actor = Actor::new(Arc::clone(self), id, commands);
-        self.tasks.spawn(actor.start(span, command));
-        Ok(())
+        Ok(Some(actor.start(span, command).boxed()))
     }
 
     fn actors(&self) -> MutexGuard<'_, HashMap<BackendId, mpsc::Sender<(Span, Command)>>> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 use storage_domain::{
     Backend, BackendConfig, BackendId, BackendKind, BackendName, FilePath, Invalid, InvalidInput, Rule,
@@ -123,7 +124,7 @@ impl App {
             supervisor.events.publish(created.id, Some(&created.name), change);
             Ok(created)
         };
-        self.supervisor.finish_here("the creation", work).await
+        self.supervisor.finish_here(work.boxed()).await
     }
 
     /// Changes a backend. Goes on to its end if the client hangs up.

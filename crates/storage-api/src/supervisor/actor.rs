@@ -108,8 +108,8 @@ impl Actor {
 
     /// Carries out the command that it is started for, and works until there is nothing more to do.
     ///
-    /// A command that ends soon runs on the runtime of the caller, so that changing an idle backend needs no other thread.
-    /// Everything else runs on the supervisor's, which a stop waits for.
+    /// A command that ends soon is carried out here, so that changing an idle backend needs no other thread. Everything else
+    /// runs on the supervisor's runtime, which a stop waits for.
     pub(super) async fn start(mut self, span: Span, command: Command) {
         let supervisor = Arc::clone(&self.supervisor);
         let renames = matches!(&command, Command::Update(update, _) if !update.has_config);

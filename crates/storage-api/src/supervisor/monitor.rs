@@ -87,7 +87,7 @@ impl Supervisor {
                     .difference(&tested)
                     .filter(|id| !self.is_busy(**id))
                 {
-                    let _ = self.send(*id, Command::Release);
+                    let _ = self.post(*id, Command::Release);
                 }
             }
             Err(error) => tracing::warn!(error = %Chain(&error), "backends to watch can't be listed"),
@@ -105,7 +105,7 @@ impl Supervisor {
             match self.schedule.take() {
                 Due::Now(id, permit) => {
                     // If its mailbox is full, the permit comes back and the check is put off.
-                    let _ = self.send(id, Command::Check(permit));
+                    let _ = self.post(id, Command::Check(permit));
                 }
                 Due::At(next) => return next,
             }
@@ -117,7 +117,7 @@ impl Supervisor {
         tokio::time::sleep(SETTLE).await;
         let now = self.mounted();
         for id in before.iter().filter(|id| is_lost(now.as_ref(), id)) {
-            let _ = self.send(*id, Command::MountLost);
+            let _ = self.post(*id, Command::MountLost);
         }
         now.unwrap_or(before)
     }
