@@ -37,7 +37,6 @@ pub(crate) use self::messages::{explain, explain_at};
 pub(crate) use self::outcome::millis;
 pub(crate) use self::permit::Bounded;
 use self::permit::NoPermit;
-pub(crate) use self::run_to_end::RunToEnd;
 pub(crate) use self::trial::Trial;
 
 use std::collections::HashMap;
@@ -58,6 +57,7 @@ use uuid::Uuid;
 
 use self::actor::{Actor, Reply};
 use self::permit::Permits;
+use self::run_to_end::RunToEnd;
 use self::schedule::Schedule;
 
 /// The limits of the work on backends.
@@ -163,8 +163,8 @@ impl Supervisor {
 
     /// Carries out work on the task of the caller: work of microseconds, for which another thread would only get a
     /// processor later. If the client hangs up, the rest is done on the supervisor's runtime.
-    pub(crate) fn finish_here<T>(&self, work: BoxFuture<'static, T>) -> RunToEnd<T> {
-        RunToEnd::new(work, &self.tasks, &self.runtime)
+    pub(crate) async fn finish_here<T: 'static>(&self, work: BoxFuture<'static, T>) -> T {
+        RunToEnd::new(work, &self.tasks, &self.runtime).await
     }
 
     /// Begins work on the supervisor's runtime that nobody waits for.
@@ -172,7 +172,8 @@ impl Supervisor {
         self.tasks.spawn_on(work, &self.runtime);
     }
 
-    /// Sends a command to a backend's actor and waits for its answer. The actor goes on if the client hangs up.
+    /// Sends a command to a backend's actor and waits for its answer, or carries out the command if there is no actor. Both go
+    /// on if the client hangs up.
     ///
     /// # Errors
     /// [`AppError::InProgress`] if other work on the backend does not end in time, and those of the command.
@@ -201,7 +202,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Sends a command to a backend's actor. If there is none, returns the start of one.
+    /// Sends a command to a backend's actor. If there is none, returns the start of one, which has to be begun or dropped at
+    /// once: other commands may be sent to it already.
     fn send(
         self: &Arc<Self>,
         id: BackendId,

@@ -7,25 +7,27 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 /// Work that whoever waits for it carries out. If nobody waits any more, it goes on as a task.
 ///
-/// On processors that are busy, a task of its own from the start would cost each change two more turns in the queue of the
-/// thread.
-pub(crate) struct RunToEnd<T: 'static> {
+/// On processors that are busy, a task of its own from the start would cost each change two more turns in the thread's queue.
+pub(super) struct RunToEnd<T: 'static> {
     /// `None` once it ended, or panicked.
     work: Option<BoxFuture<'static, T>>,
-    tasks: TaskTracker,
+    /// A stop waits for the work from its beginning.
+    token: TaskTrackerToken,
     runtime: Handle,
 }
 
 impl<T> RunToEnd<T> {
-    /// Begins nothing. Where nobody waits any more, `tasks` has the work on `runtime`.
+    /// Begins nothing yet. The work is one of `tasks`; its timers, and what is left of it once nobody waits any more, belong
+    /// to `runtime`.
     pub(super) fn new(work: BoxFuture<'static, T>, tasks: &TaskTracker, runtime: &Handle) -> Self {
         Self {
             work: Some(work),
-            tasks: tasks.clone(),
+            token: tasks.token(),
             runtime: runtime.clone(),
         }
     }
@@ -38,6 +40,8 @@ impl<T> Future for RunToEnd<T> {
         let Some(mut work) = self.work.take() else {
             return Poll::Pending;
         };
+        // The runtime of the caller may end before a timer that it has.
+        let _entered = self.runtime.enter();
         let polled = work.as_mut().poll(context);
         if polled.is_pending() {
             self.work = Some(work);
@@ -50,7 +54,8 @@ impl<T> Drop for RunToEnd<T> {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
             let rest = work.map(drop).in_current_span();
-            self.tasks.spawn_on(rest, &self.runtime);
+            let tasks = self.token.task_tracker();
+            tasks.spawn_on(rest, &self.runtime);
         }
     }
 }
@@ -59,6 +64,7 @@ impl<T> Drop for RunToEnd<T> {
 mod tests {
     use std::time::Duration;
 
+    use tokio::runtime::Builder;
     use tokio::sync::oneshot;
 
     use super::*;
@@ -96,7 +102,6 @@ mod tests {
             if is_begun {
                 assert!(futures_util::poll!(&mut work).is_pending());
             }
-            assert!(tasks.is_empty());
             drop(work);
             assert_eq!(tasks.len(), 1);
             go_on.send(()).unwrap();
@@ -107,6 +112,41 @@ mod tests {
             tasks.close();
             tasks.wait().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_stop_waits_for_it_from_the_beginning() {
+        let tasks = TaskTracker::new();
+        let work = RunToEnd::new(async {}.boxed(), &tasks, &Handle::current());
+        assert_eq!(tasks.len(), 1);
+        work.await;
+        assert!(tasks.is_empty());
+    }
+
+    #[tokio::test]
+    async fn it_outlives_the_runtime_that_began_it() {
+        let tasks = TaskTracker::new();
+        let (go_on, end, work) = work();
+        let limited = async {
+            let limit = Duration::from_secs(10);
+            tokio::time::timeout(limit, work).await.unwrap();
+        };
+        let work = RunToEnd::new(limited.boxed(), &tasks, &Handle::current());
+        let begin = move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let mut work = work;
+            assert!(
+                runtime
+                    .block_on(async { futures_util::poll!(&mut work) })
+                    .is_pending()
+            );
+            drop(work);
+        };
+        tokio::task::spawn_blocking(begin).await.unwrap();
+        // A timer of that runtime would have woken it, to panic.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        go_on.send(()).unwrap();
+        end.await.unwrap();
     }
 
     #[tokio::test]
