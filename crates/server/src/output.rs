@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 /// Writes a command's result to standard output. A reader that went away (`| head`) is not a mistake.
 ///
 /// # Errors
@@ -56,6 +58,15 @@ pub(crate) fn printable(text: &str) -> String {
 /// Whether standard output may be coloured: a terminal, and no `NO_COLOR` (<https://no-color.org>).
 pub(crate) fn colours_stdout() -> bool {
     io::stdout().is_terminal() && wants_colour()
+}
+
+/// Returns a spinner with a message and the time so far for work of unknown length; drawn on a terminal only.
+pub(crate) fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        spinner.set_style(style);
+    }
+    spinner
 }
 
 /// Whether standard error may be coloured.

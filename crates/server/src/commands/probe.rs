@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use storage_backends::{Backend, Error, ErrorKind, OpContext, Registry, ScanProgress, Tree, UnmountMode};
 use storage_domain::{BackendConfig, BackendId, BackendKind, Check, Outcome, ProbeReport, Revision};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +25,7 @@ const PROBES: &str = "probes";
 const UNMOUNT_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the files are counted, if the probe passed.
 const COUNT_DEADLINE: Duration = Duration::from_secs(2);
-/// How often the picture of a probe that runs is drawn.
+/// How often the spinner is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
 /// The arguments.
@@ -74,7 +73,7 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let text = if flags.get_flag("json") {
         show::json(&report)
     } else {
-        show::human(&report)
+        show::human(&report, output::colours_stdout())
     };
     output::result(&text).context("writing failed")?;
     Ok(ExitCode::from(if report.passed() {
@@ -100,9 +99,9 @@ async fn probe(mut settings: Settings, config: BackendConfig) -> Result<ProbeRep
 async fn watched(backend: &Arc<dyn Backend>, deadline: Duration) -> Result<ProbeReport, Failure> {
     let cancel = CancellationToken::new();
     let cx = OpContext::within(deadline).with_cancel(cancel.clone());
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_message("probing…");
-    bar.enable_steady_tick(TICK);
+    let spinner = output::spinner();
+    spinner.set_message("probing…");
+    spinner.enable_steady_tick(TICK);
     let probe = async {
         let mut report = backend.probe(&cx).await?;
         if report.passed()
@@ -120,7 +119,7 @@ async fn watched(backend: &Arc<dyn Backend>, deadline: Duration) -> Result<Probe
             probe.await
         }
     };
-    bar.finish_and_clear();
+    spinner.finish_and_clear();
     match result {
         _ if cancel.is_cancelled() => Err(Failure::Interrupted),
         Ok(report) => Ok(report),

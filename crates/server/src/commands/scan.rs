@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::builder::PathBufValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 use storage_backends::scan::{ScanOptions, count_directory};
 use storage_backends::{ScanProgress, ScanReport};
@@ -84,7 +84,7 @@ pub(crate) fn run(flags: &ArgMatches) -> Result<ExitCode, Failure> {
 
 /// Counts, and draws the progress, until the count ends or Ctrl-C is pressed.
 async fn scan(path: &Path, options: &ScanOptions<'_>) -> Result<ScanReport, Failure> {
-    let (bar, progress) = (bar(), ScanProgress::default());
+    let (spinner, progress) = (output::spinner(), ScanProgress::default());
     let mut report = std::pin::pin!(count_directory(path, options, &progress));
     let mut ticks = tokio::time::interval(TICK);
     let result = loop {
@@ -94,27 +94,18 @@ async fn scan(path: &Path, options: &ScanOptions<'_>) -> Result<ScanReport, Fail
                     Failure::NotRun(anyhow!(e).context(format!("{} can't be scanned", path.display())))
                 });
             }
-            _ = ticks.tick() => draw(&bar, &progress),
+            _ = ticks.tick() => draw(&spinner, &progress),
             _ = tokio::signal::ctrl_c() => break Err(Failure::Interrupted),
         }
     };
-    bar.finish_and_clear();
+    spinner.finish_and_clear();
     result
 }
 
-/// A bar without an end, drawn on a terminal only.
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn draw(bar: &ProgressBar, progress: &ScanProgress) {
+fn draw(spinner: &ProgressBar, progress: &ScanProgress) {
     let (files, directories) = (progress.files(), progress.directories());
-    bar.set_message(format!("{files} files in {directories} directories"));
-    bar.tick();
+    spinner.set_message(format!("{files} files in {directories} directories"));
+    spinner.tick();
 }
 
 fn json(report: &ScanReport) -> String {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::service::{binary, directory, finish, run};
+use crate::service::{binary, command, directory, finish, run};
 
 /// A web server that lists an empty directory, until the test's process ends.
 fn web_server() -> SocketAddr {
@@ -62,6 +62,34 @@ fn a_host_that_is_not_there_fails_in_plain_words() {
     assert!(
         !done.out.contains('\u{1b}'),
         "colours although this is no terminal: {}",
+        done.out
+    );
+}
+
+#[test]
+fn on_a_terminal_it_says_that_it_works_and_shows_colours() {
+    let line = format!(
+        "{} probe http http://{}",
+        env!("CARGO_BIN_EXE_pureboot-storage"),
+        web_server()
+    );
+    let done = finish(command("script").env("TERM", "xterm").args([
+        "--quiet",
+        "--return",
+        "--command",
+        &line,
+        "/dev/null",
+    ]));
+    assert_eq!(done.code, Some(0), "{}", done.out);
+    assert!(done.out.contains(" probing… ("), "{}", done.out);
+    assert!(
+        done.out.contains("\u{1b}[32mpassed \u{1b}[0m  resolve"),
+        "{}",
+        done.out
+    );
+    assert!(
+        done.out.contains("\n\u{1b}[32mPassed\u{1b}[0m in "),
+        "{}",
         done.out
     );
 }

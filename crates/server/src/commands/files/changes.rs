@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::{Value, json};
 use storage_domain::FilePath;
 
 use super::api::Api;
 use super::place::Place;
 use crate::exit::Failure;
+use crate::output;
 
 /// How often a job is asked for.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -54,17 +54,16 @@ async fn change(api: &Api, path: &str, body: &Value) -> Result<Value, Failure> {
     let Some(id) = data["id"].as_str().map(str::to_owned) else {
         return Ok(data);
     };
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let spinner = output::spinner();
     while data["state"] == "running" {
-        bar.set_message(format!(
-            "{} {}",
-            data["progress"]["done"], data["progress"]["unit"]
-        ));
-        bar.tick();
+        let progress = &data["progress"];
+        let unit = progress["unit"].as_str().unwrap_or_default();
+        spinner.set_message(format!("{} {unit}", progress["done"]));
+        spinner.tick();
         tokio::time::sleep(PERIOD).await;
         data = api.get(&format!("/api/v1/storage/jobs/{id}")).await?["data"].take();
     }
-    bar.finish_and_clear();
+    spinner.finish_and_clear();
     if data["state"] == "done" {
         return Ok(data);
     }

@@ -6,8 +6,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use storage_domain::{Capacity, Check, IscsiTarget, Lun, Outcome, ProbeReport};
 
-use crate::output;
-
 /// The report as one JSON object: what the API's `test` answers in `data`, and the capacity.
 pub(super) fn json(report: &ProbeReport) -> String {
     let mut object = json!({
@@ -78,14 +76,13 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// The report for people: a line a check, and what to do.
-pub(super) fn human(report: &ProbeReport) -> String {
-    let coloured = output::colours_stdout();
+pub(super) fn human(report: &ProbeReport, coloured: bool) -> String {
     let widest = report.checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for check in &report.checks {
-        let outcome = paint(coloured, check.outcome, word(check.outcome));
+        let outcome = paint(coloured, check.outcome, &format!("{:7}", word(check.outcome)));
         let (name, detail, ms) = (check.name, printable(&check.detail), millis(check.duration));
-        let _ = writeln!(text, "{outcome:7}  {name:widest$}  {detail} ({ms} ms)");
+        let _ = writeln!(text, "{outcome}  {name:widest$}  {detail} ({ms} ms)");
     }
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {}", printable(warning));
@@ -116,7 +113,7 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// The text in the outcome's colour, padded to the longest of the words.
+/// The text in the outcome's colour.
 fn paint(coloured: bool, outcome: Outcome, text: &str) -> String {
     let colour = match outcome {
         Outcome::Passed => 32,
@@ -124,7 +121,7 @@ fn paint(coloured: bool, outcome: Outcome, text: &str) -> String {
         Outcome::Skipped => 33,
     };
     if coloured {
-        format!("\u{1b}[{colour}m{text:7}\u{1b}[0m")
+        format!("\u{1b}[{colour}m{text}\u{1b}[0m")
     } else {
         text.to_owned()
     }
