@@ -156,6 +156,15 @@ impl Actor {
         }
         self.unmounted = None;
         entry.written();
+        self.forget().await;
+        let change = StateChange::Deleted { force };
+        supervisor.events.publish(id, name.as_ref(), change);
+        Ok(())
+    }
+
+    /// Forgets what is known of a backend that is deleted.
+    async fn forget(&self) {
+        let (supervisor, id) = (&self.supervisor, self.id);
         // Those of other processes, which can't be waited for.
         if let Err(error) = supervisor.store.cancel_jobs_of(id).await {
             tracing::warn!(backend.id = %id, error = %Chain(&error), "the jobs of a deleted backend could not be cancelled");
@@ -164,9 +173,6 @@ impl Actor {
         supervisor.schedule.forget(id);
         supervisor.luns.forget(id);
         supervisor.copies.forget(id, &FilePath::root()).await;
-        let change = StateChange::Deleted { force };
-        supervisor.events.publish(id, name.as_ref(), change);
-        Ok(())
     }
 
     /// Mounts an online backend again if a change unmounted it and then failed.
