@@ -148,4 +148,10 @@ impl App {
     pub(crate) fn busy_backends(&self) -> usize {
         self.supervisor.busy_backends()
     }
+
+    /// Returns how much work a stop would wait for now.
+    #[cfg(test)]
+    pub(crate) fn tasks(&self) -> usize {
+        self.supervisor.tasks.len()
+    }
 }

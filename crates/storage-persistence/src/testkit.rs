@@ -120,6 +120,14 @@ impl TestDatabase {
         self.directory.as_ref().map(TempDir::path)
     }
 
+    /// Keeps everybody else from writing to the SQLite file until this is dropped.
+    pub fn hold_writes(&self) -> rusqlite::Connection {
+        let file = self.file().expect("it is SQLite's");
+        let other = rusqlite::Connection::open(file).expect("it can be opened");
+        other.execute_batch("BEGIN IMMEDIATE").expect("nobody holds it");
+        other
+    }
+
     /// Runs a statement behind the store's back.
     pub async fn execute(&self, sql: &str) -> u64 {
         let done = async {

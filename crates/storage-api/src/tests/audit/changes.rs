@@ -100,6 +100,52 @@ async fn a_change_whose_client_hangs_up_has_one_record() {
     );
 }
 
+/// Changes that are carried out by the task of their request.
+#[actix_web::test]
+async fn a_short_change_whose_client_hangs_up_has_one_record() {
+    let (api, _) = recording().await;
+    let path = api.create("nas", BackendKind::Nfs).await;
+    let configure = configure_guarded(Arc::clone(&api.app), Arc::clone(&api.access));
+    let service = web::init_service(WebApp::new().configure(configure)).await;
+    let another = json!({"name": "another", "type": "nfs", "config": config(BackendKind::Nfs)});
+    for request in [
+        TestRequest::post().uri(BACKENDS).set_json(another),
+        TestRequest::patch()
+            .uri(&path)
+            .set_json(json!({"name": "renamed"})),
+        TestRequest::delete().uri(&path),
+    ] {
+        let held = api.database.hold_writes();
+        tokio::select! {
+            _ = web::call_service(&service, request.to_request()) => panic!("it is answered before it is stored"),
+            () = until("the change", async || api.app.tasks() == 1) => {}
+        }
+        drop(held);
+        until("its end", async || api.app.tasks() == 0).await;
+    }
+    let records = trail(&api, "", "").await;
+    assert_eq!(
+        part(&records, "action"),
+        [
+            "backend.delete",
+            "backend.update",
+            "backend.create",
+            "backend.create"
+        ]
+    );
+    assert_eq!(part(&records, "outcome"), ["done"; 4]);
+    assert_eq!(part(&records, "status"), [200, 200, 201, 201]);
+    let left = api.call("GET", BACKENDS, None).await;
+    let names: Vec<_> = left
+        .data()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|b| &b["name"])
+        .collect();
+    assert_eq!(names, ["another"]);
+}
+
 /// It waited longer for other work than a change may, here for longer than no time at all.
 #[actix_web::test]
 async fn a_late_change_is_not_made_and_has_one_record() {
