@@ -30,8 +30,8 @@ use fuse::{Mounted, Tree};
 const INSIDE: &str = "SCAN_BENCH_INSIDE";
 /// Walks the path that follows, and prints what it counted and the most memory that it took, in kilobytes.
 const WALK: &str = "--walk";
-/// How often each is measured; the best counts, since other programs can only add to it.
-const ROUNDS: usize = 5;
+/// How often each is measured, for several seconds in all; the best counts, since other programs can only add to it.
+const ROUNDS: usize = 20;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().collect();
