@@ -30,7 +30,7 @@ use fuse::{Mounted, Tree};
 const INSIDE: &str = "SCAN_BENCH_INSIDE";
 /// Walks the path that follows, and prints what it counted and the most memory that it took, in kilobytes.
 const WALK: &str = "--walk";
-/// How often each is measured, for several seconds in all; the best counts, since other programs can only add to it.
+/// Rounds of each, several seconds in all. The best counts: other programs can only slow a round down.
 const ROUNDS: usize = 20;
 
 fn main() -> ExitCode {
@@ -107,7 +107,6 @@ fn local(root: &Path) -> io::Result<bool> {
         root,
         200_000,
         1.0,
-        ROUNDS,
     )
 }
 
@@ -144,9 +143,9 @@ fn slow(root: &Path) -> io::Result<bool> {
     ))
 }
 
-fn compare(what: &str, root: &Path, files: u64, goal: f64, rounds: usize) -> io::Result<bool> {
+fn compare(what: &str, root: &Path, files: u64, goal: f64) -> io::Result<bool> {
     let mut best = (f64::MAX, f64::MAX);
-    for _ in 0..=rounds {
+    for _ in 0..ROUNDS {
         let begun = Instant::now();
         find(root)?;
         best.0 = best.0.min(begun.elapsed().as_secs_f64());
