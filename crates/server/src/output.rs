@@ -1,8 +1,12 @@
 //! The only door to standard output and standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a spinner moves.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Writes a command's result to standard output. A reader that went away (`| head`) is not a mistake.
 ///
@@ -55,18 +59,14 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
+/// Returns a text as a part of one line: without what would steer a terminal.
+pub(crate) fn in_line(text: &str) -> String {
+    printable(text).replace('\n', "\\n")
+}
+
 /// Whether standard output may be coloured: a terminal, and no `NO_COLOR` (<https://no-color.org>).
 pub(crate) fn colours_stdout() -> bool {
     io::stdout().is_terminal() && wants_colour()
-}
-
-/// Returns a spinner with a message and the time so far for work of unknown length; drawn on a terminal only.
-pub(crate) fn spinner() -> ProgressBar {
-    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-        spinner.set_style(style);
-    }
-    spinner
 }
 
 /// Whether standard error may be coloured.
@@ -77,4 +77,23 @@ pub(crate) fn colours_stderr() -> bool {
 fn wants_colour() -> bool {
     let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
     !dumb && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// Returns a text in a colour of ECMA-48 (31 is red), if it may be coloured.
+pub(crate) fn paint(coloured: bool, colour: u8, text: &str) -> String {
+    if coloured {
+        format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Returns a spinner for work of unknown length. It shows a message and the elapsed time, on a terminal only.
+pub(crate) fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(TICK);
+    spinner
 }

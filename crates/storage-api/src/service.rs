@@ -149,7 +149,7 @@ impl App {
         self.supervisor.busy_backends()
     }
 
-    /// Returns how much work a stop would wait for now.
+    /// Returns the number of tasks that a stop waits for.
     #[cfg(test)]
     pub(crate) fn tasks(&self) -> usize {
         self.supervisor.tasks.len()

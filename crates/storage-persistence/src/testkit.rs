@@ -120,11 +120,14 @@ impl TestDatabase {
         self.directory.as_ref().map(TempDir::path)
     }
 
-    /// Keeps everybody else from writing to the SQLite file until this is dropped.
+    /// Locks the SQLite file against other writers until the result is dropped.
+    #[must_use]
     pub fn hold_writes(&self) -> rusqlite::Connection {
-        let file = self.file().expect("it is SQLite's");
-        let other = rusqlite::Connection::open(file).expect("it can be opened");
-        other.execute_batch("BEGIN IMMEDIATE").expect("nobody holds it");
+        let file = self.file().expect("the database is SQLite");
+        let other = rusqlite::Connection::open(file).expect("the file can be opened");
+        other
+            .execute_batch("BEGIN IMMEDIATE")
+            .expect("there is no other writer");
         other
     }
 

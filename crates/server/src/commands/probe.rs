@@ -25,8 +25,6 @@ const PROBES: &str = "probes";
 const UNMOUNT_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the files are counted, if the probe passed.
 const COUNT_DEADLINE: Duration = Duration::from_secs(2);
-/// How often the spinner is drawn.
-const TICK: Duration = Duration::from_millis(100);
 
 /// The arguments.
 pub(crate) fn command() -> Command {
@@ -101,7 +99,6 @@ async fn watched(backend: &Arc<dyn Backend>, deadline: Duration) -> Result<Probe
     let cx = OpContext::within(deadline).with_cancel(cancel.clone());
     let spinner = output::spinner();
     spinner.set_message("probing…");
-    spinner.enable_steady_tick(TICK);
     let probe = async {
         let mut report = backend.probe(&cx).await?;
         if report.passed()

@@ -19,7 +19,7 @@ use crate::{commands, output};
 
 /// Directories that may be read at once, at the most.
 const MAX_THREADS: i64 = 256;
-/// How often the progress is drawn.
+/// How often the message is renewed.
 const TICK: Duration = Duration::from_millis(100);
 
 /// The arguments.
@@ -105,7 +105,6 @@ async fn scan(path: &Path, options: &ScanOptions<'_>) -> Result<ScanReport, Fail
 fn draw(spinner: &ProgressBar, progress: &ScanProgress) {
     let (files, directories) = (progress.files(), progress.directories());
     spinner.set_message(format!("{files} files in {directories} directories"));
-    spinner.tick();
 }
 
 fn json(report: &ScanReport) -> String {

@@ -67,19 +67,19 @@ fn a_host_that_is_not_there_fails_in_plain_words() {
 }
 
 #[test]
-fn on_a_terminal_it_says_that_it_works_and_shows_colours() {
+fn on_a_terminal_it_draws_a_spinner_and_colours() {
     let line = format!(
-        "{} probe http http://{}",
+        "'{}' probe http http://{}",
         env!("CARGO_BIN_EXE_pureboot-storage"),
         web_server()
     );
-    let done = finish(command("script").env("TERM", "xterm").args([
-        "--quiet",
-        "--return",
-        "--command",
-        &line,
-        "/dev/null",
-    ]));
+    let done = finish(
+        command("script")
+            .env("TERM", "xterm")
+            .env("SHELL", "/bin/sh")
+            .env_remove("NO_COLOR")
+            .args(["--quiet", "--return", "--command", &line, "/dev/null"]),
+    );
     assert_eq!(done.code, Some(0), "{}", done.out);
     assert!(done.out.contains(" probing… ("), "{}", done.out);
     assert!(

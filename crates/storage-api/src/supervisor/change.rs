@@ -162,10 +162,10 @@ impl Actor {
         Ok(())
     }
 
-    /// Forgets what is known of a backend that is deleted.
+    /// Cancels the jobs of a backend that is deleted, and forgets what is known of it.
     async fn forget(&self) {
         let (supervisor, id) = (&self.supervisor, self.id);
-        // Those of other processes, which can't be waited for.
+        // Jobs of other processes can't be waited for.
         if let Err(error) = supervisor.store.cancel_jobs_of(id).await {
             tracing::warn!(backend.id = %id, error = %Chain(&error), "the jobs of a deleted backend could not be cancelled");
         }

@@ -34,8 +34,7 @@ async fn share_a_transaction_and_no_failure() {
         .unwrap();
     let before = commits(&file);
 
-    let other = rusqlite::Connection::open(&file).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let other = database.hold_writes();
     let mut record = AuditRecord::new("backend.create");
     let (stale, last, config) = (name("stale"), name("last"), nfs());
     let mut writes = pin!(async {
@@ -57,7 +56,7 @@ async fn share_a_transaction_and_no_failure() {
     .await;
     assert_eq!(store.get(made.id).await.unwrap(), renamed);
     assert_eq!(store.list(&BackendFilter::default()).await.unwrap().total, 1);
-    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
 
     let (one, taken, stale, two, last, three, missing) = writes.await;
     for made in [&one, &two, &last, &three] {
@@ -83,8 +82,7 @@ async fn that_nobody_waits_for_are_not_begun() {
     let database = TestDatabase::migrated(TestDatabaseKind::Sqlite).await;
     let store = database.store();
     create(store, "first").await;
-    let other = rusqlite::Connection::open(database.file().unwrap()).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let other = database.hold_writes();
     {
         let mut dropped = pin!(store.create(new("dropped"), None));
         std::future::poll_fn(|cx| {
@@ -93,7 +91,7 @@ async fn that_nobody_waits_for_are_not_begun() {
         })
         .await;
     }
-    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
     create(store, "last").await;
     assert_eq!(store.list(&BackendFilter::default()).await.unwrap().total, 2);
 }

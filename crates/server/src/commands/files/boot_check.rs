@@ -59,7 +59,7 @@ fn human(checked: &Value, coloured: bool) -> String {
 
 /// Returns a text without what would steer a terminal; a dash if there is none.
 fn shown(value: &Value) -> String {
-    output::printable(value.as_str().unwrap_or("-")).replace('\n', "\\n")
+    output::in_line(value.as_str().unwrap_or("-"))
 }
 
 /// Returns the outcome in its colour, padded to the longest one.
@@ -69,11 +69,7 @@ fn paint(coloured: bool, outcome: &str) -> String {
         "fails" => 31,
         _ => 33,
     };
-    if coloured {
-        format!("\u{1b}[{colour}m{outcome:10}\u{1b}[0m")
-    } else {
-        format!("{outcome:10}")
-    }
+    output::paint(coloured, colour, &format!("{outcome:10}"))
 }
 
 #[cfg(test)]

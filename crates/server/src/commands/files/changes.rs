@@ -59,7 +59,6 @@ async fn change(api: &Api, path: &str, body: &Value) -> Result<Value, Failure> {
         let progress = &data["progress"];
         let unit = progress["unit"].as_str().unwrap_or_default();
         spinner.set_message(format!("{} {unit}", progress["done"]));
-        spinner.tick();
         tokio::time::sleep(PERIOD).await;
         data = api.get(&format!("/api/v1/storage/jobs/{id}")).await?["data"].take();
     }

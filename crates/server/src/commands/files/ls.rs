@@ -72,7 +72,7 @@ fn line(entry: &Value) -> String {
     let time = entry["modified_at"].as_str().unwrap_or("-");
     let name = entry["name"].as_str().unwrap_or_default();
     // A name is one line.
-    let shown = output::printable(name).replace('\n', "\\n");
+    let shown = output::in_line(name);
     let mark = if entry["type"] == "directory" { "/" } else { "" };
     format!(
         "{:>SIZE_COLUMNS$}  {time:<20}  {shown}{mark}\n",

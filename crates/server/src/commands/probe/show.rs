@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use storage_domain::{Capacity, Check, IscsiTarget, Lun, Outcome, ProbeReport};
 
+use crate::output;
+
 /// The report as one JSON object: what the API's `test` answers in `data`, and the capacity.
 pub(super) fn json(report: &ProbeReport) -> String {
     let mut object = json!({
@@ -81,11 +83,11 @@ pub(super) fn human(report: &ProbeReport, coloured: bool) -> String {
     let mut text = String::new();
     for check in &report.checks {
         let outcome = paint(coloured, check.outcome, &format!("{:7}", word(check.outcome)));
-        let (name, detail, ms) = (check.name, printable(&check.detail), millis(check.duration));
+        let (name, detail, ms) = (check.name, output::in_line(&check.detail), millis(check.duration));
         let _ = writeln!(text, "{outcome}  {name:widest$}  {detail} ({ms} ms)");
     }
     for warning in &report.warnings {
-        let _ = writeln!(text, "warning: {}", printable(warning));
+        let _ = writeln!(text, "warning: {}", output::in_line(warning));
     }
     if let Some(capacity) = &report.capacity {
         let _ = writeln!(text, "capacity: {capacity}");
@@ -100,7 +102,7 @@ pub(super) fn human(report: &ProbeReport, coloured: bool) -> String {
         text,
         "{verdict} in {} ms: {}",
         millis(report.duration),
-        printable(report.message())
+        output::in_line(report.message())
     );
     text
 }
@@ -120,16 +122,5 @@ fn paint(coloured: bool, outcome: Outcome, text: &str) -> String {
         Outcome::Failed => 31,
         Outcome::Skipped => 33,
     };
-    if coloured {
-        format!("\u{1b}[{colour}m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
-    }
-}
-
-/// A foreign server's words without what would steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    output::paint(coloured, colour, text)
 }

@@ -100,7 +100,7 @@ async fn a_change_whose_client_hangs_up_has_one_record() {
     );
 }
 
-/// Changes that are carried out by the task of their request.
+/// The task of their request carries these out.
 #[actix_web::test]
 async fn a_short_change_whose_client_hangs_up_has_one_record() {
     let (api, _) = recording().await;
@@ -136,14 +136,7 @@ async fn a_short_change_whose_client_hangs_up_has_one_record() {
     assert_eq!(part(&records, "outcome"), ["done"; 4]);
     assert_eq!(part(&records, "status"), [200, 200, 201, 201]);
     let left = api.call("GET", BACKENDS, None).await;
-    let names: Vec<_> = left
-        .data()
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|b| &b["name"])
-        .collect();
-    assert_eq!(names, ["another"]);
+    assert_eq!(part(left.data().as_array().unwrap(), "name"), ["another"]);
 }
 
 /// It waited longer for other work than a change may, here for longer than no time at all.
