@@ -27,16 +27,17 @@ pub(crate) fn measure(table: &mut Table, home: &std::path::Path) {
     let each = Trap::ALL
         .iter()
         .map(|trap| (trap.name(), std::slice::from_ref(trap)));
-    let (mut idle, mut meanwhile) = (Vec::new(), Vec::new());
+    let (mut idle, mut busy) = (Vec::new(), Vec::new());
     for (name, traps) in each.chain([("all", &Trap::ALL[..])]) {
-        let p99 = one(table, &mut idle, &home.join(name), name, traps, server.port);
-        meanwhile.push((name, p99));
+        let p99 = one(table, &home.join(name), name, traps, server.port);
+        idle.push(p99.idle);
+        busy.push((name, p99.busy));
     }
     // Of all services: other work on the machine changes it more than these servers do.
     idle.sort_by(f64::total_cmp);
     let idle = idle[idle.len() / 2];
     figures::note(&format!("p99 {idle:.2} ms idle, the median"));
-    for (name, p99) in meanwhile {
+    for (name, p99) in busy {
         table.at_most(
             &format!("hostile, {name}: p99 of GET, of idle"),
             p99 / idle,
@@ -46,15 +47,14 @@ pub(crate) fn measure(table: &mut Table, home: &std::path::Path) {
     }
 }
 
-/// Measures some traps: adds the p99 of the idle service to `idle`, in ms, and returns that of the busy one.
-fn one(
-    table: &mut Table,
-    idle: &mut Vec<f64>,
-    state: &std::path::Path,
-    name: &str,
-    traps: &[Trap],
-    port: u16,
-) -> f64 {
+/// The p99 of GET in ms, before the traps are read and meanwhile.
+struct P99 {
+    idle: f64,
+    busy: f64,
+}
+
+/// Measures some traps.
+fn one(table: &mut Table, state: &std::path::Path, name: &str, traps: &[Trap], port: u16) -> P99 {
     let service = Service::start(state);
     let ids: Vec<_> = traps
         .iter()
@@ -66,8 +66,7 @@ fn one(
     let path = format!("{}/{}", crate::BACKENDS, ids[0]);
     load::sample(service.address, &path, crate::SPAN);
     let idle_memory = service.resident_mb();
-    let idle_p99 = load::sample(service.address, &path, crate::SPAN).p99;
-    idle.push(idle_p99);
+    let idle = load::sample(service.address, &path, crate::SPAN).p99;
 
     let over = AtomicBool::new(false);
     let (peak, meanwhile) = std::thread::scope(|scope| {
@@ -98,14 +97,15 @@ fn one(
     });
     std::thread::sleep(GIVE_BACK);
     figures::note(&format!(
-        "p99 {idle_p99:.2} ms idle, {:.2} ms meanwhile; {idle_memory:.0} MB idle",
+        "p99 {idle:.2} ms idle, {:.2} ms meanwhile; {idle_memory:.0} MB idle",
         meanwhile.p99
     ));
     table.at_most(&format!("hostile, {name}: memory"), peak, 209.7, "MB");
     // The allocator keeps pages; the bound is that of the peak.
     let later = service.resident_mb();
     table.at_most(&format!("hostile, {name}: memory later"), later, 209.7, "MB");
-    meanwhile.p99
+    let busy = meanwhile.p99;
+    P99 { idle, busy }
 }
 
 /// The highest resident memory until `over`, in MB.
